@@ -1,0 +1,26 @@
+"""Keep web pages true: tell clients which data changed, in milliseconds, missing nothing.
+
+This package moves messages and knows no models: see `invalidation` for what decides them.
+"""
+
+from realtime.access import aallowed, allow, allowed
+from realtime.cursors import Cursor
+from realtime.messages import Message
+from realtime.publish import apublish, publish
+from realtime.topics import Topic
+from realtime.watching import aposition, awatch, position, watch
+
+__all__ = [
+    "Cursor",
+    "Message",
+    "Topic",
+    "aallowed",
+    "allow",
+    "allowed",
+    "apublish",
+    "aposition",
+    "awatch",
+    "position",
+    "publish",
+    "watch",
+]

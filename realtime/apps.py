@@ -1,0 +1,24 @@
+"""The app's configuration."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.core.signals import setting_changed
+from django.utils.module_loading import autodiscover_modules
+
+
+class RealtimeConfig(AppConfig):
+    """Finds every app's `live.py`, as the admin finds `admin.py`."""
+
+    name = "realtime"
+    verbose_name = "Realtime"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register checks and frame handlers, and read the declarations."""
+        # Models and what imports them can be loaded only now.
+        from realtime import checks, subscribing  # noqa: F401, PLC0415 -- they register themselves
+        from realtime.backends import forget_pubsub  # noqa: PLC0415
+
+        setting_changed.connect(forget_pubsub, dispatch_uid="realtime.backends")
+        autodiscover_modules("live")

@@ -1,0 +1,37 @@
+"""What a project's asgi.py includes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from channels.auth import AuthMiddlewareStack
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.urls import re_path
+
+Application = Callable[..., Awaitable[Any]]
+
+
+def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Application:
+    """Serve `/ws/live/` beside a project's HTTP application.
+
+    Origins are checked against ALLOWED_HOSTS before anything else (a foreign one gets HTTP 403),
+    and the user comes from the session. `routes` are a project's own websocket routes; a path
+    that nobody serves is refused. Call it below `get_asgi_application()`, which sets Django up.
+    """
+    # Needs the apps to be ready, as they are once get_asgi_application() has been called.
+    from realtime.routing import websocket_urlpatterns  # noqa: PLC0415
+
+    patterns = [*websocket_urlpatterns, *routes, re_path(r"", _Nowhere.as_asgi())]
+    websocket = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(patterns)))
+    application: Application = ProtocolTypeRouter({"http": http, "websocket": websocket})
+    return application
+
+
+class _Nowhere(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+    """Refuses a socket at a path that nobody serves, where Channels would log a traceback."""
+
+    async def connect(self) -> None:
+        await self.close()

@@ -1,0 +1,119 @@
+"""The contract of a pubsub backend.
+
+A backend carries messages between processes and remembers a while. Two classes make one:
+`PubSub`, which any thread of any process may use to send, and `Upstream`, one event loop's
+connection on which it listens.
+
+**Delivery** is at least once. A message may come twice and a receiver treats a repeat as news, so
+a backend in doubt sends again or resets; it never stays silent.
+
+**Order.** Within a topic, if one transaction's commit returned before another began, its message
+comes first. Between topics, and between overlapping transactions, any order may come.
+
+**Watching.** `watch()` returns only after the backend has confirmed: what is sent after that is
+received. The cursor it returns is a position from which nothing of these topics is missed;
+messages before it may still come. Watching `list:5` does not watch `list:`: the hub asks for both.
+
+**Loss.** An upstream that may have missed something says so, by raising `UpstreamLost` from
+`receive()`; it is then dead, and its owner makes a new one and resets everybody. A reconnect that
+nobody hears of is a bug.
+
+**Proof.** "Nothing was missed" is said only when it can be proven; see `Upstream.missed()`.
+
+A backend that passes `realtime.testing.contract.PubSubContract` keeps this contract.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import ClassVar
+
+from asgiref.sync import sync_to_async
+from django.core.checks import CheckMessage
+
+from realtime.cursors import Cursor
+from realtime.messages import Message
+from realtime.topics import Topic
+
+
+def nothing_to_do() -> None:
+    """Do nothing: what `prepare()` returns when commit itself is the sending."""
+
+
+class PubSub(ABC):
+    """Sends messages, and makes connections that receive them. Safe in any thread."""
+
+    process_local: ClassVar[bool] = False
+    """Do messages stay within the process that sent them?"""
+
+    supports_replay: ClassVar[bool] = False
+    """Can an upstream replay what followed a cursor? Where not, subscribers get a reset."""
+
+    def __init__(self, **options: object) -> None:
+        if options:
+            raise TypeError(
+                f"{type(self).__name__} expected no such OPTIONS, got {sorted(options)}"
+            )
+
+    def check(self) -> list[CheckMessage]:
+        """Return system-check messages about this backend's configuration."""
+        return []
+
+    @abstractmethod
+    def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:
+        """Take messages within the writer's transaction on the database `using`.
+
+        Return what to call once that transaction has committed, in the same thread. If it rolls
+        back the call is never made, and nothing may remain. A backend that stores messages in the
+        database does so here.
+        """
+
+    @abstractmethod
+    def position(self) -> Cursor:
+        """Return a cursor for "now", good for any topic, named later.
+
+        Whatever commits after this call has a later position. Take it first, then read.
+        """
+
+    async def aposition(self) -> Cursor:
+        """Return a cursor for "now", from async code."""
+        return await sync_to_async(self.position)()
+
+    @abstractmethod
+    def connect(self) -> Upstream:
+        """Make a connection for the running event loop. It listens to nothing yet."""
+
+
+class Upstream(ABC):
+    """One event loop's connection to the backend; it belongs to one hub."""
+
+    @abstractmethod
+    async def watch(self, topics: Iterable[Topic]) -> Cursor:
+        """Receive messages of `topics` from here on; return once the backend has confirmed.
+
+        Return a cursor from which nothing of these topics is missed. Raise UpstreamLost when the
+        connection breaks first, or is broken or closed already.
+        """
+
+    @abstractmethod
+    async def unwatch(self, topics: Iterable[Topic]) -> None:
+        """Receive no more of `topics`. What is under way may still come."""
+
+    @abstractmethod
+    async def receive(self) -> Sequence[Message]:
+        """Wait for messages of the watched topics, in order, each with its cursor.
+
+        Raise UpstreamLost when anything may have been missed; the upstream is then dead.
+        """
+
+    @abstractmethod
+    async def missed(self, topics: Collection[Topic], since: Cursor) -> str | None:
+        """Say why something of `topics` may have been sent after `since`.
+
+        Return None only when it is proven that nothing was; else a reset's reason.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of everything. Calling it twice is harmless."""

@@ -1,0 +1,153 @@
+"""The thread that looks for new stored records."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from time import monotonic
+from weakref import WeakSet
+
+from django.db import DatabaseError, connections
+
+from realtime.backends import records
+from realtime.cursors import Cursor
+from realtime.messages import Message
+
+logger = logging.getLogger("realtime.database")
+
+REOPEN = 10.0
+"""Seconds after which the connection is made anew, so that a database file that was replaced
+under its old name is noticed."""
+
+PATIENCE = 1.0
+"""Seconds to wait after the database refused to answer. Nothing is lost: the rows stay."""
+
+_readers: WeakSet[Reader] = WeakSet()
+_readers_lock = threading.Lock()
+
+
+def wake_readers(alias: str) -> None:
+    """Let this process's readers of `alias` look at once, after a commit of their own process."""
+    with _readers_lock:
+        for reader in _readers:
+            if reader.alias == alias:
+                reader.wake()
+
+
+class Reader:
+    """Reads the records behind a position, in a thread of its own, until stopped.
+
+    `on_batch(position, messages)` and `on_lost(why)` are called in that thread. After `on_lost`
+    the thread is gone: the record at its position has vanished, so more may have.
+
+    Owner of the position, the connection and the marks: the thread. The events are shared.
+    """
+
+    def __init__(
+        self,
+        alias: str,
+        *,
+        interval: float,
+        retention: float,
+        on_batch: Callable[[Cursor, Sequence[Message]], None],
+        on_lost: Callable[[str], None],
+    ) -> None:
+        self.alias = alias
+        self._interval = interval
+        self._retention = retention
+        self._on_batch = on_batch
+        self._on_lost = on_lost
+        self._position = records.NOWHERE
+        self._version: int | None = None
+        self._reopen_at = 0.0
+        self._marks: deque[tuple[float, Cursor]] = deque()
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="realtime-reader", daemon=True)
+
+    def start(self, position: Cursor) -> None:
+        """Begin to read behind `position`."""
+        self._position = position
+        with _readers_lock:
+            _readers.add(self)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look for news now."""
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """End the thread and wait for it."""
+        self._stopped.set()
+        self._wake.set()
+        with _readers_lock:
+            _readers.discard(self)
+        if self._thread.ident is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped.is_set():
+                self._look_patiently()
+                self._wake.wait(self._interval)
+                self._wake.clear()
+        except Exception as error:
+            logger.exception("the reader of %r died; its clients are reset", self.alias)
+            self._on_lost(f"the reader died: {error!r}")
+        finally:
+            connections[self.alias].close()
+
+    def _look_patiently(self) -> None:
+        try:
+            self._reopen_now_and_then()
+            if self._something_committed():
+                self._read()
+                self._prune()
+        except DatabaseError as error:
+            logger.warning("cannot read stored records on %r, trying again: %s", self.alias, error)
+            self._reopen_at = 0.0
+            self._stopped.wait(PATIENCE)
+
+    def _reopen_now_and_then(self) -> None:
+        if monotonic() >= self._reopen_at:
+            connections[self.alias].close()
+            self._version = None
+            self._reopen_at = monotonic() + REOPEN
+
+    def _something_committed(self) -> bool:
+        connection = connections[self.alias]
+        connection.ensure_connection()
+        # The driver's own connection: this runs twenty times a second, and Django's cursor would
+        # log each, and cost ten times as much.
+        with connection.wrap_database_errors:
+            (version,) = connection.connection.execute("PRAGMA data_version").fetchone()
+        changed = version != self._version
+        # Taken before the rows are read: a commit in between is seen by the next look.
+        self._version = version
+        return changed
+
+    def _read(self) -> None:
+        more = True
+        while more and not self._stopped.is_set():
+            found = records.read_after(self._position, self.alias)
+            if found is None:
+                raise LookupError(f"the record at {self._position} is not there any more")
+            if found:
+                self._position = found[-1].cursor
+                self._on_batch(self._position, [m for record in found for m in record.messages])
+            more = len(found) >= records.BATCH
+
+    def _prune(self) -> None:
+        """Delete what this reader saw longer ago than the retention.
+
+        By when it was seen, not by when it was written: a row written early in a long transaction
+        is new when it appears.
+        """
+        now = monotonic()
+        if not self._marks or now - self._marks[-1][0] > self._retention / 20:
+            self._marks.append((now, self._position))
+        if now - self._marks[0][0] > self._retention:
+            records.prune(self._marks.popleft()[1], self.alias)

@@ -1,0 +1,145 @@
+"""Messages within one process, between any of its threads and event loops.
+
+For tests and for projects that run as a single process. Other processes hear nothing, a restart
+forgets everything, and a crash between commit and publish loses the message together with every
+client that could have missed it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from realtime.backends.base import PubSub, Upstream
+from realtime.backends.inbox import Inbox
+from realtime.cursors import Cursor
+from realtime.messages import Message, Reset
+from realtime.topics import Topic
+
+
+class MemoryPubSub(PubSub):
+    """Carry messages within this process. Instances with one `name` share one history."""
+
+    process_local: ClassVar[bool] = True
+
+    def __init__(self, name: str = "default", keep: int = 10_000, **options: object) -> None:
+        super().__init__(**options)
+        self._history = _History.named(name, keep)
+
+    def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:
+        """Hold the messages until the transaction has committed."""
+        return lambda: self._history.append(messages)
+
+    def position(self) -> Cursor:
+        """Return the position of the newest message."""
+        return self._history.head()
+
+    async def aposition(self) -> Cursor:
+        """Return the position of the newest message; nothing blocks."""
+        return self._history.head()
+
+    def connect(self) -> Upstream:
+        """Listen to this process's history."""
+        return _MemoryUpstream(self._history)
+
+
+class _History:
+    """The messages sent last, and who listens. Owner: its lock; any thread may come.
+
+    A new process starts a new epoch, since it remembers nothing of the old one.
+    """
+
+    _all: ClassVar[dict[str, _History]] = {}
+    _all_lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, keep: int) -> None:
+        self._lock = threading.Lock()
+        self._epoch = secrets.token_urlsafe(9)
+        self._sent = 0
+        self._recent: deque[tuple[int, Topic]] = deque(maxlen=keep)
+        self._upstreams: set[_MemoryUpstream] = set()
+
+    @classmethod
+    def named(cls, name: str, keep: int) -> _History:
+        with cls._all_lock:
+            if name not in cls._all:
+                cls._all[name] = cls(keep)
+            return cls._all[name]
+
+    def head(self) -> Cursor:
+        with self._lock:
+            return self._cursor()
+
+    def append(self, messages: Sequence[Message]) -> None:
+        with self._lock:
+            placed = [self._place(message) for message in messages]
+            # Under the lock, so that every upstream hears in the order of the history.
+            for upstream in self._upstreams:
+                upstream.hear(placed)
+
+    def join(self, upstream: _MemoryUpstream) -> Cursor:
+        with self._lock:
+            self._upstreams.add(upstream)
+            return self._cursor()
+
+    def leave(self, upstream: _MemoryUpstream) -> None:
+        with self._lock:
+            self._upstreams.discard(upstream)
+
+    def missed(self, topics: Collection[Topic], since: Cursor) -> str | None:
+        with self._lock:
+            if since.epoch != self._epoch:
+                return Reset.BACKEND_RESTART
+            offset = int(since.offset) if since.offset.isdecimal() else self._sent + 1
+            if offset > self._sent:
+                return Reset.UNKNOWN_CURSOR
+            if offset < self._sent - len(self._recent):
+                return Reset.HISTORY_EXPIRED
+            touched = any(at > offset and topic in topics for at, topic in self._recent)
+            return Reset.NO_REPLAY if touched else None
+
+    def _cursor(self) -> Cursor:
+        return Cursor(self._epoch, str(self._sent))
+
+    def _place(self, message: Message) -> Message:
+        self._sent += 1
+        self._recent.append((self._sent, message.topic))
+        return replace(message, cursor=self._cursor())
+
+
+class _MemoryUpstream(Upstream):
+    """Listens to a history. Owner of all but `hear()`: the event loop it was made on."""
+
+    def __init__(self, history: _History) -> None:
+        self._history = history
+        self._inbox = Inbox()
+        self._watched: set[Topic] = set()
+
+    def hear(self, messages: Sequence[Message]) -> None:
+        """Take messages from whichever thread sent them."""
+        self._inbox.call(self._accept, messages)
+
+    async def watch(self, topics: Iterable[Topic]) -> Cursor:
+        # Added first: what is sent once the cursor has been read finds the topics watched.
+        self._watched.update(topics)
+        return self._history.join(self)
+
+    async def unwatch(self, topics: Iterable[Topic]) -> None:
+        self._watched.difference_update(topics)
+
+    async def receive(self) -> Sequence[Message]:
+        return await self._inbox.take()
+
+    async def missed(self, topics: Collection[Topic], since: Cursor) -> str | None:
+        return self._history.missed(topics, since)
+
+    async def close(self) -> None:
+        self._history.leave(self)
+        self._inbox.lose("the upstream was closed")
+
+    def _accept(self, messages: Sequence[Message]) -> None:
+        self._inbox.put([message for message in messages if message.topic in self._watched])

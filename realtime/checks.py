@@ -1,0 +1,81 @@
+"""System checks: settings that could not work, and a foreign package of our name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib import metadata
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
+
+from realtime.backends import get_pubsub
+from realtime.conf import Defaults
+from realtime.exceptions import BackendMissing
+
+DISTRIBUTION = "django-livequery"
+
+
+@register
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """Refuse names and values that `REALTIME` cannot hold."""
+    return check_conf("REALTIME", Defaults, "realtime")
+
+
+@register
+def check_backend(**_: Any) -> list[CheckMessage]:
+    """Make the backend, and let it check itself."""
+    try:
+        return get_pubsub().check()
+    except BackendMissing as error:
+        hint = "See docs/reference/settings.md for the backends and their options."
+        return [Error(str(error), hint=hint, id="realtime.E002")]
+
+
+@register
+def check_package(**_: Any) -> list[CheckMessage]:
+    """Notice another distribution that installs a package `realtime` over this one."""
+    owners = set(metadata.packages_distributions().get("realtime", ())) - {DISTRIBUTION}
+    return [
+        checks.Warning(
+            f"the distribution {owner!r} installs a package 'realtime' too, and may have"
+            f" overwritten files of {DISTRIBUTION}",
+            hint=f"Uninstall {owner}, then reinstall {DISTRIBUTION}.",
+            id="realtime.W001",
+        )
+        for owner in sorted(owners)
+    ]
+
+
+def check_conf(setting: str, defaults: type[Any], package: str) -> list[CheckMessage]:
+    """Check `settings.<setting>` against its defaults; ids are `<package>.E001` and `.E005`."""
+    given = getattr(settings, setting, {})
+    if not isinstance(given, Mapping):
+        what = f"expected settings.{setting} to be a dict, got {given!r}"
+        return [Error(what, hint=f"Write {setting} = {{…}}.", id=f"{package}.E001")]
+    known = {field.name: str(field.type) for field in fields(defaults)}
+    hint = f"The settings are {', '.join(sorted(known))}."
+    problems: list[CheckMessage] = []
+    for name, value in given.items():
+        if name not in known:
+            what = f"there is no setting {setting}[{name!r}]"
+            problems.append(Error(what, hint=hint, id=f"{package}.E001"))
+        elif expected := _unmet(known[name], value):
+            what = f"expected {setting}[{name!r}] to be {expected}, got {value!r}"
+            problems.append(Error(what, hint="Correct or remove it.", id=f"{package}.E005"))
+    return problems
+
+
+def _unmet(kind: str, value: object) -> str | None:
+    """Say what a setting of type `kind` must be, unless `value` is that."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    match kind:
+        case "bool":
+            return None if isinstance(value, bool) else "True or False"
+        case "int":
+            return None if number and isinstance(value, int) else "a whole number above 0"
+        case "float":
+            return None if number else "a number above 0"
+    return None

@@ -1,0 +1,43 @@
+"""The settings of `realtime`, read live from `settings.REALTIME` over the defaults below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """Every setting with its default; docs/reference/settings.md explains each."""
+
+    PUBSUB: Mapping[str, Any] = field(
+        default_factory=lambda: {"BACKEND": "realtime.backends.database.DatabasePubSub"}
+    )
+    ALLOW_ANONYMOUS: bool = False
+    HEARTBEAT: float = 25
+    SILENCE: float = 300
+    MAX_FRAME_BYTES: int = 65_536
+    MAX_SUBSCRIPTIONS: int = 1_000
+    MAX_WAITING_ROWS: int = 1_000
+    RULE_THREADS: int = 4
+
+
+class Conf:
+    """`conf.HEARTBEAT` is what the project set in `settings.<NAME>`, or the default.
+
+    Read at each access, so that `override_settings(REALTIME=…)` works.
+    """
+
+    def __init__(self, setting: str, defaults: Any) -> None:
+        self._setting = setting
+        self._defaults = defaults
+
+    def __getattr__(self, name: str) -> Any:
+        default = getattr(self._defaults, name)
+        return getattr(settings, self._setting, {}).get(name, default)
+
+
+conf = Conf("REALTIME", Defaults())

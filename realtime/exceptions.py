@@ -1,0 +1,42 @@
+"""What `realtime` raises.
+
+RealtimeError
+├── InvalidTopic      (also a ValueError)  a topic's text or parts are not well formed
+├── InvalidMessage    (also a ValueError)  a message holds a verb, pk or reset that cannot be sent
+├── InvalidCursor     (also a ValueError)  a cursor's text is not one that this library made
+├── InvalidRule       (also a TypeError)   `allow()` was given something it can never ask
+├── BackendMissing    (also an ImproperlyConfigured)  REALTIME["PUBSUB"] names no usable backend
+└── UpstreamLost      the connection to the backend broke: what followed may have been missed
+"""
+
+from __future__ import annotations
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+class RealtimeError(Exception):
+    """The base of every error of this package."""
+
+
+class InvalidTopic(RealtimeError, ValueError):
+    """A topic is not `family:key` in its one canonical spelling."""
+
+
+class InvalidMessage(RealtimeError, ValueError):
+    """A message cannot be sent as it is."""
+
+
+class InvalidCursor(RealtimeError, ValueError):
+    """A cursor's text was not made by this library."""
+
+
+class InvalidRule(RealtimeError, TypeError):
+    """A rule given to `allow()` could never be asked."""
+
+
+class BackendMissing(RealtimeError, ImproperlyConfigured):
+    """REALTIME["PUBSUB"] does not name a backend that can be made."""
+
+
+class UpstreamLost(RealtimeError):
+    """A connection to the backend broke, and messages may have been missed with it."""

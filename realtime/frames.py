@@ -1,0 +1,80 @@
+"""The registry of frame handlers: which code answers which frame of a client.
+
+`realtime` registers its own; `invalidation` adds `watch` and `query` to the same registry. A frame
+that does not fit its type never reaches a handler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from realtime.protocol import Error, Frame
+
+F = TypeVar("F", bound=Frame)
+Handler = Callable[[Any, F], Awaitable[None]]
+"""`await handler(connection, frame)`: what to do with one kind of frame from a client."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    decode: Callable[[bytes | str], Frame]
+    handler: Handler[Any]
+
+
+_kinds: dict[str, _Kind] = {}
+
+
+def handles(frame: type[F]) -> Callable[[Handler[F]], Handler[F]]:
+    """Register the decorated coroutine function as the handler of `frame`s from clients."""
+
+    def register(handler: Handler[F]) -> Handler[F]:
+        name = frame.__struct_config__.tag
+        assert isinstance(name, str)
+        _kinds[name] = _Kind(msgspec.json.Decoder(frame).decode, handler)
+        return handler
+
+    return register
+
+
+def client_frames() -> frozenset[str]:
+    """Return the types that have a handler."""
+    return frozenset(_kinds)
+
+
+class BadFrame(Exception):
+    """A client's frame cannot be handled; `error` tells it why.
+
+    `fatal` ones are not even JSON objects: the connection closes.
+    """
+
+    def __init__(self, error: Error, *, fatal: bool = False) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.fatal = fatal
+
+
+_decode_any = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def read_frame(text: str) -> tuple[Handler[Any], Frame]:
+    """Return a client's frame with its handler, or raise BadFrame."""
+    try:
+        fields = _decode_any(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        message = "expected a JSON object with a 'type', got something else"
+        raise BadFrame(Error("not-json", message), fatal=True) from error
+    given, name = fields.get("id"), fields.get("type")
+    frame_id = given if isinstance(given, str) else None
+    kind = _kinds.get(name) if isinstance(name, str) else None
+    if kind is None:
+        known = ", ".join(sorted(_kinds))
+        message = f"expected a type of {known}, got {name!r:.80}"
+        raise BadFrame(Error("unknown-type", message, frame_id))
+    try:
+        return kind.handler, kind.decode(text)
+    except (msgspec.ValidationError, UnicodeError) as error:
+        raise BadFrame(Error("bad-field", f"in {name!r}: {error}", frame_id)) from error

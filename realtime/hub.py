@@ -1,0 +1,184 @@
+"""The hub: one a process, between the backend and the connections.
+
+It watches a topic upstream once, however many clients do, and fans out. A client that watches
+`list:5` hears `list:` too, under the topic that it subscribed to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from realtime.backends import PubSub, Upstream, get_pubsub
+from realtime.cursors import Cursor
+from realtime.exceptions import UpstreamLost
+from realtime.mailbox import Mailbox
+from realtime.messages import Message, Reset
+from realtime.subscribers import Subscribers
+from realtime.topics import Topic
+
+logger = logging.getLogger("realtime.hub")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+"""Seconds between attempts to reach a backend that is away; doubled each time, with jitter."""
+
+
+class Hub:
+    """Fans messages out to mailboxes. Owner of all its state: one event loop.
+
+    One task listens and is the only one that makes or drops the upstream. When an upstream is
+    lost, every subscriber is reset once the next one watches all that is wanted: a client may be
+    told late, and is never left believing what may be untrue.
+    """
+
+    def __init__(self, pubsub: PubSub) -> None:
+        self._pubsub = pubsub
+        self._subscribers = Subscribers()
+        self._upstream: Upstream | None = None
+        self._connected = asyncio.Event()
+        self._listener: asyncio.Task[None] | None = None
+        self._locks: WeakValueDictionary[Topic, asyncio.Lock] = WeakValueDictionary()
+
+    async def subscribe(self, mailbox: Mailbox, topic: Topic) -> Cursor:
+        """Put `topic`'s messages into `mailbox` from here on; return once the backend confirmed.
+
+        The cursor returned is one from which nothing of the topic is missed. While the backend is
+        away this waits. Cancelled, it leaves nothing behind.
+        """
+        self._subscribers.add(topic, mailbox)
+        try:
+            async with self._transition(topic):
+                return await self._watch([topic, topic.family])
+        except BaseException:
+            await self.unsubscribe(mailbox, topic)
+            raise
+
+    async def unsubscribe(self, mailbox: Mailbox, *topics: Topic) -> None:
+        """Put no more of `topics` into `mailbox`; stop watching what nobody wants any longer."""
+        last = []
+        # All are removed before anything is awaited: a task that dies here leaves none behind.
+        for topic in topics:
+            mailbox.discard(topic)
+            if self._subscribers.remove(topic, mailbox):
+                last.append(topic)
+        for topic in last:
+            async with self._transition(topic):
+                # Somebody else may have come while this waited for its turn.
+                unwanted = self._subscribers.unwanted(topic)
+                if unwanted and self._upstream is not None:
+                    await self._upstream.unwatch(unwanted)
+
+    async def missed(self, topic: Topic, since: Cursor) -> str | None:
+        """Say why something of `topic` may have been sent after `since`; None: surely nothing."""
+        upstream = await self._connection()
+        try:
+            return await upstream.missed([topic, topic.family], since)
+        except Exception:
+            # Whatever it was, nothing is proven.
+            logger.exception("cannot look for what %s may have missed; it is reset", topic)
+            return Reset.SERVER
+
+    async def close(self) -> None:
+        """Stop listening and let the backend go."""
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)
+
+    async def _watch(self, topics: Iterable[Topic]) -> Cursor:
+        while True:
+            upstream = await self._connection()
+            try:
+                return await upstream.watch(topics)
+            except UpstreamLost:
+                # The listener hears of it too, and makes the next one.
+                self._disconnected(upstream)
+
+    async def _connection(self) -> Upstream:
+        if self._listener is None or self._listener.done():
+            self._listener = asyncio.create_task(self._listen(), name="realtime-hub")
+        while self._upstream is None:
+            await self._connected.wait()
+        return self._upstream
+
+    def _disconnected(self, upstream: Upstream) -> None:
+        if self._upstream is upstream:
+            self._upstream = None
+            self._connected.clear()
+
+    def _transition(self, topic: Topic) -> asyncio.Lock:
+        """Return the lock under which the topics of one family are watched and unwatched.
+
+        A watch and an unwatch of one topic that overtook each other would leave it unwatched.
+        """
+        return self._locks.setdefault(topic.family, asyncio.Lock())
+
+    async def _listen(self) -> None:
+        pause = FIRST_PAUSE
+        lost = False
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                await self._listen_once(reset=lost)
+            except UpstreamLost as error:
+                logger.warning("the backend may have lost messages, clients are reset: %s", error)
+            except Exception:
+                logger.exception("listening to the backend failed; clients will be reset")
+            lost = True
+            lasted = asyncio.get_running_loop().time() - started
+            pause = FIRST_PAUSE if lasted > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
+
+    async def _listen_once(self, *, reset: bool) -> None:
+        upstream = self._pubsub.connect()
+        try:
+            await self._start(upstream, reset=reset)
+            while True:
+                for message in await upstream.receive():
+                    self._fan_out(message)
+        finally:
+            self._disconnected(upstream)
+            await upstream.close()
+
+    async def _start(self, upstream: Upstream, *, reset: bool) -> None:
+        """Watch all that is wanted on a new upstream, then tell everybody to reload."""
+        head = await upstream.watch(self._subscribers.wanted())
+        # From here on nothing is awaited: whoever subscribes after this finds the new upstream.
+        self._upstream = upstream
+        self._connected.set()
+        if reset:
+            for topic in self._subscribers.topics():
+                self._deliver(topic, Message(topic, reset=Reset.BACKEND_RESTART, cursor=head))
+
+    def _fan_out(self, message: Message) -> None:
+        # What is opaque to clients ends here.
+        message = replace(message, extra=None) if message.extra is not None else message
+        for topic in self._subscribers.reached_by(message.topic):
+            same = topic == message.topic
+            self._deliver(topic, message if same else replace(message, topic=topic))
+
+    def _deliver(self, topic: Topic, message: Message) -> None:
+        for mailbox in self._subscribers.of(topic):
+            mailbox.put(message)
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def get_hub(make: Callable[[], PubSub] = get_pubsub) -> Hub:
+    """Return the running event loop's hub: a server process has one loop, so one hub."""
+    loop = asyncio.get_running_loop()
+    hub = _hubs.get(loop)
+    if hub is None:
+        hub = _hubs[loop] = Hub(make())
+    return hub
+
+
+async def close_hub() -> None:
+    """Close and forget the running event loop's hub, if it has one."""
+    hub = _hubs.pop(asyncio.get_running_loop(), None)
+    if hub is not None:
+        await hub.close()

@@ -1,0 +1,70 @@
+"""Messages: which rows of a topic changed, or a reset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, get_args
+
+from realtime.cursors import Cursor
+from realtime.exceptions import InvalidMessage
+from realtime.topics import Topic
+
+Verb = Literal["entered", "updated", "left"]
+Changes = Mapping[str, Mapping[str, Verb]]
+
+VERBS: frozenset[str] = frozenset(get_args(Verb))
+
+
+class Reset(StrEnum):
+    """Why a client is told to reload all of a topic. A client reloads on any, known or not."""
+
+    HISTORY_EXPIRED = "history-expired"
+    BACKEND_RESTART = "backend-restart"
+    OVERFLOW = "overflow"
+    BULK = "bulk"
+    RAW_SQL = "raw-sql"
+    NO_REPLAY = "no-replay"
+    UNKNOWN_CURSOR = "unknown-cursor"
+    ACCESS = "access"
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What happened to one topic.
+
+    `changes` is `{model label: {pk as text: verb}}`; `reset`, where given, says why everything of
+    the topic must be reloaded. `cursor` is the position behind this message, set by the backend.
+    `extra` is opaque here and never leaves the servers.
+
+    Messages are idempotent and commutative: see `realtime.merging`.
+    """
+
+    topic: Topic
+    changes: Changes = field(default_factory=dict)
+    reset: str | None = None
+    cursor: Cursor | None = None
+    extra: object = None
+
+    def __post_init__(self) -> None:
+        # Callers may write the topic as text; everybody behind this line has a Topic.
+        object.__setattr__(self, "topic", Topic(self.topic))
+        if self.reset is not None and (not isinstance(self.reset, str) or not self.reset):
+            raise InvalidMessage(f"expected a reset's reason as text, or None, got {self.reset!r}")
+        for label, rows in self.changes.items():
+            _check_rows(label, rows)
+
+
+def _check_rows(label: object, rows: object) -> None:
+    if not isinstance(label, str) or not isinstance(rows, Mapping):
+        raise InvalidMessage(
+            f"expected changes like {{'app.model': {{'17': 'updated'}}}}, got {label!r}: {rows!r}"
+        )
+    for pk, verb in rows.items():
+        if not isinstance(pk, str) or verb not in VERBS:
+            raise InvalidMessage(
+                f"expected a pk as text and one of {sorted(VERBS)} for {label},"
+                f" got {pk!r}: {verb!r}"
+            )

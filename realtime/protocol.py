@@ -1,0 +1,166 @@
+"""The wire: every frame of protocol version 1 as a type.
+
+Frames are JSON text. Unknown fields are ignored, so that either side may grow.
+docs/reference/protocol.md explains each; `realtime.frames` says who handles them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+import msgspec
+
+from realtime.messages import Message
+
+PROTOCOL = 1
+
+
+class CloseCode(IntEnum):
+    """Why the server closes a connection that it had accepted."""
+
+    NOT_UNDERSTOOD = 4400
+    NOT_AUTHENTICATED = 4401
+    REFUSED = 4403
+    SILENT = 4408
+    TOO_LARGE = 4413
+    TOO_MANY = 4429
+    DRAINING = 4503
+    FULL = 4504
+
+
+class Frame(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
+    """The base of all frames; `tag` is the frame's type on the wire."""
+
+
+# -- client to server ------------------------------------------------------------------------
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """One subscription that a client asks for."""
+
+    topic: str
+    cursor: str | None = None
+    ticket: str | None = None
+
+
+class Subscribe(Frame, frozen=True, tag="subscribe"):
+    """Watch topics. A topic twice is one subscription; each cursor given counts."""
+
+    subscriptions: list[Wanted]
+
+
+class Unsubscribe(Frame, frozen=True, tag="unsubscribe"):
+    """Watch topics no more. Unknown ones are ignored."""
+
+    topics: list[str]
+
+
+class ClientPing(Frame, frozen=True, tag="ping"):
+    """Ask for a pong."""
+
+
+class ClientPong(Frame, frozen=True, tag="pong"):
+    """Answer the server's ping."""
+
+    seq: int
+
+
+# -- server to client ------------------------------------------------------------------------
+
+
+class Welcome(Frame, frozen=True, tag="welcome"):
+    """The first frame. `heartbeat` is in seconds."""
+
+    protocol: int
+    connection: str
+    heartbeat: int | float
+
+
+class At(msgspec.Struct, frozen=True):
+    """Where a subscription stands."""
+
+    cursor: str
+
+
+class Subscribed(Frame, frozen=True, tag="subscribed"):
+    """The backend confirmed: from these cursors on nothing is missed."""
+
+    topics: dict[str, At]
+
+
+class Rows(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which rows of one model to reload, as text."""
+
+    entered: list[str] = []
+    updated: list[str] = []
+    left: list[str] = []
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What happened to one topic up to `cursor`: changes by model label, or a reset's reason."""
+
+    cursor: str | None = None
+    changes: dict[str, Rows] | msgspec.UnsetType = msgspec.UNSET
+    reset: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Changed(Frame, frozen=True, tag="changed"):
+    """Data of these topics changed: reload what is named."""
+
+    topics: dict[str, Entry]
+
+
+class Denied(Frame, frozen=True, tag="denied"):
+    """These topics may not be watched. The reason is the same for all."""
+
+    topics: dict[str, str]
+
+
+class Ping(Frame, frozen=True, tag="ping"):
+    """Ask the client whether it is there, and how far it has read."""
+
+    seq: int
+
+
+class Pong(Frame, frozen=True, tag="pong"):
+    """Answer the client's ping."""
+
+
+class Error(Frame, frozen=True, tag="error"):
+    """A frame was not understood: expected, got, what to do. `id` is the frame's, if it had one."""
+
+    code: str
+    message: str
+    id: str | None = None
+
+
+SERVER_FRAMES: tuple[type[Frame], ...] = (
+    Welcome,
+    Subscribed,
+    Changed,
+    Denied,
+    Ping,
+    Pong,
+    Error,
+)
+
+encode = msgspec.json.Encoder().encode
+
+
+def changed(messages: Iterable[Message]) -> Changed:
+    """Return the frame that tells a client of messages, at most one a topic."""
+    return Changed({str(message.topic): _entry(message) for message in messages})
+
+
+def _entry(message: Message) -> Entry:
+    cursor = str(message.cursor) if message.cursor else None
+    if message.reset is not None:
+        return Entry(cursor, reset=message.reset)
+    changes = {}
+    for label, rows in message.changes.items():
+        verbs: dict[str, list[str]] = {}
+        for pk, verb in rows.items():
+            verbs.setdefault(verb, []).append(pk)
+        changes[label] = Rows(**verbs)
+    return Entry(cursor, changes)

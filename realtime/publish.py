@@ -1,0 +1,45 @@
+"""Sending messages when a transaction commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from asgiref.sync import sync_to_async
+from django.db import DEFAULT_DB_ALIAS, transaction
+
+from realtime.backends import get_pubsub
+from realtime.exceptions import InvalidMessage
+from realtime.messages import Message
+
+
+def publish(messages: Iterable[Message], using: str | None = None) -> None:
+    """Send messages to whoever watches their topics.
+
+    Inside a transaction on the database `using` they go out when it commits, and not at all if it
+    rolls back; outside one, at once. With a backend that stores, they are stored in that
+    transaction. Raise InvalidMessage for anything that is not a Message.
+    """
+    alias = using or DEFAULT_DB_ALIAS
+    connection = transaction.get_connection(alias)
+    send = prepare(messages, alias)
+    if connection.in_atomic_block:
+        transaction.on_commit(send, using=alias, robust=True)
+    else:
+        send()
+
+
+async def apublish(messages: Iterable[Message], using: str | None = None) -> None:
+    """Send messages, from async code. See `publish()`."""
+    await sync_to_async(publish)(messages, using)
+
+
+def prepare(messages: Iterable[Message], using: str) -> Callable[[], None]:
+    """Take messages within the current transaction; return what to call once it has committed.
+
+    For a caller that knows when that is. A backend that stores messages does so here.
+    """
+    sending = list(messages)
+    for message in sending:
+        if not isinstance(message, Message):
+            raise InvalidMessage(f"expected a Message, got {message!r}")
+    return get_pubsub().prepare(sending, using)

@@ -1,0 +1,11 @@
+"""The websocket routes, for projects that build their own ASGI application."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from realtime.transports.websocket import LiveConsumer
+
+WEBSOCKET_PATH = "ws/live/"
+
+websocket_urlpatterns = [path(WEBSOCKET_PATH, LiveConsumer.as_asgi())]

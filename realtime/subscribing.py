@@ -1,0 +1,92 @@
+"""Handlers of `subscribe` and `unsubscribe`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from realtime.access import may_watch
+from realtime.conf import conf
+from realtime.connection import Connection
+from realtime.cursors import Cursor
+from realtime.exceptions import InvalidCursor
+from realtime.frames import handles
+from realtime.messages import Message, Reset
+from realtime.protocol import At, CloseCode, Denied, Subscribe, Subscribed, Unsubscribe, Wanted
+from realtime.topics import Topic
+
+NOT_ALLOWED = "not allowed"
+"""The one reason for every refusal: a topic that does not exist looks like one that is secret."""
+
+
+@handles(Subscribe)
+async def subscribe(connection: Connection, frame: Subscribe) -> None:
+    """Watch what the client may watch, and tell it what it must reload."""
+    cursors = _cursors_by_topic(frame.subscriptions)
+    if len(connection.topics.union(cursors)) > conf.MAX_SUBSCRIPTIONS:
+        await connection.close(CloseCode.TOO_MANY)
+        return
+    answers = await asyncio.gather(*(may_watch(connection.user, text) for text in cursors))
+    granted = [Topic(text) for text, yes in zip(cursors, answers, strict=True) if yes]
+    if granted:
+        await _start(connection, {topic: cursors[topic] for topic in granted})
+    denied = {text: NOT_ALLOWED for text, yes in zip(cursors, answers, strict=True) if not yes}
+    if denied:
+        await connection.send(Denied(denied))
+
+
+@handles(Unsubscribe)
+async def unsubscribe(connection: Connection, frame: Unsubscribe) -> None:
+    """Watch these topics no more."""
+    topics = connection.topics.intersection(frame.topics)
+    connection.topics -= topics
+    await connection.hub.unsubscribe(connection.mailbox, *topics)
+
+
+async def _start(connection: Connection, wanted: dict[Topic, list[str]]) -> None:
+    """Subscribe at the hub, say so, and only then let messages through.
+
+    Held topics gather from before the backend is asked, so nothing falls between; a client is
+    never told of a change to a topic before it was told that it is subscribed.
+    """
+    for topic in wanted:
+        connection.mailbox.hold(topic)
+        connection.topics.add(topic)
+    async with asyncio.TaskGroup() as group:
+        tasks = {
+            topic: group.create_task(_subscribe_from(connection, topic, cursors))
+            for topic, cursors in wanted.items()
+        }
+    await connection.send(Subscribed({str(topic): task.result() for topic, task in tasks.items()}))
+    for topic in wanted:
+        connection.mailbox.release(topic)
+
+
+async def _subscribe_from(connection: Connection, topic: Topic, cursors: Sequence[str]) -> At:
+    """Subscribe one topic; where something may have been missed, a reset follows."""
+    head = await connection.hub.subscribe(connection.mailbox, topic)
+    for text in cursors:
+        reason = await _missed(connection, topic, text)
+        if reason is not None:
+            connection.mailbox.put(Message(topic, reset=reason, cursor=head))
+            # Not the head: the client must not believe that it stands there before it reloaded.
+            return At(text)
+    return At(str(head))
+
+
+async def _missed(connection: Connection, topic: Topic, text: str) -> str | None:
+    try:
+        cursor = Cursor.parse(text)
+    except InvalidCursor:
+        return Reset.UNKNOWN_CURSOR
+    return await connection.hub.missed(topic, cursor)
+
+
+def _cursors_by_topic(subscriptions: Sequence[Wanted]) -> dict[str, list[str]]:
+    """Group by topic: a topic twice is one subscription, and each cursor given counts."""
+    cursors: dict[str, list[str]] = {}
+    for wanted in subscriptions:
+        given = cursors.setdefault(wanted.topic, [])
+        if wanted.cursor is not None and wanted.cursor not in given:
+            given.append(wanted.cursor)
+    return cursors

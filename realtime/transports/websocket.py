@@ -1,0 +1,143 @@
+"""The websocket at `/ws/live/`: frames in, frames out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from realtime.conf import conf
+from realtime.connection import Connection
+from realtime.frames import BadFrame, handles, read_frame
+from realtime.hub import get_hub
+from realtime.protocol import (
+    PROTOCOL,
+    ClientPing,
+    ClientPong,
+    CloseCode,
+    Error,
+    Frame,
+    Ping,
+    Pong,
+    Welcome,
+    changed,
+    encode,
+)
+
+logger = logging.getLogger("realtime.websocket")
+
+
+@handles(ClientPing)
+async def answer_ping(connection: Connection, frame: ClientPing) -> None:
+    """Say that the server is there."""
+    await connection.send(Pong())
+
+
+@handles(ClientPong)
+async def note_pong(connection: Connection, frame: ClientPong) -> None:
+    """Take a sign of life: the transport has noted when this frame came."""
+
+
+class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+    """One client's websocket.
+
+    Three tasks serve it: Channels' own, which reads the client's frames one by one; a writer,
+    which empties the mailbox; and a heart. When one of them fails the socket is closed, and the
+    client comes back with its cursors: it is told late, never left believing.
+    """
+
+    connection: Connection | None = None
+
+    async def __call__(
+        self,
+        scope: dict[str, Any],
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        """Serve the socket; whatever ends it, let everything go."""
+        self._tasks: list[asyncio.Task[None]] = []
+        self._seq = 0
+        self._heard = asyncio.get_running_loop().time()
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            if self.connection is not None:
+                await self.connection.let_go()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def connect(self) -> None:
+        """Accept, and greet who is logged in."""
+        user = self.scope.get("user")
+        await self.accept()
+        if not conf.ALLOW_ANONYMOUS and not getattr(user, "is_authenticated", False):
+            await self._close_with(CloseCode.NOT_AUTHENTICATED)
+            return
+        self.connection = Connection(user, get_hub(), self._send_frame, self._close_with)
+        await self._send_frame(Welcome(PROTOCOL, self.connection.id, conf.HEARTBEAT))
+        self._tasks = [self._spawn(self._write(self.connection)), self._spawn(self._beat())]
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Handle one frame of the client."""
+        if self.connection is None:
+            return
+        self._heard = asyncio.get_running_loop().time()
+        try:
+            handler, frame = self._read(text_data)
+        except BadFrame as bad:
+            await self._send_frame(bad.error)
+            if bad.fatal:
+                await self._close_with(CloseCode.NOT_UNDERSTOOD)
+        except _TooLargeError:
+            await self._close_with(CloseCode.TOO_LARGE)
+        else:
+            await handler(self.connection, frame)
+
+    def _read(self, text: str | None) -> tuple[Callable[..., Awaitable[None]], Frame]:
+        if text is None:
+            message = "expected JSON in a text frame, got a binary one"
+            raise BadFrame(Error("not-text", message), fatal=True)
+        if len(text) > conf.MAX_FRAME_BYTES or len(text.encode()) > conf.MAX_FRAME_BYTES:
+            raise _TooLargeError
+        return read_frame(text)
+
+    async def _write(self, connection: Connection) -> None:
+        while True:
+            await self._send_frame(changed(await connection.mailbox.take()))
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(conf.HEARTBEAT)
+            if asyncio.get_running_loop().time() - self._heard > conf.SILENCE:
+                await self._close_with(CloseCode.SILENT)
+                return
+            self._seq += 1
+            await self._send_frame(Ping(self._seq))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.create_task(self._or_close(work))
+
+    async def _or_close(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except OSError:
+            # The client is gone, which some servers say here; its disconnect is on its way.
+            return
+        except Exception:
+            logger.exception("a task of a connection failed; the connection is closed")
+            await self.close()
+
+    async def _send_frame(self, frame: Frame) -> None:
+        await self.send(text_data=encode(frame).decode())
+
+    async def _close_with(self, code: CloseCode) -> None:
+        # Servers insist on a plain int.
+        await self.close(int(code))
+
+
+class _TooLargeError(Exception):
+    """A frame is over the limit."""
