@@ -1,0 +1,49 @@
+"""Changes: what one transaction did to one row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+
+Image = Mapping[str, Any]
+"""A row's columns by attname, with the values that the database holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of one table in one committed transaction.
+
+    `pk` is text. `before` is what the row was when the transaction first touched it, `after` what
+    it left behind; None where there was no row.
+    """
+
+    model: type[Model]
+    pk: str
+    before: Image | None
+    after: Image | None
+
+
+def merge(changes: Iterable[Change]) -> list[Change]:
+    """Join changes in their order to one a row: the first before and the last after.
+
+    A row that was made and deleted again within the transaction was never seen by anybody.
+    """
+    merged: dict[tuple[type[Model], str], Change] = {}
+    for change in changes:
+        row = (change.model, change.pk)
+        first = merged.get(row)
+        merged[row] = replace(first, after=change.after) if first else change
+    return [c for c in merged.values() if c.before is not None or c.after is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Rows of a model changed, and it is not known which: `reset` is the reason to give."""
+
+    model: type[Model]
+    reset: str

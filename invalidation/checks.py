@@ -1,0 +1,51 @@
+"""System checks: settings, and where tracked models live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
+from django.db import connections, router
+
+from invalidation.conf import Defaults
+from invalidation.tracking import declarations
+from realtime.backends import get_pubsub
+from realtime.backends.database import DatabasePubSub
+from realtime.checks import check_conf
+from realtime.exceptions import BackendMissing
+
+
+@register
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """Refuse names and values that `INVALIDATION` cannot hold."""
+    return check_conf("INVALIDATION", Defaults, "invalidation")
+
+
+@register
+def check_databases(**_: Any) -> list[CheckMessage]:
+    """Say where a tracked model lives on a database on which changes could be missed."""
+    return [
+        problem
+        for declaration in declarations()
+        for problem in _check_database(declaration.label, router.db_for_write(declaration.model))
+    ]
+
+
+def _check_database(label: str, alias: str) -> list[CheckMessage]:
+    vendor = connections[alias].vendor
+    if vendor != "sqlite":
+        what = f"{label} is tracked on {alias!r}, a {vendor} database, where races can be missed"
+        return [Error(what, hint="Track models on SQLite only.", id="invalidation.E002")]
+    try:
+        pubsub = get_pubsub()
+    except BackendMissing:
+        return []
+    if isinstance(pubsub, DatabasePubSub) and pubsub.alias != alias:
+        what = (
+            f"{label} is written on {alias!r} while messages are stored on {pubsub.alias!r}:"
+            " a crash right behind a commit loses its message"
+        )
+        hint = "Set REALTIME['PUBSUB']['OPTIONS']['alias'] to the database of the tracked models."
+        return [checks.Warning(what, hint=hint, id="invalidation.W001")]
+    return []
