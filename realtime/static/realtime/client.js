@@ -1,0 +1,114 @@
+import { Connection } from "./connection.js";
+import { Subscriptions } from "./subscriptions.js";
+import { withDefaults } from "./tools.js";
+import { onWake } from "./wake.js";
+
+/**
+ * How true the page is.
+ *
+ * - connecting: not all is confirmed yet
+ * - live: the connection is open, every subscription confirmed, nothing failed
+ * - stale: some handler failed and waits to be retried
+ * - reconnecting: the connection was lost, or could not be made, and not all is restored yet
+ * - refused: the server will not have us
+ *
+ * @typedef {"connecting" | "live" | "stale" | "reconnecting" | "refused"} LiveState
+ */
+
+/**
+ * The page's live connection: what is watched, and how true it is.
+ *
+ * Dispatches a "state" event when `state` has changed; `<html data-live-state>` mirrors it, so
+ * that CSS alone can draw a mark.
+ */
+export class Live extends EventTarget {
+  #connection;
+  #subscriptions;
+  #restoring = false;
+  #stateScheduled = false;
+  /** @type {LiveState | null} */ #announced = null;
+
+  /**
+   * @param {string} url absolute, ws: or wss:
+   * @param {Partial<import("./tools.js").Tools>} [options]
+   */
+  constructor(url, options) {
+    super();
+    const tools = withDefaults(options);
+    const changed = () => this.#scheduleState();
+    this.#connection = new Connection(url, {
+      opened: () => this.#opened(),
+      received: (frame) => this.#subscriptions.received(frame),
+      lost: () => this.#lost(),
+    }, tools);
+    this.#subscriptions = new Subscriptions({
+      isOpen: () => this.#connection.state === "open",
+      send: (frame) => this.#connection.send(frame),
+    }, tools, changed);
+    onWake(() => this.wake());
+    this.#connection.open();
+    this.#scheduleState();
+  }
+
+  /** @returns {LiveState} */
+  get state() {
+    const { state } = this.#connection;
+    if (state === "refused") return "refused";
+    if (state === "open") {
+      if (this.#subscriptions.behind) return "stale";
+      if (this.#subscriptions.confirmed) return "live";
+    }
+    return this.#restoring ? "reconnecting" : "connecting";
+  }
+
+  /**
+   * Watch a topic. The handler's promise says "applied": the cursor moves only then, a rejection
+   * is retried, and what arrives meanwhile is merged and told afterwards.
+   *
+   * @param {string} topic
+   * @param {import("./subscription.js").SubscribeOptions | import("./runner.js").Handler} options
+   *   may be left out
+   * @param {import("./runner.js").Handler} [handler]
+   */
+  subscribe(topic, options, handler) {
+    if (typeof options === "function") return this.#subscriptions.subscribe(topic, {}, options);
+    if (typeof handler !== "function") {
+      throw new TypeError(`live: expected a handler for ${topic}, got ${typeof handler}`);
+    }
+    return this.#subscriptions.subscribe(topic, options ?? {}, handler);
+  }
+
+  /** Make sure, now, that what is shown is true: the page may have slept. */
+  wake() {
+    this.#connection.wake();
+    this.#subscriptions.hurry();
+  }
+
+  #opened() {
+    this.#subscriptions.opened();
+    this.#scheduleState();
+  }
+
+  #lost() {
+    this.#restoring = true;
+    this.#subscriptions.lost();
+  }
+
+  /** Once a turn: many subscriptions may change together. */
+  #scheduleState() {
+    if (this.#stateScheduled) return;
+    this.#stateScheduled = true;
+    queueMicrotask(() => this.#announceState());
+  }
+
+  #announceState() {
+    this.#stateScheduled = false;
+    const { state } = this;
+    if (state === "live") this.#restoring = false;
+    if (state === this.#announced) return;
+    this.#announced = state;
+    const root = globalThis.document?.documentElement;
+    if (root) root.dataset.liveState = state;
+    this.dispatchEvent(new Event("state"));
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * @typedef {{cursor: string | null, ticket: string | null}} Entry where a rendered topic stands
+ * @typedef {{url: string, topics: Map<string, Entry>}} Head
+ */
+
+/** Where the server listens unless the page says otherwise. */
+const DEFAULT_URL = "/ws/live/";
+
+/**
+ * Read what the server wrote into a page's `#live-head`: from which cursors its markup is true.
+ * @param {Document} document
+ * @returns {Head}
+ */
+export function readHead(document) {
+  const { url = DEFAULT_URL, topics = [] } = parse(document.getElementById("live-head"));
+  const entries = new Map();
+  for (const { topic, cursor = null, ticket = null } of topics) {
+    // A topic watched twice was first watched before all that was read for it.
+    if (!entries.has(topic)) entries.set(topic, { cursor, ticket });
+  }
+  return { url, topics: entries };
+}
+
+/** @param {Element | null} script */
+function parse(script) {
+  try {
+    return JSON.parse(script?.textContent || "{}");
+  } catch (error) {
+    // Without cursors the regions catch up by themselves: costly, but never wrong.
+    console.error("live: #live-head is not JSON", error);
+    return {};
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * The browser's side of django-livequery.
+ *
+ *     import { connect } from "realtime/live.js";
+ *     const live = connect("/ws/live/");
+ *     live.subscribe("list:5", { cursor }, async ({ changes, reset }) => { … });
+ *
+ * A page that only has `<live-region>` elements needs no code: each connects, when it is put in,
+ * to the server that `#live-head` names.
+ */
+import { connect } from "./connect.js";
+import { LiveRegion } from "./region.js";
+
+export { connect, LiveRegion };
+
+// Node has no custom elements; and a page that loads this file under two names has them already.
+if (globalThis.customElements && !customElements.get("live-region")) {
+  customElements.define("live-region", LiveRegion);
+}

@@ -1,0 +1,96 @@
+import { connect } from "./connect.js";
+
+/**
+ * @typedef {import("./head.js").Head} Head
+ * @typedef {import("./head.js").Entry} Entry
+ * @typedef {import("./subscription.js").Subscription} Subscription
+ *
+ * @typedef {object} Listener
+ * @property {(topic: string, told: import("./news.js").Told) => Promise<void>} told
+ * @property {(topic: string) => void} denied
+ */
+
+/** @type {Entry} */
+const UNKNOWN = { cursor: null, ticket: null };
+
+/** The topics that one region watches, each from the cursor that its markup was rendered at. */
+export class RegionTopics {
+  #listener;
+  /** @type {Map<string, Subscription>} */ #subscriptions = new Map();
+  /** Where topics stood when the region was taken out. @type {Map<string, Entry>} */
+  #left = new Map();
+  /** The tickets that did not do, by topic. @type {Map<string, string | null>} */
+  #denied = new Map();
+
+  /** @param {Listener} listener */
+  constructor(listener) {
+    this.#listener = listener;
+  }
+
+  /** True if the region is not told of some topic that it names. */
+  get areDenied() {
+    return this.#denied.size > 0;
+  }
+
+  /**
+   * Watch these topics and no others.
+   * @param {string[]} topics
+   * @param {Head} head of the markup that names them
+   */
+  watch(topics, head) {
+    for (const [topic, subscription] of this.#subscriptions) {
+      if (topics.includes(topic)) continue;
+      subscription.cancel();
+      this.#subscriptions.delete(topic);
+    }
+    for (const topic of this.#denied.keys()) {
+      if (!topics.includes(topic)) this.#denied.delete(topic);
+    }
+    for (const topic of topics) this.#watchOne(topic, head);
+    this.#left.clear();
+  }
+
+  /** Watch nothing, but remember the cursors: the content may be put back as it is. */
+  leave() {
+    for (const [topic, subscription] of this.#subscriptions) {
+      const { cursor, ticket } = subscription;
+      this.#left.set(topic, { cursor, ticket });
+      subscription.cancel();
+    }
+    this.#subscriptions.clear();
+  }
+
+  /**
+   * @param {string} topic
+   * @param {Head} head
+   */
+  #watchOne(topic, { url, topics }) {
+    const { cursor, ticket } = this.#left.get(topic) ?? topics.get(topic) ?? UNKNOWN;
+    const present = this.#subscriptions.get(topic);
+    if (present) {
+      present.ticket = ticket ?? present.ticket;
+      return;
+    }
+    // Asking again with what was denied would only be denied again.
+    if (this.#denied.has(topic) && this.#denied.get(topic) === ticket) return;
+    this.#denied.delete(topic);
+    const onDenied = () => this.#deny(topic, subscription);
+    const subscription = connect(url).subscribe(
+      topic,
+      { cursor, ticket, catchUp: true, onDenied },
+      (told) => this.#listener.told(topic, told),
+    );
+    this.#subscriptions.set(topic, subscription);
+  }
+
+  /**
+   * @param {string} topic
+   * @param {Subscription} subscription
+   */
+  #deny(topic, subscription) {
+    if (this.#subscriptions.get(topic) !== subscription) return;
+    this.#subscriptions.delete(topic);
+    this.#denied.set(topic, subscription.ticket);
+    this.#listener.denied(topic);
+  }
+}

@@ -1,0 +1,50 @@
+import { mergeNews } from "./news.js";
+import { page } from "./page.js";
+
+/**
+ * @typedef {import("./news.js").News} News
+ * @typedef {import("./page.js").Fetched} Fetched
+ *
+ * @typedef {object} Round
+ * @property {Promise<Fetched>} answer
+ * @property {Promise<void>} applied
+ * @property {Map<string, News>} told by topic
+ */
+
+/**
+ * One region's refetches: all that it is told before a fetch of the page begins makes one round,
+ * whichever topics it came by, and is applied once.
+ */
+export class Rounds {
+  #apply;
+  /** @type {Round | null} */ #latest = null;
+
+  /** @param {(fetched: Fetched, told: ReadonlyMap<string, News>) => void} apply */
+  constructor(apply) {
+    this.#apply = apply;
+  }
+
+  /**
+   * Fetch the page as it is after now.
+   * @param {string} name of the region
+   * @param {string} topic
+   * @param {News} news
+   * @returns {Promise<void>} settles when it is applied, or could not be
+   */
+  join(name, topic, news) {
+    const answer = page.fresh(name);
+    const round = this.#latest?.answer === answer ? this.#latest : this.#begin(answer);
+    const earlier = round.told.get(topic);
+    round.told.set(topic, earlier ? mergeNews(earlier, news) : news);
+    return round.applied;
+  }
+
+  /** @param {Promise<Fetched>} answer */
+  #begin(answer) {
+    /** @type {Map<string, News>} */
+    const told = new Map();
+    const applied = answer.then((fetched) => this.#apply(fetched, told));
+    this.#latest = { answer, applied, told };
+    return this.#latest;
+  }
+}

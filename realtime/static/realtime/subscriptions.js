@@ -1,0 +1,138 @@
+import { inFrames } from "./frames.js";
+import { readNews } from "./news.js";
+import { CLIENT_FRAMES, SERVER_FRAMES } from "./protocol.js";
+import { Subscription } from "./subscription.js";
+import { WatchedTopic } from "./watched_topic.js";
+
+/**
+ * @typedef {import("./connection.js").Frame} Frame
+ *
+ * @typedef {object} Wire
+ * @property {() => boolean} isOpen
+ * @property {(frame: Frame) => void} send
+ */
+
+/** All that is watched over one connection, and the frames that speak of it. */
+export class Subscriptions {
+  #wire;
+  #tools;
+  #changed;
+  /** @type {Map<string, WatchedTopic>} */ #topics = new Map();
+  #flushScheduled = false;
+
+  /**
+   * @param {Wire} wire
+   * @param {import("./tools.js").Tools} tools
+   * @param {() => void} changed told when `confirmed` or `behind` may have changed
+   */
+  constructor(wire, tools, changed) {
+    this.#wire = wire;
+    this.#tools = tools;
+    this.#changed = changed;
+  }
+
+  /** True if the server has confirmed every subscription on this connection. */
+  get confirmed() {
+    return this.#all().every((subscription) => subscription.confirmed);
+  }
+
+  /** True if some handler failed and has not caught up yet. */
+  get behind() {
+    return this.#all().some((subscription) => subscription.behind);
+  }
+
+  /**
+   * Add a handler; the server is asked at the end of this turn, together with others.
+   * @param {string} topic
+   * @param {import("./subscription.js").SubscribeOptions} options
+   * @param {import("./runner.js").Handler} handler
+   */
+  subscribe(topic, options, handler) {
+    const subscription = new Subscription(topic, options, handler, {
+      tools: this.#tools,
+      changed: this.#changed,
+      cancelled: (cancelled) => this.#remove(cancelled),
+    });
+    const watched = this.#topics.get(topic) ?? new WatchedTopic(topic);
+    this.#topics.set(topic, watched);
+    watched.add(subscription);
+    this.#schedule();
+    return subscription;
+  }
+
+  /** The connection is open: ask for everything, and retry what failed while it was not. */
+  opened() {
+    this.#flush();
+    this.hurry();
+  }
+
+  lost() {
+    for (const watched of this.#topics.values()) watched.lose();
+    this.#changed();
+  }
+
+  hurry() {
+    for (const subscription of this.#all()) subscription.hurry();
+  }
+
+  /**
+   * Take a frame. Topics that are not watched (any more) are passed over.
+   * @param {Frame} frame
+   */
+  received({ type, topics }) {
+    if (type === SERVER_FRAMES.CHANGED) return this.#tell(topics);
+    if (type === SERVER_FRAMES.SUBSCRIBED) {
+      for (const [topic, entry] of Object.entries(topics)) {
+        this.#topics.get(topic)?.confirm(entry.cursor ?? null);
+      }
+    } else if (type === SERVER_FRAMES.DENIED) {
+      for (const [topic, reason] of Object.entries(topics)) this.#topics.get(topic)?.deny(reason);
+    } else if (type === SERVER_FRAMES.REVOKED) {
+      for (const topic of topics) this.#topics.get(topic)?.revoke();
+    }
+    // An answer may let out a request that waited for it.
+    this.#schedule();
+  }
+
+  /** @param {Record<string, any>} topics */
+  #tell(topics) {
+    // All in one turn: handlers that fetch the same page can share one fetch.
+    for (const [topic, entry] of Object.entries(topics)) {
+      const news = readNews(entry);
+      for (const each of this.#topics.get(topic)?.subscriptions ?? []) each.tell(news);
+    }
+  }
+
+  #all() {
+    return [...this.#topics.values()].flatMap((watched) => watched.subscriptions);
+  }
+
+  /** @param {Subscription} subscription */
+  #remove(subscription) {
+    this.#topics.get(subscription.topic)?.remove(subscription);
+    this.#schedule();
+  }
+
+  #schedule() {
+    this.#changed();
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    queueMicrotask(() => this.#flush());
+  }
+
+  /** Tell the server what has changed in what we want; before it is open, opened() will. */
+  #flush() {
+    this.#flushScheduled = false;
+    if (!this.#wire.isOpen()) return;
+    const surplus = [...this.#topics].filter(([, watched]) => watched.isSurplus);
+    const topics = surplus.map(([topic]) => topic);
+    if (topics.length) this.#wire.send({ type: CLIENT_FRAMES.UNSUBSCRIBE, topics });
+    for (const [topic, watched] of this.#topics) {
+      if (watched.isForgotten) this.#topics.delete(topic);
+    }
+    const requests = [...this.#topics.values()].flatMap((watched) => watched.ask());
+    for (const subscriptions of inFrames(requests)) {
+      this.#wire.send({ type: CLIENT_FRAMES.SUBSCRIBE, subscriptions });
+    }
+  }
+}

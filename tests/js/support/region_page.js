@@ -1,0 +1,84 @@
+import { connect } from "../../../realtime/static/realtime/live.js";
+import { settle } from "./fake_clock.js";
+import { FakeServer } from "./fake_server.js";
+
+let pages = 0;
+
+/** A page with live regions, whose server (websocket and markup) is the test's. */
+export class RegionPage {
+  server = new FakeServer();
+  /** Every fetch of the page so far: {url, headers, answer(html, init), fail()}. */
+  fetches = [];
+  /** The details of the events that reached the document, by type. */
+  events = { "live:applied": [], "live:inserted": [], "live:gone": [] };
+
+  /** @param {string} html the body; @param {object} topics of #live-head, {topic: cursor} */
+  constructor(html, topics = {}) {
+    globalThis.WebSocket = this.server.WebSocket;
+    Math.random = () => 0; // retries come at once
+    globalThis.fetch = (url, init) => this.#fetch(url, init);
+    this.url = `/ws/${++pages}/`;
+    for (const [type, details] of Object.entries(this.events)) {
+      document.addEventListener(type, (event) => {
+        details.push({ ...event.detail, target: event.target.id });
+        if (type === "live:gone") event.preventDefault();
+      });
+    }
+    document.head.innerHTML = this.head(topics);
+    document.body.innerHTML = html;
+  }
+
+  get live() {
+    return connect(this.url);
+  }
+
+  head(topics, tickets = {}) {
+    const entries = Object.entries(topics).map(([topic, cursor]) => ({
+      topic,
+      cursor,
+      ticket: tickets[topic],
+    }));
+    const json = JSON.stringify({ url: this.url, topics: entries });
+    return `<script type="application/json" id="live-head">${json}</script>`;
+  }
+
+  /** Welcome the client and confirm what it asks for, at the cursor that it named, or c0. */
+  async open() {
+    await this.server.welcome();
+    await this.confirm();
+  }
+
+  async confirm() {
+    const asked = this.server.asked.map(({ topic, cursor }) => [topic, cursor ?? "c0"]);
+    await this.server.confirm(Object.fromEntries(asked));
+  }
+
+  get fetched() {
+    return this.fetches.at(-1);
+  }
+
+  /** Answer the last fetch of the page. */
+  async answer(html, topics = {}, tickets = {}) {
+    await this.fetched.answer(`<head>${this.head(topics, tickets)}</head><body>${html}</body>`);
+  }
+
+  #fetch(url, init) {
+    return new Promise((resolve, reject) => {
+      const answer = async (html, { status = 200 } = {}) => {
+        // Not a Response: its body would come in the browser's own time.
+        resolve({ status, ok: status < 300, type: "basic", text: async () => html });
+        await turn();
+      };
+      const fail = async () => {
+        reject(new TypeError("network error"));
+        await turn();
+      };
+      this.fetches.push({ url, ...init, answer, fail });
+    });
+  }
+}
+
+/** Let happen what is due: a refetch begins in a task of its own. */
+export async function turn() {
+  for (let i = 0; i < 3; i++) await settle();
+}
