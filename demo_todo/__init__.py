@@ -1,0 +1,1 @@
+"""A shared TODO app whose pages are live: the tutorial's finished code."""

@@ -1,0 +1,27 @@
+"""What is live, and for whom: which topics a row belongs to, and who may watch them.
+
+`list:5` is a list with all that is on it, `name:5` just the list itself, for pages that offer it
+as a place to move to. `member:3` is in which lists user 3 is; `user:3` is what user 3 has to do.
+"""
+
+from django.contrib.auth.models import AnonymousUser, User
+
+from demo_todo.models import Membership, Task, TodoList
+from invalidation import track
+from realtime import allow
+
+track(TodoList, "list:{id}", "name:{id}")
+track(Membership, "list:{list_id}", "member:{user_id}")
+track(Task, "list:{list_id}", "user:{assignee_id}")
+
+
+@allow("list")
+@allow("name")
+def is_member(user: User | AnonymousUser, list_id: int) -> bool:
+    return Membership.objects.filter(list=list_id, user=user.pk).exists()
+
+
+@allow("member")
+@allow("user")
+def is_oneself(user: User | AnonymousUser, user_id: int) -> bool:
+    return user.pk == user_id
