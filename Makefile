@@ -1,0 +1,87 @@
+# Everything sets itself up: a fresh clone needs git, make and Python 3.11 or newer with venv.
+# `make help` lists the targets.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# Files that say what is installed; a newer pyproject.toml installs again.
+STAMPS := $(VENV)/.stamps
+# Python compiles what it imports: compiling all of it here would take longer.
+PIP_INSTALL := $(PY) -m pip install -qq --no-compile --disable-pip-version-check
+TYPESCRIPT := typescript@~7.0.2
+
+HOST ?= 127.0.0.1
+PORT ?= 8000
+# Test processes; `make test JOBS=0 PYTEST_ARGS="-k hub"` runs some tests in one process.
+JOBS ?= 2
+PYTEST_ARGS ?=
+
+export VENV PYTHON
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-js lint packaging soak bench docs dev clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+
+demo: $(STAMPS)/demo ## run the demo on http://HOST:PORT/
+	@$(PY) tools/check_port.py $(HOST) $(PORT)
+	@$(PY) manage.py migrate --verbosity 0
+	@$(PY) manage.py seed
+	@echo "Open http://$(HOST):$(PORT)/ in two browsers. Ctrl-C stops the server."
+	@exec $(PY) manage.py runserver $(HOST):$(PORT)
+
+test: $(STAMPS)/test ## run all tests but the packaging test
+	@sh tools/ensure_system.sh browser node
+	@$(MAKE) --no-print-directory test-js
+	@$(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+test-js: ## run the JavaScript unit tests
+	@node --test $$(find tests/js -name '*.test.js')
+
+lint: $(STAMPS)/lint ## check style, types and the import arrows
+	@sh tools/ensure_system.sh npx
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+	@npx --yes --package=$(TYPESCRIPT) tsc --project tests/js/tsconfig.json
+
+packaging: $(STAMPS)/test ## build the wheel, follow the README with it in an empty venv
+	@sh tools/ensure_system.sh browser
+	@$(PY) -m pytest -m packaging $(PYTEST_ARGS) tests/packaging
+
+soak: $(STAMPS)/test ## run the property tests with many examples: SEED=… SOAK_EXAMPLES=…
+	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest -n $(JOBS) -m hypothesis --timeout=0 \
+	  $(if $(SEED),--hypothesis-seed=$(SEED)) $(PYTEST_ARGS)
+
+bench: $(STAMPS)/test ## run a benchmark: NAME=…
+	@sh tools/ensure_system.sh browser
+	@$(PY) -m benchmarks $(NAME)
+
+docs: $(STAMPS)/docs ## build the documentation into docs/_build
+	@$(PY) -m sphinx --fresh-env --fail-on-warning --keep-going --quiet -b html docs docs/_build
+	@echo "Open docs/_build/index.html"
+
+dev: $(STAMPS)/dev ## install everything, for an editor
+	@echo "$(VENV) holds everything. Hooks: $(VENV)/bin/pre-commit install"
+
+clean: ## remove what the other targets made, the demo's database too
+	rm -rf $(VENV) build dist docs/_build demo.sqlite3* .mypy_cache .pytest_cache .ruff_cache \
+	  .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMPS)/venv: tools/make_venv.sh
+	@sh tools/make_venv.sh $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/demo: pyproject.toml $(STAMPS)/venv
+	@echo "Installing what the demo needs"
+	@$(PIP_INSTALL) --editable '.[demo]'
+	@touch $@
+
+# A dependency group, on top of the packages and what the demo needs, which the tests share.
+$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/docs $(STAMPS)/dev: $(STAMPS)/demo
+	@echo "Installing what '$(@F)' needs"
+	@$(PIP_INSTALL) --group $(@F)
+	@touch $@

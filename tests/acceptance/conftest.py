@@ -1,0 +1,70 @@
+"""The demo as its users have it: a server process, two browsers, and other processes that write."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page
+
+from tools.demo_browser import chromium, log_in
+from tools.demo_server import DemoServer, prepare_database
+
+PATIENCE = 10_000
+"""Milliseconds within which a page must show what it should; it takes some tens."""
+
+Open = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file to copy, migrated and seeded once."""
+    database = tmp_path_factory.mktemp("seeded") / "demo.sqlite3"
+    prepare_database(database)
+    return database
+
+
+@pytest.fixture
+def server(tmp_path: Path, seeded: Path) -> Iterator[DemoServer]:
+    """A running demo with a database of its own."""
+    with DemoServer.prepared(tmp_path, template=seeded) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One Chromium for the whole run; each page gets a context of its own."""
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_as(server: DemoServer, browser: Browser) -> AsyncIterator[Open]:
+    """`page = await open_as("ada", "/lists/1/")`: a page in a browser logged in as ada.
+
+    The page is live when it is returned. A script error on any page fails the test.
+    """
+    problems: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        # Chromium reports each failed request too; those are the tests' own doing.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            problems.append(message.text)
+
+    async with AsyncExitStack() as stack:
+
+        async def open_as(user: str, path: str = "/", **options: object) -> Page:
+            context = await browser.new_context(base_url=server.url, **options)  # type: ignore[arg-type]
+            stack.push_async_callback(context.close)
+            context.set_default_timeout(PATIENCE)
+            page = await context.new_page()
+            page.on("pageerror", lambda error: problems.append(str(error)))
+            page.on("console", note)
+            await log_in(page, user, path)
+            return page
+
+        yield open_as
+    assert problems == []

@@ -1,0 +1,156 @@
+"""What tests do with the demo: its data from outside, and its pages as a user would."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Self
+
+from playwright.async_api import Locator, Page, expect
+
+from tools.demo_server import DemoServer
+
+SETUP = """
+import json
+ada, grace, alan = (User.objects.get(username=n) for n in ("ada", "grace", "alan"))
+TodoList.objects.all().delete()
+pks = {"users": {u.username: u.pk for u in (ada, grace, alan)}}
+for name, titles in (
+    ("Home", ["Pay the rent", "Water the plants", "Call Alan"]),
+    ("Work", ["Write the report"]),
+):
+    made = TodoList.objects.create(name=name)
+    pks[name] = made.pk
+    for user in (ada, grace):
+        made.memberships.create(user=user)
+    for position, title in enumerate(titles):
+        made.tasks.create(title=title, position=position)
+print(json.dumps(pks))
+"""
+
+
+@dataclass(frozen=True)
+class Todo:
+    """Two lists that ada and grace share, Home with three tasks and Work with one."""
+
+    server: DemoServer
+    pks: dict[str, int]
+    users: dict[str, int]
+
+    @classmethod
+    def prepare(cls, server: DemoServer) -> Self:
+        """Replace the seeded lists."""
+        pks = json.loads(server.shell(SETUP))
+        return cls(server, users=pks.pop("users"), pks=pks)
+
+    @property
+    def home_path(self) -> str:
+        return f"/lists/{self.pks['Home']}/"
+
+    @property
+    def work_path(self) -> str:
+        return f"/lists/{self.pks['Work']}/"
+
+    def user_pk(self, name: str) -> int:
+        return self.users[name]
+
+    def titles(self, name: str) -> list[str]:
+        """Return a list's tasks as the database has them."""
+        code = (
+            "import json; print(json.dumps(list("
+            f"Task.objects.filter(list={self.pks[name]}).values_list('title', flat=True))))"
+        )
+        titles: list[str] = json.loads(self.server.shell(code))
+        return titles
+
+
+class Row:
+    """One task on a page, found by its title."""
+
+    def __init__(self, page: Page, title: str) -> None:
+        self.page = page
+        # The title is a field's value, kept in the markup as an attribute.
+        self.row = page.locator(".task", has=page.locator(f'input[name=title][value="{title}"]'))
+        self.done = self.row.locator("input[name=done]")
+        self.title = self.row.locator("input[name=title]")
+        self.assignee = self.row.locator("select[name=assignee]")
+        self.due = self.row.locator("input[name=due]")
+        self.list = self.row.locator("select[name=list]")
+        self.handle = self.row.locator(".handle")
+
+    async def is_shown(self) -> None:
+        await expect(self.row).to_be_visible()
+
+    async def is_gone(self) -> None:
+        await expect(self.row).to_have_count(0)
+
+    async def tick(self) -> None:
+        await self.done.click()
+
+    async def rename(self, title: str) -> None:
+        # The row is found by its title: take hold of the field before that changes.
+        field = self.page.locator(f"#{await self.title.get_attribute('id')}")
+        await field.fill(title)
+        await field.press("Enter")
+
+    async def assign(self, user: str) -> None:
+        await self.assignee.select_option(label=user)
+
+    async def set_due(self, date: str) -> None:
+        await self.due.fill(date)
+        await self.due.blur()
+
+    async def move_to(self, name: str) -> None:
+        await self.list.select_option(label=name)
+
+    async def delete(self) -> None:
+        await self.row.locator(".delete").click()
+
+
+class ListPage:
+    """A page with tasks."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.titles: Locator = page.locator(".tasks")
+
+    def task(self, title: str) -> Row:
+        return Row(self.page, title)
+
+    async def add(self, title: str) -> None:
+        field = self.page.get_by_label("New task")
+        await field.fill(title)
+        await field.press("Enter")
+
+    async def invite(self, user: str) -> None:
+        await self.page.get_by_label("Username to invite").fill(user)
+        await self.page.get_by_role("button", name="Invite").click()
+
+    async def shown(self) -> list[str]:
+        """Return the titles as they stand on the page."""
+        fields = self.page.locator(".task input[name=title]")
+        return await fields.evaluate_all("fields => fields.map(field => field.value)")
+
+    async def shows(self, titles: list[str]) -> None:
+        """Wait until the page shows these titles in this order."""
+        fields = self.page.locator(".task input[name=title]")
+        await expect(fields).to_have_count(len(titles))
+        for place, title in enumerate(titles):
+            await expect(fields.nth(place)).to_have_value(title)
+
+    async def drag(self, title: str, *, above: str) -> None:
+        """Drag a task by its handle, with the mouse, over another one."""
+        await self.task(title).handle.hover()
+        await self.page.mouse.down()
+        box = await self.task(above).row.bounding_box()
+        assert box is not None
+        for step in range(1, 11):
+            await self.page.mouse.move(box["x"] + 10, box["y"] + 200 - step * 20)
+        await self.page.mouse.move(box["x"] + 10, box["y"] + 2, steps=5)
+        await self.page.mouse.up()
+
+
+async def in_sync(*pages: ListPage) -> None:
+    """Assert that pages of one list show the same."""
+    first, *others = [await page.shown() for page in pages]
+    assert all(shown == first for shown in others)

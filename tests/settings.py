@@ -1,0 +1,33 @@
+"""Settings of the tests: the demo project's, on a database file of this test run.
+
+The file is a real one, not in-memory SQLite: servers in other threads and processes open it too.
+A test hands it on as DEMO_DB=connection.settings_dict["NAME"] in the server's environment.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from demo_todo.settings import *  # noqa: F403
+from demo_todo.settings import DATABASES, INSTALLED_APPS
+
+
+def _folder_of_this_run() -> Path:
+    # xdist's workers inherit the controller's folder; pytest-django tells their files apart by
+    # name. Whoever made the folder removes it.
+    if folder := os.environ.get("TEST_RUN_FOLDER"):
+        return Path(folder)
+    folder = tempfile.mkdtemp(prefix="livequery-tests-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["TEST_RUN_FOLDER"] = folder
+    return Path(folder)
+
+
+DATABASES["default"]["TEST"] = {"NAME": str(_folder_of_this_run() / "tests.sqlite3")}
+
+INSTALLED_APPS += ["tests.shop"]
+
+# Real hashers are slow on purpose.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

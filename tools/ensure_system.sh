@@ -1,0 +1,52 @@
+#!/bin/sh
+# Ensure what the tests need beside Python: `sh tools/ensure_system.sh browser node npx`.
+# Root on Debian or Ubuntu gets what is missing by apt-get; anybody else is told in one line.
+set -u
+here=$(dirname "$0")
+python=${VENV:-.venv}/bin/python
+
+has_browser() { "$python" "$here/find_browser.py" >/dev/null 2>&1; }
+has_node() { node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null; }
+has_npx() { has_node && command -v npx >/dev/null; }
+
+apt_is_ours() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+apt_install() {
+  apt_is_ours || return 1
+  echo "Installing $* (apt-get)"
+  export DEBIAN_FRONTEND=noninteractive
+  log=$(mktemp)
+  if ! { apt-get update && apt-get install --yes --no-install-recommends "$@"; } \
+    >"$log" 2>&1 </dev/null; then
+    tail -n 5 "$log" >&2
+  fi
+  rm -f "$log"
+}
+give_up() { echo "error: $1" >&2; exit 1; }
+
+ensure_browser() {
+  # A CHROMIUM that is set and wrong is for its owner to mend, not for us to install around.
+  if ! has_browser && [ -z "${CHROMIUM:-}" ]; then
+    apt_install chromium fonts-dejavu-core
+    # Ubuntu's package only points at a snap, which containers cannot run.
+    has_browser || { apt_is_ours && "$python" -m playwright install --with-deps chromium; }
+  fi
+  "$python" "$here/find_browser.py" >/dev/null || exit 1
+}
+ensure_node() {
+  has_node || apt_install nodejs
+  has_node || give_up "Node.js 18 or newer is missing: install it (Debian 12, Ubuntu 24.04 and newer: apt-get install nodejs)."
+}
+ensure_npx() {
+  ensure_node
+  has_npx || apt_install npm
+  has_npx || give_up "npx is missing: install it (Debian/Ubuntu: apt-get install npm)."
+}
+
+for thing in "$@"; do
+  case $thing in
+    browser) ensure_browser ;;
+    node) ensure_node ;;
+    npx) ensure_npx ;;
+    *) give_up "$0 knows browser, node and npx, not $thing." ;;
+  esac
+done
