@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from realtime.conf import conf
 from realtime.hub import Hub
 from realtime.mailbox import Mailbox
+from realtime.messages import Message
 from realtime.protocol import CloseCode, Frame
 from realtime.topics import Topic
 
@@ -32,9 +33,16 @@ class Connection:
         self.send = send
         self.close = close
         self.mailbox = Mailbox(conf.MAX_WAITING_ROWS)
-        self.topics: set[Topic] = set()
+        self.topics: dict[Topic, str | None] = {}
+        """What it watches, and the cursor that the client was told last of each."""
+
+    def note_told(self, messages: Iterable[Message]) -> None:
+        """Remember how far the client has been told of its topics."""
+        for message in messages:
+            if message.topic in self.topics and message.cursor is not None:
+                self.topics[message.topic] = str(message.cursor)
 
     async def let_go(self) -> None:
         """Unsubscribe from everything; nothing is left behind in the hub."""
-        topics, self.topics = self.topics, set()
+        topics, self.topics = self.topics, {}
         await self.hub.unsubscribe(self.mailbox, *topics)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -70,7 +71,9 @@ class Hub:
                 # Somebody else may have come while this waited for its turn.
                 unwanted = self._subscribers.unwanted(topic)
                 if unwanted and self._upstream is not None:
-                    await self._upstream.unwatch(unwanted)
+                    # From a dead one there is nothing to take back.
+                    with suppress(UpstreamLost):
+                        await self._upstream.unwatch(unwanted)
 
     async def missed(self, topic: Topic, since: Cursor) -> str | None:
         """Say why something of `topic` may have been sent after `since`; None: surely nothing."""
@@ -125,6 +128,11 @@ class Hub:
                 await self._listen_once(reset=lost)
             except UpstreamLost as error:
                 logger.warning("the backend may have lost messages, clients are reset: %s", error)
+            except asyncio.CancelledError:
+                # A backend that raises this by itself must not end the listening unnoticed.
+                if _is_cancelled():
+                    raise
+                logger.exception("the backend was cancelled; clients will be reset")
             except Exception:
                 logger.exception("listening to the backend failed; clients will be reset")
             lost = True
@@ -145,7 +153,12 @@ class Hub:
 
     async def _start(self, upstream: Upstream, *, reset: bool) -> None:
         """Watch all that is wanted on a new upstream, then tell everybody to reload."""
-        head = await upstream.watch(self._subscribers.wanted())
+        asked = set(self._subscribers.wanted())
+        head = await upstream.watch(asked)
+        # Whoever left meanwhile found no upstream to tell.
+        while surplus := asked.difference(self._subscribers.wanted()):
+            await upstream.unwatch(surplus)
+            asked -= surplus
         # From here on nothing is awaited: whoever subscribes after this finds the new upstream.
         self._upstream = upstream
         self._connected.set()
@@ -163,6 +176,12 @@ class Hub:
     def _deliver(self, topic: Topic, message: Message) -> None:
         for mailbox in self._subscribers.of(topic):
             mailbox.put(message)
+
+
+def _is_cancelled() -> bool:
+    """Has somebody asked the running task to end?"""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

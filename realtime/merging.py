@@ -37,7 +37,7 @@ def merge_verbs(one: Verb, other: Verb) -> Verb:
 
 
 def bound(message: Message, most: int) -> Message:
-    """Turn a message that names more than `most` rows into a reset."""
-    if message.reset is None and sum(map(len, message.changes.values())) > most:
-        return replace(message, changes={}, reset=Reset.OVERFLOW)
+    """Turn a message that names more than `most` rows into a reset, if it is none yet."""
+    if sum(map(len, message.changes.values())) > most:
+        return replace(message, changes={}, reset=message.reset or Reset.OVERFLOW)
     return message

@@ -24,8 +24,11 @@ def publish(messages: Iterable[Message], using: str | None = None) -> None:
     send = prepare(messages, alias)
     if connection.in_atomic_block:
         transaction.on_commit(send, using=alias, robust=True)
-    else:
+    elif connection.get_autocommit():
         send()
+    elif not get_pubsub().stores:
+        # Django's own error: with autocommit off nobody tells when the commit is.
+        transaction.on_commit(send, using=alias)
 
 
 async def apublish(messages: Iterable[Message], using: str | None = None) -> None:

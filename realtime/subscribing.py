@@ -23,7 +23,7 @@ NOT_ALLOWED = "not allowed"
 async def subscribe(connection: Connection, frame: Subscribe) -> None:
     """Watch what the client may watch, and tell it what it must reload."""
     cursors = _cursors_by_topic(frame.subscriptions)
-    if len(connection.topics.union(cursors)) > conf.MAX_SUBSCRIPTIONS:
+    if len(connection.topics.keys() | cursors.keys()) > conf.MAX_SUBSCRIPTIONS:
         await connection.close(CloseCode.TOO_MANY)
         return
     answers = await asyncio.gather(*(may_watch(connection.user, text) for text in cursors))
@@ -38,8 +38,11 @@ async def subscribe(connection: Connection, frame: Subscribe) -> None:
 @handles(Unsubscribe)
 async def unsubscribe(connection: Connection, frame: Unsubscribe) -> None:
     """Watch these topics no more."""
-    topics = connection.topics.intersection(frame.topics)
-    connection.topics -= topics
+    unwanted = frozenset(frame.topics)
+    # Not the client's text, but our Topics.
+    topics = [topic for topic in connection.topics if topic in unwanted]
+    for topic in topics:
+        del connection.topics[topic]
     await connection.hub.unsubscribe(connection.mailbox, *topics)
 
 
@@ -51,27 +54,33 @@ async def _start(connection: Connection, wanted: dict[Topic, list[str]]) -> None
     """
     for topic in wanted:
         connection.mailbox.hold(topic)
-        connection.topics.add(topic)
+        connection.topics.setdefault(topic, None)
     async with asyncio.TaskGroup() as group:
         tasks = {
             topic: group.create_task(_subscribe_from(connection, topic, cursors))
             for topic, cursors in wanted.items()
         }
-    await connection.send(Subscribed({str(topic): task.result() for topic, task in tasks.items()}))
+    stands = {topic: task.result() for topic, task in tasks.items()}
+    connection.topics.update(stands)
+    await connection.send(Subscribed({str(topic): At(at) for topic, at in stands.items()}))
     for topic in wanted:
         connection.mailbox.release(topic)
 
 
-async def _subscribe_from(connection: Connection, topic: Topic, cursors: Sequence[str]) -> At:
-    """Subscribe one topic; where something may have been missed, a reset follows."""
+async def _subscribe_from(connection: Connection, topic: Topic, cursors: Sequence[str]) -> str:
+    """Subscribe one topic and return where; where something may be missed, a reset follows.
+
+    The cursor never runs ahead of what the client was sent: one who believed it, and came back
+    with it on another connection, would miss what still waits here.
+    """
+    told = connection.topics[topic]
     head = await connection.hub.subscribe(connection.mailbox, topic)
     for text in cursors:
         reason = await _missed(connection, topic, text)
         if reason is not None:
             connection.mailbox.put(Message(topic, reset=reason, cursor=head))
-            # Not the head: the client must not believe that it stands there before it reloaded.
-            return At(text)
-    return At(str(head))
+            return text
+    return told or str(head)
 
 
 async def _missed(connection: Connection, topic: Topic, text: str) -> str | None:

@@ -81,10 +81,13 @@ class Topic(str):
 
 def encode_part(part: object) -> str:
     """Spell one part of a key; an empty one has no spelling and raises InvalidTopic."""
-    text = quote(str(part), safe="")
+    text = str(part)
     if not text or part is None:
         raise InvalidTopic(f"expected a part of a topic's key that is not empty, got {part!r}")
-    return text
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError as error:
+        raise InvalidTopic(f"expected a part of a topic's key in UTF-8, got {part!r}") from error
 
 
 def _check(text: object) -> None:

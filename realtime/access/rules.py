@@ -48,10 +48,16 @@ def allow(pattern: str) -> Callable[[R], R]:
         known = _rules.get(prefix)
         if known is not None and known.function is not function:
             raise InvalidRule(
-                f"{pattern!r} has the rule {known.function.__qualname__} already;"
-                f" expected one, got {function.__qualname__} as well"
+                f"{pattern!r} has the rule {_name(known.function)} already;"
+                f" expected one, got {_name(function)} as well"
             )
-        _rules[prefix] = _Asked(function, _types_of(function))
+        types = _types_of(function)
+        if len(prefix) == 1 and not types:
+            raise InvalidRule(
+                f"expected a rule of {pattern!r} to take the key's parts behind the user, got"
+                f" {_name(function)}: a bare family is never watched, so it would never be asked"
+            )
+        _rules[prefix] = _Asked(function, types)
         return function
 
     return register
@@ -67,7 +73,7 @@ def allowed(user: object, topic: str) -> bool:
     if question is None:
         return False
     asked, arguments = question
-    call = async_to_sync(asked.function) if asked.is_async else asked.function
+    call = async_to_sync(asked.function) if asked.is_async else asked.says_yes
     try:
         return bool(call(user, *arguments))
     except Exception:
@@ -96,6 +102,19 @@ class _Asked:
     def is_async(self) -> bool:
         return inspect.iscoroutinefunction(self.function)
 
+    def says_yes(self, *args: object) -> bool:
+        """Ask a rule that is not async. Its answer may be a query, so it is evaluated here."""
+        answer = self.function(*args)
+        if inspect.isawaitable(answer):
+            if inspect.iscoroutine(answer):
+                answer.close()
+            # It would be true, whatever it was going to say.
+            raise TypeError(
+                f"expected {_name(self.function)} to return an answer, or to be an `async def`,"
+                f" got {answer!r}"
+            )
+        return bool(answer)
+
 
 _rules: dict[tuple[str, ...], _Asked] = {}
 
@@ -107,7 +126,7 @@ async def _answer(
     if question is None:
         return False
     asked, arguments = question
-    call = asked.function if asked.is_async else unblocked(asked.function)
+    call = asked.function if asked.is_async else unblocked(asked.says_yes)
     try:
         return bool(await call(user, *arguments))
     except Exception:
@@ -144,8 +163,9 @@ def _converted(parts: Sequence[str], types: Sequence[Any]) -> list[Any] | None:
 
 
 def _prefix(pattern: object) -> tuple[str, ...]:
+    text = pattern if isinstance(pattern, str) else ""
     try:
-        topic = Topic(pattern if isinstance(pattern, str) and ":" in pattern else f"{pattern}:")
+        topic = Topic(text if ":" in text else f"{text}:")
     except InvalidTopic as error:
         raise InvalidRule(f"expected a family like 'list', got {pattern!r}") from error
     return (topic.name, *topic.parts)
@@ -158,27 +178,31 @@ def _types_of(function: Callable[..., Any]) -> tuple[Any, ...]:
     if not parameters or any(p.kind not in positional for p in parameters):
         raise InvalidRule(
             f"expected a rule that takes (user, part, …), got"
-            f" {function.__qualname__}{inspect.signature(function)}"
+            f" {_name(function)}{inspect.signature(function)}"
         )
-    names = [parameter.name for parameter in parameters[1:]]
-    hints = _hints(function, names)
-    return tuple(hints.get(name, str) for name in names)
-
-
-def _hints(function: Callable[..., Any], names: Sequence[str]) -> dict[str, Any]:
     # Only the key's parameters are resolved: the user's annotation may name a type that is
     # imported for type checkers alone.
-    written = {
-        name: function.__annotations__[name] for name in names if name in function.__annotations__
-    }
+    hints = _hints(function, parameters[1:])
+    return tuple(hints.get(parameter.name, str) for parameter in parameters[1:])
+
+
+def _hints(function: Callable[..., Any], parameters: Sequence[inspect.Parameter]) -> dict[str, Any]:
+    written = {p.name: p.annotation for p in parameters if p.annotation is not p.empty}
     holder = type("Hints", (), {"__annotations__": written})
+    # What is decorated names types of its own module, not of the decorator's.
+    inner = inspect.unwrap(function)
+    names = getattr(inner, "__globals__", None) or getattr(inner.__call__, "__globals__", {})
     try:
-        hints = typing.get_type_hints(holder, globalns=getattr(function, "__globals__", {}))
+        hints = typing.get_type_hints(holder, globalns=names)
         for hint in hints.values():
             msgspec.json.schema(hint)
     except (NameError, TypeError) as error:
         raise InvalidRule(
-            f"expected {function.__qualname__} to annotate the key's parts with types that text"
+            f"expected {_name(function)} to annotate the key's parts with types that text"
             f" converts to (int, str, UUID, date, …): {error}"
         ) from error
     return hints
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", None) or repr(function)

@@ -47,6 +47,9 @@ class PubSub(ABC):
     process_local: ClassVar[bool] = False
     """Do messages stay within the process that sent them?"""
 
+    stores: ClassVar[bool] = False
+    """Does `prepare()` store messages with the writer's transaction, whose commit sends them?"""
+
     supports_replay: ClassVar[bool] = False
     """Can an upstream replay what followed a cursor? Where not, subscribers get a reset."""
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import ClassVar
 
 from django.core.checks import CheckMessage, Error
 from django.db import connections
@@ -34,6 +35,8 @@ class DatabasePubSub(PubSub):
     `interval` is how often, in seconds, a process looks for what others have committed;
     `retention` how long, in seconds, a record is kept after it was first seen.
     """
+
+    stores: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -113,6 +116,7 @@ class _DatabaseUpstream(Upstream):
             if self._position is None:
                 # The thread starts behind this read, so it cannot miss what follows it.
                 position = await off_loop(self._pubsub.position)
+                self._inbox.check()  # it may have been closed meanwhile
                 self._reader.start(position)
                 self._position = position
         return self._position
@@ -128,7 +132,7 @@ class _DatabaseUpstream(Upstream):
 
     async def close(self) -> None:
         self._inbox.lose("the upstream was closed")
-        await self._reader.stop()
+        await asyncio.to_thread(self._reader.stop)
 
     def _accept(self, position: Cursor, messages: Sequence[Message]) -> None:
         self._position = position

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from collections import deque
@@ -79,14 +78,14 @@ class Reader:
         """Look for news now."""
         self._wake.set()
 
-    async def stop(self) -> None:
-        """End the thread and wait for it."""
+    def stop(self) -> None:
+        """End the thread and wait for it; at most a look's time."""
         self._stopped.set()
         self._wake.set()
         with _readers_lock:
             _readers.discard(self)
         if self._thread.ident is not None:
-            await asyncio.to_thread(self._thread.join)
+            self._thread.join()
 
     def _run(self) -> None:
         try:
@@ -124,7 +123,7 @@ class Reader:
         # log each, and cost ten times as much.
         with connection.wrap_database_errors:
             (version,) = connection.connection.execute("PRAGMA data_version").fetchone()
-        changed = version != self._version
+        changed: bool = version != self._version
         # Taken before the rows are read: a commit in between is seen by the next look.
         self._version = version
         return changed

@@ -124,6 +124,7 @@ class _MemoryUpstream(Upstream):
         self._inbox.call(self._accept, messages)
 
     async def watch(self, topics: Iterable[Topic]) -> Cursor:
+        self._inbox.check()
         # Added first: what is sent once the cursor has been read finds the topics watched.
         self._watched.update(topics)
         return self._history.join(self)

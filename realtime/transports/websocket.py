@@ -29,6 +29,9 @@ from realtime.protocol import (
 
 logger = logging.getLogger("realtime.websocket")
 
+INTERNAL_ERROR = 1011
+"""The websocket protocol's own code for a server that failed."""
+
 
 @handles(ClientPing)
 async def answer_ping(connection: Connection, frame: ClientPing) -> None:
@@ -50,6 +53,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
     """
 
     connection: Connection | None = None
+    _ended = False
 
     async def __call__(
         self,
@@ -83,7 +87,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Handle one frame of the client."""
-        if self.connection is None:
+        if self.connection is None or self._ended:
             return
         self._heard = asyncio.get_running_loop().time()
         try:
@@ -107,7 +111,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
 
     async def _write(self, connection: Connection) -> None:
         while True:
-            await self._send_frame(changed(await connection.mailbox.take()))
+            messages = await connection.mailbox.take()
+            await self._send_frame(changed(messages))
+            connection.note_told(messages)
 
     async def _beat(self) -> None:
         while True:
@@ -129,14 +135,21 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
             return
         except Exception:
             logger.exception("a task of a connection failed; the connection is closed")
-            await self.close()
+            await self._end(INTERNAL_ERROR)
 
     async def _send_frame(self, frame: Frame) -> None:
-        await self.send(text_data=encode(frame).decode())
+        if not self._ended:
+            await self.send(text_data=encode(frame).decode())
 
     async def _close_with(self, code: CloseCode) -> None:
         # Servers insist on a plain int.
-        await self.close(int(code))
+        await self._end(int(code))
+
+    async def _end(self, code: int) -> None:
+        """Close, once. What still comes or waits is passed over: servers raise for more."""
+        if not self._ended:
+            self._ended = True
+            await self.close(code)
 
 
 class _TooLargeError(Exception):

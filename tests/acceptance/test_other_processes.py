@@ -83,7 +83,11 @@ async def test_a_change_between_rendering_and_subscribing_is_noticed(
     """The page was rendered before the change and subscribes after it."""
     ada = ListPage(await open_as("ada", todo.home_path))
     held: asyncio.Future[Route] = asyncio.get_running_loop().create_future()
-    await ada.page.route("**/realtime/live.js", held.set_result)
+
+    async def hold(route: Route) -> None:
+        held.set_result(route)
+
+    await ada.page.route("**/realtime/live.js", hold)
 
     await ada.page.reload(wait_until="commit")
     route = await asyncio.wait_for(held, 10)

@@ -43,11 +43,41 @@ export function syncControls(root, focus) {
   for (const control of controls) {
     if (control.closest("[data-live-keep]")) continue;
     const edited = focus?.isEdited && control === focus.control ? focus.values : null;
-    if (control instanceof HTMLSelectElement) syncSelect(control, edited);
-    else if (CLICKED.includes(control.type)) syncChecked(/** @type {any} */ (control));
-    else syncValue(control, edited?.[0] ?? control.defaultValue);
+    sync(control, edited);
+    if (edited) syncWhenLeft(control);
   }
   if (focus) restoreCaret(focus);
+}
+
+/**
+ * @param {Control} control
+ * @param {string[] | null} edited the values that the user chose
+ */
+function sync(control, edited) {
+  if (control instanceof HTMLSelectElement) syncSelect(control, edited);
+  else if (CLICKED.includes(control.type)) syncChecked(/** @type {any} */ (control));
+  else syncValue(control, edited?.[0] ?? control.defaultValue);
+}
+
+/** Controls whose edit was left alone, and that the user has not left yet. */
+const awaited = new WeakSet();
+
+/**
+ * An edit that is taken back is no change to the browser: nothing is saved, so nothing comes back,
+ * and the control would go on showing what was so before the edit.
+ * @param {Control} control
+ */
+function syncWhenLeft(control) {
+  if (awaited.has(control)) return;
+  awaited.add(control);
+  let isSaved = false;
+  const save = () => { isSaved = true; };
+  control.addEventListener("change", save, { once: true });
+  control.addEventListener("blur", () => {
+    awaited.delete(control);
+    control.removeEventListener("change", save);
+    if (!isSaved) sync(control, null);
+  }, { once: true });
 }
 
 /**
@@ -119,7 +149,10 @@ function caretOf(control) {
 
 /** @param {Focus} focus */
 function restoreCaret({ control, caret }) {
-  if (control instanceof HTMLSelectElement || !caret) return;
-  if (control.selectionStart === caret.start && control.selectionEnd === caret.end) return;
-  control.setSelectionRange(caret.start, caret.end);
+  const present = caretOf(control);
+  // Its type may have become one without a caret.
+  if (control instanceof HTMLSelectElement || !caret || !present) return;
+  if (present.start !== caret.start || present.end !== caret.end) {
+    control.setSelectionRange(caret.start, caret.end);
+  }
 }

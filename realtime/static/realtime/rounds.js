@@ -1,4 +1,3 @@
-import { mergeNews } from "./news.js";
 import { page } from "./page.js";
 
 /**
@@ -34,8 +33,8 @@ export class Rounds {
   join(name, topic, news) {
     const answer = page.fresh(name);
     const round = this.#latest?.answer === answer ? this.#latest : this.#begin(answer);
-    const earlier = round.told.get(topic);
-    round.told.set(topic, earlier ? mergeNews(earlier, news) : news);
+    // A topic comes once a round: its runner waits for the round to be applied.
+    round.told.set(topic, news);
     return round.applied;
   }
 

@@ -182,6 +182,16 @@ export const tests = {
     equal([byId("s").value, document.activeElement.id], ["b", "s"]);
   },
 
+  async "a focused control may become one of another type"() {
+    const main = show('<input id="i" value="1">');
+    byId("i").focus();
+    byId("i").setSelectionRange(1, 1);
+
+    morph(main, '<input id="i" type="number" value="2">');
+
+    equal([byId("i").type, byId("i").value], ["number", "2"]);
+  },
+
   async "work that was saved is no longer work: what others do next shows"() {
     const html = (choice) =>
       `<select id="s"><option>a</option>` +
@@ -216,6 +226,27 @@ export const tests = {
     morph(main, html);
 
     equal(byId("s").selectedIndex, 1);
+  },
+
+  async "an edit that is taken back shows the truth once the control is left"() {
+    const main = show('<input id="a" value="old">');
+    byId("a").focus();
+    byId("a").value = "old, and more";
+    morph(main, '<input id="a" value="new">');
+    equal(byId("a").value, "old, and more");
+    byId("a").value = "old";
+    byId("a").blur();
+    equal(byId("a").value, "new");
+  },
+
+  async "an edit that is saved stays until the markup has it"() {
+    const main = show('<input id="a" value="old">');
+    byId("a").focus();
+    byId("a").value = "mine";
+    morph(main, '<input id="a" value="new">');
+    byId("a").dispatchEvent(new Event("change"));
+    byId("a").blur();
+    equal(byId("a").value, "mine");
   },
 
   async "what is edited by contenteditable is left as it is inside"() {

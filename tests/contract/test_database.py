@@ -1,0 +1,374 @@
+"""DatabasePubSub keeps the contract, and what else it promises."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+from asgiref.sync import sync_to_async
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
+from django.test import TransactionTestCase
+from django.test.utils import CaptureQueriesContext
+
+from realtime.backends import database_reader, records
+from realtime.backends.base import Upstream
+from realtime.backends.database import DatabasePubSub
+from realtime.backends.database_reader import Reader
+from realtime.cursors import Cursor
+from realtime.exceptions import UpstreamLost
+from realtime.messages import Message, Reset
+from realtime.models import StoredRecord
+from realtime.publish import publish
+from realtime.testing import PubSubContract
+from realtime.testing.backend_case import BackendCase
+from realtime.testing.contract import LIST, OTHER, SENTINEL, row
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SEND_FROM_ANOTHER_PROCESS = """
+import django
+django.setup()
+from django.db import transaction
+from realtime import Message, publish
+for number in range(3):
+    with transaction.atomic():
+        publish([Message("list:5", {"shop.order": {str(number): "updated"}})])
+with transaction.atomic():
+    publish([Message("list:5", reset="rolled back")])
+    transaction.set_rollback(True)
+publish([Message("list:5", {"shop.order": {"3": "updated"}})])
+"""
+
+
+class TestDatabasePubSub(PubSubContract, TransactionTestCase):
+    """The contract, through the test database."""
+
+    def make_pubsub(self) -> DatabasePubSub:
+        return DatabasePubSub()
+
+
+class EmptyHistory(TransactionTestCase):
+    """Tests that begin without any record, also where they are the first after the migrations."""
+
+    def setUp(self) -> None:
+        StoredRecord.objects.all().delete()
+
+
+class DatabaseCase(BackendCase, EmptyHistory):
+    """What the tests of this backend alone share."""
+
+    def make_pubsub(self) -> DatabasePubSub:
+        return DatabasePubSub()
+
+    async def lost(self, upstream: Upstream) -> str:
+        """Return why the upstream was lost."""
+        with self.assertRaises(UpstreamLost) as caught:
+            await self.within(upstream.receive())
+        return str(caught.exception)
+
+
+class TestOtherProcesses(DatabaseCase):
+    """Messages between processes of the operating system."""
+
+    async def test_what_another_process_commits_arrives(self) -> None:
+        """In its order, and only what was committed."""
+        async with self.upstream(LIST) as upstream:
+            environment = os.environ | {
+                "DJANGO_SETTINGS_MODULE": "demo_todo.settings",
+                "DEMO_DB": str(connection.settings_dict["NAME"]),
+            }
+            await asyncio.to_thread(
+                subprocess.run,
+                [sys.executable, "-c", SEND_FROM_ANOTHER_PROCESS],
+                env=environment,
+                cwd=ROOT,
+                check=True,
+                timeout=30,
+            )
+
+            expected = [row(LIST, number) for number in range(4)]
+            self.assertEqual(await self.receive(upstream, 4), expected)
+
+
+class TestStoring(EmptyHistory):
+    """A record exists if and only if the change does."""
+
+    def test_the_messages_of_a_call_are_one_record(self) -> None:
+        """They were told together, and are found together."""
+        publish([row(LIST, 1), row(OTHER, 2)])
+
+        self.assertEqual(StoredRecord.objects.count(), 1)
+
+    def test_a_transaction_that_rolls_back_leaves_no_record(self) -> None:
+        """Neither one that was asked to, nor one that failed."""
+        with self.assertRaises(ZeroDivisionError), transaction.atomic():
+            publish([row(LIST, 1)])
+            self.assertEqual(StoredRecord.objects.count(), 1)
+            raise ZeroDivisionError
+
+        self.assertEqual(StoredRecord.objects.count(), 0)
+
+    def test_a_savepoint_that_rolls_back_leaves_no_record(self) -> None:
+        """Also when it was rolled back by hand, which `on_commit` would not notice."""
+        with transaction.atomic():
+            publish([row(LIST, 1)])
+            savepoint = transaction.savepoint()
+            publish([row(LIST, 2)])
+            transaction.savepoint_rollback(savepoint)
+            with self.assertRaises(ZeroDivisionError), transaction.atomic():
+                publish([row(LIST, 3)])
+                raise ZeroDivisionError
+
+        (record,) = StoredRecord.objects.all()
+        self.assertIn('"1"', record.payload)
+
+    def test_what_cannot_be_stored_fails_in_the_writers_hands(self) -> None:
+        """And takes the writer's transaction with it, rather than the message alone."""
+        with self.assertRaises(TypeError):
+            publish([Message(LIST, extra=object())])
+
+        self.assertEqual(StoredRecord.objects.count(), 0)
+
+    def test_what_committed_on_another_database_is_stored_after_that(self) -> None:
+        """Its transaction is not ours, so nothing is stored before it has committed."""
+        committed = DatabasePubSub().prepare([row(LIST, 1)], "another")
+        self.assertEqual(StoredRecord.objects.count(), 0)
+
+        committed()
+
+        self.assertEqual(StoredRecord.objects.count(), 1)
+
+    def test_no_messages_are_no_record(self) -> None:
+        """The table grows by what is said, not by who might have said something."""
+        publish([])
+
+        self.assertEqual(StoredRecord.objects.count(), 0)
+
+
+class TestCursors(DatabaseCase):
+    """What proves that nothing was missed, and what does not."""
+
+    async def test_a_position_of_a_transaction_that_rolled_back_is_refused(self) -> None:
+        """The record that it names never existed, though another may stand under its id."""
+        await self.send(row(SENTINEL, 0))
+        positions: list[Cursor] = []
+
+        def take_position() -> None:
+            publish([row(OTHER, 1)])
+            positions.append(self.make_pubsub().position())
+
+        await self.roll_back(take_position)
+        async with self.upstream() as upstream:
+            self.assertEqual(await upstream.missed([LIST], positions[0]), Reset.HISTORY_EXPIRED)
+            await self.send(row(OTHER, 2))
+            reused = await self.make_pubsub().aposition()
+            self.assertEqual(reused.offset, positions[0].offset)
+            self.assertEqual(await upstream.missed([LIST], positions[0]), Reset.HISTORY_EXPIRED)
+
+    async def test_an_empty_history_proves_nothing(self) -> None:
+        """A flushed table may have held anything."""
+        since = await self.make_pubsub().aposition()
+
+        async with self.upstream() as upstream:
+            self.assert_reason(await upstream.missed([LIST], since))
+
+    async def test_more_than_a_batch_since_then_is_not_searched(self) -> None:
+        """Whoever was away for so long reloads."""
+        await self.send(row(SENTINEL, 0))
+        since = await self.make_pubsub().aposition()
+        await sync_to_async(StoredRecord.objects.bulk_create)(
+            StoredRecord(payload="[]") for _ in range(records.BATCH)
+        )
+
+        async with self.upstream() as upstream:
+            self.assertEqual(await upstream.missed([LIST], since), Reset.NO_REPLAY)
+
+    async def test_just_below_a_batch_is_searched(self) -> None:
+        """And found to hold nothing."""
+        await self.send(row(SENTINEL, 0))
+        since = await self.make_pubsub().aposition()
+        await sync_to_async(StoredRecord.objects.bulk_create)(
+            StoredRecord(payload="[]") for _ in range(records.BATCH - 1)
+        )
+
+        async with self.upstream() as upstream:
+            self.assertIsNone(await upstream.missed([LIST], since))
+
+
+class TestPruning(DatabaseCase):
+    """Records are kept for a while after they were seen."""
+
+    def make_pubsub(self) -> DatabasePubSub:
+        return DatabasePubSub(retention=0.05, interval=0.005)
+
+    async def test_old_records_go_and_the_newest_stays(self) -> None:
+        """So the reader, and every cursor of now, still has its footing."""
+        await self.send(row(SENTINEL, 0))
+        async with self.upstream(LIST) as upstream:
+            old = await self.make_pubsub().aposition()
+            async with asyncio.timeout(self.patience):
+                sent = 0
+                while await upstream.missed([SENTINEL], old) != Reset.HISTORY_EXPIRED:
+                    await self.send(row(LIST, sent))
+                    await self.receive(upstream, 1)
+                    sent += 1
+            new = await self.make_pubsub().aposition()
+
+            self.assertIsNone(await upstream.missed([LIST], new))
+            self.assertGreater(await StoredRecord.objects.acount(), 0)
+            await self.send(row(LIST, -1))
+            self.assertEqual(await self.receive(upstream, 1), [row(LIST, -1)])
+
+    async def test_pruning_takes_only_what_lies_before(self) -> None:
+        """However often it is asked, and for whatever cursor."""
+        for number in range(5):
+            await self.send(row(LIST, number))
+        newest = await self.make_pubsub().aposition()
+
+        for cursor in (Cursor("x", "garbage"), records.NOWHERE, newest, newest):
+            await sync_to_async(records.prune)(cursor, DEFAULT_DB_ALIAS)
+
+        self.assertEqual(await self.make_pubsub().aposition(), newest)
+        self.assertEqual(await StoredRecord.objects.acount(), 1)
+
+
+class TestReader(DatabaseCase):
+    """The thread that looks."""
+
+    async def test_a_record_that_vanished_under_the_reader_ends_the_upstream(self) -> None:
+        """Others may have vanished with it, unread."""
+        await self.send(row(LIST, 0))
+        async with self.upstream(LIST) as upstream:
+            with self.assertLogs("realtime.database", "ERROR"):
+                await StoredRecord.objects.all().adelete()
+                why = await self.lost(upstream)
+
+            self.assertIn("not there any more", why)
+
+    async def test_a_record_that_was_replaced_under_the_reader_ends_the_upstream(self) -> None:
+        """As after a restore: the same id, another life."""
+        await self.send(row(LIST, 0))
+        async with self.upstream(LIST) as upstream:
+            with self.assertLogs("realtime.database", "ERROR"):
+                await StoredRecord.objects.aupdate(token="another")
+                await self.lost(upstream)
+
+    async def test_a_database_that_fails_for_a_while_loses_nothing(self) -> None:
+        """The rows stay, so they are read later."""
+        await self.send(row(LIST, 0))
+        async with self.upstream(LIST) as upstream:
+            with self._failing(times=3) as failed, self.assertLogs("realtime.database", "WARNING"):
+                for number in range(5):
+                    await self.send(row(LIST, number))
+                await asyncio.to_thread(failed.wait, self.patience)
+
+                expected = [row(LIST, number) for number in range(5)]
+                self.assertEqual(await self.receive(upstream, 5), expected)
+
+    @contextmanager
+    def _failing(self, times: int) -> Iterator[threading.Event]:
+        """Let the next reads of records fail, as a locked database does."""
+        read_after, left, failed = records.read_after, iter(range(times)), threading.Event()
+
+        def read(cursor: Cursor, alias: str) -> list[records.Record] | None:
+            if next(left, None) is not None:
+                raise OperationalError("database is locked")
+            failed.set()
+            return read_after(cursor, alias)
+
+        with (
+            mock.patch.object(records, "read_after", read),
+            mock.patch.object(database_reader, "PATIENCE", 0.01),
+        ):
+            yield failed
+
+    async def test_a_record_that_cannot_be_read_ends_the_upstream(self) -> None:
+        """Rather than be passed over."""
+        async with self.upstream(LIST) as upstream:
+            with self.assertLogs("realtime.database", "ERROR"):
+                await StoredRecord.objects.acreate(payload="nonsense")
+                await self.lost(upstream)
+
+    async def test_a_backlog_of_several_batches_arrives_whole(self) -> None:
+        """More came at once than is read at once."""
+        many = 3 * records.BATCH + 1
+        await self.send(row(LIST, 0))
+        async with self.upstream(LIST) as upstream:
+            payload = '[{"topic":"list:5","changes":{"shop.order":{"%d":"updated"}}}]'
+            await sync_to_async(StoredRecord.objects.bulk_create)(
+                StoredRecord(payload=payload % number) for number in range(many)
+            )
+
+            received = await self.receive(upstream, many)
+            self.assertTrue(received == [row(LIST, number) for number in range(many)])
+
+    async def test_a_history_that_was_empty_is_read_from_its_first_record(self) -> None:
+        """There is no position before it."""
+        async with self.upstream(LIST) as upstream:
+            await self.send(row(LIST, 1))
+
+            self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
+
+    async def test_a_commit_of_this_process_wakes_the_reader(self) -> None:
+        """It need not wait for the next look."""
+        pubsub = DatabasePubSub(interval=3600)
+        await self.send(row(LIST, 0))
+        upstream = pubsub.connect()
+        try:
+            await upstream.watch([LIST])
+            await self.send(row(LIST, 1))
+
+            self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
+        finally:
+            await upstream.close()
+
+    async def test_closing_ends_the_thread(self) -> None:
+        """And its connection with it."""
+        before = threading.active_count()
+        async with self.upstream(LIST):
+            self.assertIn("realtime-reader", {thread.name for thread in threading.enumerate()})
+
+        self.assertNotIn("realtime-reader", {thread.name for thread in threading.enumerate()})
+        self.assertLessEqual(threading.active_count(), before + 1)
+
+    def test_an_idle_look_asks_the_database_nothing(self) -> None:
+        """It runs twenty times a second in every process, and must cost nearly nothing."""
+        publish([row(LIST, 0)])
+        batches: list[Cursor] = []
+        reader = Reader(
+            DEFAULT_DB_ALIAS,
+            interval=1,
+            retention=1,
+            on_batch=lambda position, messages: batches.append(position),
+            on_lost=self.fail,
+        )
+        reader._look_patiently()
+
+        with CaptureQueriesContext(connection) as idle:
+            reader._look_patiently()
+        with self._another_connection():
+            publish([row(LIST, 1)])
+        with CaptureQueriesContext(connection) as busy:
+            reader._look_patiently()
+
+        self.assertEqual(len(idle), 0)
+        self.assertEqual(len([q for q in busy if "SELECT" in q["sql"]]), 1)
+        self.assertEqual(len(batches), 2)
+
+    @contextmanager
+    def _another_connection(self) -> Iterator[None]:
+        """Use another connection in this thread; the first has seen nothing of its commits."""
+        mine = connections[DEFAULT_DB_ALIAS]
+        connections[DEFAULT_DB_ALIAS] = mine.copy()
+        try:
+            yield
+        finally:
+            connections[DEFAULT_DB_ALIAS].close()
+            connections[DEFAULT_DB_ALIAS] = mine

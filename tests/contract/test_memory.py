@@ -1,0 +1,15 @@
+"""MemoryPubSub keeps the contract."""
+
+from __future__ import annotations
+
+from django.test import TransactionTestCase
+
+from realtime.backends.memory import MemoryPubSub
+from realtime.testing import PubSubContract
+
+
+class TestMemoryPubSub(PubSubContract, TransactionTestCase):
+    """The contract, within one process."""
+
+    def make_pubsub(self) -> MemoryPubSub:
+        return MemoryPubSub(name=f"contract {id(self)}")

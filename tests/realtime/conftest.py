@@ -1,0 +1,33 @@
+"""What the tests of `realtime` share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from realtime.access import rules
+from realtime.backends.memory import MemoryPubSub
+from realtime.hub import Hub
+
+
+@pytest.fixture
+def no_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry of rules without any."""
+    monkeypatch.setattr(rules, "_rules", {})
+
+
+@pytest.fixture
+def pubsub(request: pytest.FixtureRequest) -> MemoryPubSub:
+    """A backend with a history of its own."""
+    return MemoryPubSub(name=f"{request.node.nodeid} {id(request)}")
+
+
+@pytest_asyncio.fixture
+async def hub(pubsub: MemoryPubSub) -> AsyncIterator[Hub]:
+    """A hub on that backend."""
+    hub = Hub(pubsub)
+    yield hub
+    await asyncio.wait_for(hub.close(), 5)

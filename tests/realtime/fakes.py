@@ -1,0 +1,117 @@
+"""A backend whose every step a test can hold up, let fail, or look at."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from realtime.backends.base import PubSub, Upstream, nothing_to_do
+from realtime.cursors import Cursor
+from realtime.exceptions import UpstreamLost
+from realtime.messages import Message
+from realtime.topics import Topic
+
+
+class FakePubSub(PubSub):
+    """Makes `FakeUpstream`s and keeps them all: `upstreams[-1]` is the one in use.
+
+    `fail` holds what the next calls of `connect()` raise, if anything. `yields` is how often each
+    of an upstream's methods at most lets others run before and after it does its work, so that
+    one call may overtake another.
+    """
+
+    def __init__(self, yields: int = 0) -> None:
+        super().__init__()
+        self.yields = yields
+        self.chance = random.Random(yields)
+        self.upstreams: list[FakeUpstream] = []
+        self.fail: list[BaseException | None] = []
+        self.connected = asyncio.Event()
+
+    def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:
+        return nothing_to_do
+
+    def position(self) -> Cursor:
+        return Cursor("fake", "0")
+
+    def connect(self) -> FakeUpstream:
+        if self.fail and (error := self.fail.pop(0)) is not None:
+            raise error
+        self.upstreams.append(FakeUpstream(self, len(self.upstreams)))
+        return self.upstreams[-1]
+
+    @property
+    def current(self) -> FakeUpstream:
+        """The upstream that was made last."""
+        return self.upstreams[-1]
+
+
+class FakeUpstream(Upstream):
+    """Delivers what `say()` is given; `break_with()` makes `receive()` raise."""
+
+    def __init__(self, pubsub: FakePubSub, number: int) -> None:
+        self._pubsub = pubsub
+        self._queue: asyncio.Queue[Message | BaseException] = asyncio.Queue()
+        self._sent = 0
+        self.number = number
+        self.watched: set[Topic] = set()
+        self.closed = False
+        self.fail_watch: list[BaseException] = []
+        self.fail_unwatch: list[BaseException] = []
+        self.fail_missed: list[BaseException] = []
+        self.watch_may_return = asyncio.Event()
+        self.watch_may_return.set()
+        self.watching = asyncio.Event()
+
+    def cursor(self) -> Cursor:
+        return Cursor(f"fake-{self.number}", str(self._sent))
+
+    def say(self, *messages: Message) -> None:
+        """Deliver messages of watched topics, each with the next cursor."""
+        for message in messages:
+            self._sent += 1
+            if message.topic in self.watched:
+                at = Message(message.topic, message.changes, message.reset, self.cursor())
+                self._queue.put_nowait(at)
+
+    def break_with(self, error: BaseException) -> None:
+        self._queue.put_nowait(error)
+
+    async def watch(self, topics: Iterable[Topic]) -> Cursor:
+        asked = tuple(topics)
+        await self._pause()
+        if self.fail_watch:
+            raise self.fail_watch.pop(0)
+        self.watching.set()
+        await self.watch_may_return.wait()
+        if self.closed:
+            raise UpstreamLost("closed")
+        self.watched.update(asked)
+        await self._pause()
+        return self.cursor()
+
+    async def unwatch(self, topics: Iterable[Topic]) -> None:
+        await self._pause()
+        if self.fail_unwatch:
+            raise self.fail_unwatch.pop(0)
+        self.watched.difference_update(topics)
+        await self._pause()
+
+    async def receive(self) -> Sequence[Message]:
+        got = await self._queue.get()
+        if isinstance(got, BaseException):
+            raise got
+        return [got]
+
+    async def missed(self, topics: Collection[Topic], since: Cursor) -> str | None:
+        if self.fail_missed:
+            raise self.fail_missed.pop(0)
+        return None
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def _pause(self) -> None:
+        for _ in range(self._pubsub.chance.randint(0, self._pubsub.yields)):
+            await asyncio.sleep(0)

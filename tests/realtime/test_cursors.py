@@ -1,0 +1,49 @@
+"""Cursors are text that comes back, from clients who may have made it up."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.cursors import Cursor
+from realtime.exceptions import InvalidCursor
+
+epochs = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
+offsets = st.from_regex(r"[A-Za-z0-9_~-]{1,400}", fullmatch=True)
+
+
+@given(epochs, offsets)
+def test_a_cursor_comes_back_as_it_was(epoch: str, offset: str) -> None:
+    """Writing and reading are inverse."""
+    cursor = Cursor(epoch, offset)
+
+    assert Cursor.parse(str(cursor)) == cursor
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_cursor_or_an_error(text: str) -> None:
+    """No text of a client raises anything else."""
+    try:
+        cursor = Cursor.parse(text)
+    except InvalidCursor:
+        return
+
+    assert str(cursor) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "a", "a.", ".1", "a.1.2", "a b.1", "a.1\n", "ü.1", "a" * 65 + ".1", None, 5]
+)
+def test_what_is_no_cursor_is_refused(text: object) -> None:
+    """The error says where cursors come from, and shows no more than the beginning."""
+    with pytest.raises(InvalidCursor, match="expected a cursor"):
+        Cursor.parse(text)  # type: ignore[arg-type]
+
+
+def test_an_error_is_short_whatever_came() -> None:
+    """A client must not fill the log."""
+    with pytest.raises(InvalidCursor) as caught:
+        Cursor.parse("x" * 100_000)
+
+    assert len(str(caught.value)) < 200

@@ -1,0 +1,130 @@
+"""The way into an event loop: bounded, and honest about it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from realtime.backends.inbox import Inbox
+from realtime.exceptions import UpstreamLost
+from realtime.messages import Message
+
+ONE, TWO = Message("list:1"), Message("list:2")
+
+
+async def within(what):
+    return await asyncio.wait_for(what, 5)
+
+
+async def test_what_is_put_is_taken_in_its_order() -> None:
+    """All that waits at once."""
+    inbox = Inbox()
+    inbox.put([ONE, TWO])
+    inbox.put([ONE])
+
+    assert await within(inbox.take()) == [ONE, TWO, ONE]
+
+
+async def test_nothing_put_wakes_nobody() -> None:
+    """A taker is given at least one message."""
+    inbox = Inbox()
+    inbox.put([])
+    taking = asyncio.create_task(inbox.take())
+    await asyncio.sleep(0)
+    assert not taking.done()
+
+    inbox.put([ONE])
+
+    assert await within(taking) == [ONE]
+
+
+async def test_what_was_taken_is_gone() -> None:
+    """The next taker waits for what comes next."""
+    inbox = Inbox()
+    inbox.put([ONE])
+    await within(inbox.take())
+    taking = asyncio.create_task(inbox.take())
+    await asyncio.sleep(0)
+    assert not taking.done()
+
+    inbox.put([TWO])
+
+    assert await within(taking) == [TWO]
+
+
+async def test_any_thread_may_call() -> None:
+    """The function runs on the loop, in the order of the calls."""
+    inbox = Inbox()
+
+    def put_many() -> None:
+        for number in range(200):
+            inbox.call(inbox.put, [Message(f"list:{number}")])
+
+    thread = threading.Thread(target=put_many)
+    thread.start()
+    taken: list[Message] = []
+    while len(taken) < 200:
+        taken += await within(inbox.take())
+    thread.join()
+
+    assert taken == [Message(f"list:{number}") for number in range(200)]
+
+
+async def test_more_than_it_holds_is_a_loss() -> None:
+    """Not a part of it, passed off as the whole; and for good."""
+    inbox = Inbox(most=2)
+    inbox.put([ONE, TWO])
+    inbox.put([ONE])
+
+    for _ in range(2):
+        with pytest.raises(UpstreamLost, match="more than 2"):
+            await within(inbox.take())
+        inbox.put([ONE])
+
+
+async def test_exactly_what_it_holds_is_none() -> None:
+    """The bound is what it says."""
+    inbox = Inbox(most=2)
+    inbox.put([ONE, TWO])
+
+    assert await within(inbox.take()) == [ONE, TWO]
+
+
+async def test_a_loss_wakes_who_waits() -> None:
+    """With the first reason given."""
+    inbox = Inbox()
+    taking = asyncio.create_task(inbox.take())
+    await asyncio.sleep(0)
+
+    inbox.lose("first")
+    inbox.lose("second")
+
+    with pytest.raises(UpstreamLost, match="first"):
+        await within(taking)
+    with pytest.raises(UpstreamLost, match="first"):
+        inbox.check()
+
+
+async def test_a_cancelled_taker_loses_nothing() -> None:
+    """Even when it was cancelled in the moment that something came."""
+    inbox = Inbox()
+    taking = asyncio.create_task(inbox.take())
+    await asyncio.sleep(0)
+    inbox.put([ONE])
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+
+    assert await within(inbox.take()) == [ONE]
+
+
+def test_a_closed_loop_hears_nothing() -> None:
+    """A thread that is late must not fail."""
+
+    async def make() -> Inbox:
+        return Inbox()
+
+    inbox = asyncio.run(make())
+
+    inbox.call(inbox.put, [ONE])

@@ -1,0 +1,159 @@
+"""What a page carries: the position before it read, and the topics that it shows."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+from django.http import HttpRequest
+from django.template import Context, Template, TemplateSyntaxError
+from django.test import RequestFactory
+
+from realtime import Message, awatch, watch
+from realtime.backends.memory import MemoryPubSub
+from realtime.exceptions import InvalidTopic
+from realtime.topics import Topic
+from realtime.watching import watched
+
+EVIL = "</script><script>alert(1)</script><!--"
+
+
+@pytest.fixture(autouse=True)
+def as_the_projects(pubsub: MemoryPubSub) -> Iterator[None]:
+    with mock.patch("realtime.watching.get_pubsub", return_value=pubsub):
+        yield
+
+
+@pytest.fixture
+def request_(rf: RequestFactory) -> HttpRequest:
+    return rf.get("/")
+
+
+def rendered(request: HttpRequest) -> str:
+    template = Template("{% load realtime %}{% live_head %}")
+    return template.render(Context({"request": request}))
+
+
+def head_of(html: str) -> dict[str, object]:
+    found = re.search(r'<script id="live-head" type="application/json">(.*?)</script>', html)
+    assert found, html
+    return json.loads(found[1])  # type: ignore[no-any-return]
+
+
+def test_a_page_names_its_topics_and_its_position(
+    request_: HttpRequest, pubsub: MemoryPubSub
+) -> None:
+    """So that its client is told of whatever was committed since."""
+    topic = watch(request_, "list", 5)
+
+    assert topic == Topic("list:5")
+    assert head_of(rendered(request_)) == {
+        "url": "/ws/live/",
+        "topics": [{"topic": "list:5", "cursor": str(pubsub.position())}],
+    }
+
+
+def test_the_position_is_that_before_the_first_read(
+    request_: HttpRequest, pubsub: MemoryPubSub
+) -> None:
+    """For all topics of the page: an older one is safe, a younger is not."""
+    before = str(pubsub.position())
+    watch(request_, "list", 5)
+    pubsub.prepare([Message("list:6", reset="bulk")], "default")()
+
+    watch(request_, "list", 6)
+    watch(request_, "list", 5)
+
+    assert head_of(rendered(request_))["topics"] == [
+        {"topic": "list:5", "cursor": before},
+        {"topic": "list:6", "cursor": before},
+    ]
+
+
+async def test_async_views_do_the_same(request_: HttpRequest, pubsub: MemoryPubSub) -> None:
+    """With the twin."""
+    before = pubsub.position()
+    await awatch(request_, "list", 5)
+    pubsub.prepare([Message("list:6", reset="bulk")], "default")()
+    await awatch(request_, "list", 6)
+
+    found = watched(request_)
+    assert found is not None
+    assert (found.cursor, list(found.topics)) == (before, ["list:5", "list:6"])
+
+
+async def test_a_family_cannot_be_watched(request_: HttpRequest) -> None:
+    """It speaks for all its topics, those of others too."""
+    with pytest.raises(InvalidTopic, match="got none"):
+        watch(request_, "list")
+    with pytest.raises(InvalidTopic, match="got none"):
+        await awatch(request_, "list")
+    with pytest.raises(InvalidTopic):
+        watch(request_, "list", None)
+
+    assert watched(request_) is None
+
+
+def test_a_page_that_watches_nothing_has_no_topics(request_: HttpRequest) -> None:
+    """It may still carry regions that are told later."""
+    assert head_of(rendered(request_)) == {"url": "/ws/live/", "topics": []}
+
+
+def test_the_script_is_mapped_and_loaded(request_: HttpRequest) -> None:
+    """An import map comes before the first module, or browsers pass it over."""
+    html = rendered(request_)
+
+    assert '<script type="importmap">' in html
+    assert '{"imports": {"realtime/live.js": "/static/realtime/live.js"}}' in html
+    assert '<script type="module" src="/static/realtime/live.js"></script>' in html
+    assert html.index("importmap") < html.index('type="module"')
+
+
+def test_what_is_watched_cannot_leave_its_script(request_: HttpRequest) -> None:
+    """A key may be anything that a user typed."""
+    watch(request_, "tag", EVIL)
+
+    html = rendered(request_)
+
+    assert EVIL not in html
+    assert html.count("<script") == html.count("</script>") == 3
+    assert head_of(html)["topics"][0]["topic"] == Topic.of("tag", EVIL)  # type: ignore[index]
+
+
+def test_nothing_in_the_head_can_leave_its_script(request_: HttpRequest) -> None:
+    """Topics and cursors hold nothing that could; whatever is added to them might."""
+    with mock.patch("realtime.templatetags.realtime.WEBSOCKET_PATH", EVIL):
+        html = rendered(request_)
+
+    assert EVIL not in html
+    assert head_of(html)["url"] == f"/{EVIL}"
+
+
+def test_an_url_of_static_files_cannot_leave_its_script(request_: HttpRequest) -> None:
+    """Nor can what a project's storage makes of it."""
+    with mock.patch("realtime.templatetags.realtime.static", lambda name: f"/{EVIL}/{name}"):
+        html = rendered(request_)
+
+    assert EVIL not in html
+    assert html.count("<script") == html.count("</script>") == 3
+
+
+def test_a_nonce_is_on_every_script_that_runs(request_: HttpRequest) -> None:
+    """As `django-csp` and its like put it on the request."""
+    request_.csp_nonce = '"abc<'  # type: ignore[attr-defined]
+
+    html = rendered(request_)
+
+    assert html.count('nonce="&quot;abc&lt;"') == 2
+
+
+@pytest.mark.parametrize("context", [{}, {"request": None}, {"request": "GET /"}])
+def test_without_a_request_the_error_says_what_to_do(context: dict[str, object]) -> None:
+    """It is the most likely mistake."""
+    template = Template("{% load realtime %}{% live_head %}")
+
+    with pytest.raises(TemplateSyntaxError, match="context_processors.request"):
+        template.render(Context(context))
