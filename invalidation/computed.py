@@ -79,4 +79,8 @@ def read_computed(
             f"track({model.__name__}): expected families=[…] to name every family that the topic"
             f" function may give, other than {sorted(RESERVED)}, got {sorted(names)}"
         )
-    return Computed(function, columns, frozenset(map(Topic.of, names)), model._meta.label)
+    try:
+        topics = frozenset(map(Topic.of, names))
+    except ValueError as error:
+        raise BadDeclaration(f"track({model.__name__}): in families=: {error}") from error
+    return Computed(function, columns, topics, model._meta.label)

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from django.db.models import Model
-
-from invalidation.changes import Change, Image
-from invalidation.tracking import Declaration
 from realtime.messages import Message, Verb
 from realtime.topics import Topic
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+    from invalidation.changes import Change, Image
+    from invalidation.tracking import Declaration
 
 
 def topics_of(declaration: Declaration, pk: str, row: Image | None) -> frozenset[Topic]:
     """Return every topic that a row belongs to; none where there is no row."""
     if row is None:
         return frozenset()
-    own = {declaration.model_topic, Topic.of("object", declaration.label, pk)}
+    own = {declaration.model_topic}
+    if pk:
+        # An empty text is a legal key, but no topic can spell it.
+        own.add(Topic.of("object", declaration.label, pk))
     filled = {topic for t in declaration.templates if (topic := t.fill(row)) is not None}
     return frozenset(own.union(filled, *(rule.fill(row) for rule in declaration.computed)))
 

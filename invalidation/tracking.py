@@ -29,7 +29,8 @@ class Declaration:
     @property
     def columns(self) -> frozenset[str]:
         """The columns that its topics depend on."""
-        return frozenset().union(*(rule.columns for rule in (*self.templates, *self.computed)))
+        rules: tuple[Template | Computed, ...] = (*self.templates, *self.computed)
+        return frozenset[str]().union(*(rule.columns for rule in rules))
 
     @property
     def model_topic(self) -> Topic:
@@ -77,6 +78,9 @@ def track(
             raise BadDeclaration(
                 f"track({model.__name__}): expected templates or functions, got {given!r}"
             )
+    for text in (reads, families):
+        if isinstance(text, str):
+            raise BadDeclaration(f"track({model.__name__}): expected a list of names, got {text!r}")
     read, named = tuple(reads), tuple(families)
     computed = tuple(read_computed(f, concrete, read, named) for f in functions)
     known = _declarations.get(concrete, Declaration(concrete))
@@ -101,6 +105,6 @@ def _concrete(model: type[Model]) -> type[Model]:
     if not (isinstance(model, type) and issubclass(model, Model)):
         raise BadDeclaration(f"track(): expected a model class, got {model!r}")
     concrete = model._meta.concrete_model
-    if concrete is None:
+    if concrete is None or model._meta.abstract:
         raise BadDeclaration(f"track({model.__name__}): expected a model with a table of its own")
     return concrete

@@ -29,8 +29,10 @@ def take_write_lock(connection: BaseDatabaseWrapper, model: type[Model]) -> None
     """
     if connection.vendor == "sqlite":
         table = connection.ops.quote_name(model._meta.db_table)
+        # By the key: a table may have been made without a rowid.
+        column = connection.ops.quote_name(str(model._meta.pk_fields[0].column))
         with connection.cursor() as cursor:
-            cursor.execute(f"UPDATE {table} SET rowid = rowid WHERE 0")  # noqa: S608
+            cursor.execute(f"UPDATE {table} SET {column} = {column} WHERE 0")  # noqa: S608
 
 
 def read_matching(query: Query, declaration: Declaration, alias: str) -> Rows | None:
@@ -63,6 +65,7 @@ def pk_text(pk: object) -> str:
 def _read(declaration: Declaration, alias: str, pks: Query | list[Any], most: int) -> Rows:
     columns = sorted(declaration.columns)
     # Not the model's manager: that may hide rows.
-    rows = QuerySet(declaration.model, using=alias).filter(pk__in=pks).order_by("pk")
+    rows: QuerySet[Model] = QuerySet(declaration.model, using=alias)
+    rows = rows.filter(pk__in=pks).order_by("pk")
     found = rows.values_list("pk", *columns)[:most]
     return {pk: dict(zip(columns, values, strict=True)) for pk, *values in found}

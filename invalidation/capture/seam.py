@@ -53,8 +53,15 @@ def _capturing(original: Callable[..., Any], writer: Writer) -> Any:
         if declaration is None:
             return original(self, *args, **kwargs)
         with _transaction(self.connection):
-            result, entries = writer(self, declaration, lambda: original(self, *args, **kwargs))
-            journal_of(self.connection).add(entries)
+            journal = journal_of(self.connection)
+            try:
+                result, entries = writer(self, declaration, lambda: original(self, *args, **kwargs))
+            except BaseException:
+                # How much was written is not known. The rollback that follows, unless the writer
+                # has autocommit off and carries on, takes this back too.
+                journal.add([Unknown(declaration.model, Reset.BULK)])
+                raise
+            journal.add(entries)
         return result
 
     execute_sql.__wrapped_by_invalidation__ = True  # type: ignore[attr-defined]
@@ -76,21 +83,27 @@ def _insert(
     if pks is None or len(pks) > conf.MAX_ROWS:
         return result, [Unknown(declaration.model, Reset.BULK)]
     after = read_rows(declaration, pks, compiler.connection.alias)
+    if len(after) != len(pks):
+        # A field or a trigger has stored another key than the object has.
+        return result, [Unknown(declaration.model, Reset.BULK)]
     return result, _changes(declaration, {}, after)
 
 
 def _update(
     compiler: SQLUpdateCompiler, declaration: Declaration, run: Run
 ) -> tuple[Any, Iterable[Entry]]:
-    if not compiler.query.values:
+    query: Any = compiler.query  # the stubs do not know `values`
+    if not query.values:
         # The frame around updates of parent tables, which come by on their own.
         return run(), []
     alias = compiler.connection.alias
     take_write_lock(compiler.connection, declaration.model)
     before = read_matching(compiler.query, declaration, alias)
+    keys = compiler.query.get_meta().pk_fields
+    if before is None or any(field in keys for field, *_ in query.values):
+        return run(), [Unknown(declaration.model, Reset.BULK)]
+    _pin(compiler, before)
     result = run()
-    if before is None or any(field.primary_key for field, *_ in compiler.query.values):
-        return result, [Unknown(declaration.model, Reset.BULK)]
     return result, _changes(declaration, before, read_rows(declaration, before, alias))
 
 
@@ -99,25 +112,38 @@ def _delete(
 ) -> tuple[Any, Iterable[Entry]]:
     take_write_lock(compiler.connection, declaration.model)
     before = read_matching(compiler.query, declaration, compiler.connection.alias)
-    result = run()
     if before is None:
-        return result, [Unknown(declaration.model, Reset.BULK)]
-    return result, _changes(declaration, before, {})
+        return run(), [Unknown(declaration.model, Reset.BULK)]
+    _pin(compiler, before)
+    # Django leaves out a statement that can match nothing, and has no count for it.
+    return run() or 0, _changes(declaration, before, {})
+
+
+def _pin(compiler: SQLUpdateCompiler | SQLDeleteCompiler, pks: Iterable[Any]) -> None:
+    """Let the statement write the rows that were read, and no others.
+
+    Its own condition may hold for others when it is asked again, on rows that nobody has touched:
+    `Now()`, `order_by("?")`, a function of the project's.
+    """
+    query: Any = compiler.query
+    query.clear_where()
+    query.add_filter("pk__in", list(pks))
 
 
 def _inserted_pks(compiler: SQLInsertCompiler, rows: Any) -> Collection[Any] | None:
     """Return the keys of what an INSERT made; None where it cannot be told."""
-    query = compiler.query
+    query: Any = compiler.query  # the stubs do not know `on_conflict`
     if query.on_conflict is not None:
         return None
-    key = query.get_meta().pk
+    meta = query.get_meta()
     returned = list(compiler.returning_fields or ())
-    if key in returned and len(rows) == len(query.objs):
-        return [row[returned.index(key)] for row in rows]
-    pks = [obj.pk for obj in query.objs]
-    if any(pk is None or hasattr(pk, "resolve_expression") for pk in pks):
+    if meta.pk in returned and len(rows) == len(query.objs):
+        return [row[returned.index(meta.pk)] for row in rows]
+    # By the table's own key: a multi-table child has other fields for its parent's.
+    keys = [[getattr(obj, field.attname) for field in meta.pk_fields] for obj in query.objs]
+    if any(part is None or hasattr(part, "resolve_expression") for key in keys for part in key):
         return None
-    return pks
+    return [tuple(key) if meta.is_composite_pk else key[0] for key in keys]
 
 
 def _changes(

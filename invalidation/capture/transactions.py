@@ -3,6 +3,9 @@
 The methods of the database wrapper are wrapped, not `transaction.on_commit` used: hooks are lost
 when another hook raises or autocommit is off, and survive a manual `savepoint_rollback()`. And the
 messages must be stored inside the transaction, just before it commits, which no hook can do.
+
+Three methods commit: `commit()`; `set_autocommit(True)` within an open transaction, on databases
+that allow it; and, on SQLite with autocommit off, releasing a savepoint that began the transaction.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from invalidation.commit import flush, journal_of
@@ -23,35 +27,62 @@ def install() -> None:
     """Wrap the methods of every database wrapper; a second call does nothing."""
     for name, wrapper in (
         ("savepoint", _savepoint),
+        ("savepoint_commit", _savepoint_commit),
         ("savepoint_rollback", _savepoint_rollback),
+        ("set_autocommit", _set_autocommit),
         ("commit", _commit),
-        ("rollback", _forgetting),
-        ("close", _forgetting),
-        ("connect", _forgetting),
+        ("rollback", _ending),
+        ("close", _ending),
+        ("connect", _connect),
     ):
         original = getattr(BaseDatabaseWrapper, name)
         if not hasattr(original, "__wrapped_by_invalidation__"):
-            wrapped = wraps(original)(wrapper(original))
+            wrapped: Any = wraps(original)(wrapper(original))
             wrapped.__wrapped_by_invalidation__ = True
             setattr(BaseDatabaseWrapper, name, wrapped)
 
 
 def _savepoint(original: Callable[..., str | None]) -> Any:
     def savepoint(self: BaseDatabaseWrapper) -> str | None:
+        idle = self.vendor == "sqlite" and not getattr(self.connection, "in_transaction", True)
         sid = original(self)
         if sid is not None:
-            journal_of(self).mark(sid)
+            journal_of(self).mark(sid, begins=idle)
         return sid
 
     return savepoint
 
 
+def _savepoint_commit(original: Callable[..., None]) -> Any:
+    def savepoint_commit(self: BaseDatabaseWrapper, sid: str) -> None:
+        if journal_of(self).begun_by(sid):
+            _tell_around(self, lambda: original(self, sid))
+        else:
+            original(self, sid)
+
+    return savepoint_commit
+
+
 def _savepoint_rollback(original: Callable[..., None]) -> Any:
     def savepoint_rollback(self: BaseDatabaseWrapper, sid: str) -> None:
         original(self, sid)
-        journal_of(self).roll_back_to(sid)
+        # Where savepoints are not allowed nothing was rolled back.
+        if self._savepoint_allowed():  # type: ignore[attr-defined]
+            journal_of(self).roll_back_to(sid)
 
     return savepoint_rollback
+
+
+def _set_autocommit(original: Callable[..., None]) -> Any:
+    def set_autocommit(
+        self: BaseDatabaseWrapper, autocommit: bool, *args: Any, **kwargs: Any
+    ) -> None:
+        if autocommit and not self.in_atomic_block:
+            _tell_around(self, lambda: original(self, autocommit, *args, **kwargs))
+        else:
+            original(self, autocommit, *args, **kwargs)
+
+    return set_autocommit
 
 
 def _commit(original: Callable[..., None]) -> Any:
@@ -63,26 +94,51 @@ def _commit(original: Callable[..., None]) -> Any:
         except BaseException:
             # Neither the change nor its message: Django would set autocommit on a transaction
             # that is still open.
-            self.rollback()
+            _roll_back(self)
             raise
         original(self)
-        if send is not None:
-            _send(send)
+        _send(self, send)
 
     return commit
 
 
-def _send(send: Callable[[], None]) -> None:
+def _tell_around(connection: BaseDatabaseWrapper, commit: Callable[[], None]) -> None:
+    send = flush(connection)
+    commit()
+    _send(connection, send)
+
+
+def _roll_back(connection: BaseDatabaseWrapper) -> None:
     try:
-        send()
+        connection.rollback()
+    except Error:
+        # As Django does: something is wrong with the connection.
+        connection.close()
+
+
+def _send(connection: BaseDatabaseWrapper, send: Callable[[], None] | None) -> None:
+    journal_of(connection).clear()
+    try:
+        if send is not None:
+            send()
     except Exception:
         # The change is committed, and its writer has done nothing wrong.
         logger.exception("a committed change could not be sent")
 
 
-def _forgetting(original: Callable[..., None]) -> Any:
-    def forgetting(self: BaseDatabaseWrapper) -> None:
-        journal_of(self).take()
+def _ending(original: Callable[..., None]) -> Any:
+    def ending(self: BaseDatabaseWrapper) -> None:
+        # One that is refused (within an atomic block, or from another thread) has ended nothing.
+        original(self)
+        journal_of(self).clear()
+
+    return ending
+
+
+def _connect(original: Callable[..., None]) -> Any:
+    def connect(self: BaseDatabaseWrapper) -> None:
+        # A transaction of a connection that was lost.
+        journal_of(self).clear()
         original(self)
 
-    return forgetting
+    return connect

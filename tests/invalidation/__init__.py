@@ -1,0 +1,1 @@
+"""Tests of `invalidation`, one folder or file for each of its modules."""

@@ -1,0 +1,1 @@
+"""Tests of what notices the writes, on a real database."""

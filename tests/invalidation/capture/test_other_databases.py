@@ -1,0 +1,64 @@
+"""What is told of writes on a database that is not the one of the messages."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connections, transaction
+
+from tests.invalidation.told import lines
+from tests.shop.models import Product, Shelf
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def other(tmp_path, monkeypatch):
+    """Return the alias of a second database that has the shop's shelves and products."""
+    settings = {**connections.settings["default"], "NAME": str(tmp_path / "other.sqlite3")}
+    monkeypatch.setitem(connections.settings, "other", settings)
+    # By hand: Django's test case refuses databases that it was not told of.
+    connections["other"].connect()
+    with connections["other"].schema_editor() as editor:
+        for model in (Shelf, Product):
+            editor.create_model(model)
+    yield "other"
+    connections["other"].close()
+    del connections["other"]
+
+
+def test_write_on_another_database_is_told(other, told):
+    """`using=` names it, or the object does."""
+    shelf = Shelf.objects.using(other).create(pk=11)
+    assert told() == lines(shelf, "entered", "shelf:11")
+
+    shelf.save()
+    assert told() == lines(shelf, "updated", "shelf:11")
+
+    Shelf.objects.using(other).update(name="x")
+    assert told() == lines(shelf, "updated", "shelf:11")
+
+    Shelf.objects.using(other)._raw_delete(other)
+    assert told() == lines((Shelf, 11), "left", "shelf:11")
+
+
+def test_rows_are_read_where_they_are_written(other, told):
+    """A row of the same key on the default database has nothing to do with it."""
+    Shelf.objects.filter(pk=1).update(name="here")
+    told.records()
+
+    assert Shelf.objects.using(other).filter(pk=1).update(name="there") == 0
+
+    assert told.records() == []
+
+
+def test_transactions_of_two_databases_are_told_apart(other, told):
+    """One is rolled back, the other is not."""
+    with transaction.atomic():
+        Shelf.objects.create(pk=11)
+        with transaction.atomic(using=other):
+            Shelf.objects.using(other).create(pk=12)
+            transaction.set_rollback(True, using=other)
+        Shelf.objects.create(pk=13)
+
+    expected = [lines((Shelf, pk), "entered", f"shelf:{pk}") for pk in (11, 13)]
+    assert told() == expected[0] | expected[1]

@@ -1,0 +1,321 @@
+"""What is told when many rows are written at once."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Concat, Now
+from django.test import override_settings
+from django.utils import timezone
+
+from invalidation import tracking
+from tests.invalidation.told import lines, moved, resets
+from tests.shop.models import Book, Country, Discounted, Product, Shelf, Stock, Tag
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PRODUCT_FAMILIES = ["shelf:", "origin:", "maker:", "shout:", "price:", "year:"]
+
+
+def each(rows, verb, *topics):
+    """Spell what is told of several rows alike."""
+    return set().union(*(lines(row, verb, *topics) for row in rows))
+
+
+def test_update_is_told_row_by_row(lamp, told):
+    """With what each row was and is."""
+    bed = Product.objects.create(pk=2, maker="you")
+    told.records()
+
+    Product.objects.update(maker="you")
+
+    first = moved(lamp, ["maker:me"], ["maker:you"], ["shelf:1"])
+    assert told() == first | lines(bed, "updated", "maker:you")
+
+
+def test_update_is_told_by_what_it_comes_to(lamp, told):
+    """F() and functions are read back, by key: the rows may no longer match the filter."""
+    Product.objects.filter(maker="me").update(maker=Concat(F("maker"), Value("2")))
+
+    assert told() == moved(lamp, ["maker:me"], ["maker:me2"], ["shelf:1"])
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Q(shelf__inside__isnull=True, shelf__name=""),
+        Q(Exists(Shelf.objects.filter(pk=OuterRef("shelf_id")))),
+        ~Q(tags__name="x"),
+        Q(pk__in=Product.objects.filter(maker="me").values("pk")),
+        Q(shelf__in=Shelf.objects.filter(products__maker="me")),
+        Q(pk=Subquery(Product.objects.order_by("pk").values("pk")[:1])),
+        Q(shelf__products__maker="me"),
+    ],
+    ids=["join", "exists", "exclude", "own subquery", "subquery", "sliced", "there and back"],
+)
+def test_filter_over_other_tables_finds_the_rows(condition, lamp, told):
+    """Whatever rows an UPDATE or a DELETE takes, those are told."""
+    rows = Product.objects.filter(condition)
+
+    assert rows.update(maker="you") == 1
+    assert told() == moved(lamp, ["maker:me"], ["maker:you"], ["shelf:1"])
+
+    lamp.maker = "me"
+    lamp.save()
+    told.records()
+    Product.objects.filter(condition)._raw_delete("default")
+    assert told() == lines(lamp, "left", "shelf:1", "maker:me")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        lambda: Product.objects.annotate(n=Count("tags")).filter(n=0),
+        lambda: Product.objects.alias(n=Count("shelf__products")).filter(n__gte=1),
+        lambda: Product.objects.order_by("shelf__name").distinct(),
+        lambda: Product.objects.select_for_update().select_related("shelf"),
+        lambda: Product.objects.extra(where=["shop_product.maker = %s"], params=["me"]),
+        lambda: Discounted.objects.filter(shelf__name=""),
+        lambda: Product.objects.defer("maker").annotate(m=F("maker")).filter(m="me"),
+    ],
+    ids=["having", "alias", "distinct", "for update", "extra", "proxy", "annotation"],
+)
+def test_unusual_querysets_are_told(rows, lamp, told):
+    """Aggregates, orderings, locks and raw conditions reach the compilers, too."""
+    from django.db import transaction
+
+    with transaction.atomic():
+        assert rows().update(maker="you") == 1
+
+    assert told() == moved(lamp, ["maker:me"], ["maker:you"], ["shelf:1"])
+
+
+def test_update_of_rows_by_chance_is_told_for_those_it_hit(told):
+    """Asked twice, `order_by("?")` gives other rows: the write gets those that were read."""
+    Shelf.objects.bulk_create(Shelf(pk=pk) for pk in range(10, 60))
+    told.records()
+    by_chance = Shelf.objects.order_by("?").values("pk")
+
+    assert Shelf.objects.filter(pk__in=by_chance[:5]).update(name="hit") == 5
+
+    hit = Shelf.objects.filter(name="hit")
+    assert told() == set().union(*(lines(s, "updated", f"shelf:{s.pk}") for s in hit))
+
+
+def test_delete_of_rows_by_the_clock_is_told_for_those_it_hit(lamp, told, monkeypatch):
+    """A row that comes due between reading and deleting waits for the next time."""
+    from invalidation.capture import seam
+
+    soon = timezone.now() + timezone.timedelta(milliseconds=150)
+    read = seam.read_matching
+
+    def read_slowly(*args):
+        rows = read(*args)
+        while timezone.now() <= soon:
+            pass
+        return rows
+
+    Product.objects.update(since=soon)
+    told.records()
+    monkeypatch.setattr(seam, "read_matching", read_slowly)
+
+    due = Product.objects.filter(since__lt=Now())
+    assert due._raw_delete("default") == 0
+
+    assert told.records() == []
+    assert Product.objects.count() == 1
+
+
+def test_update_of_nothing_is_not_told(told):
+    """Neither where no row matches, nor where none can."""
+    assert Product.objects.filter(maker="nobody").update(maker="x") == 0
+    assert Product.objects.filter(pk__in=[]).update(maker="x") == 0
+    assert Product.objects.none().update(maker="x") == 0
+    assert Product.objects.filter(maker="nobody").delete() == (0, {})
+    assert Product.objects.filter(pk__in=[]).delete() == (0, {})
+
+    assert told.records() == []
+
+
+def test_bulk_create_is_told_row_by_row(told):
+    """With keys that the database made, or that were given."""
+    made = Product.objects.bulk_create([Product(maker="x"), Product(maker="x"), Product(pk=99)])
+
+    assert told() == each(made[:2], "entered", "maker:x") | lines((Product, 99), "entered")
+
+
+def test_bulk_create_in_batches_is_one_record(told):
+    """They are one transaction."""
+    made = Product.objects.bulk_create([Product(maker="x") for _ in range(5)], batch_size=2)
+
+    assert told() == each(made, "entered", "maker:x")
+
+
+@pytest.mark.parametrize(
+    "conflicts",
+    [
+        {"ignore_conflicts": True},
+        {"update_conflicts": True, "unique_fields": ["code"], "update_fields": ["name"]},
+    ],
+)
+def test_upserts_reset_the_model(conflicts, told):
+    """Which of the rows were there before cannot be told."""
+    Country.objects.create(code="a", name="old")
+    told.records()
+
+    Country.objects.bulk_create([Country(code="a", name="new"), Country(code="b")], **conflicts)
+
+    assert told() == resets(Country, "country:", "named:")
+
+
+def test_bulk_update_is_told_row_by_row(lamp, told):
+    """It is an UPDATE by cases."""
+    bed = Product.objects.create(pk=2, maker="you")
+    told.records()
+    lamp.maker, bed.maker = "x", "y"
+
+    Product.objects.bulk_update([lamp, bed], ["maker"], batch_size=1)
+
+    first = moved(lamp, ["maker:me"], ["maker:x"], ["shelf:1"])
+    assert told() == first | moved(bed, ["maker:you"], ["maker:y"])
+
+
+def test_update_by_cases_is_told(lamp, told):
+    """A conditional expression comes to a value, too."""
+    Product.objects.update(maker=Case(When(shelf=1, then=Value("x")), default=Value("y")))
+
+    assert told() == moved(lamp, ["maker:me"], ["maker:x"], ["shelf:1"])
+
+
+def test_get_or_create_is_told_only_when_it_creates(told):
+    """Getting writes nothing."""
+    shelf, _ = Shelf.objects.get_or_create(name="new", pk=9)
+    assert told() == lines(shelf, "entered", "shelf:9")
+
+    Shelf.objects.get_or_create(name="new")
+    assert told.records() == []
+
+
+def test_update_or_create_is_told_as_what_it_did(lamp, told):
+    """Either way."""
+    Product.objects.update_or_create(pk=lamp.pk, defaults={"maker": "you"})
+    assert told() == moved(lamp, ["maker:me"], ["maker:you"], ["shelf:1"])
+
+    bed, _ = Product.objects.update_or_create(maker="x", defaults={"shelf_id": 2})
+    assert told() == lines(bed, "entered", "maker:x", "shelf:2")
+
+
+def test_child_updated_in_bulk_is_told_by_table(told):
+    """Each of the tables that an UPDATE writes, and no other."""
+    book = Book.objects.create(pk=5, author="eve")
+    told.records()
+
+    Book.objects.filter(author="eve").update(maker="x")
+    assert told() == moved(Product(pk=5), [], ["maker:x"])
+
+    Book.objects.filter(maker="x").update(maker="y", author="ada")
+    parent = moved(Product(pk=5), ["maker:x"], ["maker:y"])
+    assert told() == parent | moved(book, ["author:eve"], ["author:ada"])
+
+    Book.objects.filter(maker="y").update(author="eve")
+    assert told() == moved(book, ["author:ada"], ["author:eve"])
+
+
+def test_change_of_keys_resets_the_model(lamp, told):
+    """A row under another key cannot be followed."""
+    Country.objects.create(code="a")
+    told.records()
+
+    Country.objects.filter(code="a").update(code="b")
+
+    assert told() == resets(Country, "country:", "named:")
+
+
+def test_change_of_a_composite_keys_part_resets_the_model(told):
+    """Its parts are columns like others, and still its key."""
+    Stock.objects.create(shop_number=1, product="nail")
+    told.records()
+
+    Stock.objects.filter(product="nail").update(shop_number=2)
+
+    assert told() == resets(Stock, "stock:", "stocked:")
+
+
+def test_composite_keys_are_found_by_the_hundred(told):
+    """Rows are read in bounded pieces, whatever their keys are."""
+    rows = Stock.objects.bulk_create(Stock(shop_number=i, product="x") for i in range(900))
+    assert len(told()) == 900 * 3
+
+    assert Stock.objects.filter(product="x").update(amount=F("amount") + 1) == 900
+    assert told() == set().union(
+        *(lines(row, "updated", f"stock:{row.shop_number}/x") for row in rows)
+    )
+
+
+@override_settings(INVALIDATION={"MAX_ROWS": 3})
+def test_writes_up_to_the_cap_are_told_row_by_row(told):
+    """The cap itself is allowed."""
+    made = Product.objects.bulk_create([Product(maker="x") for _ in range(3)])
+    assert told() == each(made, "entered", "maker:x")
+
+    Product.objects.filter(maker="x").update(hidden=True)
+    assert told() == each(made, "updated", "maker:x")
+
+    Product._base_manager.filter(maker="x")._raw_delete("default")
+    assert told() == {
+        line for row in range(3) for line in lines((Product, made_pk(made, row)), "left", "maker:x")
+    }
+
+
+def made_pk(rows, index):
+    """Return the key of one of the rows made."""
+    return rows[index].pk
+
+
+@override_settings(INVALIDATION={"MAX_ROWS": 2})
+def test_writes_over_the_cap_reset_the_model(lamp, told):
+    """Rather than hold any number of rows in memory: every family of the model, and no other."""
+    reset = resets(Product, *PRODUCT_FAMILIES)
+
+    Product.objects.bulk_create([Product(maker="x") for _ in range(3)])
+    assert told() == reset
+
+    Product.objects.update(maker="y")
+    assert told() == reset
+
+    Product.objects.all()._raw_delete("default")
+    assert told() == reset
+
+
+def test_generic_relations_are_told(lamp, told, monkeypatch):
+    """Adding to one updates the other side's row; the columns are its own."""
+    monkeypatch.setattr(tracking, "_declarations", dict(tracking._declarations))
+    tracking.track(Tag, "about:{content_type_id}/{object_id}")
+    kind = ContentType.objects.get_for_model(Product).pk
+    tag = Tag.objects.create(name="x")
+    told.records()
+
+    lamp.stuck.add(tag)
+    assert told() == moved(tag, [], [f"about:{kind}/1"])
+
+    lamp.delete()
+    assert lines(tag, "left", f"about:{kind}/1") <= told()
+
+
+def test_many_to_many_is_told_by_its_through_rows_where_those_are_tracked(lamp, told, monkeypatch):
+    """Adding and removing are writes of the table between."""
+    monkeypatch.setattr(tracking, "_declarations", dict(tracking._declarations))
+    between = Product.tags.through
+    tracking.track(between, "tagged:{product_id}")
+    tag = Tag.objects.create(name="x")
+
+    lamp.tags.add(tag)
+    told_of_adding = told()
+    row = between.objects.get()
+    lamp.tags.clear()
+
+    # Adding to a many-to-many ignores conflicts, so it cannot be told by row.
+    expected = lines(row, "entered", "tagged:1"), resets(between, "tagged:")
+    assert told_of_adding in expected
+    assert told() == lines((between, row.pk), "left", "tagged:1")

@@ -1,0 +1,39 @@
+"""What the shop's rows belong to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from invalidation import track
+from tests.shop.models import (
+    Book,
+    Country,
+    Coupon,
+    Discounted,
+    Express,
+    Nickname,
+    Parcel,
+    Product,
+    Shelf,
+    Stock,
+)
+
+
+def by_year(product: Any) -> list[str]:
+    """Return the topic of the year since when a product is sold."""
+    if product.name == "explode":
+        raise ZeroDivisionError("a topic function's own mistake")
+    return [f"year:{product.since.year}"] if product.since else []
+
+
+track(Country, "country:{code}", "named:{name}")
+track(Shelf, "shelf:{id}", "inside:{inside_id}")
+track(Discounted, "shelf:{shelf_id}", "origin:{origin_id}", "maker:{maker}", "shout:{shout}")
+track(Product, "price:{shelf_id}/{price}")
+track(Product, by_year, reads=["since", "name"], families=["year"])
+track(Book, "author:{author}")
+track(Parcel, "parcels:{country_id}")
+track(Express, "hours:{hours}")
+track(Coupon, "coupons:{shelf_id}")
+track(Nickname, "nickname:{name}")
+track(Stock, "stock:{shop_number}/{product}", "stocked:{shelf_id}")

@@ -1,0 +1,161 @@
+"""One model for each kind of key, column and relation that a write can meet."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+from django.db.models.functions import Upper
+
+
+class Country(models.Model):
+    """A text key, which may hold any character."""
+
+    code = models.CharField(max_length=20, primary_key=True)
+    name = models.CharField(max_length=50, db_default="nameless")
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Shelf(models.Model):
+    """Where products stand; shelves stand in shelves."""
+
+    name = models.CharField(max_length=50, default="")
+    inside = models.ForeignKey("self", models.CASCADE, null=True, related_name="shelves")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class VisibleProducts(models.Manager["Product"]):
+    """Hides rows."""
+
+    def get_queryset(self) -> models.QuerySet[Product]:
+        return super().get_queryset().filter(hidden=False)
+
+
+class Tag(models.Model):
+    """Stuck to products through a table that Django makes, and to anything generically."""
+
+    name = models.CharField(max_length=50, unique=True)
+    content_type = models.ForeignKey(ContentType, models.CASCADE, null=True)
+    object_id = models.PositiveIntegerField(null=True)
+    about = GenericForeignKey("content_type", "object_id")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Product(models.Model):
+    """An integer key, nullable relations, and a default manager that hides rows."""
+
+    name = models.CharField(max_length=50, default="")
+    shelf = models.ForeignKey(Shelf, models.CASCADE, null=True, related_name="products")
+    origin = models.ForeignKey(Country, models.SET_NULL, null=True, related_name="products")
+    maker = models.CharField(max_length=50, default="")
+    price = models.DecimalField(max_digits=8, decimal_places=2, null=True)
+    since = models.DateTimeField(null=True)
+    hidden = models.BooleanField(default=False)
+    shout = models.GeneratedField(
+        expression=Upper("name"), output_field=models.CharField(max_length=50), db_persist=True
+    )
+    tags = models.ManyToManyField(Tag, related_name="products")
+    stuck = GenericRelation(Tag)
+
+    objects = VisibleProducts()
+
+    class Meta:
+        # An ordering by a relation must not find its way into what the seam reads.
+        ordering = ("shelf__name", "-name")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Discounted(Product):
+    """A proxy."""
+
+    class Meta:
+        proxy = True
+
+
+class Book(Product):
+    """A multi-table child."""
+
+    author = models.CharField(max_length=50, default="")
+    chapter_of = models.ForeignKey("self", models.SET_NULL, null=True)
+
+
+class Parcel(models.Model):
+    """A UUID key that Python makes."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    country = models.ForeignKey(Country, models.PROTECT, null=True)
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Express(Parcel):
+    """A multi-table child of a parent whose key does not come from the database."""
+
+    hours = models.IntegerField(default=24)
+
+
+class Coupon(models.Model):
+    """A key that the database makes by an expression."""
+
+    code = models.CharField(max_length=20, primary_key=True, db_default=Upper(models.Value("free")))
+    shelf = models.ForeignKey(Shelf, models.CASCADE, null=True)
+
+    def __str__(self) -> str:
+        return str(self.code)
+
+
+class Stock(models.Model):
+    """A composite key."""
+
+    pk = models.CompositePrimaryKey("shop_number", "product")
+    shop_number = models.IntegerField()
+    product = models.CharField(max_length=20)
+    amount = models.IntegerField(default=0)
+    shelf = models.ForeignKey(Shelf, models.SET_NULL, null=True)
+
+    def __str__(self) -> str:
+        return f"{self.product} in {self.shop_number}"
+
+
+class LowerCaseField(models.CharField):
+    """Stores another text than the object holds."""
+
+    def get_db_prep_save(self, value: object, connection: object) -> object:
+        """Return the text as it is stored."""
+        return super().get_db_prep_save(str(value).lower(), connection)
+
+
+class Nickname(models.Model):
+    """A key that the object does not know."""
+
+    name = LowerCaseField(max_length=20, primary_key=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Visit(models.Model):
+    """Nobody tracks it."""
+
+    page = models.CharField(max_length=50, default="")
+
+    def __str__(self) -> str:
+        return self.page
+
+
+class Abstract(models.Model):
+    """Has no table."""
+
+    class Meta:
+        abstract = True
