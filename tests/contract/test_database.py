@@ -28,7 +28,7 @@ from realtime.models import StoredRecord
 from realtime.publish import publish
 from realtime.testing import PubSubContract
 from realtime.testing.backend_case import BackendCase
-from realtime.testing.contract import LIST, OTHER, SENTINEL, row
+from realtime.testing.contract.topics import LIST, OTHER, SENTINEL, row
 
 ROOT = Path(__file__).resolve().parents[2]
 

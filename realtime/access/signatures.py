@@ -1,0 +1,63 @@
+"""Reading a rule's signature: which types it wants a key's parts converted to."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from realtime.exceptions import InvalidRule, InvalidTopic
+from realtime.topics import encode_part
+
+
+def types_of(function: Callable[..., Any]) -> tuple[Any, ...]:
+    """Return the types that a rule's parameters behind the user annotate; text where none."""
+    parameters = list(inspect.signature(function).parameters.values())
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if not parameters or any(p.kind not in positional for p in parameters):
+        raise InvalidRule(
+            f"expected a rule that takes (user, part, …), got"
+            f" {name_of(function)}{inspect.signature(function)}"
+        )
+    # Only the key's parameters are resolved: the user's annotation may name a type that is
+    # imported for type checkers alone.
+    hints = _hints(function, parameters[1:])
+    return tuple(hints.get(parameter.name, str) for parameter in parameters[1:])
+
+
+def _hints(function: Callable[..., Any], parameters: Sequence[inspect.Parameter]) -> dict[str, Any]:
+    written = {p.name: p.annotation for p in parameters if p.annotation is not p.empty}
+    holder = type("Hints", (), {"__annotations__": written})
+    # What is decorated names types of its own module, not of the decorator's.
+    inner = inspect.unwrap(function)
+    names = getattr(inner, "__globals__", None) or getattr(inner.__call__, "__globals__", {})
+    try:
+        hints = typing.get_type_hints(holder, globalns=names)
+        for hint in hints.values():
+            msgspec.json.schema(hint)
+    except (NameError, TypeError) as error:
+        raise InvalidRule(
+            f"expected {name_of(function)} to annotate the key's parts with types that text"
+            f" converts to (int, str, UUID, date, …): {error}"
+        ) from error
+    return hints
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Return what to call a rule in an error."""
+    return getattr(function, "__qualname__", None) or repr(function)
+
+
+def convert(parts: Sequence[str], types: Sequence[Any]) -> list[Any] | None:
+    """Convert a key's parts; None if one does not convert, or is not spelled as it should be."""
+    if len(parts) != len(types):
+        return None
+    try:
+        values = [msgspec.convert(p, t, strict=False) for p, t in zip(parts, types, strict=True)]
+        spelled = [encode_part(value) for value in values]
+    except (msgspec.ValidationError, InvalidTopic):
+        return None
+    return values if spelled == [encode_part(part) for part in parts] else None

@@ -1,0 +1,55 @@
+"""The end of an upstream."""
+
+from __future__ import annotations
+
+import asyncio
+
+from realtime.testing.backend_case import BackendCase
+from realtime.testing.contract.topics import LIST, row
+
+
+class Closing(BackendCase):
+    """The end of an upstream."""
+
+    async def test_closing_twice_is_harmless(self) -> None:
+        """So is closing what never watched."""
+        async with self.upstream(LIST) as used, self.upstream() as unused:
+            for upstream in (used, unused):
+                await upstream.close()
+
+                await self.within(upstream.close())
+
+    async def test_a_closed_upstream_does_not_watch(self) -> None:
+        """`watch()` raises UpstreamLost: silence would be taken for "nothing happened"."""
+        async with self.upstream(LIST) as used, self.upstream() as unused:
+            for upstream in (used, unused):
+                await upstream.close()
+
+                await self.assert_lost(upstream.watch([LIST]))
+
+    async def test_a_closed_upstream_does_not_receive(self) -> None:
+        """`receive()` raises UpstreamLost, at every call."""
+        async with self.upstream(LIST) as upstream:
+            await upstream.close()
+
+            await self.assert_lost(upstream.receive())
+            await self.assert_lost(upstream.receive())
+
+    async def test_a_closed_upstream_does_not_hand_out_what_waited(self) -> None:
+        """Whoever closed it has stopped to listen; half of what waited would be a lie."""
+        async with self.upstream(LIST) as upstream, self.upstream(LIST) as witness:
+            await self.send(row(LIST, 1))
+            await self.receive(witness, 1)
+            await upstream.close()
+
+            await self.assert_lost(upstream.receive())
+
+    async def test_closing_ends_a_waiting_receive(self) -> None:
+        """Nobody waits for ever on an upstream that is dead."""
+        async with self.upstream(LIST) as upstream:
+            waiting = asyncio.ensure_future(upstream.receive())
+            await asyncio.sleep(0)
+
+            await upstream.close()
+
+            await self.assert_lost(waiting)

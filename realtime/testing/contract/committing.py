@@ -1,0 +1,58 @@
+"""Messages go out on commit, and not at all otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+
+from asgiref.sync import sync_to_async
+
+from realtime.testing.backend_case import BackendCase
+from realtime.testing.contract.topics import LIST, SENTINEL, row
+
+
+class Committing(BackendCase):
+    """Messages go out on commit, and not at all otherwise."""
+
+    async def test_messages_go_out_on_commit_and_not_before(self) -> None:
+        """A client that reloaded before the commit would read what was there before."""
+        await self.send(row(SENTINEL, 0))
+        async with self.upstream(LIST) as upstream:
+            since = await self.make_pubsub().aposition()
+            receiving = asyncio.create_task(self.receive(upstream, 1))
+
+            async with self.open_transaction(row(LIST, 1)):
+                before_commit = await upstream.missed([LIST], since)
+                self.assertFalse(receiving.done(), "received before the commit")
+
+            self.assertIsNone(before_commit)
+            self.assertEqual(await receiving, [row(LIST, 1)])
+            self.assert_reason(await upstream.missed([LIST], since))
+
+    async def test_a_message_whose_transaction_began_before_the_position_is_missed(self) -> None:
+        """What counts is when it commits: whatever commits after `position()` is later."""
+        await self.send(row(SENTINEL, 0))
+        async with self.upstream(LIST) as upstream:
+            async with self.open_transaction(row(LIST, 1)):
+                since = await self.make_pubsub().aposition()
+
+            await self.receive(upstream, 1)
+            self.assert_reason(await upstream.missed([LIST], since))
+
+    async def test_messages_of_a_transaction_that_rolls_back_are_never_sent(self) -> None:
+        """A message exists if and only if its change does."""
+        async with self.upstream(LIST) as upstream:
+            sender = self.make_pubsub()
+
+            await self.roll_back(lambda: sender.prepare([row(LIST, 1)], self.using))
+            await self.send(row(LIST, 2))
+
+            self.assertEqual(await self.receive(upstream, 1), [row(LIST, 2)])
+
+    async def test_publish_sends_on_commit(self) -> None:
+        """`realtime.publish()` does with this backend what it promises."""
+        async with self.upstream(LIST) as upstream:
+            await self.commit(lambda: self.publish(row(LIST, 1)))
+            await self.roll_back(lambda: self.publish(row(LIST, 2)))
+            await sync_to_async(self.publish)(row(LIST, 3))
+
+            self.assertEqual(await self.receive(upstream, 2), [row(LIST, 1), row(LIST, 3)])

@@ -1,0 +1,22 @@
+"""What the contract's tests speak of."""
+
+from __future__ import annotations
+
+import asyncio
+
+from realtime.messages import Message
+from realtime.topics import Topic
+
+LIST, OTHER, ALIKE, FAMILY = Topic("list:5"), Topic("list:6"), Topic("list:55"), Topic("list:")
+SENTINEL = Topic("sentinel:1")
+
+
+def row(topic: Topic, pk: int) -> Message:
+    """Make a message of one row."""
+    return Message(topic, {"shop.order": {str(pk): "updated"}})
+
+
+async def turns(number: int) -> None:
+    """Let others run that often: so one side of a race begins a little later each time."""
+    for _ in range(number):
+        await asyncio.sleep(0)

@@ -1,0 +1,218 @@
+"""Watching, and receiving what is watched: nothing lost, in order, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from asgiref.sync import sync_to_async
+
+from realtime.backends.base import Upstream
+from realtime.cursors import Cursor
+from realtime.messages import Message
+from realtime.testing.backend_case import BackendCase, without_cursor
+from realtime.testing.contract.topics import ALIKE, FAMILY, LIST, OTHER, SENTINEL, row, turns
+from realtime.topics import Topic
+
+
+class Watching(BackendCase):
+    """Watching, and receiving what is watched: nothing lost, in order, and nothing else."""
+
+    many: int = 5_000
+    """How many messages the test of many messages sends."""
+
+    rounds: int = 40
+    """How often the race between watching and sending is run."""
+
+    async def test_what_is_sent_after_watch_returned_is_received(self) -> None:
+        """`watch()` returns when the backend has confirmed, and not before."""
+        async with self.upstream() as upstream:
+            await upstream.watch([LIST])
+
+            await self.send(row(LIST, 17))
+
+            self.assertEqual(await self.receive(upstream, 1), [row(LIST, 17)])
+
+    async def test_every_message_has_a_cursor(self) -> None:
+        """A cursor is text that can be sent to a client and read again."""
+        async with self.upstream() as upstream:
+            head = await upstream.watch([LIST])
+
+            await self.send(row(LIST, 1), row(LIST, 2))
+            await self.send(row(LIST, 3))
+
+            messages = await self.receive_raw(upstream, 3)
+            for cursor in (head, *(message.cursor for message in messages)):
+                self.assertIsInstance(cursor, Cursor)
+                self.assertEqual(Cursor.parse(str(cursor)), cursor)
+
+    async def test_messages_of_a_topic_keep_their_order(self) -> None:
+        """A transaction whose commit returned before another began is told first."""
+        sent = [row(LIST, number) for number in range(50)]
+        async with self.upstream(LIST) as upstream:
+            for message in sent:
+                await self.send(message)
+
+            self.assertEqual(await self.receive(upstream, 50), sent)
+
+    async def test_many_messages_all_arrive_in_order(self) -> None:
+        """A burst is no reason to lose anything."""
+        sent = [row(LIST, number) for number in range(self.many)]
+        async with self.upstream(LIST) as upstream:
+            sender = self.make_pubsub()
+
+            def burst() -> None:
+                for start in range(0, self.many, 100):
+                    self.send_now(sender, sent[start : start + 100])
+
+            sending = asyncio.create_task(sync_to_async(burst)())
+            received = await self.receive(upstream, self.many)
+            await sending
+
+            # Not assertEqual: that would take minutes to print what differs.
+            self.assertTrue(received == sent, "messages came in another order, or others came")
+
+    async def test_other_topics_are_not_received(self) -> None:
+        """An upstream hears of the topics that it watches, and of nothing else."""
+        async with self.upstream(LIST, SENTINEL) as upstream:
+            await self.send(row(OTHER, 1), row(ALIKE, 2))
+            await self.send(row(SENTINEL, 3))
+
+            self.assertEqual(await self.receive(upstream, 1), [row(SENTINEL, 3)])
+
+    async def test_a_family_is_watched_like_a_topic(self) -> None:
+        """`list:` is a topic to a backend: neither does it hear `list:5`, nor that one it."""
+        async with self.upstream(FAMILY) as family, self.upstream(LIST) as single:
+            await self.send(Message(FAMILY, reset="bulk"), row(LIST, 1))
+            await self.send(row(FAMILY, 2), row(LIST, 2))
+
+            heard = await self.receive(family, 2)
+            self.assertEqual(heard, [Message(FAMILY, reset="bulk"), row(FAMILY, 2)])
+            self.assertEqual(await self.receive(single, 2), [row(LIST, 1), row(LIST, 2)])
+
+    async def test_what_is_unwatched_is_received_no_more(self) -> None:
+        """After `unwatch()`, what is sent to that topic stays away; the others still come."""
+        async with self.upstream(LIST, SENTINEL) as upstream:
+            await self.send(row(LIST, 1))
+            await self.receive(upstream, 1)
+
+            await upstream.unwatch([LIST])
+            await self.send(row(LIST, 2))
+            await self.send(row(SENTINEL, 3))
+
+            self.assertEqual(await self.receive(upstream, 1), [row(SENTINEL, 3)])
+
+    async def test_unwatching_what_is_not_watched_does_nothing(self) -> None:
+        """An unknown topic is no error."""
+        async with self.upstream(LIST) as upstream:
+            await upstream.unwatch([OTHER])
+            await self.send(row(LIST, 1))
+
+            self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
+
+    async def test_a_topic_can_be_watched_again(self) -> None:
+        """`watch()` after `unwatch()` confirms anew."""
+        async with self.upstream(LIST) as upstream:
+            await upstream.unwatch([LIST])
+
+            await upstream.watch([LIST])
+            await self.send(row(LIST, 1))
+
+            self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
+
+    async def test_every_upstream_hears(self) -> None:
+        """A message goes to all who watch, whichever instance they listen through."""
+        async with self.upstream(LIST) as one, self.upstream(LIST) as two:
+            await self.send(row(LIST, 1))
+
+            self.assertEqual(await self.receive(one, 1), [row(LIST, 1)])
+            self.assertEqual(await self.receive(two, 1), [row(LIST, 1)])
+
+    async def test_one_upstream_may_leave_while_others_stay(self) -> None:
+        """Closing an upstream concerns nobody else."""
+        async with self.upstream(LIST) as staying:
+            async with self.upstream(LIST):
+                pass
+
+            await self.send(row(LIST, 1))
+
+            self.assertEqual(await self.receive(staying, 1), [row(LIST, 1)])
+
+    async def test_topics_can_be_watched_concurrently(self) -> None:
+        """Each call of `watch()` returns once its own topics are confirmed."""
+        topics = [Topic.of("list", number) for number in range(40)]
+        async with self.upstream() as upstream:
+            await asyncio.gather(*(upstream.watch([topic]) for topic in topics))
+
+            await self.send(*(row(topic, 1) for topic in topics))
+
+            received = await self.receive(upstream, len(topics))
+            self.assertEqual({message.topic for message in received}, set(topics))
+
+    async def test_nothing_is_lost_while_an_upstream_begins_to_watch(self) -> None:
+        """What is sent while `watch()` runs is received, or was sent before its cursor.
+
+        A thread sends to one topic after another, without a pause, while a new upstream begins to
+        watch them all. For each that is not heard, `missed()` must prove that nothing was sent
+        after the cursor that `watch()` returned.
+        """
+        await self.send(row(SENTINEL, 0))
+        for number in range(self.rounds):
+            topics = [Topic.of("race", number, place) for place in range(12)]
+            async with self.upstream() as upstream:
+                async with self.sender() as send_soon:
+                    for topic in topics:
+                        send_soon(row(topic, 1))
+                    await turns(number)
+                    cursor = await upstream.watch(topics)
+                await self._assert_nothing_lost(upstream, dict.fromkeys(topics, cursor))
+
+    async def test_nothing_is_lost_while_a_busy_upstream_watches_more(self) -> None:
+        """The same for topics that are added one by one, each in the moment that it is sent to."""
+        await self.send(row(SENTINEL, 0))
+        topics = [Topic.of("race", place) for place in range(10 * self.rounds)]
+        cursors = {}
+        async with self.upstream(SENTINEL) as upstream:
+            async with self.sender() as send_soon:
+                for place, topic in enumerate(topics):
+                    send_soon(row(topic, 1))
+                    await turns(place % self.rounds)
+                    cursors[topic] = await upstream.watch([topic])
+            await self._assert_nothing_lost(upstream, cursors)
+
+    async def _assert_nothing_lost(self, upstream: Upstream, cursors: dict[Topic, Cursor]) -> None:
+        due = [topic for topic, at in cursors.items() if await upstream.missed([topic], at)]
+        heard = await self._heard(upstream, cursors)
+        lost = {str(topic): str(cursors[topic]) for topic in due if heard[topic][0] != "1"}
+        self.assertEqual(lost, {}, "sent after these cursors, and not received")
+
+    async def _heard(self, upstream: Upstream, topics: Iterable[Topic]) -> dict[Topic, list[str]]:
+        """Return the rows that `upstream` hears of each topic up to one that is sent now."""
+        await self.send(*(row(topic, 2) for topic in topics))
+        heard: dict[Topic, list[str]] = {topic: [] for topic in topics}
+        async with asyncio.timeout(self.patience):
+            while not all("2" in rows for rows in heard.values()):
+                for message in await upstream.receive():
+                    heard[message.topic] += message.changes["shop.order"]
+        return heard
+
+    async def test_a_cancelled_receive_loses_nothing(self) -> None:
+        """Whoever stops waiting finds everything at the next call."""
+        sent = [row(LIST, number) for number in range(30)]
+        received: list[Message] = []
+
+        async def receive() -> None:
+            received.extend(map(without_cursor, await upstream.receive()))
+
+        async with self.upstream(LIST) as upstream:
+            for message in sent:
+                waiting = asyncio.create_task(receive())
+                sending = asyncio.create_task(self.send(message))
+                await asyncio.wait([waiting, sending], return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+                await asyncio.gather(waiting, sending, return_exceptions=True)
+
+            if len(received) < len(sent):
+                received += await self.receive(upstream, len(sent) - len(received))
+
+            self.assertEqual(received, sent)
