@@ -44,7 +44,8 @@ def _check_database(label: str, alias: str) -> list[CheckMessage]:
     if isinstance(pubsub, DatabasePubSub) and pubsub.alias != alias:
         what = (
             f"{label} is written on {alias!r} while messages are stored on {pubsub.alias!r}:"
-            " a crash right behind a commit loses its message"
+            " a crash right behind a commit, or a rollback of what surrounds it there, loses its"
+            " message"
         )
         hint = "Set REALTIME['PUBSUB']['OPTIONS']['alias'] to the database of the tracked models."
         return [checks.Warning(what, hint=hint, id="invalidation.W001")]
