@@ -72,16 +72,8 @@ def track(
     """
     concrete = _concrete(model)
     templates = tuple(read_template(t, concrete) for t in topics if isinstance(t, str))
-    functions = [t for t in topics if not isinstance(t, str)]
-    for given in functions:
-        if not callable(given):
-            raise BadDeclaration(
-                f"track({model.__name__}): expected templates or functions, got {given!r}"
-            )
-    for text in (reads, families):
-        if isinstance(text, str):
-            raise BadDeclaration(f"track({model.__name__}): expected a list of names, got {text!r}")
-    read, named = tuple(reads), tuple(families)
+    read, named = _names(model, reads), _names(model, families)
+    functions = [_function(model, t) for t in topics if not isinstance(t, str)]
     computed = tuple(read_computed(f, concrete, read, named) for f in functions)
     known = _declarations.get(concrete, Declaration(concrete))
     _declarations[concrete] = replace(
@@ -99,6 +91,21 @@ def declaration_of(model: type[Model]) -> Declaration | None:
 def declarations() -> tuple[Declaration, ...]:
     """Return all that was declared."""
     return tuple(_declarations.values())
+
+
+def _names(model: type[Model], given: Iterable[str]) -> tuple[str, ...]:
+    # A text would be read as its letters.
+    if isinstance(given, str):
+        raise BadDeclaration(f"track({model.__name__}): expected a list of names, got {given!r}")
+    return tuple(given)
+
+
+def _function(model: type[Model], given: TopicFunction) -> TopicFunction:
+    if not callable(given):
+        raise BadDeclaration(
+            f"track({model.__name__}): expected templates or functions, got {given!r}"
+        )
+    return given
 
 
 def _concrete(model: type[Model]) -> type[Model]:

@@ -33,3 +33,7 @@ class Cursor:
         if match is None:
             raise InvalidCursor(f"expected a cursor as given out by position(), got {text!r:.80}")
         return cls(*match.groups())
+
+
+NOWHERE = Cursor("none", "0")
+"""A position that proves nothing: whoever comes with it is reset."""

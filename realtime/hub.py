@@ -52,6 +52,8 @@ class Hub:
         """
         self._subscribers.add(topic, mailbox)
         try:
+            # Not with the lock in hand: while the backend is away others must be able to leave.
+            await self._connection()
             async with self._transition(topic):
                 return await self._watch([topic, topic.family])
         except BaseException:

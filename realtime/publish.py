@@ -17,7 +17,9 @@ def publish(messages: Iterable[Message], using: str | None = None) -> None:
 
     Inside a transaction on the database `using` they go out when it commits, and not at all if it
     rolls back; outside one, at once. With a backend that stores, they are stored in that
-    transaction. Raise InvalidMessage for anything that is not a Message.
+    transaction. With any other they are sent by an `on_commit` hook, and lost if an earlier hook
+    raises; and with autocommit off they are refused by a TransactionManagementError.
+    Raise InvalidMessage for anything that is not a Message.
     """
     alias = using or DEFAULT_DB_ALIAS
     connection = transaction.get_connection(alias)
@@ -26,7 +28,7 @@ def publish(messages: Iterable[Message], using: str | None = None) -> None:
         transaction.on_commit(send, using=alias, robust=True)
     elif connection.get_autocommit():
         send()
-    elif not get_pubsub().stores:
+    elif not get_pubsub().stores_on(alias):
         # Django's own error: with autocommit off nobody tells when the commit is.
         transaction.on_commit(send, using=alias)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from realtime.access import may_watch
 from realtime.conf import conf
 from realtime.connection import Connection
-from realtime.cursors import Cursor
+from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import InvalidCursor
 from realtime.frames import handles
 from realtime.messages import Message, Reset
@@ -18,15 +17,23 @@ from realtime.topics import Topic
 NOT_ALLOWED = "not allowed"
 """The one reason for every refusal: a topic that does not exist looks like one that is secret."""
 
+MOST_CURSORS = 8
+"""Cursors of one topic that are looked into: each costs a look into the history."""
+
 
 @handles(Subscribe)
 async def subscribe(connection: Connection, frame: Subscribe) -> None:
-    """Watch what the client may watch, and tell it what it must reload."""
+    """Watch what the client may watch, and tell it what it must reload.
+
+    Topics are gone through one by one, so that a client that asks for many occupies one of the
+    threads in which rules and backends may block, and leaves the others to its neighbours.
+    """
     cursors = _cursors_by_topic(frame.subscriptions)
-    if len(connection.topics.keys() | cursors.keys()) > conf.MAX_SUBSCRIPTIONS:
+    asked = max(len(connection.topics.keys() | cursors.keys()), len(frame.subscriptions))
+    if asked > conf.MAX_SUBSCRIPTIONS:
         await connection.close(CloseCode.TOO_MANY)
         return
-    answers = await asyncio.gather(*(may_watch(connection.user, text) for text in cursors))
+    answers = [await may_watch(connection.user, text) for text in cursors]
     granted = [Topic(text) for text, yes in zip(cursors, answers, strict=True) if yes]
     if granted:
         await _start(connection, {topic: cursors[topic] for topic in granted})
@@ -55,12 +62,7 @@ async def _start(connection: Connection, wanted: dict[Topic, list[str]]) -> None
     for topic in wanted:
         connection.mailbox.hold(topic)
         connection.topics.setdefault(topic, None)
-    async with asyncio.TaskGroup() as group:
-        tasks = {
-            topic: group.create_task(_subscribe_from(connection, topic, cursors))
-            for topic, cursors in wanted.items()
-        }
-    stands = {topic: task.result() for topic, task in tasks.items()}
+    stands = {topic: await _subscribe_from(connection, topic, wanted[topic]) for topic in wanted}
     connection.topics.update(stands)
     await connection.send(Subscribed({str(topic): At(at) for topic, at in stands.items()}))
     for topic in wanted:
@@ -92,10 +94,15 @@ async def _missed(connection: Connection, topic: Topic, text: str) -> str | None
 
 
 def _cursors_by_topic(subscriptions: Sequence[Wanted]) -> dict[str, list[str]]:
-    """Group by topic: a topic twice is one subscription, and each cursor given counts."""
+    """Group by topic: a topic twice is one subscription, and each cursor given counts.
+
+    Of very many cursors for one topic some are surely old: one that is nobody's stands for them.
+    """
     cursors: dict[str, list[str]] = {}
     for wanted in subscriptions:
         given = cursors.setdefault(wanted.topic, [])
         if wanted.cursor is not None and wanted.cursor not in given:
             given.append(wanted.cursor)
+        if len(given) > MOST_CURSORS:
+            given[:] = [str(NOWHERE)]
     return cursors

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from asgiref.sync import sync_to_async
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest
 
-from realtime.backends import get_pubsub
-from realtime.cursors import Cursor
+from realtime.backends import PubSub, get_pubsub
+from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import InvalidTopic
 from realtime.topics import Topic
 
@@ -23,13 +26,20 @@ class Watched:
 
 
 def position() -> Cursor:
-    """Return a cursor for "now", good for any topic. Take it first, then read."""
-    return get_pubsub().position()
+    """Return a cursor for "now", good for any topic. Take it first, then read.
+
+    Within a transaction whose snapshot may be older than the position, return one that proves
+    nothing, so that whoever subscribes with it is reset.
+    """
+    pubsub = get_pubsub()
+    if any(_may_read_the_past(each, pubsub) for each in connections.all(initialized_only=True)):
+        return NOWHERE
+    return pubsub.position()
 
 
 async def aposition() -> Cursor:
-    """Return a cursor for "now", good for any topic, from async code."""
-    return await get_pubsub().aposition()
+    """Return a cursor for "now", good for any topic, from async code. See `position()`."""
+    return await sync_to_async(position)()
 
 
 def watch(request: HttpRequest, family: str, *parts: object) -> Topic:
@@ -56,6 +66,12 @@ def watched(request: HttpRequest) -> Watched | None:
     """Return what was watched for this request so far."""
     found: Watched | None = getattr(request, _ATTRIBUTE, None)
     return found
+
+
+def _may_read_the_past(connection: BaseDatabaseWrapper, pubsub: PubSub) -> bool:
+    """May this thread read a snapshot of `connection` that began before the position is taken?"""
+    in_transaction = connection.in_atomic_block or not connection.autocommit
+    return in_transaction and not pubsub.stores_on(connection.alias)
 
 
 def _topic(family: str, *parts: object) -> Topic:

@@ -47,9 +47,6 @@ class PubSub(ABC):
     process_local: ClassVar[bool] = False
     """Do messages stay within the process that sent them?"""
 
-    stores: ClassVar[bool] = False
-    """Does `prepare()` store messages with the writer's transaction, whose commit sends them?"""
-
     supports_replay: ClassVar[bool] = False
     """Can an upstream replay what followed a cursor? Where not, subscribers get a reset."""
 
@@ -58,6 +55,13 @@ class PubSub(ABC):
             raise TypeError(
                 f"{type(self).__name__} expected no such OPTIONS, got {sorted(options)}"
             )
+
+    def stores_on(self, using: str) -> bool:
+        """Does `prepare()` store messages in a transaction on `using`, so that its commit sends?
+
+        Such a backend's `position()` also reads in the snapshot of that transaction.
+        """
+        return False
 
     def check(self) -> list[CheckMessage]:
         """Return system-check messages about this backend's configuration."""

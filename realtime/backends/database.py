@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import ClassVar
 
 from django.core.checks import CheckMessage, Error
 from django.db import connections
@@ -35,8 +34,6 @@ class DatabasePubSub(PubSub):
     `interval` is how often, in seconds, a process looks for what others have committed;
     `retention` how long, in seconds, a record is kept after it was first seen.
     """
-
-    stores: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -65,11 +62,15 @@ class DatabasePubSub(PubSub):
             return [Error(what, hint=hint, id="realtime.E003")]
         return []
 
+    def stores_on(self, using: str) -> bool:
+        """Messages are stored in the transactions of their own database alone."""
+        return using == self.alias
+
     def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:
         """Store the messages with the writer's transaction; commit sends them."""
         if not messages:
             return nothing_to_do
-        if using != self.alias:
+        if not self.stores_on(using):
             return lambda: self._send(messages)
         records.write(messages, using)
         return lambda: wake_readers(self.alias)

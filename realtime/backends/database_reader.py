@@ -12,7 +12,7 @@ from weakref import WeakSet
 from django.db import DatabaseError, connections
 
 from realtime.backends import records
-from realtime.cursors import Cursor
+from realtime.cursors import NOWHERE, Cursor
 from realtime.messages import Message
 
 logger = logging.getLogger("realtime.database")
@@ -59,7 +59,7 @@ class Reader:
         self._retention = retention
         self._on_batch = on_batch
         self._on_lost = on_lost
-        self._position = records.NOWHERE
+        self._position = NOWHERE
         self._version: int | None = None
         self._reopen_at = 0.0
         self._marks: deque[tuple[float, Cursor]] = deque()

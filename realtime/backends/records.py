@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from realtime.cursors import Cursor
+from realtime.cursors import NOWHERE, Cursor
 from realtime.messages import Message, Reset, Verb
 from realtime.models import StoredRecord
 from realtime.topics import Topic
@@ -18,9 +18,6 @@ BATCH = 500
 
 DIGITS = 18
 """The longest number that surely fits an id's column; a longer one is nobody's cursor."""
-
-NOWHERE = Cursor("none", "0")
-"""The position in an empty table. It proves nothing, so it is always answered with a reset."""
 
 
 class _Stored(msgspec.Struct, omit_defaults=True):
@@ -59,7 +56,10 @@ def write(messages: Sequence[Message], alias: str) -> None:
 
 
 def head(alias: str) -> Cursor:
-    """Return the position of the newest record, as this connection's snapshot sees it."""
+    """Return the position of the newest record, as this connection's snapshot sees it.
+
+    An empty table has none to name.
+    """
     newest = StoredRecord.objects.using(alias).order_by("-id").values_list("token", "id").first()
     return Cursor(newest[0], str(newest[1])) if newest else NOWHERE
 
@@ -105,7 +105,8 @@ def missed(topics: Sequence[Topic], since: Cursor, alias: str) -> str | None:
 
 def _id_of(cursor: Cursor) -> int | None:
     fits = cursor.offset.isdecimal() and len(cursor.offset) <= DIGITS
-    return int(cursor.offset) if fits else None
+    # One spelling a number: a client cannot ask the same question in many ways.
+    return int(cursor.offset) if fits and cursor.offset == str(int(cursor.offset)) else None
 
 
 def _record(token: str, number: int, payload: str) -> Record:

@@ -21,7 +21,7 @@ from realtime.backends import database_reader, records
 from realtime.backends.base import Upstream
 from realtime.backends.database import DatabasePubSub
 from realtime.backends.database_reader import Reader
-from realtime.cursors import Cursor
+from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import UpstreamLost
 from realtime.messages import Message, Reset
 from realtime.models import StoredRecord
@@ -232,7 +232,7 @@ class TestPruning(DatabaseCase):
             await self.send(row(LIST, number))
         newest = await self.make_pubsub().aposition()
 
-        for cursor in (Cursor("x", "garbage"), records.NOWHERE, newest, newest):
+        for cursor in (Cursor("x", "garbage"), NOWHERE, newest, newest):
             await sync_to_async(records.prune)(cursor, DEFAULT_DB_ALIAS)
 
         self.assertEqual(await self.make_pubsub().aposition(), newest)

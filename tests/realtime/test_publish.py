@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from django.db import transaction
 
 from realtime import Message, apublish, publish
+from realtime.backends.database import DatabasePubSub
 from realtime.backends.memory import MemoryPubSub
 from realtime.exceptions import InvalidMessage
 
@@ -75,10 +76,39 @@ def test_with_autocommit_off_a_backend_that_does_not_store_refuses(pubsub: Memor
     assert sent(pubsub) == 0
 
 
-def test_a_hook_that_raises_does_not_hold_it_back(pubsub: MemoryPubSub) -> None:
-    """Nor does a backend that fails fail the writer, whose change is committed."""
+@transaction.atomic
+def publish_behind_a_hook_that_raises() -> None:
+    transaction.on_commit(lambda: 1 / 0)
+    publish([MESSAGE])
+
+
+def test_what_is_stored_is_told_although_an_earlier_hook_raises() -> None:
+    """Its transaction's commit sends it, and no hook."""
+    stored = DatabasePubSub()
+    with mock.patch("realtime.publish.get_pubsub", return_value=stored):
+        before = stored.position()
+        with pytest.raises(ZeroDivisionError):
+            publish_behind_a_hook_that_raises()
+
+    assert stored.position() != before
+
+
+def test_of_another_database_nothing_is_sent_before_its_commit() -> None:
+    """With autocommit off there that commit cannot be known, so it is refused."""
+    elsewhere = DatabasePubSub(alias="elsewhere")
+    with mock.patch("realtime.publish.get_pubsub", return_value=elsewhere):
+        transaction.set_autocommit(False)
+        try:
+            with pytest.raises(transaction.TransactionManagementError):
+                publish([MESSAGE])
+        finally:
+            transaction.rollback()
+            transaction.set_autocommit(True)
+
+
+def test_a_backend_that_fails_does_not_fail_the_writer(pubsub: MemoryPubSub) -> None:
+    """The change is committed, and what was published beside it is sent."""
     with transaction.atomic():
-        transaction.on_commit(lambda: 1 / 0, robust=True)
         publish([MESSAGE])
         with mock.patch.object(pubsub, "prepare", return_value=lambda: 1 / 0):
             publish([MESSAGE])

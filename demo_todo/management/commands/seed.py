@@ -1,4 +1,4 @@
-"""Fill the demo with the people and lists of seed.json, unless they are there."""
+"""Fill the demo with the people and lists of seed.json, unless there are some."""
 
 import json
 from datetime import timedelta
@@ -16,7 +16,7 @@ PASSWORD = "live-demo"  # noqa: S105  # it is no secret
 
 
 class Command(BaseCommand):
-    help = "Create the demo's users and lists, unless they exist."
+    help = "Create the demo's users, and its lists if there are none at all."
 
     @transaction.atomic
     def handle(self, **options: object) -> None:
@@ -25,11 +25,11 @@ class Command(BaseCommand):
         for username, fields in seed["people"].items():
             fields["password"] = lambda: make_password(PASSWORD)
             people[username], _ = User.objects.get_or_create(fields, username=username)
-        for entry in seed["lists"]:
-            todo_list, is_new = TodoList.objects.get_or_create(name=entry["name"])
-            for username in entry["members"] if is_new else ():
+        for entry in [] if TodoList.objects.exists() else seed["lists"]:
+            todo_list = TodoList.objects.create(name=entry["name"])
+            for username in entry["members"]:
                 todo_list.memberships.create(user=people[username])
-            for position, fields in enumerate(entry["tasks"] if is_new else ()):
+            for position, fields in enumerate(entry["tasks"]):
                 fields["assignee"] = people.get(fields.get("assignee"))
                 if "due" in fields:
                     fields["due"] = timezone.localdate() + timedelta(days=fields["due"])

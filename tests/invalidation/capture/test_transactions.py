@@ -314,6 +314,17 @@ def test_topic_function_that_raises_refuses_a_lone_write(told):
     assert_usable()
 
 
+def test_topic_function_that_raises_does_so_at_the_write(told):
+    """Not first at the commit, which a TestCase never comes to."""
+    with ends_by(Refused):
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            Product.objects.create(name="explode")
+        raise Refused
+
+    assert told.records() == []
+    assert_usable()
+
+
 @pytest.fixture
 def store_nothing(lamp, monkeypatch):
     """Return what to call for no record to be stored from then on."""

@@ -1,0 +1,90 @@
+"""Positions: whoever subscribes with one is told of whatever its reader did not see."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import Group
+from django.db import connections, transaction
+
+from realtime import Message, aposition, position
+from realtime.backends import PubSub
+from realtime.backends.database import DatabasePubSub
+from realtime.backends.memory import MemoryPubSub
+from realtime.cursors import NOWHERE, Cursor
+from realtime.topics import Topic
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TOPIC = Topic("list:5")
+
+
+@pytest.fixture(params=["memory", "database"])
+def backend(request: pytest.FixtureRequest, pubsub: MemoryPubSub) -> Iterator[PubSub]:
+    """Each backend as the project's own."""
+    chosen = pubsub if request.param == "memory" else DatabasePubSub()
+    with mock.patch("realtime.watching.get_pubsub", return_value=chosen):
+        yield chosen
+
+
+def commit_elsewhere(backend: PubSub) -> None:
+    """Change a row and tell of it, in another thread and on a connection of its own."""
+
+    def write() -> None:
+        with transaction.atomic():
+            Group.objects.create(name="later")
+            send = backend.prepare([Message(TOPIC, reset="bulk")], "default")
+        send()
+        connections.close_all()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    thread.join()
+
+
+def missed(backend: PubSub, since: Cursor) -> str | None:
+    async def ask() -> str | None:
+        upstream = backend.connect()
+        try:
+            await upstream.watch([TOPIC])
+            return await upstream.missed([TOPIC], since)
+        finally:
+            await upstream.close()
+
+    return async_to_sync(ask)()
+
+
+def test_a_position_within_an_older_snapshot_does_not_hide_what_it_lacks(backend: PubSub) -> None:
+    """The transaction had read before the commit that the position lies behind."""
+    connection = transaction.get_connection()
+    connection.ensure_connection()  # which reads the mode from the settings
+    with mock.patch.object(connection, "transaction_mode", "DEFERRED"), transaction.atomic():
+        before = Group.objects.count()
+        commit_elsewhere(backend)
+        taken = position()
+        assert Group.objects.count() == before
+
+    assert missed(backend, taken) is not None
+
+
+def test_a_position_outside_a_transaction_needs_no_reset(backend: PubSub) -> None:
+    """What is read after it is at least as new."""
+    commit_elsewhere(backend)
+
+    taken = position()
+
+    assert missed(backend, taken) is None
+
+
+def test_the_async_twin_is_as_careful(backend: PubSub) -> None:
+    """It looks at the connection on which the ORM reads for async code."""
+    commit_elsewhere(backend)  # an empty history has no position
+
+    with transaction.atomic():
+        taken = async_to_sync(aposition)()
+
+    assert (taken != NOWHERE) is backend.stores_on("default")
