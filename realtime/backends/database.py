@@ -116,7 +116,7 @@ class _DatabaseUpstream(Upstream):
         async with self._starting:
             if self._position is None:
                 # The thread starts behind this read, so it cannot miss what follows it.
-                position = await off_loop(self._pubsub.position)
+                position = await off_loop(records.head_to_read_from, self._pubsub.alias)
                 self._inbox.check()  # it may have been closed meanwhile
                 self._reader.start(position)
                 self._position = position

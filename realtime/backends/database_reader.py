@@ -13,6 +13,7 @@ from django.db import DatabaseError, connections
 
 from realtime.backends import records
 from realtime.cursors import NOWHERE, Cursor
+from realtime.exceptions import UpstreamLost
 from realtime.messages import Message
 
 logger = logging.getLogger("realtime.database")
@@ -93,6 +94,8 @@ class Reader:
                 self._look_patiently()
                 self._wake.wait(self._interval)
                 self._wake.clear()
+        except UpstreamLost as error:
+            self._on_lost(str(error))
         except Exception as error:
             logger.exception("the reader of %r died; its clients are reset", self.alias)
             self._on_lost(f"the reader died: {error!r}")
@@ -133,7 +136,7 @@ class Reader:
         while more and not self._stopped.is_set():
             found = records.read_after(self._position, self.alias)
             if found is None:
-                raise LookupError(f"the record at {self._position} is not there any more")
+                raise UpstreamLost(f"the record at {self._position} is not there any more")
             if found:
                 self._position = found[-1].cursor
                 self._on_batch(self._position, [m for record in found for m in record.messages])

@@ -64,18 +64,23 @@ def head(alias: str) -> Cursor:
     return Cursor(newest[0], str(newest[1])) if newest else NOWHERE
 
 
-def read_after(cursor: Cursor, alias: str) -> list[Record] | None:
-    """Return up to BATCH records after `cursor`; None if the record it names is not there.
+def head_to_read_from(alias: str) -> Cursor:
+    """Return the position of the newest record, and store an empty one where there is none.
 
-    From NOWHERE everything is news.
+    A reader must stand on a record: nothing else tells it whether what it reads next is next.
     """
-    start = 0 if cursor == NOWHERE else _id_of(cursor)
+    if head(alias) == NOWHERE:
+        write([], alias)
+    return head(alias)
+
+
+def read_after(cursor: Cursor, alias: str) -> list[Record] | None:
+    """Return up to BATCH records after `cursor`; None if the record it names is not there."""
+    start = _id_of(cursor)
     if start is None:
         return None
     rows = StoredRecord.objects.using(alias).filter(id__gte=start).order_by("id")
     found = list(rows.values_list("token", "id", "payload")[: BATCH + 1])
-    if cursor == NOWHERE:
-        return [_record(*row) for row in found]
     if not found or found[0][:2] != (cursor.epoch, start):
         return None
     return [_record(*row) for row in found[1:]]

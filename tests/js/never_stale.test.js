@@ -290,6 +290,7 @@ test("a callback that throws does not cost the other topics of the frame", async
   await server.send({ type: "denied", topics: { "list:1": "no", "list:2": "no" } });
 
   assert.deepEqual(denied, ["no"]);
-  assert.equal(live.state, "live");
+  assert.equal(server.sockets.length, 1);
+  assert.equal(live.state, "stale"); // it is not told of what it asked for
   assert.match(said.error[0], /page's bug/);
 });

@@ -152,7 +152,8 @@ test("a denied topic is told, warned of, and not asked for again", async (t) => 
   const said = quietConsole(t);
   const made = makeLive();
   const denied = [];
-  made.live.subscribe("list:9", { onDenied: (reason) => denied.push(reason) }, recorder());
+  const onDenied = (reason) => denied.push(reason);
+  const subscription = made.live.subscribe("list:9", { onDenied }, recorder());
   await made.server.welcome();
 
   await made.server.send({ type: "denied", topics: { "list:9": "not allowed" } });
@@ -161,6 +162,9 @@ test("a denied topic is told, warned of, and not asked for again", async (t) => 
   assert.deepEqual(denied, ["not allowed"]);
   assert.match(said.warn[0], /list:9 .*not allowed/);
   assert.deepEqual(made.server.sent, []);
+  assert.equal(made.live.state, "stale");
+  subscription.cancel();
+  await settle();
   assert.equal(made.live.state, "live");
 });
 
@@ -243,7 +247,7 @@ test("a revocation that crosses a request leaves the request to its own answer",
   await server.change("list:5", "c1");
 
   assert.equal(handler.told.length, 1);
-  assert.equal(live.state, "live");
+  assert.equal(live.state, "stale"); // for the first handler, which was not cancelled
 });
 
 test("a revoked topic ends for all its handlers", async (t) => {

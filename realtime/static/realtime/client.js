@@ -8,7 +8,7 @@ import { onWake } from "./wake.js";
  *
  * - connecting: not all is confirmed yet
  * - live: the connection is open, every subscription confirmed, nothing failed
- * - stale: some handler failed and waits to be retried
+ * - stale: some handler failed and waits to be retried, or was denied its topic
  * - reconnecting: the connection was lost, or could not be made, and not all is restored yet
  * - refused: the server will not have us
  *

@@ -15,6 +15,9 @@ import { Rounds } from "./rounds.js";
 // Node can import this module, to test what needs no DOM.
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
 
+/** The longest pause before a topic that stays denied is asked for again (ms). */
+const LONGEST_DENIAL = 120_000;
+
 /**
  * The head that came with the markup which is being put in just now. Regions in that markup are
  * connected meanwhile, and stand at its cursors, not at those that the page was loaded with.
@@ -39,7 +42,8 @@ export class LiveRegion extends Base {
     denied: (topic) => this.#check(topic),
   });
   #rounds = new Rounds((fetched, told) => this.#apply(fetched, told));
-  #denials = new Backoff();
+  /** How long to wait before a denied topic is asked for again. @type {Map<string, Backoff>} */
+  #denials = new Map();
 
   connectedCallback() {
     this.#watch(applying ?? readHead(document));
@@ -66,7 +70,7 @@ export class LiveRegion extends Base {
    * @param {News} news
    */
   async #told(topic, news) {
-    this.#denials.reset();
+    this.#denials.delete(topic);
     await this.#refetch(topic, news);
   }
 
@@ -134,16 +138,18 @@ export class LiveRegion extends Base {
   }
 
   /**
-   * The server does not tell us of this topic (any more). See whether the page still shows it: it
-   * may be gone for this user, or come with a new ticket.
+   * The server does not tell us of this topic (any more). See whether the page still shows it. If
+   * not, that is settled; if so it is asked for again, for the refusal may have been for a moment.
    * @param {string} topic
    */
   #check(topic) {
     this.toggleAttribute("data-live-denied", true);
+    const backoff = this.#denials.get(topic) ?? new Backoff({ cap: LONGEST_DENIAL });
+    this.#denials.set(topic, backoff);
     setTimeout(() => {
-      if (!this.isConnected) return;
+      if (!this.isConnected || !this.#topics.isDenied(topic)) return;
       this.#refetch(topic, resetNews("access")).catch(() => this.#check(topic));
-    }, this.#denials.next());
+    }, backoff.next());
   }
 
   /** @param {string} reason */

@@ -19,7 +19,7 @@ export class RegionTopics {
   /** @type {Map<string, Subscription>} */ #subscriptions = new Map();
   /** Where topics stood when the region was taken out. @type {Map<string, Entry>} */
   #left = new Map();
-  /** The tickets that did not do, by topic. @type {Map<string, string | null>} */
+  /** Those that were refused, until they are asked for again. @type {Map<string, Subscription>} */
   #denied = new Map();
 
   /** @param {Listener} listener */
@@ -30,6 +30,11 @@ export class RegionTopics {
   /** True if the region is not told of some topic that it names. */
   get areDenied() {
     return this.#denied.size > 0;
+  }
+
+  /** @param {string} topic */
+  isDenied(topic) {
+    return this.#denied.has(topic);
   }
 
   /**
@@ -43,9 +48,10 @@ export class RegionTopics {
       subscription.cancel();
       this.#subscriptions.delete(topic);
     }
-    for (const topic of this.#denied.keys()) {
-      if (!topics.includes(topic)) this.#denied.delete(topic);
-    }
+    // What the page no longer names is settled; what it still names is asked for again, since the
+    // server has rendered it for this user after it refused.
+    for (const denied of this.#denied.values()) denied.cancel();
+    this.#denied.clear();
     for (const topic of topics) this.#watchOne(topic, head);
     this.#left.clear();
   }
@@ -58,6 +64,8 @@ export class RegionTopics {
       subscription.cancel();
     }
     this.#subscriptions.clear();
+    for (const denied of this.#denied.values()) denied.cancel();
+    this.#denied.clear();
   }
 
   /**
@@ -71,9 +79,6 @@ export class RegionTopics {
       present.ticket = ticket ?? present.ticket;
       return;
     }
-    // Asking again with what was denied would only be denied again.
-    if (this.#denied.has(topic) && this.#denied.get(topic) === ticket) return;
-    this.#denied.delete(topic);
     const onDenied = () => this.#deny(topic, subscription);
     const subscription = connect(url).subscribe(
       topic,
@@ -90,7 +95,7 @@ export class RegionTopics {
   #deny(topic, subscription) {
     if (this.#subscriptions.get(topic) !== subscription) return;
     this.#subscriptions.delete(topic);
-    this.#denied.set(topic, subscription.ticket);
+    this.#denied.set(topic, subscription);
     this.#listener.denied(topic);
   }
 }

@@ -21,6 +21,7 @@ export class Subscription {
   #catchUp;
   #onDenied;
   #cancelled;
+  #denied;
   #confirmed = false;
   /** The cursor named in the request that is not answered yet. @type {string | null} */
   #asked = null;
@@ -33,8 +34,9 @@ export class Subscription {
    * @param {import("./tools.js").Tools} surroundings.tools
    * @param {() => void} surroundings.changed
    * @param {(subscription: Subscription) => void} surroundings.cancelled
+   * @param {(subscription: Subscription) => void} surroundings.denied
    */
-  constructor(topic, options, handler, { tools, changed, cancelled }) {
+  constructor(topic, options, handler, { tools, changed, cancelled, denied }) {
     const { cursor = null, ticket = null, catchUp = false, onDenied } = options;
     this.ticket = ticket;
     this.#topic = topic;
@@ -42,6 +44,7 @@ export class Subscription {
     this.#catchUp = catchUp;
     this.#onDenied = onDenied;
     this.#cancelled = cancelled;
+    this.#denied = denied;
   }
 
   get topic() {
@@ -112,6 +115,7 @@ export class Subscription {
   /** @param {string} reason */
   deny(reason) {
     this.#runner.stop();
+    this.#denied(this);
     console.warn(`live: ${this.#topic} may not be watched: ${reason}`);
     try {
       this.#onDenied?.(reason);

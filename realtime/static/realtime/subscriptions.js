@@ -18,6 +18,8 @@ export class Subscriptions {
   #tools;
   #changed;
   /** @type {Map<string, WatchedTopic>} */ #topics = new Map();
+  /** Those that the server refused and that nobody has cancelled. @type {Set<Subscription>} */
+  #refused = new Set();
   #flushScheduled = false;
 
   /**
@@ -36,9 +38,9 @@ export class Subscriptions {
     return this.#all().every((subscription) => subscription.confirmed);
   }
 
-  /** True if some handler failed and has not caught up yet. */
+  /** True if some handler failed and has not caught up yet, or is not told at all. */
   get behind() {
-    return this.#all().some((subscription) => subscription.behind);
+    return this.#refused.size > 0 || this.#all().some((subscription) => subscription.behind);
   }
 
   /**
@@ -52,6 +54,7 @@ export class Subscriptions {
       tools: this.#tools,
       changed: this.#changed,
       cancelled: (cancelled) => this.#remove(cancelled),
+      denied: (denied) => this.#refused.add(denied),
     });
     const watched = this.#topics.get(topic) ?? new WatchedTopic(topic);
     this.#topics.set(topic, watched);
@@ -109,6 +112,7 @@ export class Subscriptions {
 
   /** @param {Subscription} subscription */
   #remove(subscription) {
+    this.#refused.delete(subscription);
     this.#topics.get(subscription.topic)?.remove(subscription);
     this.#schedule();
   }
