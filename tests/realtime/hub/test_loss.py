@@ -1,0 +1,153 @@
+"""When the backend is lost: everybody is reset, and hears the next one."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from realtime.backends.memory import MemoryPubSub
+from realtime.cursors import Cursor
+from realtime.exceptions import UpstreamLost
+from realtime.hub import Hub
+from realtime.messages import Message, Reset
+from tests.realtime.fakes import FakePubSub
+from tests.realtime.hub.listening import (
+    FAMILY,
+    LIST,
+    OTHER,
+    SENTINEL,
+    mailbox,
+    row,
+    running,
+    send,
+    taken,
+    taken_until,
+    within,
+)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [UpstreamLost("gone"), RuntimeError("a bug"), OSError(), asyncio.CancelledError()],
+    ids=repr,
+)
+async def test_a_lost_upstream_resets_everybody(error: BaseException) -> None:
+    """With a cursor of the next one; what is said from then on comes as before."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        one, two = mailbox(), mailbox()
+        await hub.subscribe(one, LIST)
+        await hub.subscribe(two, OTHER)
+
+        pubsub.current.break_with(error)
+
+        for box, topic in ((one, LIST), (two, OTHER)):
+            (message,) = await taken(box)
+            assert (message.topic, message.reset) == (topic, Reset.BACKEND_RESTART)
+            assert message.cursor == Cursor("fake-1", "0")
+        assert pubsub.upstreams[0].closed
+        pubsub.current.say(row(LIST, 1), Message(FAMILY, reset="bulk"))
+        assert [message.topic for message in await taken_until(one, LIST)] == [LIST]
+        assert [message.reset for message in await taken(two)] == ["bulk"]
+
+
+async def test_a_backend_that_is_lost_again_and_again_ends_in_a_reset_each_time() -> None:
+    """There is no last try."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        box = mailbox()
+        await hub.subscribe(box, LIST)
+
+        for number in range(1, 6):
+            pubsub.fail = [OSError("still away"), None]
+            pubsub.current.break_with(UpstreamLost("gone"))
+
+            (message,) = await taken(box)
+            assert message.cursor == Cursor(f"fake-{number}", "0")
+
+
+async def test_a_backend_that_is_away_at_first_is_waited_for() -> None:
+    """`subscribe()` returns when it is there."""
+    pubsub = FakePubSub()
+    pubsub.fail = [OSError("away"), UpstreamLost("away"), OSError("away")]
+    async with running(pubsub) as hub:
+        box = mailbox()
+
+        await within(hub.subscribe(box, LIST))
+
+        pubsub.current.say(row(LIST, 1))
+        assert [message.topic for message in await taken(box)] == [LIST]
+
+
+async def test_an_upstream_that_breaks_at_its_first_watch_is_replaced() -> None:
+    """A subscriber waits for the next."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        box = mailbox()
+        await hub.subscribe(box, SENTINEL)
+        pubsub.current.fail_watch = [UpstreamLost("gone")]
+        subscribing = asyncio.create_task(hub.subscribe(box, LIST))
+        await asyncio.sleep(0)
+
+        pubsub.current.break_with(UpstreamLost("gone"))
+
+        assert (await within(subscribing)).epoch == "fake-1"
+        await taken_until(box, SENTINEL)
+        pubsub.current.say(row(LIST, 1))
+        assert [message.topic for message in await taken(box)] == [LIST]
+
+
+async def test_who_subscribes_while_the_backend_is_away_is_heard_for_afterwards() -> None:
+    """Whether it came before or after the next upstream was asked."""
+    for steps in range(12):
+        pubsub = FakePubSub(yields=2)
+        async with running(pubsub) as hub:
+            await hub.subscribe(mailbox(), SENTINEL)
+            pubsub.current.break_with(UpstreamLost("gone"))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            box = mailbox()
+
+            await within(hub.subscribe(box, LIST))
+
+            # One that was said to the lost upstream is covered by the reset.
+            pubsub.current.say(row(LIST, 1))
+            assert [message.topic for message in await taken(box)] == [LIST]
+            pubsub.current.say(row(LIST, 2))
+            assert [message.topic for message in await taken(box)] == [LIST]
+
+
+async def test_a_dead_upstream_is_no_obstacle_to_leaving() -> None:
+    """There is nothing to unwatch any more."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        box = mailbox()
+        await hub.subscribe(box, LIST)
+        await hub.subscribe(box, SENTINEL)
+        pubsub.current.fail_unwatch = [UpstreamLost("gone")]
+
+        await hub.unsubscribe(box, LIST, SENTINEL)
+
+        assert not hub._subscribers.wanted()
+
+
+@pytest.mark.parametrize("error", [UpstreamLost("gone"), RuntimeError("a bug")], ids=repr)
+async def test_what_cannot_be_looked_up_counts_as_missed(error: Exception) -> None:
+    """Nothing is proven."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        await hub.subscribe(mailbox(), LIST)
+        pubsub.current.fail_missed = [error]
+
+        assert await hub.missed(LIST, Cursor("fake", "0")) == Reset.SERVER
+        assert await hub.missed(LIST, Cursor("fake", "0")) is None
+
+
+async def test_missed_asks_for_the_family_too(hub: Hub, pubsub: MemoryPubSub) -> None:
+    """A reset of it concerns every topic."""
+    since = pubsub.position()
+    send(pubsub, Message(FAMILY, reset="bulk"))
+
+    assert await hub.missed(LIST, since) == Reset.NO_REPLAY
+    assert await hub.missed(SENTINEL, since) is None

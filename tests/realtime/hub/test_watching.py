@@ -1,0 +1,80 @@
+"""What the hub holds of the backend: what somebody wants, and nothing once it is closed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from realtime.hub import Hub, close_hub, get_hub
+from tests.realtime.fakes import FakePubSub
+from tests.realtime.hub.listening import FAMILY, LIST, OTHER, mailbox, running
+
+
+async def test_upstream_is_asked_once_however_many_subscribe() -> None:
+    """And let go by the last of them."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        boxes = [mailbox() for _ in range(5)]
+        for box in boxes:
+            await hub.subscribe(box, LIST)
+        for box in boxes[1:]:
+            await hub.unsubscribe(box, LIST)
+        assert pubsub.current.watched == {LIST, FAMILY}
+
+        await hub.unsubscribe(boxes[0], LIST)
+
+        assert pubsub.current.watched == set()
+
+
+async def test_a_family_is_watched_until_the_last_of_its_topics_goes() -> None:
+    """Other topics of the family still need it."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        box = mailbox()
+        await hub.subscribe(box, LIST)
+        await hub.subscribe(box, OTHER)
+
+        await hub.unsubscribe(box, LIST)
+
+        assert pubsub.current.watched == {OTHER, FAMILY}
+
+
+async def test_unsubscribing_what_is_not_subscribed_does_nothing(hub: Hub) -> None:
+    """Neither before anything was, nor of another mailbox's topic."""
+    await hub.unsubscribe(mailbox(), LIST)
+    await hub.subscribe(mailbox(), LIST)
+
+    await hub.unsubscribe(mailbox(), LIST, OTHER)
+
+    assert hub._subscribers.topics() == (LIST,)
+
+
+async def test_a_closed_hub_lets_the_backend_go() -> None:
+    """No task and no upstream stays."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        await hub.subscribe(mailbox(), LIST)
+
+    assert pubsub.current.closed
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "realtime-hub"]
+
+
+async def test_closing_an_unused_or_closed_hub_is_harmless() -> None:
+    """Twice as well."""
+    hub = Hub(FakePubSub())
+
+    await hub.close()
+    await hub.subscribe(mailbox(), LIST)
+    await hub.close()
+    await hub.close()
+
+
+async def test_a_loop_has_one_hub_until_it_is_closed() -> None:
+    """A server process has one loop, so one hub."""
+    first = get_hub(FakePubSub)
+    assert get_hub(FakePubSub) is first
+
+    await close_hub()
+
+    assert get_hub(FakePubSub) is not first
+    await close_hub()
+    await close_hub()

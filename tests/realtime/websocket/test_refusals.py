@@ -1,0 +1,109 @@
+"""Who is not let in, and which topics may not be watched."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import override_settings
+
+from demo_todo.models import TodoList
+from realtime import Message
+from realtime.access import allow
+from realtime.protocol import CloseCode
+from realtime.subscribing import NOT_ALLOWED
+from tests.realtime.live_client import PATIENCE, LiveClient, communicator, connected, cookie_of
+from tests.realtime.websocket.telling import SENTINEL, subscribe, tell
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_an_anonymous_socket_is_accepted_then_closed() -> None:
+    """Only after accept can a code be told, and the client know that retrying is no use."""
+    async with connected(None, welcome=False) as client:
+        assert await client.closed() == CloseCode.NOT_AUTHENTICATED
+
+
+async def test_an_anonymous_socket_that_goes_on_is_not_heard() -> None:
+    """What it sends before it notices the end reaches no handler."""
+    async with connected(None, welcome=False) as client:
+        await client.closed()
+
+        await client.send({"type": "subscribe", "subscriptions": [{"topic": "list:1"}]})
+
+        assert await client.communicator.receive_nothing()
+
+
+@override_settings(REALTIME={"ALLOW_ANONYMOUS": True})
+async def test_an_anonymous_socket_is_welcome_by_setting() -> None:
+    """The rules then see AnonymousUser, and decide."""
+    async with connected(None) as client:
+        assert SENTINEL in await client.subscribe(SENTINEL)
+
+        await client.send(subscribe("list:1"))
+
+        assert (await client.receive("denied"))["topics"] == {"list:1": NOT_ALLOWED}
+
+
+@pytest.mark.parametrize("origin", [b"http://evil.example", b"null", None])
+async def test_a_foreign_origin_is_refused_before_accept(ada: User, origin: bytes | None) -> None:
+    """Else any web page could read what its visitor may see; servers make this HTTP 403."""
+    socket = communicator(cookie=await cookie_of(ada), origin=origin)
+
+    accepted, _ = await socket.connect(PATIENCE)
+
+    assert not accepted
+    await socket.disconnect(code=1006, timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("path", ["/", "/ws/", "/ws/live", "/ws/live/more/", "/ws/other/"])
+async def test_a_path_that_nobody_serves_is_refused(ada: User, path: str) -> None:
+    """Quietly: with Channels alone it would be a traceback in the log."""
+    socket = communicator(path, cookie=await cookie_of(ada))
+
+    accepted, _ = await socket.connect(PATIENCE)
+
+    assert not accepted
+    await socket.disconnect(code=1006, timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "list:999999",  # a rule that says no
+        "list:",  # a bare family
+        "list",  # no topic at all
+        "list:x",  # a key that does not convert
+        "list:05",  # another spelling of 5
+        "list:5/6",  # too many parts
+        "nobody:5",  # no rule
+        "broken:5",  # a rule that raises
+        "",
+        "Ünfug:%zz",
+    ],
+)
+async def test_every_refusal_looks_the_same(client: LiveClient, topic: str) -> None:
+    """Whoever may not watch learns nothing, not even whether the thing exists."""
+
+    def raises(user: User, key: str) -> bool:
+        raise RuntimeError("no database today")
+
+    allow("broken")(raises)
+
+    await client.send(subscribe(topic))
+
+    assert await client.receive() == {"type": "denied", "topics": {topic: NOT_ALLOWED}}
+
+
+async def test_a_refused_topic_is_not_heard(
+    client: LiveClient, shopping: TodoList, topic: str
+) -> None:
+    """Of a frame with several topics, those allowed are watched and the others are not."""
+    foreign = await TodoList.objects.acreate(name="Foreign")
+    await client.send(subscribe(topic, f"list:{foreign.pk}"))
+    assert set((await client.receive("subscribed"))["topics"]) == {topic}
+    assert set((await client.receive("denied"))["topics"]) == {f"list:{foreign.pk}"}
+
+    await tell(Message(f"list:{foreign.pk}", reset="bulk"))
+    await tell(Message(topic, reset="bulk"))
+
+    assert set(await client.changed()) == {topic}

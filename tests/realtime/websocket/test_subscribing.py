@@ -1,0 +1,86 @@
+"""Subscribing and unsubscribing: what is heard in between, and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from django.contrib.auth.models import User
+
+from realtime import Message
+from tests.realtime.live_client import LiveClient, connected
+from tests.realtime.websocket.telling import SENTINEL, subscribe, tell
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_a_topic_twice_is_one_subscription(client: LiveClient, topic: str) -> None:
+    """In one frame or in two: each message comes once, and one `unsubscribe` ends it."""
+    await client.subscribe(topic, topic, SENTINEL)
+    await client.subscribe(topic)
+
+    await tell(Message(topic, reset="bulk"))
+    assert set(await client.changed()) == {topic}
+    await client.send({"type": "unsubscribe", "topics": [topic]})
+    assert await client.nothing_waits()
+    await tell(Message(topic, reset="bulk"), Message(SENTINEL, reset="bulk"))
+
+    assert set(await client.changed()) == {SENTINEL}
+
+
+async def test_unsubscribing_ends_the_messages(client: LiveClient, topic: str) -> None:
+    """The others still come."""
+    await client.subscribe(topic, SENTINEL)
+
+    await client.send({"type": "unsubscribe", "topics": [topic, "list:never", "nonsense"]})
+    assert await client.nothing_waits()
+    await tell(Message(topic, reset="bulk"), Message(SENTINEL, reset="bulk"))
+
+    assert set(await client.changed()) == {SENTINEL}
+
+
+async def test_a_topic_can_be_subscribed_again(client: LiveClient, topic: str) -> None:
+    """After `unsubscribe`, with the cursor it had: what was said in between is told."""
+    cursor = (await client.subscribe(topic))[topic]["cursor"]
+    await client.send({"type": "unsubscribe", "topics": [topic]})
+    assert await client.nothing_waits()
+    await tell(Message(topic, {"a.b": {"1": "left"}}))
+
+    await client.subscribe((topic, cursor))
+
+    assert "reset" in (await client.changed())[topic]
+
+
+async def test_subscribing_again_never_runs_ahead_of_what_was_sent(
+    ada: User, client: LiveClient, topic: str
+) -> None:
+    """A client that trusted the cursor and came back with it would miss what waits for it."""
+    first = await client.subscribe(topic)
+    async with connected(ada) as other:
+        await other.subscribe(SENTINEL)
+        await tell(Message(SENTINEL, {"a.b": {"1": "left"}}))
+        head = (await other.changed())[SENTINEL]["cursor"]
+
+    again = await client.subscribe(topic)
+
+    assert head != again[topic]["cursor"] == first[topic]["cursor"]
+
+
+async def test_subscribed_always_precedes_changed(ada: User, topic: str) -> None:
+    """However hard the topic is hit while the client subscribes."""
+    stop = asyncio.Event()
+
+    async def keep_telling() -> None:
+        while not stop.is_set():
+            await tell(Message(topic, {"a.b": {"1": "updated"}}))
+
+    telling = asyncio.create_task(keep_telling())
+    try:
+        for _ in range(15):
+            async with connected(ada) as client:
+                await client.send(subscribe(topic))
+                assert (await client.receive())["type"] == "subscribed"
+                assert (await client.receive())["type"] == "changed"
+    finally:
+        stop.set()
+        await telling
