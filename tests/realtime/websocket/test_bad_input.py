@@ -8,8 +8,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import override_settings
 
-from realtime import Message
+from realtime import Message, aposition
 from realtime.protocol import CloseCode
+from realtime.subscribing import MOST_CURSORS
 from tests.realtime.live_client import LiveClient, connected
 from tests.realtime.websocket.telling import SENTINEL, subscribe, tell
 
@@ -95,6 +96,32 @@ async def test_too_many_subscriptions_end_the_connection(client: LiveClient, top
     await client.send(subscribe("sentinel:4"))
 
     assert await client.closed() == CloseCode.TOO_MANY
+
+
+@override_settings(REALTIME={"MAX_SUBSCRIPTIONS": 3})
+async def test_one_topic_very_many_times_ends_the_connection(
+    client: LiveClient, topic: str
+) -> None:
+    """Each cursor may cost a look into the history, so a frame is bounded, whatever it names."""
+    await client.send(subscribe(*[topic] * 4))
+
+    assert await client.closed() == CloseCode.TOO_MANY
+
+
+async def test_very_many_cursors_of_a_topic_are_answered_with_a_reset(
+    client: LiveClient, topic: str
+) -> None:
+    """Without a look at each, although nothing was missed; the topic is subscribed all the same."""
+    cursors = []
+    for _ in range(MOST_CURSORS + 1):
+        await tell(Message(SENTINEL, reset="bulk"))
+        cursors.append(str(await aposition()))
+
+    await client.subscribe(*((topic, cursor) for cursor in cursors[1:]))
+    assert await client.nothing_waits()
+    await client.subscribe(*((topic, cursor) for cursor in cursors))
+
+    assert "reset" in (await client.changed())[topic]
 
 
 async def test_one_clients_nonsense_is_nobody_elses(ada: User, topic: str) -> None:

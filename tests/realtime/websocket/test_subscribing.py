@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 import pytest
 from django.contrib.auth.models import User
 
-from realtime import Message
+from realtime import Cursor, Message, Topic
+from realtime.hub import get_hub
 from tests.realtime.live_client import LiveClient, connected
 from tests.realtime.websocket.telling import SENTINEL, subscribe, tell
 
@@ -37,6 +39,27 @@ async def test_unsubscribing_ends_the_messages(client: LiveClient, topic: str) -
     await tell(Message(topic, reset="bulk"), Message(SENTINEL, reset="bulk"))
 
     assert set(await client.changed()) == {SENTINEL}
+
+
+async def test_what_comes_before_the_confirmation_waits_for_it(
+    client: LiveClient, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mailbox is on the list before the backend is asked, and its writer is not held up."""
+    hub = get_hub()
+    ask = hub._watch
+
+    async def watch_while_something_comes(topics: Iterable[Topic]) -> Cursor:
+        head = await ask(topics)
+        hub._fan_out(Message(topic, {"a.b": {"1": "left"}}, cursor=head))
+        for _ in range(10):  # the writer has its chance
+            await asyncio.sleep(0)
+        return head
+
+    monkeypatch.setattr(hub, "_watch", watch_while_something_comes)
+
+    await client.subscribe(topic)
+
+    assert (await client.changed())[topic]["changes"] == {"a.b": {"left": ["1"]}}
 
 
 async def test_a_topic_can_be_subscribed_again(client: LiveClient, topic: str) -> None:
