@@ -81,3 +81,12 @@ def test_reference_names_no_check_that_is_gone(reference: str) -> None:
 def names(text: str, name: str) -> bool:
     """Whether `name` stands in `text` as code: between backticks, alone or with more beside it."""
     return re.search(rf"`[^`\n]*(?<![\w.]){re.escape(name)}(?![\w-])[^`\n]*`", text) is not None
+
+
+def test_every_table_of_figures_is_filled() -> None:
+    """The blocks that `python -m benchmarks NAME --write` fills have been filled."""
+    text = (ROOT / "docs/reference/performance.md").read_text()
+
+    blocks = re.findall(r"<!-- begin (\w+) -->(.*?)<!-- end \1 -->", text, re.DOTALL)
+
+    assert sorted(name for name, block in blocks if "| --- |" in block) == ["idle", "screen"]
