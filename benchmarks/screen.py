@@ -66,14 +66,15 @@ def run() -> str:
 
 
 async def _measure(kind: str) -> list[float]:
-    with tempfile.TemporaryDirectory() as folder:
-        prepared = DemoServer.prepared(Path(folder), kind)
-        with prepared as server:
-            async with chromium() as browser:
-                page = await _open(browser, server)
-                written = json.loads(await asyncio.to_thread(server.shell, WRITER))
-                await page.wait_for_function("n => window.seen[`Change ${n}`]", arg=CHANGES - 1)
-                seen = await page.evaluate("window.seen")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        DemoServer.prepared(Path(folder), kind) as server,
+    ):
+        async with chromium() as browser:
+            page = await _open(browser, server)
+            written = json.loads(await asyncio.to_thread(server.shell, WRITER))
+            await page.wait_for_function("n => window.seen[`Change ${n}`]", arg=CHANGES - 1)
+            seen = await page.evaluate("window.seen")
     unseen = [title for title in written if not seen.get(title)]
     if unseen:
         raise RuntimeError(f"never drawn: {unseen}")

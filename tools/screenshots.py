@@ -1,7 +1,7 @@
 """Take the README's picture anew: `python -m tools.screenshots`.
 
-Two members of a list side by side, right after one of them added a task and renamed another; the
-other's page has just been told.
+Two members of a list side by side, right after one of them added a task; the other's page
+has just been told.
 """
 
 from __future__ import annotations

@@ -69,9 +69,11 @@ def head_to_read_from(alias: str) -> Cursor:
 
     A reader must stand on a record: nothing else tells it whether what it reads next is next.
     """
-    if head(alias) == NOWHERE:
+    found = head(alias)
+    if found == NOWHERE:
         write([], alias)
-    return head(alias)
+        found = head(alias)
+    return found
 
 
 def read_after(cursor: Cursor, alias: str) -> list[Record] | None:

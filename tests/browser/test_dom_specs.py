@@ -1,7 +1,6 @@
 """The browser client's DOM specs, each run in a page of its own in Chromium."""
 
 import re
-import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
@@ -11,7 +10,9 @@ from typing import ClassVar
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
+
+from tools.demo_browser import chromium
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = sorted((ROOT / "tests/js/dom").glob("*.spec.js"))
@@ -64,13 +65,9 @@ def files() -> Iterator[str]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """One Chromium for all specs: Debian's, or the one that Playwright installed."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+    """One Chromium for all specs."""
+    async with chromium() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.stem)

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.packaging.conftest import ROOT
 from tests.packaging.readme import Walk, read_walk
 from tests.packaging.walkthrough import PASSWORD, USERNAME, WalkThrough
-from tools.find_browser import find_browser
+from tools.demo_browser import chromium
 
 pytestmark = [pytest.mark.packaging, pytest.mark.timeout(600)]
 
@@ -36,12 +36,8 @@ def address(project: WalkThrough) -> Iterator[str]:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=find_browser(), args=["--no-sandbox"]
-        )
+    async with chromium() as browser:
         yield browser
-        await browser.close()
 
 
 async def test_page_of_the_readme_changes_in_every_browser(

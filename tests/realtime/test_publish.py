@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from unittest import mock
 
 import pytest
@@ -63,15 +64,20 @@ def test_of_a_transaction_that_rolls_back_nothing_goes_out(pubsub: MemoryPubSub)
     assert sent(pubsub) == 0
 
 
-def test_with_autocommit_off_a_backend_that_does_not_store_refuses(pubsub: MemoryPubSub) -> None:
-    """Nobody would tell it of the commit, and to send before that would tell what may not be."""
+@contextmanager
+def autocommit_off() -> Iterator[None]:
     transaction.set_autocommit(False)
     try:
-        with pytest.raises(transaction.TransactionManagementError):
-            publish([MESSAGE])
+        yield
     finally:
         transaction.rollback()
         transaction.set_autocommit(True)
+
+
+def test_with_autocommit_off_a_backend_that_does_not_store_refuses(pubsub: MemoryPubSub) -> None:
+    """Nobody would tell it of the commit, and to send before that would tell what may not be."""
+    with autocommit_off(), pytest.raises(transaction.TransactionManagementError):
+        publish([MESSAGE])
 
     assert sent(pubsub) == 0
 
@@ -96,14 +102,12 @@ def test_what_is_stored_is_told_although_an_earlier_hook_raises() -> None:
 def test_of_another_database_nothing_is_sent_before_its_commit() -> None:
     """With autocommit off there that commit cannot be known, so it is refused."""
     elsewhere = DatabasePubSub(alias="elsewhere")
-    with mock.patch("realtime.publish.get_pubsub", return_value=elsewhere):
-        transaction.set_autocommit(False)
-        try:
-            with pytest.raises(transaction.TransactionManagementError):
-                publish([MESSAGE])
-        finally:
-            transaction.rollback()
-            transaction.set_autocommit(True)
+    with (
+        mock.patch("realtime.publish.get_pubsub", return_value=elsewhere),
+        autocommit_off(),
+        pytest.raises(transaction.TransactionManagementError),
+    ):
+        publish([MESSAGE])
 
 
 def test_a_backend_that_fails_does_not_fail_the_writer(pubsub: MemoryPubSub) -> None:

@@ -50,8 +50,7 @@ export class RegionTopics {
     }
     // What the page no longer names is settled; what it still names is asked for again, since the
     // server has rendered it for this user after it refused.
-    for (const denied of this.#denied.values()) denied.cancel();
-    this.#denied.clear();
+    this.#forgetDenied();
     for (const topic of topics) this.#watchOne(topic, head);
     this.#left.clear();
   }
@@ -64,6 +63,10 @@ export class RegionTopics {
       subscription.cancel();
     }
     this.#subscriptions.clear();
+    this.#forgetDenied();
+  }
+
+  #forgetDenied() {
     for (const denied of this.#denied.values()) denied.cancel();
     this.#denied.clear();
   }
