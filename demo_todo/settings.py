@@ -1,7 +1,9 @@
-"""Settings of the demo project: SQLite, no further service, everything behind a login."""
+"""Settings of the demo project: SQLite or DATABASE_URL, everything behind a login."""
 
 import os
 from pathlib import Path
+
+import dj_database_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -62,6 +64,8 @@ DATABASES = {
         },
     }
 }
+if "DATABASE_URL" in os.environ:
+    DATABASES = {"default": dj_database_url.config(conn_health_checks=True)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "index"

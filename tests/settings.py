@@ -26,7 +26,7 @@ def _folder_of_this_run() -> Path:
 
 
 # mypy reads these settings too; it has no database, and ends without a farewell.
-if "PYTEST_VERSION" in os.environ:
+if "PYTEST_VERSION" in os.environ and DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(_folder_of_this_run() / "tests.sqlite3")}
 
 INSTALLED_APPS += ["tests.shop"]
