@@ -1,0 +1,197 @@
+"""Run a command with a private PostgreSQL server: `python tools/postgres.py COMMAND ARGUMENT…`.
+
+The command finds the server in DATABASE_URL and its exit code is handed on. A DATABASE_URL that
+names a PostgreSQL already is used as it is. For tests that stop their server themselves:
+
+    with Postgres(durable=True) as postgres:   # postgres.url
+        postgres.kill()                        # as a crash does
+        postgres.start()                       # on the same data
+
+The server listens on a socket in a folder of its own under /tmp, so it meets nobody's port, and
+ends with whoever started it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools.find_postgres import PostgresMissing, find_postgres
+
+READY_WITHIN = 60.0
+INITDB = ("-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+NETWORK = ("-c", "listen_addresses=", "-c", "max_connections=200", "-c", "log_min_messages=fatal")
+# Data that no crash of the machine need survive.
+CARELESS = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+PR_SET_PDEATHSIG = 1
+
+
+class Postgres:
+    """One server with data of its own, thrown away in the end. Not running until `start()`.
+
+    Start it from a thread that lives as long as the server shall: Linux ends it with that thread.
+    `durable=True` writes as carefully as a server does by default.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._programs = find_postgres()
+        self._options = NETWORK if durable else (*NETWORK, *CARELESS)
+        self._process: subprocess.Popen[bytes] | None = None
+        # Lower case, as mkdtemp makes it: what parses a URL may lower its host.
+        self._folder = Path(tempfile.mkdtemp(prefix="livequery-postgres-", dir="/tmp"))
+        if account := _account():
+            os.chown(self._folder, account["user"], account["group"])
+        self._data = self._folder / "data"
+        self._log = self._folder / "log"
+
+    @property
+    def url(self) -> str:
+        """The URL of its first database, for DATABASE_URL."""
+        return self.url_of("postgres")
+
+    def url_of(self, database: str) -> str:
+        """Return the URL of one of its databases."""
+        return f"postgres://postgres@{quote(str(self._folder), safe='')}/{database}"
+
+    def start(self) -> None:
+        """Start the server on its data, made at the first time, and wait until it answers."""
+        if not self._data.exists():
+            self._run("initdb", *INITDB, "-D", str(self._data))
+        command = [self._programs / "postgres", "-D", self._data, "-k", self._folder]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, *self._options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                start_new_session=True,  # Ctrl-C is for the command, which still needs its server
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 -- one system call
+                **_account(),
+            )
+        self._wait_until_ready()
+
+    def stop(self) -> None:
+        """Shut the server down, in order but without waiting for its clients."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the server as a crash does, to recover from its log at the next start."""
+        self._end(signal.SIGQUIT)
+
+    def restart(self) -> None:
+        """Shut the server down and start it again on the same data."""
+        self.stop()
+        self.start()
+
+    def remove(self) -> None:
+        """Delete the data."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.remove()
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait()
+            self._process = None
+
+    def _wait_until_ready(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + READY_WITHIN
+        while not self._is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self._end(signal.SIGQUIT)
+                raise RuntimeError(f"PostgreSQL did not start:\n{self._log.read_text()}")
+            time.sleep(0.02)
+
+    def _is_ready(self) -> bool:
+        # The server's own word: its last line there is "ready" once it takes connections.
+        try:
+            return (self._data / "postmaster.pid").read_text().split()[-1] == "ready"
+        except (OSError, IndexError):
+            return False
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [self._programs / program, *arguments],
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            **_account(),
+        )
+        if done.returncode:
+            raise RuntimeError(f"{program} failed:\n{done.stderr}")
+
+
+def _account() -> dict[str, Any]:
+    """Return whose processes they are to be: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    entry = known.get("postgres") or known["nobody"]
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def _end_with_parent() -> None:
+    """Let Linux end this process with its parent's, however that ends: no orphan stays."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+def run(command: list[str]) -> int:
+    """Run a command with DATABASE_URL set to a PostgreSQL; return its exit code."""
+    if os.environ.get("DATABASE_URL", "").startswith(("postgres://", "postgresql://")):
+        return _outcome(command, os.environ["DATABASE_URL"])
+    with Postgres() as postgres:
+        return _outcome(command, postgres.url)
+
+
+def _outcome(command: list[str], url: str) -> int:
+    with subprocess.Popen(command, env=os.environ | {"DATABASE_URL": url}) as running:
+        while True:
+            try:
+                code = running.wait()
+            except KeyboardInterrupt:
+                continue  # the terminal interrupts the command too, and it says when it is done
+            except BaseException:
+                running.terminate()
+                raise
+            return code if code >= 0 else 128 - code
+
+
+def _leave(number: int, _: object) -> None:
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(f"usage: {sys.argv[0]} COMMAND ARGUMENT…")
+    signal.signal(signal.SIGTERM, _leave)  # so that the server and its folder go too
+    try:
+        sys.exit(run(sys.argv[1:]))
+    except PostgresMissing as error:
+        sys.exit(f"error: {error}")
