@@ -14,12 +14,13 @@ PORT ?= 8000
 # Test processes; `make test JOBS=0 PYTEST_ARGS="-k hub"` runs some tests in one process.
 JOBS ?= 2
 PYTEST_ARGS ?=
+POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime tests/demo_todo
 
 export VENV PYTHON
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-js lint packaging soak bench docs dev clean
+.PHONY: help demo test test-js test-postgres lint packaging soak bench docs dev clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -31,10 +32,16 @@ demo: $(STAMPS)/demo ## run the demo on http://HOST:PORT/
 	@echo "Open http://$(HOST):$(PORT)/ in two browsers. Ctrl-C stops the server."
 	@exec $(PY) manage.py runserver $(HOST):$(PORT)
 
-test: $(STAMPS)/test ## run all tests but the packaging test
-	@sh tools/ensure_system.sh browser node
+test: $(STAMPS)/test ## run all tests but the packaging test, on SQLite and PostgreSQL
+	@sh tools/ensure_system.sh browser node postgres
 	@$(MAKE) --no-print-directory test-js
 	@$(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory test-postgres
+
+test-postgres: $(STAMPS)/test ## run what a database matters to on a private PostgreSQL
+	@sh tools/ensure_system.sh postgres
+	@$(PY) tools/postgres.py $(PY) -m pytest -n $(JOBS) -m "not packaging and not sqlite" \
+	  $(PYTEST_ARGS) $(POSTGRES_TESTS)
 
 test-js: ## run the JavaScript unit tests
 	@node --test $$(find tests/js -name '*.test.js')

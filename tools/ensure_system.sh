@@ -1,5 +1,5 @@
 #!/bin/sh
-# Ensure what the tests need beside Python: `sh tools/ensure_system.sh browser node npx`.
+# Ensure what the tests need beside Python: `sh tools/ensure_system.sh browser node npx postgres`.
 # Root on Debian or Ubuntu gets what is missing by apt-get; anybody else is told in one line.
 set -u
 here=$(dirname "$0")
@@ -7,6 +7,7 @@ python=${VENV:-.venv}/bin/python
 
 has_browser() { "$python" "$here/find_browser.py" >/dev/null 2>&1; }
 has_node() { node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null; }
+has_postgres() { "$python" "$here/find_postgres.py" >/dev/null 2>&1; }
 has_npx() { has_node && command -v npx >/dev/null; }
 
 apt_is_ours() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
@@ -41,12 +42,27 @@ ensure_npx() {
   has_npx || apt_install npm
   has_npx || give_up "npx is missing: install it (Debian/Ubuntu: apt-get install npm)."
 }
+ensure_postgres() {
+  # A server that DATABASE_URL names needs no programs here.
+  case ${DATABASE_URL:-} in postgres://* | postgresql://*) return ;; esac
+  has_postgres || install_postgres
+  "$python" "$here/find_postgres.py" >/dev/null || exit 1
+}
+install_postgres() {
+  # The programs alone: left to itself the package makes a cluster on port 5432, and starts it.
+  settings=/etc/postgresql-common/createcluster.conf
+  apt_install postgresql-common && cp "$settings" "$settings.before" || return
+  sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' "$settings"
+  apt_install postgresql
+  mv "$settings.before" "$settings"
+}
 
 for thing in "$@"; do
   case $thing in
     browser) ensure_browser ;;
     node) ensure_node ;;
     npx) ensure_npx ;;
-    *) give_up "$0 knows browser, node and npx, not $thing." ;;
+    postgres) ensure_postgres ;;
+    *) give_up "$0 knows browser, node, npx and postgres, not $thing." ;;
   esac
 done
