@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from realtime.messages import Message
+from realtime.topics import Topic
+
 if TYPE_CHECKING:
     from django.db.models import Model
 
@@ -43,7 +46,16 @@ def merge(changes: Iterable[Change]) -> list[Change]:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Rows of a model changed, and it is not known which: `reset` is the reason to give."""
+    """Rows of a model changed, and it is not known which: `reset` is the reason to give.
+
+    `topics` are those concerned, where at least they are known; None stands for every topic of the
+    model's families.
+    """
 
     model: type[Model]
     reset: str
+    topics: frozenset[Topic] | None = None
+
+
+Entry = Change | Unknown | Message
+"""What a transaction can have to tell; a message is one that was asked for by hand."""

@@ -2,7 +2,8 @@
 
 InvalidationError
 ├── BadDeclaration  (also an ImproperlyConfigured)  `track()` was given what cannot be tracked
-└── NotRead         (also an AttributeError)  a topic function asked for a column not in `reads`
+├── NotRead         (also an AttributeError)  a topic function asked for a column not in `reads`
+└── NotTracked      (also a LookupError)  something was asked of a model that nobody tracks
 """
 
 from __future__ import annotations
@@ -20,3 +21,7 @@ class BadDeclaration(InvalidationError, ImproperlyConfigured):
 
 class NotRead(InvalidationError, AttributeError):
     """A topic function asked its row for something that it did not declare."""
+
+
+class NotTracked(InvalidationError, LookupError):
+    """A row was to be told, or explained, whose model is not tracked."""

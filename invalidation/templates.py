@@ -27,6 +27,10 @@ class Template:
         """The attnames of the columns that it needs."""
         return frozenset(part.attname for part in self.parts if isinstance(part, Column))
 
+    def __str__(self) -> str:
+        parts = (f"{{{p.attname}}}" if isinstance(p, Column) else p for p in self.parts)
+        return f"{self.family}{'/'.join(parts)}"
+
     def fill(self, row: Image) -> Topic | None:
         """Return the row's topic; None when a column that it names is null or empty."""
         parts = [row[p.attname] if isinstance(p, Column) else p for p in self.parts]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
+from invalidation.extra import ImagesOf, extra_of
 from realtime.messages import Message, Verb
 from realtime.topics import Topic
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
     from invalidation.changes import Change, Image
-    from invalidation.tracking import Declaration
+    from invalidation.declarations import Declaration
+
+Rows = dict[Topic, dict[str, dict[str, Verb]]]
+"""What to tell: by topic, the changes as a message has them."""
 
 
 def topics_of(declaration: Declaration, pk: str, row: Image | None) -> frozenset[Topic]:
@@ -24,32 +27,76 @@ def topics_of(declaration: Declaration, pk: str, row: Image | None) -> frozenset
     if pk:
         # An empty text is a legal key, but no topic can spell it.
         own.add(Topic.of("object", declaration.label, pk))
-    filled = {topic for t in declaration.templates if (topic := t.fill(row)) is not None}
-    return frozenset(own.union(filled, *(rule.fill(row) for rule in declaration.computed)))
+    return frozenset(own | _declared(declaration, row))
 
 
 def verbs_of(declaration: Declaration, change: Change) -> dict[Topic, Verb]:
     """Return what the change is to each topic that the row did or does belong to."""
     did = topics_of(declaration, change.pk, change.before)
-    does = topics_of(declaration, change.pk, change.after)
+    does = did
+    if change.after is not change.before:
+        does = topics_of(declaration, change.pk, change.after)
     verbs: dict[Topic, Verb] = dict.fromkeys(does - did, "entered")
     verbs.update(dict.fromkeys(did - does, "left"))
     verbs.update(dict.fromkeys(did & does, "updated"))
     return verbs
 
 
+def ends_of(declaration: Declaration, change: Change) -> Iterable[tuple[Topic, str, str]]:
+    """Give topic, label and key of the rows at both ends of a through row, as it was and is."""
+    for end in declaration.ends:
+        keys = {row[end.column] for row in (change.before, change.after) if row is not None}
+        for key in keys - {None, ""}:
+            yield Topic.of("object", end.label, key), end.label, str(key)
+
+
 def messages_for(
-    changes: Iterable[Change], declaration_of: Callable[[type[Model]], Declaration | None]
+    changes: Iterable[Change],
+    declaration_of: Callable[[type[Model]], Declaration | None],
+    max_image_bytes: int = 0,
 ) -> list[Message]:
-    """Return one message a topic for all the changes of a transaction."""
-    told: defaultdict[Topic, defaultdict[str, dict[str, Verb]]] = defaultdict(
-        lambda: defaultdict(dict)
-    )
-    for change in changes:
-        declaration = declaration_of(change.model)
-        if declaration is not None:
-            for topic, verb in verbs_of(declaration, change).items():
-                told[topic][declaration.label][change.pk] = verb
+    """Return one message a topic for all the changes of a transaction.
+
+    `max_image_bytes` bounds what goes beside a message: see `invalidation.extra`.
+    """
+    told: Rows = {}
+    images: ImagesOf = {}
+    known = [(d, change) for change in changes if (d := declaration_of(change.model)) is not None]
+    for declaration, change in known:
+        if declaration.image_columns:
+            images[declaration.label, change.pk] = (change, declaration.image_columns)
+        for topic, verb in verbs_of(declaration, change).items():
+            told.setdefault(topic, {}).setdefault(declaration.label, {})[change.pk] = verb
+    for declaration, change in known:
+        for topic, label, pk in ends_of(declaration, change):
+            # What became of the row itself says more.
+            told.setdefault(topic, {}).setdefault(label, {}).setdefault(pk, "updated")
     return [
-        Message(topic, cast("dict[str, dict[str, Verb]]", rows)) for topic, rows in told.items()
+        Message(topic, rows, extra=extra_of(rows, images, max_image_bytes))
+        for topic, rows in told.items()
     ]
+
+
+def topics_concerned(
+    declaration: Declaration, changes: Iterable[Change], most: int
+) -> frozenset[Topic] | None:
+    """Return what to reset when these rows are too many to be told: at most `most` topics.
+
+    Single rows' topics are spoken for by their family. Return None if there are more.
+    """
+    topics = {declaration.model_topic, declaration.object_family}
+    topics.update(end.family for end in declaration.ends)
+    last: Any = None
+    for change in changes:
+        for row in (change.before, change.after):
+            if row is not None and row != last:
+                topics |= _declared(declaration, row)
+                last = row
+        if len(topics) > most:
+            return None
+    return frozenset(topics)
+
+
+def _declared(declaration: Declaration, row: Image) -> set[Topic]:
+    filled = {topic for t in declaration.templates if (topic := t.fill(row)) is not None}
+    return filled.union(*(rule.fill(row) for rule in declaration.computed))

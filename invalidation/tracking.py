@@ -1,59 +1,45 @@
-"""What is tracked: `track()` and the declarations that it leaves."""
+"""What is tracked: `track()`, and what it leaves behind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from django.db.models import Model
 
-from invalidation.computed import Computed, TopicFunction, read_computed
+from invalidation.computed import TopicFunction, read_computed
+from invalidation.declarations import Declaration, End
 from invalidation.exceptions import BadDeclaration
-from invalidation.templates import Template, read_template
-from realtime.topics import Topic
+from invalidation.plans import Plan, make_plans
+from invalidation.templates import check_column, read_template
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
-    """What one tracked model's rows belong to."""
+@dataclass
+class Registry:
+    """The declarations by model, and what follows from them for each table.
 
-    model: type[Model]
-    templates: tuple[Template, ...] = ()
-    computed: tuple[Computed, ...] = ()
+    Owner: the thread that starts the process; `track()` is for start-up. The plans are worked out
+    at the first write, and anew after `track()`; two threads that do so at once agree.
+    """
 
-    @property
-    def label(self) -> str:
-        """The model's label as it stands in messages and topics: `app.model`."""
-        return self.model._meta.label_lower
+    declarations: dict[type[Model], Declaration] = field(default_factory=dict)
+    plans: dict[str, Plan] | None = None
 
-    @property
-    def columns(self) -> frozenset[str]:
-        """The columns that its topics depend on."""
-        rules: tuple[Template | Computed, ...] = (*self.templates, *self.computed)
-        return frozenset[str]().union(*(rule.columns for rule in rules))
+    def declare(self, declaration: Declaration) -> None:
+        """Put a declaration in the place of the model's former one."""
+        self.declarations[declaration.model] = declaration
+        self.plans = None
 
-    @property
-    def model_topic(self) -> Topic:
-        """The topic of all its rows."""
-        return Topic.of("model", self.label)
-
-    @property
-    def object_family(self) -> Topic:
-        """The family of its rows' own topics."""
-        return Topic(f"object:{self.label}/")
-
-    @property
-    def families(self) -> frozenset[Topic]:
-        """Every topic that must be reset when it is not known which rows changed."""
-        declared = {template.family for template in self.templates}
-        return frozenset(
-            declared.union(
-                {self.model_topic, self.object_family}, *(rule.families for rule in self.computed)
-            )
-        )
+    def plan_of(self, table: str) -> Plan | None:
+        """Return what to do when `table` is written."""
+        plans = self.plans
+        if plans is None:
+            plans = self.plans = make_plans(self.declarations.values())
+        return plans.get(table)
 
 
-_declarations: dict[type[Model], Declaration] = {}
+registry = Registry()
 
 
 def track(
@@ -61,12 +47,18 @@ def track(
     *topics: str | TopicFunction,
     reads: Iterable[str] = (),
     families: Iterable[str] = (),
+    images: Iterable[str] | Literal[False] = (),
 ) -> None:
     """Declare which topics the rows of `model` belong to; call it in an app's live.py.
 
     A topic is a template, `"list:{list_id}"`, whose fields are columns of the model's own table by
     attname; or a function from a frozen row, holding only the columns `reads`, to topics of the
-    `families`. Every tracked row also belongs to `model:app.model` and `object:app.model/pk`.
+    `families`. Every tracked row also belongs to `model:app.model` and `object:app.model/pk`, and
+    the tables that Django makes for the model's many-to-many relations are tracked with it.
+
+    `images` names columns whose values before and after a change travel between the servers, beside
+    the default ones (`invalidation.image_columns`); False sends none.
+
     Called again for a model, it adds to what is declared. Raise BadDeclaration, naming field and
     model, for what cannot be kept.
     """
@@ -75,22 +67,85 @@ def track(
     read, named = _names(model, reads), _names(model, families)
     functions = [_function(model, t) for t in topics if not isinstance(t, str)]
     computed = tuple(read_computed(f, concrete, read, named) for f in functions)
-    known = _declarations.get(concrete, Declaration(concrete))
-    _declarations[concrete] = replace(
-        known,
-        templates=tuple(dict.fromkeys((*known.templates, *templates))),
-        computed=(*known.computed, *computed),
+    extra = _image_columns(concrete, images)
+    known = _known(concrete)
+    registry.declare(
+        replace(
+            known,
+            templates=tuple(dict.fromkeys((*known.templates, *templates))),
+            computed=(*known.computed, *computed),
+            extra_images=_both(known.extra_images, extra),
+        )
     )
+    for through in _made_by_django(concrete):
+        registry.declare(_known(through))
 
 
 def declaration_of(model: type[Model]) -> Declaration | None:
-    """Return what was declared of a model, asked by itself or one of its proxies."""
-    return _declarations.get(model._meta.concrete_model)  # type: ignore[arg-type]
+    """Return what was declared of a model's table, asked by any class that stands for it."""
+    plan = plan_of(model)
+    return plan.declaration if plan else None
+
+
+def plan_of(model: type[Model]) -> Plan | None:
+    """Return what to do when a model's table is written, asked by any class that stands for it."""
+    return registry.plan_of(model._meta.db_table)
 
 
 def declarations() -> tuple[Declaration, ...]:
     """Return all that was declared."""
-    return tuple(_declarations.values())
+    return tuple(registry.declarations.values())
+
+
+def _known(model: type[Model]) -> Declaration:
+    """Return what is declared of a model so far, or a beginning."""
+    known = registry.declarations.get(model)
+    if known is not None:
+        return known
+    for other in registry.declarations:
+        if other._meta.db_table == model._meta.db_table:
+            raise BadDeclaration(
+                f"track({model.__name__}): its table {model._meta.db_table!r} is tracked as"
+                f" {other._meta.label}; expected one model a table"
+            )
+    return Declaration(model, ends=_ends(model))
+
+
+def _made_by_django(model: type[Model]) -> list[type[Model]]:
+    """Return the through models that Django made for a model's relations, from either side."""
+    opts = model._meta
+    fields: list[Any] = [*opts.local_many_to_many]
+    fields += [r.field for r in opts.related_objects if r.many_to_many and r.model is model]
+    throughs: list[Any] = [f.remote_field.through for f in fields if f.many_to_many]
+    return [through for through in throughs if through._meta.auto_created]
+
+
+def _ends(model: type[Model]) -> tuple[End, ...]:
+    """Return the ends of a through table that Django made; none for any other model."""
+    if not model._meta.auto_created:
+        return ()
+    keys: list[Any] = [f for f in model._meta.local_concrete_fields if f.remote_field]
+    return tuple(End(key.attname, _label_of(key.related_model)) for key in keys)
+
+
+def _label_of(model: type[Model]) -> str:
+    concrete = model._meta.concrete_model
+    assert concrete is not None
+    return concrete._meta.label_lower
+
+
+def _image_columns(model: type[Model], images: Iterable[str] | bool) -> frozenset[str] | None:
+    if images is False:
+        return None
+    if images is True:
+        raise BadDeclaration(f"track({model.__name__}): expected images=[…] or False, got True")
+    named = _names(model, images)
+    return frozenset(check_column(name, f"images= of {model.__name__}", model) for name in named)
+
+
+def _both(known: frozenset[str] | None, more: frozenset[str] | None) -> frozenset[str] | None:
+    """Add image columns to those declared before; once there are to be none, there are none."""
+    return None if known is None or more is None else known | more
 
 
 def _names(model: type[Model], given: Iterable[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import msgspec
 
-import invalidation
+import invalidation.testing
 import realtime
 from realtime import protocol
 from realtime.protocol import CloseCode, Frame
@@ -31,7 +31,7 @@ def test_the_public_api_is_as_recorded() -> None:
 def describe() -> str:
     """Return the public names with their signatures, and the frames with their fields."""
     sections = [
-        *(_module(module) for module in (realtime, invalidation)),
+        *(_module(module) for module in (realtime, invalidation, invalidation.testing)),
         ["frames", *sorted(map(_frame, _structs()))],
         ["close codes", *(f"{code.value} {code.name}" for code in CloseCode)],
     ]
@@ -44,6 +44,8 @@ def _module(module: ModuleType) -> list[str]:
 
 def _name(module: ModuleType, name: str) -> str:
     found = getattr(module, name)
+    if not callable(found):
+        return f"{type(found).__name__} {name}"
     kind = "class" if inspect.isclass(found) else "def"
     return f"{kind} {name}{inspect.signature(found)}"
 

@@ -18,7 +18,8 @@ from typing import Any
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from invalidation.commit import flush, journal_of
+from invalidation.commit import flush
+from invalidation.journal import journal_of
 
 logger = logging.getLogger("invalidation.transactions")
 

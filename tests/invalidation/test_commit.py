@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import connection, connections
 
 from invalidation.changes import Change, Unknown
-from invalidation.commit import Journal, journal_of
+from invalidation.journal import Journal, journal_of
 from realtime.messages import Reset
 from tests.shop.models import Product, Shelf
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from django.db.models import Max, Model
 
-from invalidation.capture.images import pk_text
+from invalidation.pks import pk_text
 from realtime.backends import records
 from realtime.messages import Message
 from realtime.models import StoredRecord

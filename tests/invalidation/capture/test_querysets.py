@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import Concat, Now
+from django.db.models.functions import Concat, Lower
 from django.test import override_settings
-from django.utils import timezone
 
 from invalidation import tracking
 from tests.invalidation.told import lines, moved, resets
@@ -103,28 +102,16 @@ def test_update_of_rows_by_chance_is_told_for_those_it_hit(told):
     assert told() == set().union(*(lines(s, "updated", f"shelf:{s.pk}") for s in hit))
 
 
-def test_delete_of_rows_by_the_clock_is_told_for_those_it_hit(lamp, told, monkeypatch):
-    """A row that comes due between reading and deleting waits for the next time."""
-    from invalidation.capture import seam
-
-    soon = timezone.now() + timezone.timedelta(milliseconds=150)
-    read = seam.read_matching
-
-    def read_slowly(*args):
-        rows = read(*args)
-        while timezone.now() <= soon:
-            pass
-        return rows
-
-    Product.objects.update(since=soon)
+def test_rows_by_chance_are_deleted_and_told_alike(told):
+    """What was told is what is gone."""
+    Shelf.objects.bulk_create(Shelf(pk=pk) for pk in range(10, 60))
     told.records()
-    monkeypatch.setattr(seam, "read_matching", read_slowly)
+    by_chance = Shelf.objects.filter(pk__gte=10).order_by("?").values("pk")
 
-    due = Product.objects.filter(since__lt=Now())
-    assert due._raw_delete("default") == 0
+    assert Shelf.objects.filter(pk__in=by_chance[:5])._raw_delete("default") == 5
 
-    assert told.records() == []
-    assert Product.objects.count() == 1
+    left = {*range(10, 60)} - {*Shelf.objects.values_list("pk", flat=True)}
+    assert told() == set().union(*(lines((Shelf, pk), "left", f"shelf:{pk}") for pk in left))
 
 
 def test_update_of_nothing_is_not_told(told):
@@ -152,19 +139,42 @@ def test_bulk_create_in_batches_is_one_record(told):
     assert told() == each(made, "entered", "maker:x")
 
 
-@pytest.mark.parametrize(
-    "conflicts",
-    [
-        {"ignore_conflicts": True},
-        {"update_conflicts": True, "unique_fields": ["code"], "update_fields": ["name"]},
-    ],
-)
-def test_upserts_reset_the_model(conflicts, told):
-    """Which of the rows were there before cannot be told."""
+def test_insert_that_ignores_conflicts_is_told_by_what_it_made(told):
+    """A row that was there is left as it was."""
     Country.objects.create(code="a", name="old")
     told.records()
 
-    Country.objects.bulk_create([Country(code="a", name="new"), Country(code="b")], **conflicts)
+    Country.objects.bulk_create([Country(code="a"), Country(code="b")], ignore_conflicts=True)
+    assert told() == lines((Country, "b"), "entered", "country:b", "named:nameless")
+
+    Country.objects.bulk_create([Country(code="b")], ignore_conflicts=True)
+    assert told.records() == []
+
+
+def test_upsert_is_told_as_what_it_did_to_each_row(told):
+    """One was there, one was not."""
+    old = Country.objects.create(code="a", name="old")
+    told.records()
+
+    Country.objects.bulk_create(
+        [Country(code="a", name="new"), Country(code="b", name="new")],
+        update_conflicts=True,
+        unique_fields=["code"],
+        update_fields=["name"],
+    )
+
+    made = lines((Country, "b"), "entered", "country:b", "named:new")
+    assert told() == made | moved(old, ["named:old"], ["named:new"], ["country:a"])
+
+
+def test_upsert_of_keys_that_the_database_works_out_resets_the_model(told):
+    """Which rows they meet is not known before."""
+    Country.objects.bulk_create(
+        [Country(code=Lower(Value("A")), name="new")],
+        update_conflicts=True,
+        unique_fields=["code"],
+        update_fields=["name"],
+    )
 
     assert told() == resets(Country, "country:", "named:")
 
@@ -206,13 +216,14 @@ def test_update_or_create_is_told_as_what_it_did(lamp, told):
     assert told() == lines(bed, "entered", "maker:x", "shelf:2")
 
 
-def test_child_updated_in_bulk_is_told_by_table(told):
-    """Each of the tables that an UPDATE writes, and no other."""
+def test_child_updated_in_bulk_is_told_with_its_parent(told):
+    """What it inherits is its parent's column, and its own as well."""
     book = Book.objects.create(pk=5, author="eve")
     told.records()
 
     Book.objects.filter(author="eve").update(maker="x")
-    assert told() == moved(Product(pk=5), [], ["maker:x"])
+    inherited = lines(book, "updated", "author:eve")
+    assert told() == inherited | moved(Product(pk=5), [], ["maker:x"])
 
     Book.objects.filter(maker="x").update(maker="y", author="ada")
     parent = moved(Product(pk=5), ["maker:x"], ["maker:y"])
@@ -222,24 +233,26 @@ def test_child_updated_in_bulk_is_told_by_table(told):
     assert told() == moved(book, ["author:ada"], ["author:eve"])
 
 
-def test_change_of_keys_resets_the_model(lamp, told):
-    """A row under another key cannot be followed."""
+def test_change_of_a_key_is_told_as_one_row_gone_and_one_come(told):
+    """To those who watch, that is what it is."""
     Country.objects.create(code="a")
     told.records()
 
     Country.objects.filter(code="a").update(code="b")
 
-    assert told() == resets(Country, "country:", "named:")
+    gone = lines((Country, "a"), "left", "country:a", "named:nameless")
+    assert told() == gone | lines((Country, "b"), "entered", "country:b", "named:nameless")
 
 
-def test_change_of_a_composite_keys_part_resets_the_model(told):
+def test_change_of_a_composite_keys_part_is_told_alike(told):
     """Its parts are columns like others, and still its key."""
     Stock.objects.create(shop_number=1, product="nail")
     told.records()
 
     Stock.objects.filter(product="nail").update(shop_number=2)
 
-    assert told() == resets(Stock, "stock:", "stocked:")
+    gone = lines((Stock, (1, "nail")), "left", "stock:1/nail")
+    assert told() == gone | lines((Stock, (2, "nail")), "entered", "stock:2/nail")
 
 
 def test_composite_keys_are_found_by_the_hundred(told):
@@ -275,8 +288,8 @@ def made_pk(rows, index):
 
 @override_settings(INVALIDATION={"MAX_ROWS": 2})
 def test_writes_over_the_cap_reset_the_model(lamp, told):
-    """Rather than hold any number of rows in memory: every family of the model, and no other."""
-    reset = resets(Product, *PRODUCT_FAMILIES)
+    """Rather than hold any number of rows in memory: every family of the model, and its child's."""
+    reset = resets(Product, *PRODUCT_FAMILIES) | resets(Book, "author:")
 
     Product.objects.bulk_create([Product(maker="x") for _ in range(3)])
     assert told() == reset
@@ -290,7 +303,9 @@ def test_writes_over_the_cap_reset_the_model(lamp, told):
 
 def test_generic_relations_are_told(lamp, told, monkeypatch):
     """Adding to one updates the other side's row; the columns are its own."""
-    monkeypatch.setattr(tracking, "_declarations", dict(tracking._declarations))
+    monkeypatch.setattr(
+        tracking, "registry", tracking.Registry(dict(tracking.registry.declarations))
+    )
     tracking.track(Tag, "about:{content_type_id}/{object_id}")
     kind = ContentType.objects.get_for_model(Product).pk
     tag = Tag.objects.create(name="x")
@@ -303,19 +318,37 @@ def test_generic_relations_are_told(lamp, told, monkeypatch):
     assert lines(tag, "left", f"about:{kind}/1") <= told()
 
 
-def test_many_to_many_is_told_by_its_through_rows_where_those_are_tracked(lamp, told, monkeypatch):
-    """Adding and removing are writes of the table between."""
-    monkeypatch.setattr(tracking, "_declarations", dict(tracking._declarations))
+def test_many_to_many_is_told_to_the_rows_at_its_ends(lamp, told):
+    """By the rows of the table between, which is tracked with its model."""
+    between, tag = Product.tags.through, Tag.objects.create(name="x")
+    ends = {
+        "object:shop.product/1 shop.product 1 updated",
+        f"object:shop.tag/{tag.pk} shop.tag {tag.pk} updated",
+    }
+
+    lamp.tags.add(tag)
+    row = between.objects.get()
+    assert told() == ends | lines(row, "entered")
+
+    lamp.tags.add(tag)
+    assert told.records() == []
+
+    tag.products.clear()
+    assert told() == ends | lines((between, row.pk), "left")
+
+
+def test_many_to_many_may_have_topics_of_its_own(lamp, told, monkeypatch):
+    """Beside those that it has anyway."""
+    known = dict(tracking.registry.declarations)
+    monkeypatch.setattr(tracking, "registry", tracking.Registry(known))
     between = Product.tags.through
     tracking.track(between, "tagged:{product_id}")
     tag = Tag.objects.create(name="x")
 
-    lamp.tags.add(tag)
-    told_of_adding = told()
-    row = between.objects.get()
-    lamp.tags.clear()
+    lamp.tags.set([tag])
 
-    # Adding to a many-to-many ignores conflicts, so it cannot be told by row.
-    expected = lines(row, "entered", "tagged:1"), resets(between, "tagged:")
-    assert told_of_adding in expected
-    assert told() == lines((between, row.pk), "left", "tagged:1")
+    row = between.objects.get()
+    assert told() == lines(row, "entered", "tagged:1") | {
+        "object:shop.product/1 shop.product 1 updated",
+        f"object:shop.tag/{tag.pk} shop.tag {tag.pk} updated",
+    }

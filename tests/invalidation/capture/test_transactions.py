@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from invalidation.commit import journal_of
+from invalidation.journal import journal_of
 from realtime.backends import records
 from tests.invalidation.told import lines, moved, resets
 from tests.shop.models import Product, Shelf, Visit

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from demo_todo.models import TodoList
 from invalidation import tracking
-from invalidation.commit import journal_of
+from invalidation.journal import journal_of
 from realtime.models import StoredRecord
 from tests.invalidation.told import lines, moved
 from tests.shop.models import Book, Country, Product, Shelf, Visit
@@ -202,7 +202,7 @@ def test_write_takes_the_rows_that_django_takes(rows, write, told):
 
     tracked = outcome()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracking, "_declarations", {})
+        patch.setattr(tracking, "registry", tracking.Registry())
         untracked = outcome()
 
     assert tracked == untracked

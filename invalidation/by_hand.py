@@ -1,0 +1,80 @@
+"""Telling by hand what no write tells: `invalidate()`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections, router
+from django.db.models import Model, QuerySet
+
+from invalidation.capture.units import unit
+from invalidation.changes import Change, Entry, Unknown
+from invalidation.conf import conf
+from invalidation.declarations import Declaration
+from invalidation.exceptions import NotTracked
+from invalidation.journal import journal_of
+from invalidation.pks import pk_text
+from invalidation.tracking import declaration_of
+from realtime.messages import Message, Reset
+from realtime.topics import Topic
+
+
+def invalidate(what: str | Model | QuerySet[Any], using: str | None = None) -> None:
+    """Tell that something changed though no write of a tracked row says so.
+
+    A topic, or a bare family like `list:`, is reset. A row, given as an instance, and the rows of a
+    QuerySet are told as updated to every topic that they belong to in the database; an instance
+    whose row is gone is told as left to its own topic. Above MAX_ROWS rows the families are reset.
+
+    It goes out when the transaction on the database `using` commits, and not at all if that rolls
+    back; outside a transaction, at once. Raise NotTracked for rows of a model that is not tracked.
+    """
+    entries, alias = _entries(what, using)
+    connection = connections[alias]
+    connection.ensure_connection()
+    with unit(connection):
+        journal_of(connection).add(entries)
+
+
+def _entries(what: object, using: str | None) -> tuple[list[Entry], str]:
+    if isinstance(what, str):
+        topic = Topic(what)
+        return [Message(topic, reset=Reset.SERVER)], using or DEFAULT_DB_ALIAS
+    if isinstance(what, QuerySet):
+        return _rows(_declared(what.model), what, using or what.db)
+    if isinstance(what, Model):
+        model = type(what)
+        alias = using or what._state.db or router.db_for_write(model, instance=what)
+        declaration = _declared(model)
+        rows = model._base_manager.using(alias).filter(pk=what.pk)
+        found, _ = _rows(declaration, rows, alias)
+        return found or [_gone(declaration, what)], alias
+    raise TypeError(f"expected a topic, an instance or a QuerySet to invalidate, got {what!r}")
+
+
+def _rows(declaration: Declaration, rows: QuerySet[Any], alias: str) -> tuple[list[Entry], str]:
+    columns = sorted(declaration.columns)
+    most: int = conf.MAX_ROWS
+    found = rows.using(alias).order_by("pk").values_list("pk", *columns)[: most + 1]
+    entries: list[Entry] = []
+    for pk, *values in found:
+        image = dict(zip(columns, values, strict=True))
+        entries.append(Change(declaration.model, pk_text(pk), image, image))
+    if len(entries) > most:
+        entries = [Unknown(declaration.model, Reset.BULK)]
+    return entries, alias
+
+
+def _gone(declaration: Declaration, instance: Model) -> Entry:
+    label, pk = declaration.label, pk_text(instance.pk)
+    return Message(Topic.of("object", label, pk), {label: {pk: "left"}})
+
+
+def _declared(model: type[Model]) -> Declaration:
+    declaration = declaration_of(model)
+    if declaration is None:
+        raise NotTracked(
+            f"invalidate(): {model._meta.label} is not tracked; expected rows of a tracked model,"
+            f" or a topic: write track({model.__name__}, …) in a live.py"
+        )
+    return declaration

@@ -1,0 +1,40 @@
+"""Capturing DELETE: what was there is what the database returns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+
+from invalidation.capture.rewriting import exceeds, fits, is_bounded
+from invalidation.capture.writing import NOTHING, Writing
+
+
+def delete(writing: Writing) -> Any:
+    """Run a DELETE; return the number of rows."""
+    reader = writing.reader
+    try:
+        sql, params = writing.compiler.as_sql()
+    except EmptyResultSet:
+        return writing.run()
+    deletes, _, condition = sql.partition(" WHERE ")
+    if deletes.split()[-1] != reader.table or not fits(writing):
+        return _blindly(writing)
+    if not is_bounded(writing) and exceeds(writing, condition, params):
+        return _blindly(writing)
+    rows, count = writing.execute(f"{sql} RETURNING {reader.list}", params)
+    writing.note(writing.plan.declaration, reader.rows(rows), NOTHING)
+    _note_cascades(writing, count)
+    return count
+
+
+def _blindly(writing: Writing) -> Any:
+    count = writing.run_blindly()
+    _note_cascades(writing, count)
+    return count
+
+
+def _note_cascades(writing: Writing, count: int) -> None:
+    """Note what the database may have deleted or changed by itself, where no ORM sees it."""
+    if count:
+        writing.note_unknown(writing.plan.cascaded)

@@ -1,0 +1,67 @@
+"""What the writers share: reading Django's statement, and giving Django the rows it asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models.expressions import Col
+from django.db.models.lookups import Exact, In
+
+from invalidation.capture.writing import Writing
+from invalidation.conf import conf
+
+
+def returned(writing: Writing, fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return the first columns of what the driver fetched, converted, as Django returns them."""
+    if not fields:
+        return []
+    compiler = writing.compiler
+    cut: Any = [tuple(row[: len(fields)]) for row in rows]
+    table = compiler.query.get_meta().db_table
+    converters = compiler.get_converters([field.get_col(table) for field in fields])
+    return list(compiler.apply_converters(cut, converters)) if converters else cut
+
+
+def is_bounded(writing: Writing) -> bool:
+    """Does the statement name at most MAX_ROWS rows by their primary key?"""
+    return any(_names_keys(condition) for condition in _all_of(writing.compiler.query.where))
+
+
+def exceeds(writing: Writing, condition: str, params: Sequence[Any]) -> bool:
+    """Ask the database whether more than MAX_ROWS rows fulfil a condition."""
+    table = writing.reader.table
+    where = f" WHERE {condition}" if condition else ""
+    sql = f"SELECT 1 FROM {table}{where} LIMIT 1 OFFSET {conf.MAX_ROWS:d}"  # noqa: S608
+    with writing.connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchone() is not None
+
+
+def fits(writing: Writing) -> bool:
+    """Has the table of a class that is not the tracked one the columns, of the same types?
+
+    A migration's model, or a second class on the table. In the midst of the migrations a column
+    may not be there yet, and asking for it would fail the write.
+    """
+    model = writing.compiler.query.model
+    if model._meta.concrete_model is writing.plan.model:
+        return True
+    theirs = {f.column: f.db_type(writing.connection) for f in model._meta.local_concrete_fields}
+    ours = writing.reader.fields
+    return all(theirs.get(f.column) == f.db_type(writing.connection) for f in ours)
+
+
+def _all_of(where: Any) -> Sequence[Any]:
+    """Return the conditions of which each must hold."""
+    simple = where.connector == "AND" and not where.negated
+    return where.children if simple else ()
+
+
+def _names_keys(condition: Any) -> bool:
+    key = isinstance(getattr(condition, "lhs", None), Col) and condition.lhs.target.primary_key
+    if not key or not condition.rhs_is_direct_value():
+        return False
+    if type(condition) is In:
+        return bool(len(condition.rhs) <= conf.MAX_ROWS)
+    return isinstance(condition, Exact)

@@ -1,0 +1,140 @@
+"""Capturing UPDATE: what rows were, read under their locks, and what they are.
+
+The rows are locked and read, and the statement is pinned to them: its own condition may hold for
+others when it is asked again, on rows that somebody else has written meanwhile, or that nobody has
+touched (`Now()`, `order_by("?")`, a function of the project's).
+
+PostgreSQL does all of it in one statement. On SQLite only one transaction writes at a time; there
+it is a SELECT, the UPDATE and a SELECT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet, FullResultSet
+
+from invalidation.capture.children import note_children
+from invalidation.capture.reading import any_of
+from invalidation.capture.rewriting import exceeds, fits, is_bounded, returned
+from invalidation.capture.units import NO_KEY_UPDATE, take_write_lock
+from invalidation.capture.writing import Writing
+from invalidation.conf import conf
+
+Lines = list[Sequence[Any]]
+"""Rows as the driver fetched them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An UPDATE in two halves: `UPDATE t SET …`, and the condition, empty where there is none."""
+
+    head: str
+    head_params: Sequence[Any]
+    condition: str
+    params: Sequence[Any]
+
+
+def update(writing: Writing) -> Any:
+    """Run an UPDATE; return the number of rows, or those of the fields that Django asked for."""
+    query = writing.compiler.query
+    if not query.values:
+        # The frame around updates of parent tables, which come by on their own.
+        return writing.run()
+    try:
+        statement = _read(writing)
+    except EmptyResultSet:
+        return writing.run()
+    if statement is None or not fits(writing):
+        return writing.run_blindly()
+    asked = list(writing.asked) if writing.returns_rows else []
+    if writing.connection.vendor == "sqlite":
+        found = _in_turn(writing, statement, asked)
+    else:
+        found = _at_once(writing, statement, asked)
+    if found is None:
+        return writing.run_blindly()
+    _update_parents(writing)
+    return returned(writing, asked, found) if writing.returns_rows else len(found)
+
+
+def _read(writing: Writing) -> Statement | None:
+    """Let Django spell the statement, once, and find its condition; None if that fails."""
+    compiler = writing.compiler
+    made = sql, params = compiler.as_sql()
+    # Whoever runs it after all runs this one: a second time may read the parents' keys again.
+    compiler.as_sql = lambda: made
+    try:
+        condition, own = compiler.compile(compiler.query.where)
+    except FullResultSet:
+        return Statement(sql, params, "", ())
+    head = sql.removesuffix(f" WHERE {condition}")
+    if head == sql:
+        return None
+    return Statement(head, params[: len(params) - len(own)], condition, own)
+
+
+def _in_turn(writing: Writing, statement: Statement, asked: Sequence[Any]) -> Lines | None:
+    """Lock, read, write, read again; None if there are too many rows."""
+    reader = writing.reader
+    take_write_lock(writing.connection, writing.plan.model)
+    most: int = conf.MAX_ROWS
+    before = reader.select(statement.condition, statement.params, most + 1)
+    if len(before) > most:
+        return None
+    if not before:
+        return []
+    pinned, keys = any_of(reader.key_columns, list(before))
+    fields = ", ".join(_columns_of(writing, [*asked, *reader.keys]))
+    sql = f"{statement.head} WHERE {pinned} RETURNING {fields}"
+    lines, _ = writing.execute(sql, [*statement.head_params, *keys])
+    # The keys may have changed; and what a trigger made of a row is not in what was returned.
+    after = reader.select_keys(tuple(line[len(asked) :]) for line in lines)
+    writing.note(writing.plan.declaration, before, after)
+    note_children(writing, list(after))
+    return lines
+
+
+def _at_once(writing: Writing, statement: Statement, asked: Sequence[Any]) -> Lines | None:
+    """Lock, read and write in one statement; None if there are too many rows.
+
+    The rows are locked in the order of their keys: in opposite orders two writers would lock each
+    other out. Materialized, so that the condition is asked once.
+    """
+    reader = writing.reader
+    if not is_bounded(writing) and exceeds(writing, statement.condition, statement.params):
+        return None
+    names = [f"lq{number}" for number in range(len(reader.columns))]
+    where = f" WHERE {statement.condition}" if statement.condition else ""
+    by = ", ".join(reader.key_columns)
+    locked = f"SELECT {reader.list} FROM {reader.table}{where} ORDER BY {by}{NO_KEY_UPDATE}"  # noqa: S608 -- quoted names
+    same = zip(reader.key_columns, names, strict=False)
+    pinned = " AND ".join(f"{column} = lq.{name}" for column, name in same)
+    read = [*_columns_of(writing, asked), *(f"lq.{name}" for name in names), reader.list]
+    sql = (
+        f"WITH lq ({', '.join(names)}) AS MATERIALIZED ({locked})"
+        f" {statement.head} FROM lq WHERE {pinned} RETURNING {', '.join(read)}"
+    )
+    lines, _ = writing.execute(sql, [*statement.params, *statement.head_params])
+    start, width = len(asked), len(reader.columns)
+    before, after = reader.rows(lines, start), reader.rows(lines, start + width)
+    writing.note(writing.plan.declaration, before, after)
+    note_children(writing, list(after))
+    return lines
+
+
+def _update_parents(writing: Writing) -> None:
+    """Run the updates of parent tables that go with one of a multi-table child.
+
+    Django's method does so behind its own statement, which ours has taken the place of.
+    """
+    if not writing.returns_rows:
+        for query in writing.compiler.query.get_related_updates():
+            query.get_compiler(writing.compiler.using).execute_sql(writing.asked)
+
+
+def _columns_of(writing: Writing, fields: Sequence[Any]) -> list[str]:
+    quote = writing.connection.ops.quote_name
+    return [f"{writing.reader.table}.{quote(field.column)}" for field in fields]

@@ -1,0 +1,107 @@
+"""What the current transaction of a database connection has changed so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from invalidation.changes import Change, Entry, Unknown
+from invalidation.conf import conf
+from invalidation.topic_matching import topics_concerned
+from invalidation.tracking import declaration_of
+from realtime.messages import Message, Reset
+
+_ATTRIBUTE = "_invalidation_journal"
+
+
+class Journal:
+    """The entries of one transaction, in their order.
+
+    Owner: the thread that owns the connection. A savepoint marks how far the journal had come,
+    and rolling back to it takes the journal back there, whoever asked for it.
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._marks: dict[str, int] = {}
+        self._begun_by: str | None = None
+        self.is_writing = False
+        """Has the transaction taken the write lock, where there is one?"""
+        self.readers: dict[int, Any] = {}
+        """What the seam keeps for this connection from one transaction to the next."""
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Note changes, in their order."""
+        self._entries.extend(entries)
+        if len(self._entries) > conf.MAX_TRANSACTION_ROWS:
+            self._collapse()
+
+    def mark(self, savepoint: str, *, begins: bool = False) -> None:
+        """Remember where the journal stands at a new savepoint, and if it began a transaction."""
+        self._marks[savepoint] = len(self._entries)
+        if begins:
+            self._begun_by = savepoint
+
+    def begun_by(self, savepoint: str | None) -> bool:
+        """Did this savepoint begin the transaction, so that releasing it commits?"""
+        return savepoint is not None and savepoint == self._begun_by
+
+    def roll_back_to(self, savepoint: str) -> None:
+        """Forget what was noted since a savepoint.
+
+        Of a savepoint that was never marked, made by raw SQL, it is not known what came before it.
+        """
+        # It may have been taken since: SQLite gives up what it took behind a savepoint.
+        self.is_writing = False
+        if savepoint in self._marks:
+            del self._entries[self._marks[savepoint] :]
+        else:
+            kept = [entry for entry in self._entries if isinstance(entry, Message)]
+            models = dict.fromkeys(e.model for e in self._entries if not isinstance(e, Message))
+            self._entries = [*kept, *(Unknown(model, Reset.RAW_SQL) for model in models)]
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return all that was noted."""
+        return tuple(self._entries)
+
+    def clear(self) -> None:
+        """Begin anew, after the end of a transaction."""
+        self._entries.clear()
+        self._marks.clear()
+        self._begun_by = None
+        self.is_writing = False
+
+    def _collapse(self) -> None:
+        """Note topics to reset in the place of rows: a long transaction costs bounded memory.
+
+        What is rolled back later stays among them: that is told needlessly.
+        """
+        changes: dict[Any, list[Change]] = {}
+        others: dict[Entry, None] = {}
+        for entry in self._entries:
+            if isinstance(entry, Change):
+                changes.setdefault(entry.model, []).append(entry)
+            elif isinstance(entry, Unknown):
+                others[entry] = None
+        kept = [entry for entry in self._entries if isinstance(entry, Message)]
+        resets = [_reset_of(model, rows) for model, rows in changes.items()]
+        self._entries = [*kept, *others, *resets]
+        self._marks = dict.fromkeys(self._marks, len(self._entries))
+
+
+def _reset_of(model: Any, rows: list[Change]) -> Unknown:
+    declaration = declaration_of(model)
+    topics = topics_concerned(declaration, rows, conf.MAX_TOPICS) if declaration else None
+    return Unknown(model, Reset.BULK, topics)
+
+
+def journal_of(connection: BaseDatabaseWrapper) -> Journal:
+    """Return the journal of a connection, made at the first call."""
+    # By attribute, which `django.db.connection`, a proxy, hands on to the connection behind it.
+    journal: Journal | None = getattr(connection, _ATTRIBUTE, None)
+    if journal is None:
+        journal = Journal()
+        setattr(connection, _ATTRIBUTE, journal)
+    return journal

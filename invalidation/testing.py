@@ -1,0 +1,119 @@
+"""For your own tests: what a piece of code tells.
+
+    with capture_invalidations() as told:
+        task.save()
+    assert "list:5" in told.topics
+
+    with assert_invalidates("list:5", "user:7"):
+        task.save()
+
+They work where nothing ever commits, as in a `TestCase`, and need neither a backend nor a running
+server. What a block rolls back is not told.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from invalidation.changes import Entry
+from invalidation.commit import listeners, messages_of
+from invalidation.journal import journal_of
+from realtime.messages import Message
+from realtime.topics import Topic
+
+__all__ = ["Captured", "assert_invalidates", "assert_not_invalidates", "capture_invalidations"]
+
+
+class Captured:
+    """What was told since the beginning of the block, in whatever thread, and is told at its end.
+
+    Of transactions that are still open those of the block's own thread count.
+    """
+
+    def __init__(self) -> None:
+        self._committed: list[Message] = []
+        self._lock = threading.Lock()
+        self._open = {each.alias: (each, _seen(each)) for each in connections.all()}
+        self._end: list[Message] | None = None
+
+    @property
+    def messages(self) -> list[Message]:
+        """The messages, a transaction's behind another's; one a topic for each transaction."""
+        with self._lock:
+            committed = list(self._committed)
+        pending = self._end if self._end is not None else self._pending()
+        return [*committed, *pending]
+
+    @property
+    def topics(self) -> set[str]:
+        """The topics told, as text; a reset of a family as `list:`."""
+        return {str(message.topic) for message in self.messages}
+
+    def tells(self, topic: str) -> bool:
+        """Does somebody who watches `topic` hear of it, by itself or through its family?"""
+        wanted = Topic(topic)
+        return not self.topics.isdisjoint({str(wanted), str(wanted.family)})
+
+    def hear(self, messages: Sequence[Message]) -> None:
+        """Take the messages of a transaction that commits."""
+        with self._lock:
+            self._committed += messages
+
+    def finish(self) -> None:
+        """Take no more of transactions that are still open."""
+        self._end = self._pending()
+
+    def _pending(self) -> list[Message]:
+        return [m for connection, seen in self._open.values() for m in _since(connection, seen)]
+
+
+@contextmanager
+def capture_invalidations() -> Iterator[Captured]:
+    """Give what the block tells: `.messages`, and `.topics` as a set of text."""
+    captured = Captured()
+    listeners.append(captured.hear)
+    try:
+        yield captured
+    finally:
+        captured.finish()
+        listeners.remove(captured.hear)
+
+
+@contextmanager
+def assert_invalidates(*topics: str) -> Iterator[Captured]:
+    """Fail unless the block tells each of the topics, by itself or by a reset of its family."""
+    if not topics:
+        raise TypeError("assert_invalidates() expected at least one topic")
+    with capture_invalidations() as captured:
+        yield captured
+    missing = sorted(topic for topic in topics if not captured.tells(topic))
+    if missing:
+        raise AssertionError(f"expected {missing} to be told, got {sorted(captured.topics)}")
+
+
+@contextmanager
+def assert_not_invalidates(*topics: str) -> Iterator[Captured]:
+    """Fail if the block tells one of the topics; without topics, if it tells anything at all."""
+    with capture_invalidations() as captured:
+        yield captured
+    told = sorted(filter(captured.tells, topics)) if topics else sorted(captured.topics)
+    if told:
+        raise AssertionError(f"expected silence, got {told} told")
+
+
+def _seen(connection: BaseDatabaseWrapper) -> tuple[Entry, ...]:
+    return journal_of(connection).entries()
+
+
+def _since(connection: BaseDatabaseWrapper, seen: tuple[Entry, ...]) -> list[Message]:
+    """Return what the open transaction tells beyond what it had noted before."""
+    now = journal_of(connection).entries()
+    same = 0
+    while same < len(seen) and same < len(now) and now[same] is seen[same]:
+        same += 1
+    return messages_of(now[same:])
