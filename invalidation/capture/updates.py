@@ -49,7 +49,7 @@ def update(writing: Writing) -> Any:
         return writing.run()
     if statement is None or not fits(writing):
         return writing.run_blindly()
-    asked = list(writing.asked) if writing.returns_rows else []
+    asked = list(writing.asked or ()) if writing.returns_rows else []
     if writing.connection.vendor == "sqlite":
         found = _in_turn(writing, statement, asked)
     else:
@@ -57,7 +57,9 @@ def update(writing: Writing) -> Any:
     if found is None:
         return writing.run_blindly()
     _update_parents(writing)
-    return returned(writing, asked, found) if writing.returns_rows else len(found)
+    if not writing.returns_rows:
+        return len(found)
+    return returned(writing, asked, found) if asked else [()] * len(found)
 
 
 def _read(writing: Writing) -> Statement | None:
