@@ -8,6 +8,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 from django.db import connections, router
 
+from invalidation import tracking
 from invalidation.conf import Defaults
 from invalidation.tracking import declarations
 from realtime.backends import get_pubsub
@@ -29,6 +30,22 @@ def check_databases(**_: Any) -> list[CheckMessage]:
         problem
         for declaration in declarations()
         for problem in _check_database(declaration.label, router.db_for_write(declaration.model))
+    ]
+
+
+@register
+def check_cascades(**_: Any) -> list[CheckMessage]:
+    """Say which deletions go on inside the database, where rows cannot be told one by one."""
+    return [
+        checks.Warning(
+            f"deleting a row of {plan.model._meta.label} may let the database delete or change rows"
+            f" of {declaration.label}, which is tracked, by itself: each such deletion resets its"
+            " families",
+            hint="Use on_delete=CASCADE or SET_NULL, by which Django does it; or silence this.",
+            id="invalidation.W002",
+        )
+        for plan in tracking.registry.plans.values()
+        for declaration in plan.cascaded
     ]
 
 

@@ -24,19 +24,20 @@ class Registry:
     """
 
     declarations: dict[type[Model], Declaration] = field(default_factory=dict)
-    plans: dict[str, Plan] | None = None
+    _plans: dict[str, Plan] | None = None
 
     def declare(self, declaration: Declaration) -> None:
         """Put a declaration in the place of the model's former one."""
         self.declarations[declaration.model] = declaration
-        self.plans = None
+        self._plans = None
 
-    def plan_of(self, table: str) -> Plan | None:
-        """Return what to do when `table` is written."""
-        plans = self.plans
+    @property
+    def plans(self) -> dict[str, Plan]:
+        """What to do when a table is written, by its name."""
+        plans = self._plans
         if plans is None:
-            plans = self.plans = make_plans(self.declarations.values())
-        return plans.get(table)
+            plans = self._plans = make_plans(self.declarations.values())
+        return plans
 
 
 registry = Registry()
@@ -89,7 +90,7 @@ def declaration_of(model: type[Model]) -> Declaration | None:
 
 def plan_of(model: type[Model]) -> Plan | None:
     """Return what to do when a model's table is written, asked by any class that stands for it."""
-    return registry.plan_of(model._meta.db_table)
+    return registry.plans.get(model._meta.db_table)
 
 
 def declarations() -> tuple[Declaration, ...]:

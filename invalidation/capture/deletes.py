@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 
 from invalidation.capture.rewriting import exceeds, fits, is_bounded
+from invalidation.capture.units import take_write_lock
 from invalidation.capture.writing import NOTHING, Writing
 
 
@@ -20,8 +21,10 @@ def delete(writing: Writing) -> Any:
     deletes, _, condition = sql.partition(" WHERE ")
     if deletes.split()[-1] != reader.table or not fits(writing):
         return _blindly(writing)
-    if not is_bounded(writing) and exceeds(writing, condition, params):
-        return _blindly(writing)
+    if not is_bounded(writing):
+        take_write_lock(writing.connection, writing.plan.model)
+        if exceeds(writing, condition, params):
+            return _blindly(writing)
     rows, count = writing.execute(f"{sql} RETURNING {reader.list}", params)
     writing.note(writing.plan.declaration, reader.rows(rows), NOTHING)
     _note_cascades(writing, count)

@@ -23,6 +23,9 @@ from invalidation.journal import journal_of
 
 logger = logging.getLogger("invalidation.transactions")
 
+IN_ERROR = 3
+"""libpq's PQTRANS_INERROR."""
+
 
 def install() -> None:
     """Wrap the methods of every database wrapper; a second call does nothing."""
@@ -90,6 +93,11 @@ def _commit(original: Callable[..., None]) -> Any:
     def commit(self: BaseDatabaseWrapper) -> None:
         self.validate_thread_sharing()
         self.validate_no_atomic_block()
+        if _has_failed(self):
+            # PostgreSQL rolls back instead, without a word, and would refuse a record.
+            original(self)
+            journal_of(self).clear()
+            return
         try:
             send = flush(self)
         except BaseException:
@@ -101,6 +109,13 @@ def _commit(original: Callable[..., None]) -> Any:
         _send(self, send)
 
     return commit
+
+
+def _has_failed(connection: BaseDatabaseWrapper) -> bool:
+    """Is the transaction one in which a statement failed, so that it can only be rolled back?"""
+    if connection.vendor != "postgresql" or connection.connection is None:
+        return False
+    return bool(connection.connection.info.transaction_status == IN_ERROR)
 
 
 def _tell_around(connection: BaseDatabaseWrapper, commit: Callable[[], None]) -> None:
