@@ -31,6 +31,8 @@ class Journal:
         """Has the transaction taken the write lock, where there is one?"""
         self.readers: dict[int, Any] = {}
         """What the seam keeps for this connection from one transaction to the next."""
+        self.triggers: tuple[object, set[str]] | None = None
+        """The tables that have triggers, and the state of the schema in which that was seen."""
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Note changes, in their order."""

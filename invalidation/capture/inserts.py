@@ -16,13 +16,8 @@ from invalidation.capture.writing import NOTHING, Writing
 def insert(writing: Writing) -> Any:
     """Run an INSERT; return the rows of the fields that Django asked for."""
     asked = list(writing.asked or ())
-    reader = writing.reader
-    rows = run_returning(writing, [*asked, *reader.fields])
-    after = reader.rows(rows, len(asked))
-    if writing.connection.vendor == "sqlite":
-        # What a trigger made of the row is not in what it returned.
-        after = reader.select_keys(after)
-    writing.note(writing.plan.declaration, NOTHING, after)
+    rows = run_returning(writing, [*asked, *writing.reader.fields])
+    writing.note(writing.plan.declaration, NOTHING, writing.read_back(rows, len(asked)))
     return returned(writing, asked, rows)
 
 

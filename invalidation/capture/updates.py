@@ -4,8 +4,8 @@ The rows are locked and read, and the statement is pinned to them: its own condi
 others when it is asked again, on rows that somebody else has written meanwhile, or that nobody has
 touched (`Now()`, `order_by("?")`, a function of the project's).
 
-PostgreSQL does all of it in one statement. On SQLite only one transaction writes at a time; there
-it is a SELECT, the UPDATE and a SELECT.
+PostgreSQL does all of it in one statement. On SQLite, where only one transaction writes at a time,
+it is a SELECT and the UPDATE.
 """
 
 from __future__ import annotations
@@ -89,11 +89,10 @@ def _in_turn(writing: Writing, statement: Statement, asked: Sequence[Any]) -> Li
     if not before:
         return []
     pinned, keys = any_of(reader.key_columns, list(before))
-    fields = ", ".join(_columns_of(writing, [*asked, *reader.keys]))
-    sql = f"{statement.head} WHERE {pinned} RETURNING {fields}"
+    read = [*_columns_of(writing, asked), reader.list]
+    sql = f"{statement.head} WHERE {pinned} RETURNING {', '.join(read)}"
     lines, _ = writing.execute(sql, [*statement.head_params, *keys])
-    # The keys may have changed; and what a trigger made of a row is not in what was returned.
-    after = reader.select_keys(tuple(line[len(asked) :]) for line in lines)
+    after = writing.read_back(lines, len(asked))
     writing.note(writing.plan.declaration, before, after)
     note_children(writing, list(after))
     return lines

@@ -31,9 +31,7 @@ def upsert(writing: Writing) -> Any:
     asked = list(writing.asked or ())
     says = INSERTED if connection.vendor == "postgresql" else "1"
     rows = run_returning(writing, [*asked, *reader.fields], says)
-    after = reader.rows(rows, len(asked))
-    if connection.vendor == "sqlite":
-        after = reader.select_keys(after)
+    after = writing.read_back(rows, len(asked))
     if _all_were_read(writing, rows, before):
         writing.note(
             writing.plan.declaration, {key: before[key] for key in before if key in after}, after

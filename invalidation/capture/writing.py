@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.compiler import SQLCompiler
 
 from invalidation.capture.marker import marked
+from invalidation.capture.own_triggers import has_triggers
 from invalidation.capture.reading import Reader, Rows
 from invalidation.changes import Change, Unknown
 from invalidation.declarations import Declaration
@@ -41,7 +43,7 @@ class Writing:
         connection: BaseDatabaseWrapper = self.compiler.connection
         return connection
 
-    @property
+    @cached_property
     def reader(self) -> Reader:
         """Reads the table's rows: in the tracked columns, or just their keys."""
         plan = self.plan
@@ -64,6 +66,13 @@ class Writing:
             cursor.execute(marked(sql), params)
             rows = cursor.fetchall() if cursor.description else []
             return rows, cursor.rowcount
+
+    def read_back(self, lines: Sequence[Sequence[Any]], start: int = 0) -> Rows:
+        """Return the rows of which a statement returned the columns, from `start` on."""
+        rows = self.reader.rows(lines, start)
+        if has_triggers(self.connection, self.plan.model._meta.db_table):
+            return self.reader.select_keys(rows)
+        return rows
 
     def note(self, declaration: Declaration | None, before: Rows, after: Rows) -> None:
         """Note what became of rows, by their keys, if they are of a tracked model.
