@@ -13,14 +13,17 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 # Test processes; `make test JOBS=0 PYTEST_ARGS="-k hub"` runs some tests in one process.
 JOBS ?= 2
+DJANGO_VERSIONS := 6.0 6.1
 PYTEST_ARGS ?=
+# What depends on Django, and is run on each of its versions; and what on the kind of database.
+DJANGO_TESTS := tests/invalidation tests/contract tests/realtime tests/demo_todo
 POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime tests/demo_todo
 
 export VENV PYTHON
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-js test-postgres lint packaging soak bench docs dev clean
+.PHONY: help demo test test-js test-postgres test-versions lint packaging soak bench docs dev clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -42,6 +45,11 @@ test-postgres: $(STAMPS)/test ## run what a database matters to on a private Pos
 	@sh tools/ensure_system.sh postgres
 	@$(PY) tools/postgres.py $(PY) -m pytest -n $(JOBS) -m "not packaging and not sqlite" \
 	  $(PYTEST_ARGS) $(POSTGRES_TESTS)
+
+test-versions: $(STAMPS)/venv ## run what depends on Django on its other versions
+	@sh tools/ensure_system.sh postgres
+	@JOBS='$(JOBS)' PYTEST_ARGS='$(PYTEST_ARGS)' DJANGO_TESTS='$(DJANGO_TESTS)' \
+	  POSTGRES_TESTS='$(POSTGRES_TESTS)' sh tools/test_versions.sh $(DJANGO_VERSIONS)
 
 test-js: ## run the JavaScript unit tests
 	@node --test $$(find tests/js -name '*.test.js')
@@ -74,7 +82,7 @@ dev: $(STAMPS)/dev ## install everything, for an editor
 	@echo "$(VENV) holds everything. Hooks: $(VENV)/bin/pre-commit install"
 
 clean: ## remove what the other targets made, the demo's database too
-	rm -rf $(VENV) build dist docs/_build demo.sqlite3* .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf $(VENV) .venv-django-* build dist docs/_build demo.sqlite3* .mypy_cache .pytest_cache .ruff_cache \
 	  .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
