@@ -51,9 +51,10 @@ def check_cascades(**_: Any) -> list[CheckMessage]:
 
 def _check_database(label: str, alias: str) -> list[CheckMessage]:
     vendor = connections[alias].vendor
-    if vendor != "sqlite":
+    if vendor not in {"sqlite", "postgresql"}:
         what = f"{label} is tracked on {alias!r}, a {vendor} database, where races can be missed"
-        return [Error(what, hint="Track models on SQLite only.", id="invalidation.E002")]
+        hint = "Track models on SQLite and PostgreSQL only."
+        return [Error(what, hint=hint, id="invalidation.E002")]
     try:
         pubsub = get_pubsub()
     except BackendMissing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.core.signals import setting_changed
+from django.db.models.signals import post_migrate
 from django.utils.module_loading import autodiscover_modules
 
 
@@ -18,7 +19,10 @@ class RealtimeConfig(AppConfig):
         """Register checks and frame handlers, and read the declarations."""
         # Models and what imports them can be loaded only now.
         from realtime import checks, subscribing  # noqa: F401, PLC0415 -- they register themselves
-        from realtime.backends import forget_pubsub  # noqa: PLC0415
+        from realtime.backends import forget_pubsub, record_table  # noqa: PLC0415
 
+        post_migrate.connect(
+            record_table.ask_again, sender=self, dispatch_uid="realtime.record_table"
+        )
         setting_changed.connect(forget_pubsub, dispatch_uid="realtime.backends")
         autodiscover_modules("live")

@@ -48,7 +48,7 @@ class Postgres:
     def __init__(self, *, durable: bool = False) -> None:
         self._programs = find_postgres()
         self._options = NETWORK if durable else (*NETWORK, *CARELESS)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
         # Lower case, as mkdtemp makes it: what parses a URL may lower its host.
         self._folder = Path(tempfile.mkdtemp(prefix="livequery-postgres-", dir="/tmp"))
         if account := _account():
@@ -69,7 +69,7 @@ class Postgres:
         """Start the server on its data, made at the first time, and wait until it answers."""
         if not self._data.exists():
             self._run("initdb", *INITDB, "-D", str(self._data))
-        command = [self._programs / "postgres", "-D", self._data, "-k", self._folder]
+        command = [str(self._programs / "postgres"), "-D", str(self._data), "-k", str(self._folder)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, *self._options],
@@ -188,7 +188,7 @@ def _leave(number: int, _: object) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
+    if not sys.argv[1:]:
         sys.exit(f"usage: {sys.argv[0]} COMMAND ARGUMENT…")
     signal.signal(signal.SIGTERM, _leave)  # so that the server and its folder go too
     try:

@@ -2,12 +2,13 @@
 
 The default: no further service, any number of processes. A message is a row, inserted in the
 transaction that it tells of, so it exists if and only if the change does. Receivers look for
-news every `interval` seconds by `PRAGMA data_version`, which costs microseconds while nothing
-happens, and read the rows behind their position when something did. A commit in the receiver's
+news every `interval` seconds and read the rows behind their position. A commit in the receiver's
 own process wakes it at once.
 
-SQLite has one writer at a time, so ids are in the order of the commits: whoever has seen a record
-has seen all before it. That is not so elsewhere, and the check `realtime.E003` says so.
+What stands behind a position depends on the database. SQLite has one writer at a time, so ids are
+in the order of the commits, and `PRAGMA data_version` tells in microseconds that nothing happened.
+On PostgreSQL a position is a snapshot, and a look one query. Others are refused by the check
+`realtime.E003`.
 """
 
 from __future__ import annotations
@@ -56,9 +57,9 @@ class DatabasePubSub(PubSub):
             hint = f"Name one of {sorted(connections)} in REALTIME['PUBSUB']['OPTIONS']['alias']."
             return [Error(f"There is no database {self.alias!r}.", hint=hint, id="realtime.E004")]
         vendor = connections[self.alias].vendor
-        if vendor != "sqlite":
-            hint = "Keep tracked models and their messages on SQLite, or use MemoryPubSub."
-            what = f"DatabasePubSub does not support {vendor} yet: it would miss messages."
+        if vendor not in records.VENDORS:
+            hint = "Keep messages on SQLite or PostgreSQL, or use MemoryPubSub."
+            what = f"DatabasePubSub does not support {vendor}: it would miss messages."
             return [Error(what, hint=hint, id="realtime.E003")]
         return []
 
@@ -76,7 +77,7 @@ class DatabasePubSub(PubSub):
         return lambda: wake_readers(self.alias)
 
     def position(self) -> Cursor:
-        """Return the newest record's position, in the snapshot that the caller reads in."""
+        """Return the position of now, in the snapshot that the caller reads in."""
         return records.head(self.alias)
 
     def connect(self) -> Upstream:
@@ -119,7 +120,7 @@ class _DatabaseUpstream(Upstream):
                 position = await off_loop(records.head_to_read_from, self._pubsub.alias)
                 self._inbox.check()  # it may have been closed meanwhile
                 self._reader.start(position)
-                self._position = position
+                self._position = records.short(position, self._pubsub.alias)
         return self._position
 
     async def unwatch(self, topics: Iterable[Topic]) -> None:

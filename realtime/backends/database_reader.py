@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from weakref import WeakSet
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
 from realtime.backends import records
 from realtime.cursors import NOWHERE, Cursor
@@ -41,7 +41,7 @@ class Reader:
     """Reads the records behind a position, in a thread of its own, until stopped.
 
     `on_batch(position, messages)` and `on_lost(why)` are called in that thread. After `on_lost`
-    the thread is gone: the record at its position has vanished, so more may have.
+    the thread is gone: what followed its position may have vanished.
 
     Owner of the position, the connection and the marks: the thread. The events are shared.
     """
@@ -61,7 +61,7 @@ class Reader:
         self._on_batch = on_batch
         self._on_lost = on_lost
         self._position = NOWHERE
-        self._version: int | None = None
+        self._version: object = None
         self._reopen_at = 0.0
         self._marks: deque[tuple[float, Cursor]] = deque()
         self._wake = threading.Event()
@@ -69,7 +69,7 @@ class Reader:
         self._thread = threading.Thread(target=self._run, name="realtime-reader", daemon=True)
 
     def start(self, position: Cursor) -> None:
-        """Begin to read behind `position`."""
+        """Begin to read behind `position`, which is exact: see `records.head_to_read_from()`."""
         self._position = position
         with _readers_lock:
             _readers.add(self)
@@ -108,7 +108,7 @@ class Reader:
             if self._something_committed():
                 self._read()
                 self._prune()
-        except DatabaseError as error:
+        except Error as error:
             logger.warning("cannot read stored records on %r, trying again: %s", self.alias, error)
             self._reopen_at = 0.0
             self._stopped.wait(PATIENCE)
@@ -120,13 +120,8 @@ class Reader:
             self._reopen_at = monotonic() + REOPEN
 
     def _something_committed(self) -> bool:
-        connection = connections[self.alias]
-        connection.ensure_connection()
-        # The driver's own connection: this runs twenty times a second, and Django's cursor would
-        # log each, and cost ten times as much.
-        with connection.wrap_database_errors:
-            (version,) = connection.connection.execute("PRAGMA data_version").fetchone()
-        changed: bool = version != self._version
+        version = records.version(self.alias)
+        changed = version is None or version != self._version
         # Taken before the rows are read: a commit in between is seen by the next look.
         self._version = version
         return changed
@@ -136,11 +131,12 @@ class Reader:
         while more and not self._stopped.is_set():
             found = records.read_after(self._position, self.alias)
             if found is None:
-                raise UpstreamLost(f"the record at {self._position} is not there any more")
-            if found:
-                self._position = found[-1].cursor
-                self._on_batch(self._position, [m for record in found for m in record.messages])
-            more = len(found) >= records.BATCH
+                raise UpstreamLost(f"what followed {self._position} is not there any more")
+            if found.position != self._position:
+                self._position = found.position
+                told = [message for record in found.records for message in record.messages]
+                self._on_batch(records.short(self._position, self.alias), told)
+            more = found.more
 
     def _prune(self) -> None:
         """Delete what this reader saw longer ago than the retention.

@@ -1,0 +1,58 @@
+"""Records on a database with one writer at a time: SQLite.
+
+Ids are in the order of the commits, so a position is a record: whoever has seen it has seen all
+before it. See decision 2.
+"""
+
+from __future__ import annotations
+
+from django.db import connections
+
+from realtime.backends.snapshots import whole_number
+from realtime.backends.stored import BATCH, Found, record_of
+from realtime.cursors import NOWHERE, Cursor
+from realtime.models import StoredRecord
+
+
+def head(alias: str) -> Cursor:
+    """Return the position of the newest record. An empty table has none to name."""
+    newest = StoredRecord.objects.using(alias).order_by("-id").values_list("token", "id").first()
+    return Cursor(newest[0], str(newest[1])) if newest else NOWHERE
+
+
+def read_after(cursor: Cursor, alias: str) -> Found | None:
+    """Return up to BATCH records after `cursor`; None if the record it names is not there."""
+    start = whole_number(cursor.offset)
+    if start is None:
+        return None
+    rows = StoredRecord.objects.using(alias).filter(id__gte=start).order_by("id")
+    found = list(rows.values_list("token", "id", "payload")[: BATCH + 1])
+    if not found or found[0][:2] != (cursor.epoch, start):
+        return None
+    records = [record_of(payload, Cursor(token, str(pk))) for token, pk, payload in found[1:]]
+    return Found(records, records[-1].cursor if records else cursor, len(records) >= BATCH)
+
+
+def prune(before: Cursor, alias: str) -> None:
+    """Delete the records before `before`, which stays."""
+    end = whole_number(before.offset)
+    oldest = StoredRecord.objects.using(alias).order_by("id").values_list("id", flat=True).first()
+    if end is not None and oldest is not None:
+        rows = StoredRecord.objects.using(alias).filter(id__lt=min(end, oldest + 10 * BATCH))
+        rows._raw_delete(alias)
+
+
+def short(position: Cursor) -> Cursor:
+    """Return the position itself: it names one record."""
+    return position
+
+
+def version(alias: str) -> object:
+    """Return a number that changes when another connection has committed."""
+    connection = connections[alias]
+    connection.ensure_connection()
+    # The driver's own connection: this runs twenty times a second, and Django's cursor would log
+    # each, and cost ten times as much.
+    with connection.wrap_database_errors:
+        (found,) = connection.connection.execute("PRAGMA data_version").fetchone()
+    return found

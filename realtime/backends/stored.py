@@ -1,0 +1,69 @@
+"""Messages as they stand in a record, and records as they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from realtime.cursors import Cursor
+from realtime.messages import Message, Verb
+from realtime.topics import Topic
+
+BATCH = 500
+"""Records read at once, so that a long backlog costs bounded memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stored record as read: its position and its messages, each with that position."""
+
+    cursor: Cursor
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was read behind a position: the records, the position behind them, whether more wait.
+
+    `position` is exact, for who reads on; as a cursor to be given out it may be too long.
+    """
+
+    records: Sequence[Record]
+    position: Cursor
+    more: bool
+
+
+class _Stored(msgspec.Struct, omit_defaults=True):
+    """A message as it stands in a record."""
+
+    topic: str
+    changes: dict[str, dict[str, Verb]] = {}
+    reset: str | None = None
+    extra: Any = None
+
+
+_decode = msgspec.json.Decoder(list[_Stored]).decode
+
+
+def payload_of(messages: Sequence[Message]) -> str:
+    """Return messages as the text of a record."""
+    return msgspec.json.encode([_stored(message) for message in messages]).decode()
+
+
+def record_of(payload: str, cursor: Cursor) -> Record:
+    """Return the record with this text, whose position is `cursor`."""
+    return Record(
+        cursor,
+        tuple(
+            Message(Topic(item.topic), item.changes, item.reset, cursor, item.extra)
+            for item in _decode(payload)
+        ),
+    )
+
+
+def _stored(message: Message) -> _Stored:
+    changes = {label: dict(rows) for label, rows in message.changes.items()}
+    return _Stored(str(message.topic), changes, message.reset, message.extra)
