@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 import threading
@@ -13,22 +12,18 @@ from pathlib import Path
 from unittest import mock
 
 from asgiref.sync import sync_to_async
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
+from django.db import OperationalError, transaction
 from django.test import TransactionTestCase
-from django.test.utils import CaptureQueriesContext
 
 from realtime.backends import database_reader, records
-from realtime.backends.base import Upstream
 from realtime.backends.database import DatabasePubSub
-from realtime.backends.database_reader import Reader
-from realtime.cursors import NOWHERE, Cursor
-from realtime.exceptions import UpstreamLost
+from realtime.cursors import Cursor
 from realtime.messages import Message, Reset
 from realtime.models import StoredRecord
 from realtime.publish import publish
 from realtime.testing import PubSubContract
-from realtime.testing.backend_case import BackendCase
 from realtime.testing.contract.topics import LIST, OTHER, SENTINEL, row
+from tests.contract.database_case import DatabaseCase, EmptyHistory, environment_of_the_demo
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,40 +49,16 @@ class TestDatabasePubSub(PubSubContract, TransactionTestCase):
         return DatabasePubSub()
 
 
-class EmptyHistory(TransactionTestCase):
-    """Tests that begin without any record, also where they are the first after the migrations."""
-
-    def setUp(self) -> None:
-        StoredRecord.objects.all().delete()
-
-
-class DatabaseCase(BackendCase, EmptyHistory):
-    """What the tests of this backend alone share."""
-
-    def make_pubsub(self) -> DatabasePubSub:
-        return DatabasePubSub()
-
-    async def lost(self, upstream: Upstream) -> str:
-        """Return why the upstream was lost."""
-        with self.assertRaises(UpstreamLost) as caught:
-            await self.within(upstream.receive())
-        return str(caught.exception)
-
-
 class TestOtherProcesses(DatabaseCase):
     """Messages between processes of the operating system."""
 
     async def test_what_another_process_commits_arrives(self) -> None:
         """In its order, and only what was committed."""
         async with self.upstream(LIST) as upstream:
-            environment = os.environ | {
-                "DJANGO_SETTINGS_MODULE": "demo_todo.settings",
-                "DEMO_DB": str(connection.settings_dict["NAME"]),
-            }
             await asyncio.to_thread(
                 subprocess.run,
                 [sys.executable, "-c", SEND_FROM_ANOTHER_PROCESS],
-                env=environment,
+                env=environment_of_the_demo(),
                 cwd=ROOT,
                 check=True,
                 timeout=30,
@@ -157,30 +128,6 @@ class TestStoring(EmptyHistory):
 class TestCursors(DatabaseCase):
     """What proves that nothing was missed, and what does not."""
 
-    async def test_a_position_of_a_transaction_that_rolled_back_is_refused(self) -> None:
-        """The record that it names never existed, though another may stand under its id."""
-        await self.send(row(SENTINEL, 0))
-        positions: list[Cursor] = []
-
-        def take_position() -> None:
-            publish([row(OTHER, 1)])
-            positions.append(self.make_pubsub().position())
-
-        await self.roll_back(take_position)
-        async with self.upstream() as upstream:
-            self.assertEqual(await upstream.missed([LIST], positions[0]), Reset.HISTORY_EXPIRED)
-            await self.send(row(OTHER, 2))
-            reused = await self.make_pubsub().aposition()
-            self.assertEqual(reused.offset, positions[0].offset)
-            self.assertEqual(await upstream.missed([LIST], positions[0]), Reset.HISTORY_EXPIRED)
-
-    async def test_an_empty_history_proves_nothing(self) -> None:
-        """A flushed table may have held anything."""
-        since = await self.make_pubsub().aposition()
-
-        async with self.upstream() as upstream:
-            self.assert_reason(await upstream.missed([LIST], since))
-
     async def test_more_than_a_batch_since_then_is_not_searched(self) -> None:
         """Whoever was away for so long reloads."""
         await self.send(row(SENTINEL, 0))
@@ -228,44 +175,9 @@ class TestPruning(DatabaseCase):
             await self.send(row(LIST, -1))
             self.assertEqual(await self.receive(upstream, 1), [row(LIST, -1)])
 
-    async def test_pruning_takes_only_what_lies_before(self) -> None:
-        """However often it is asked, and for whatever cursor."""
-        for number in range(5):
-            await self.send(row(LIST, number))
-        newest = await self.make_pubsub().aposition()
-
-        for cursor in (Cursor("x", "garbage"), NOWHERE, newest, newest):
-            await sync_to_async(records.prune)(cursor, DEFAULT_DB_ALIAS)
-
-        self.assertEqual(await self.make_pubsub().aposition(), newest)
-        self.assertEqual(await StoredRecord.objects.acount(), 1)
-
 
 class TestReader(DatabaseCase):
     """The thread that looks."""
-
-    async def test_a_record_that_vanished_under_the_reader_ends_the_upstream(self) -> None:
-        """Others may have vanished with it, unread."""
-        await self.send(row(LIST, 0))
-        async with self.upstream(LIST) as upstream:
-            await StoredRecord.objects.all().adelete()
-            why = await self.lost(upstream)
-
-            self.assertIn("not there any more", why)
-
-    async def test_a_record_that_was_replaced_under_the_reader_ends_the_upstream(self) -> None:
-        """As after a restore: the same id, another life."""
-        await self.send(row(LIST, 0))
-        async with self.upstream(LIST) as upstream:
-            await StoredRecord.objects.aupdate(token="another")
-            await self.lost(upstream)
-
-    async def test_a_reader_of_an_empty_history_stands_on_a_record_of_its_own(self) -> None:
-        """Else it could not tell, later, that records were pruned before it read them."""
-        await StoredRecord.objects.all().adelete()
-
-        async with self.upstream(LIST):
-            self.assertEqual(await StoredRecord.objects.acount(), 1)
 
     async def test_a_database_that_fails_for_a_while_loses_nothing(self) -> None:
         """The rows stay, so they are read later."""
@@ -284,7 +196,7 @@ class TestReader(DatabaseCase):
         """Let the next reads of records fail, as a locked database does."""
         read_after, left, failed = records.read_after, iter(range(times)), threading.Event()
 
-        def read(cursor: Cursor, alias: str) -> list[records.Record] | None:
+        def read(cursor: Cursor, alias: str) -> records.Found | None:
             if next(left, None) is not None:
                 raise OperationalError("database is locked")
             failed.set()
@@ -344,39 +256,3 @@ class TestReader(DatabaseCase):
             (reader,) = [thread for thread in begun if thread.name == "realtime-reader"]
 
         self.assertFalse(reader.is_alive())
-
-    def test_an_idle_look_asks_the_database_nothing(self) -> None:
-        """It runs twenty times a second in every process, and must cost nearly nothing."""
-        publish([row(LIST, 0)])
-        batches: list[Cursor] = []
-        reader = Reader(
-            DEFAULT_DB_ALIAS,
-            interval=1,
-            retention=1,
-            on_batch=lambda position, messages: batches.append(position),
-            on_lost=self.fail,
-        )
-        reader._position = records.head(DEFAULT_DB_ALIAS)
-        reader._look_patiently()
-
-        with CaptureQueriesContext(connection) as idle:
-            reader._look_patiently()
-        with self._another_connection():
-            publish([row(LIST, 1)])
-        with CaptureQueriesContext(connection) as busy:
-            reader._look_patiently()
-
-        self.assertEqual(len(idle), 0)
-        self.assertEqual(len([q for q in busy if "SELECT" in q["sql"]]), 1)
-        self.assertEqual(len(batches), 1)
-
-    @contextmanager
-    def _another_connection(self) -> Iterator[None]:
-        """Use another connection in this thread; the first has seen nothing of its commits."""
-        mine = connections[DEFAULT_DB_ALIAS]
-        connections[DEFAULT_DB_ALIAS] = mine.copy()
-        try:
-            yield
-        finally:
-            connections[DEFAULT_DB_ALIAS].close()
-            connections[DEFAULT_DB_ALIAS] = mine

@@ -55,7 +55,7 @@ def test_setting_with_a_bad_value_is_refused(value):
 
 def test_tracked_model_on_another_vendors_database_is_an_error(monkeypatch):
     """Where races can be missed nothing is promised."""
-    monkeypatch.setattr(connections["default"], "vendor", "postgresql")
+    monkeypatch.setattr(connections["default"], "vendor", "oracle")
 
     assert ids(check_databases()) == ["invalidation.E002"]
 
