@@ -55,7 +55,7 @@ _READ = f"""
         SELECT xid, id, payload FROM {_TABLE} WHERE xid >= %s AND xid < now.xmax AND id > {_PRUNED}
         UNION ALL
         SELECT xid, id, payload FROM {_TABLE} WHERE xid = ANY(%s::bigint[]) AND id > {_PRUNED}
-        ORDER BY xid FETCH FIRST {BATCH} ROWS WITH TIES
+        ORDER BY xid FETCH FIRST (%s) ROWS WITH TIES
     ) r ON true
 """  # noqa: S608
 _PRUNE = f"""
@@ -95,7 +95,7 @@ def read_after(cursor: Cursor, alias: str) -> Found | None:
     last = Snapshot.parse(cursor.offset)
     if last is None:
         return None
-    rows = _ask(alias, _READ, last.xmax, list(last.running))
+    rows = _ask(alias, _READ, last.xmax, list(last.running), BATCH)
     epoch, snapshot, pruned = rows[0][:3]
     now = Snapshot.of(snapshot, None)
     if epoch != cursor.epoch or last.xmax > now.xmax or (pruned is not None and pruned > last.xmin):
