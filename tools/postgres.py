@@ -41,6 +41,8 @@ PR_SET_PDEATHSIG = 1
 class Postgres:
     """One server with data of its own, thrown away in the end. Not running until `start()`.
 
+    It listens on a socket in `folder`.
+
     Start it from a thread that lives as long as the server shall: Linux ends it with that thread.
     `durable=True` writes as carefully as a server does by default.
     """
@@ -50,11 +52,11 @@ class Postgres:
         self._options = NETWORK if durable else (*NETWORK, *CARELESS)
         self._process: subprocess.Popen[Any] | None = None
         # Lower case, as mkdtemp makes it: what parses a URL may lower its host.
-        self._folder = Path(tempfile.mkdtemp(prefix="livequery-postgres-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="livequery-postgres-", dir="/tmp"))
         if account := _account():
-            os.chown(self._folder, account["user"], account["group"])
-        self._data = self._folder / "data"
-        self._log = self._folder / "log"
+            os.chown(self.folder, account["user"], account["group"])
+        self._data = self.folder / "data"
+        self._log = self.folder / "log"
 
     @property
     def url(self) -> str:
@@ -63,20 +65,20 @@ class Postgres:
 
     def url_of(self, database: str) -> str:
         """Return the URL of one of its databases."""
-        return f"postgres://postgres@{quote(str(self._folder), safe='')}/{database}"
+        return f"postgres://postgres@{quote(str(self.folder), safe='')}/{database}"
 
     def start(self) -> None:
         """Start the server on its data, made at the first time, and wait until it answers."""
         if not self._data.exists():
             self._run("initdb", *INITDB, "-D", str(self._data))
-        command = [str(self._programs / "postgres"), "-D", str(self._data), "-k", str(self._folder)]
+        command = [str(self._programs / "postgres"), "-D", str(self._data), "-k", str(self.folder)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, *self._options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self._folder,
+                cwd=self.folder,
                 start_new_session=True,  # Ctrl-C is for the command, which still needs its server
                 preexec_fn=_end_with_parent,  # noqa: PLW1509 -- one system call
                 **_account(),
@@ -98,7 +100,7 @@ class Postgres:
 
     def remove(self) -> None:
         """Delete the data."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
         try:
@@ -137,7 +139,7 @@ class Postgres:
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
             [self._programs / program, *arguments],
-            cwd=self._folder,
+            cwd=self.folder,
             capture_output=True,
             text=True,
             check=False,

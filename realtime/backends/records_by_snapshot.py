@@ -21,6 +21,9 @@ from realtime.cursors import Cursor
 from realtime.models import StoredRecord
 
 _TABLE = f'"{StoredRecord._meta.db_table}"'
+MOST_PRUNED = 10 * BATCH
+"""Records pruned at once, or some more: a transaction is pruned whole."""
+
 _PRUNED = 0
 _ONE_PRUNES = 5_206_171_418_340_552_061
 """An advisory lock, so that two processes that prune do not wait for each other in a circle."""
@@ -63,7 +66,7 @@ _PRUNE = f"""
     bound AS MATERIALIZED (
         SELECT now.epoch, least(%s, 1 + (
             SELECT xid FROM {_TABLE} WHERE id > {_PRUNED} AND xid IS NOT NULL
-            ORDER BY xid OFFSET {10 * BATCH} LIMIT 1
+            ORDER BY xid OFFSET %s LIMIT 1
         )) AS xid
         FROM now WHERE now.epoch = %s AND pg_try_advisory_xact_lock({_ONE_PRUNES})
     ),
@@ -113,7 +116,7 @@ def prune(before: Cursor, alias: str) -> None:
     """
     seen = Snapshot.parse(before.offset)
     if seen is not None:
-        _ask(alias, _PRUNE, seen.xmin, before.epoch)
+        _ask(alias, _PRUNE, seen.xmin, MOST_PRUNED, before.epoch)
 
 
 def short(position: Cursor) -> Cursor:

@@ -14,8 +14,9 @@ from unittest import mock
 from asgiref.sync import sync_to_async
 from django.db import OperationalError, transaction
 from django.test import TransactionTestCase
+from django.test.utils import CaptureQueriesContext
 
-from realtime.backends import database_reader, records
+from realtime.backends import database_reader, record_table, records
 from realtime.backends.database import DatabasePubSub
 from realtime.cursors import Cursor
 from realtime.messages import Message, Reset
@@ -256,3 +257,48 @@ class TestReader(DatabaseCase):
             (reader,) = [thread for thread in begun if thread.name == "realtime-reader"]
 
         self.assertFalse(reader.is_alive())
+
+
+class TestTable(EmptyHistory):
+    """Writing before the table has been made, as in the midst of a project's first `migrate`."""
+
+    def test_before_its_table_is_made_nothing_is_written_and_said_once(self) -> None:
+        """A migration that writes tracked rows succeeds: nobody can have listened."""
+        with self._hidden(), self.assertLogs("realtime.database", "WARNING") as logged:
+            for _ in range(2):
+                with transaction.atomic():
+                    publish([row(LIST, 1)])
+                    self.assertFalse(StoredRecord._meta.db_table in self._tables())
+
+        self.assertEqual(len(logged.output), 1)
+        publish([row(LIST, 2)])
+        self.assertEqual(StoredRecord.objects.count(), 1)
+
+    def test_a_writer_asks_for_it_once(self) -> None:
+        """It is in every commit."""
+        publish([row(LIST, 1)])
+
+        with CaptureQueriesContext(connection) as queries:
+            publish([row(LIST, 2)])
+
+        self.assertEqual(len(queries), 1)
+
+    @contextmanager
+    def _hidden(self) -> Iterator[None]:
+        table = StoredRecord._meta.db_table
+        self._execute(f"ALTER TABLE {table} RENAME TO hidden")
+        try:
+            with (
+                mock.patch.object(record_table, "_there", set()),
+                mock.patch.object(record_table, "_missed", set()),
+            ):
+                yield
+        finally:
+            self._execute(f"ALTER TABLE hidden RENAME TO {table}")
+
+    def _execute(self, sql: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    def _tables(self) -> list[str]:
+        return connection.introspection.table_names()
