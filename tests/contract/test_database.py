@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 from asgiref.sync import sync_to_async
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import TransactionTestCase
 from django.test.utils import CaptureQueriesContext
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from django.db.models import Max, Model
 
 from invalidation.pks import pk_text
-from realtime.backends import records
+from realtime.backends.stored import Record, record_of
+from realtime.cursors import Cursor
 from realtime.messages import Message
 from realtime.models import StoredRecord
 from realtime.topics import Topic
@@ -36,9 +37,9 @@ class Told:
         return records[0] if records else set()
 
 
-def _all_records() -> list[records.Record]:
+def _all_records() -> list[Record]:
     rows = StoredRecord.objects.order_by("id").values_list("token", "id", "payload")
-    return [records._record(*row) for row in rows]
+    return [record_of(payload, Cursor(token, str(pk))) for token, pk, payload in rows]
 
 
 def lines_of(message: Message) -> set[str]:
