@@ -67,7 +67,7 @@ packaging: $(STAMPS)/test ## build the wheel, follow the README with it in an em
 	@$(PY) -m pytest -m packaging $(PYTEST_ARGS) tests/packaging
 
 soak: $(STAMPS)/test ## run the property tests with many examples: SEED=… SOAK_EXAMPLES=…
-	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest -n $(JOBS) -m 'hypothesis and not postgresql' --timeout=0 \
+	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest -n $(JOBS) -m 'hypothesis and not postgres' --timeout=0 \
 	  $(if $(SEED),--hypothesis-seed=$(SEED)) $(PYTEST_ARGS)
 
 bench: $(STAMPS)/test ## run a benchmark: NAME=…

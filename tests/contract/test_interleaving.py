@@ -24,7 +24,7 @@ from realtime.cursors import Cursor
 from realtime.messages import Message
 from realtime.topics import Topic
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
 WRITERS = 4
 writers = st.integers(0, WRITERS - 1)

@@ -27,7 +27,7 @@ from realtime.testing.contract.topics import LIST, OTHER, row
 from tests.contract.database_case import DatabaseCase
 from tools.postgres import Postgres
 
-pytestmark = pytest.mark.postgresql
+pytestmark = pytest.mark.postgres
 
 
 def execute(sql: str) -> None:

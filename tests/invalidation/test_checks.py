@@ -21,6 +21,7 @@ def ids(problems):
     return sorted({problem.id for problem in problems})
 
 
+@pytest.mark.sqlite
 def test_settings_of_this_project_are_fine():
     """No setting needs to be made."""
     assert check_settings() == []
@@ -60,6 +61,7 @@ def test_tracked_model_on_another_vendors_database_is_an_error(monkeypatch):
     assert ids(check_databases()) == ["invalidation.E002"]
 
 
+@pytest.mark.sqlite
 @override_settings(REALTIME=ELSEWHERE)
 def test_messages_stored_on_another_database_are_a_warning():
     """The record and the change are then not one unit."""
@@ -70,6 +72,7 @@ def test_messages_stored_on_another_database_are_a_warning():
     assert "'elsewhere'" in problems[0].msg
 
 
+@pytest.mark.sqlite
 @override_settings(REALTIME={"PUBSUB": {"BACKEND": "no.such.Backend"}})
 def test_missing_backend_is_left_to_its_own_check():
     """One mistake, one report."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from invalidation import commit
 from tests.invalidation.told import lines, lines_of, resets
@@ -54,8 +54,9 @@ def test_rollback_by_hand_is_not_told(told):
     assert told() == entered(12)
 
 
+@pytest.mark.sqlite
 def test_turning_autocommit_on_is_told(told):
-    """On SQLite that commits what is open."""
+    """That commits what is open."""
     make(11)
 
     transaction.set_autocommit(True)
@@ -64,6 +65,7 @@ def test_turning_autocommit_on_is_told(told):
     assert told() == entered(11)
 
 
+@pytest.mark.sqlite
 def test_savepoint_that_sqlite_does_not_make_undoes_nothing(told):
     """Outside a block there are none on SQLite; to roll back to one or release it does nothing."""
     savepoint = transaction.savepoint()
@@ -77,6 +79,50 @@ def test_savepoint_that_sqlite_does_not_make_undoes_nothing(told):
     assert told() == entered(11)
 
 
+@pytest.mark.postgres
+def test_turning_autocommit_on_may_be_refused(told):
+    """While a transaction is open, which may go either way yet."""
+    make(11)
+    with pytest.raises(ProgrammingError):
+        transaction.set_autocommit(True)
+    transaction.rollback()
+    assert told.records() == []
+
+    make(12)
+    with pytest.raises(ProgrammingError):
+        transaction.set_autocommit(True)
+    transaction.commit()
+    assert set().union(*told.records()) == entered(12)
+
+
+@pytest.mark.postgres
+def test_savepoint_outside_a_block_is_one(told):
+    """It undoes what came behind it."""
+    make(11)
+    savepoint = transaction.savepoint()
+    make(12)
+    transaction.savepoint_rollback(savepoint)
+    transaction.commit()
+
+    assert told() == entered(11)
+
+
+@pytest.mark.postgres
+def test_block_does_not_end_the_transaction(told):
+    """It is told when the transaction commits, or not at all."""
+    with transaction.atomic():
+        make(11)
+    assert told.records() == []
+    transaction.commit()
+    assert told() == entered(11)
+
+    with transaction.atomic():
+        make(12)
+    transaction.rollback()
+    assert told.records() == []
+
+
+@pytest.mark.sqlite
 def test_block_that_begins_the_transaction_is_told_when_it_ends(told):
     """Its savepoint is the transaction: releasing it commits, and no rollback undoes it."""
     with transaction.atomic():
@@ -103,6 +149,7 @@ def test_block_within_the_transaction_is_told_with_it(told):
     assert told() == entered(11, 12)
 
 
+@pytest.mark.sqlite
 def test_commit_that_failed_may_be_tried_again(told):
     """What was written before is told with what put it right."""
     bed = Product.objects.create(pk=5, shelf_id=404)
@@ -116,6 +163,7 @@ def test_commit_that_failed_may_be_tried_again(told):
     assert set().union(*told.records()) == made
 
 
+@pytest.mark.sqlite
 def test_commit_that_failed_is_sent_when_it_succeeds(told, monkeypatch):
     """A backend that stores nothing must be given all of it then, and nothing before."""
     sent = []
@@ -132,6 +180,20 @@ def test_commit_that_failed_is_sent_when_it_succeeds(told, monkeypatch):
     assert set().union(*map(lines_of, sent)) == made
 
 
+@pytest.mark.postgres
+def test_commit_that_failed_is_not_told(told):
+    """It was a rollback; the next transaction knows nothing of it."""
+    Product.objects.create(pk=5, shelf_id=404)
+    with pytest.raises(IntegrityError):
+        transaction.commit()
+
+    make(11)
+    transaction.commit()
+
+    assert told() == entered(11)
+
+
+@pytest.mark.sqlite
 def test_statement_that_failed_halfway_resets_its_models(told):
     """Django has updated the child's row when the parent's is refused, and does not undo it."""
     Book.objects.create(pk=5, author="eve")

@@ -18,11 +18,18 @@ THREADS = 10
 ROUNDS = 8
 
 
-@pytest.fixture(params=["DEFERRED", "IMMEDIATE"])
+@pytest.fixture(
+    params=[
+        pytest.param("DEFERRED", marks=pytest.mark.sqlite),
+        pytest.param("IMMEDIATE", marks=pytest.mark.sqlite),
+        pytest.param("as usual", marks=pytest.mark.postgres),
+    ]
+)
 def begin(request, monkeypatch):
     """Let the connections of new threads begin their transactions so."""
-    options = connections.settings["default"]["OPTIONS"]
-    monkeypatch.setitem(options, "transaction_mode", request.param)
+    if connections["default"].vendor == "sqlite":
+        options = connections.settings["default"]["OPTIONS"]
+        monkeypatch.setitem(options, "transaction_mode", request.param)
 
 
 def failures_of(write):

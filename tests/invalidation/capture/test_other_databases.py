@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from tests.invalidation.told import lines
-from tests.shop.models import Product, Shelf
+from tests.shop.models import Shelf
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def other(tmp_path, monkeypatch):
-    """Return the alias of a second database that has the shop's shelves and products."""
-    settings = {**connections.settings["default"], "NAME": str(tmp_path / "other.sqlite3")}
+def other(name, monkeypatch):
+    """Return the alias of a second database that has the shop's shelves."""
+    settings = {**connections.settings["default"], "NAME": name}
     monkeypatch.setitem(connections.settings, "other", settings)
     # By hand: Django's test case refuses databases that it was not told of.
     connections["other"].connect()
     with connections["other"].schema_editor() as editor:
-        for model in (Shelf, Product):
-            editor.create_model(model)
+        editor.create_model(Shelf)
     yield "other"
     connections["other"].close()
     del connections["other"]
+
+
+@pytest.fixture
+def name(tmp_path):
+    """Return the name of an empty database beside the default one."""
+    if connection.vendor == "sqlite":
+        yield str(tmp_path / "other.sqlite3")
+        return
+    name = f"{connection.settings_dict['NAME']}_other"
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    yield name
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_write_on_another_database_is_told(other, told):
