@@ -18,6 +18,7 @@ from typing import Any
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from invalidation.capture.units import in_hidden_transaction
 from invalidation.commit import flush
 from invalidation.journal import journal_of
 
@@ -105,7 +106,11 @@ def _commit(original: Callable[..., None]) -> Any:
             # that is still open.
             _roll_back(self)
             raise
-        original(self)
+        try:
+            original(self)
+        except BaseException:
+            _forget_if_over(self)
+            raise
         _send(self, send)
 
     return commit
@@ -116,6 +121,15 @@ def _has_failed(connection: BaseDatabaseWrapper) -> bool:
     if connection.vendor != "postgresql" or connection.connection is None:
         return False
     return bool(connection.connection.info.transaction_status == IN_ERROR)
+
+
+def _forget_if_over(connection: BaseDatabaseWrapper) -> None:
+    """Begin anew if a commit that was refused has ended its transaction.
+
+    On PostgreSQL it is a rollback. On SQLite all is as it was, and may be tried again.
+    """
+    if connection.connection is not None and not in_hidden_transaction(connection):
+        journal_of(connection).clear()
 
 
 def _tell_around(connection: BaseDatabaseWrapper, commit: Callable[[], None]) -> None:
