@@ -68,7 +68,7 @@ def test_turning_autocommit_on_is_told(told):
 @pytest.mark.sqlite
 def test_savepoint_that_sqlite_does_not_make_undoes_nothing(told):
     """Outside a block there are none on SQLite; to roll back to one or release it does nothing."""
-    savepoint = transaction.savepoint()
+    savepoint = connection.savepoint()
     make(11)
     transaction.savepoint_rollback(savepoint)
     transaction.savepoint_commit(savepoint)
@@ -99,7 +99,7 @@ def test_turning_autocommit_on_may_be_refused(told):
 def test_savepoint_outside_a_block_is_one(told):
     """It undoes what came behind it."""
     make(11)
-    savepoint = transaction.savepoint()
+    savepoint = connection.savepoint()
     make(12)
     transaction.savepoint_rollback(savepoint)
     transaction.commit()

@@ -183,7 +183,7 @@ class World:
 
     def savepoint(self, ending: str, steps: list[tuple[Any, ...]]) -> None:
         """Run steps behind a manual savepoint."""
-        savepoint = transaction.savepoint()
+        savepoint = connection.savepoint()
         self.run_all(steps)
         if ending in ("raises", "set_rollback"):
             transaction.savepoint_rollback(savepoint)

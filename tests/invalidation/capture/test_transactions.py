@@ -164,9 +164,9 @@ def test_manual_savepoints_are_followed(told):
     """Back to one, on, back to it again, and released."""
     with transaction.atomic():
         make(11)
-        outer = transaction.savepoint()
+        outer = connection.savepoint()
         make(12)
-        inner = transaction.savepoint()
+        inner = connection.savepoint()
         make(13)
         transaction.savepoint_rollback(inner)
         make(14)
@@ -174,7 +174,7 @@ def test_manual_savepoints_are_followed(told):
         make(15)
         transaction.savepoint_rollback(outer)
         make(16)
-        kept = transaction.savepoint()
+        kept = connection.savepoint()
         make(17)
         transaction.savepoint_commit(kept)
 
@@ -184,8 +184,8 @@ def test_manual_savepoints_are_followed(told):
 def test_released_savepoint_is_undone_with_the_one_around_it(told):
     """Releasing is not committing."""
     with transaction.atomic():
-        outer = transaction.savepoint()
-        inner = transaction.savepoint()
+        outer = connection.savepoint()
+        inner = connection.savepoint()
         make(11)
         transaction.savepoint_commit(inner)
         transaction.savepoint_rollback(outer)
