@@ -6,15 +6,19 @@ from typing import Any
 
 from invalidation import track
 from tests.shop.models import (
+    Board,
     Book,
     Country,
     Coupon,
     Discounted,
     Express,
+    Hook,
     Nickname,
     Parcel,
     Product,
     Shelf,
+    Sign,
+    Sticker,
     Stock,
 )
 
@@ -36,4 +40,8 @@ track(Parcel, "parcels:{country_id}")
 track(Express, "hours:{hours}")
 track(Coupon, "coupons:{shelf_id}")
 track(Nickname, "nickname:{name}")
+track(Sign, "sign:{shelf_id}/{_order}")
+track(Hook, "hooks:{shelf_id}", "spare:{spare_id}")
+track(Board)
+track(Sticker, "stuck:{board_id}")
 track(Stock, "stock:{shop_number}/{product}", "stocked:{shelf_id}")

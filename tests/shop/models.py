@@ -9,6 +9,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models.functions import Upper
 
+from tests.shop.relations import Board, Hook, Sign, Sticker  # noqa: F401 -- models of this app
+
 
 class Country(models.Model):
     """A text key, which may hold any character."""

@@ -1,0 +1,56 @@
+"""Relations that are kept in ways of their own: in an order, by other rows, by the database."""
+
+from __future__ import annotations
+
+from django.db import models
+
+LAST_RESORT = 2
+"""The shelf that takes what has lost its own."""
+
+
+def shelf_of_last_resort() -> int:
+    """Return what SET is to set."""
+    return LAST_RESORT
+
+
+class Sign(models.Model):
+    """Hangs on a shelf, beside others in an order."""
+
+    shelf = models.ForeignKey("shop.Shelf", models.CASCADE, related_name="signs")
+    since = models.DateField()
+
+    class Meta:
+        order_with_respect_to = "shelf"
+
+    def __str__(self) -> str:
+        return f"sign {self.pk}"
+
+
+class Hook(models.Model):
+    """Moves elsewhere when it loses a shelf."""
+
+    shelf = models.ForeignKey(
+        "shop.Shelf", models.SET_DEFAULT, default=LAST_RESORT, related_name="hooks"
+    )
+    spare = models.ForeignKey(
+        "shop.Shelf", models.SET(shelf_of_last_resort), null=True, related_name="spare_hooks"
+    )
+
+    def __str__(self) -> str:
+        return f"hook {self.pk}"
+
+
+class Board(models.Model):
+    """What refers to it is deleted or changed by the database."""
+
+    def __str__(self) -> str:
+        return f"board {self.pk}"
+
+
+class Sticker(models.Model):
+    """Left alone by Django; a constraint made by hand deletes it with its board."""
+
+    board = models.ForeignKey(Board, models.DO_NOTHING, db_constraint=False)
+
+    def __str__(self) -> str:
+        return f"sticker {self.pk}"
