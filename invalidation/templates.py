@@ -34,9 +34,9 @@ class Template:
     def fill(self, row: Image) -> Topic | None:
         """Return the row's topic; None when a column that it names is null or empty."""
         parts = [row[p.attname] if isinstance(p, Column) else p for p in self.parts]
-        if any(part is None or part == "" for part in parts):
+        if None in parts or "" in parts:
             return None
-        return Topic.of(self.family.name, *parts)
+        return self.family.with_parts(*parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from realtime.exceptions import InvalidTopic
 OBJECT = "object:"
 _FAMILY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _PART = re.compile(r"(?:[A-Za-z0-9_.~-]|%[0-9A-F]{2})+")
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
 
 
 class Topic(str):
@@ -47,7 +48,13 @@ class Topic(str):
             raise InvalidTopic(
                 f"expected a family like 'list' (letters, digits, '_', '.', '-'), got {family!r}"
             )
-        return cls(f"{family}:{'/'.join(encode_part(part) for part in parts)}")
+        # Not read again: what was just encoded is canonical.
+        return str.__new__(cls, f"{family}:{'/'.join(map(encode_part, parts))}")
+
+    def with_parts(self, *parts: object) -> Topic:
+        """Return the topic of this bare family whose key's parts, or further parts, are these."""
+        assert self.is_family, self
+        return str.__new__(Topic, self + "/".join(map(encode_part, parts)))
 
     @property
     def name(self) -> str:
@@ -81,9 +88,13 @@ class Topic(str):
 
 def encode_part(part: object) -> str:
     """Spell one part of a key; an empty one has no spelling and raises InvalidTopic."""
+    if type(part) is int:
+        return str(part)
     text = str(part)
     if not text or part is None:
         raise InvalidTopic(f"expected a part of a topic's key that is not empty, got {part!r}")
+    if _PLAIN.fullmatch(text):
+        return text
     try:
         return quote(text, safe="")
     except UnicodeEncodeError as error:

@@ -24,6 +24,15 @@ def test_parts_come_back_as_they_were(family: str, given_parts: list[str]) -> No
     assert topic.name == family
 
 
+@given(families, st.lists(parts | st.integers(), min_size=1, max_size=3))
+def test_family_completes_its_topics(family: str, given_parts: list[str | int]) -> None:
+    """A bare family and the rest of the parts make what all the parts make."""
+    topic = Topic.of(family, *given_parts)
+
+    assert topic.family.with_parts(*topic.parts[len(topic.family.parts) :]) == topic
+    assert Topic(str(topic)) == topic
+
+
 @given(families, st.lists(parts, min_size=1, max_size=3), st.lists(parts, min_size=1, max_size=3))
 def test_different_parts_are_different_topics(
     family: str, one: list[str], other: list[str]
