@@ -50,7 +50,8 @@ class Message:
 
     def __post_init__(self) -> None:
         # Callers may write the topic as text; everybody behind this line has a Topic.
-        object.__setattr__(self, "topic", Topic(self.topic))
+        if type(self.topic) is not Topic:
+            object.__setattr__(self, "topic", Topic(self.topic))
         if self.reset is not None and (not isinstance(self.reset, str) or not self.reset):
             raise InvalidMessage(f"expected a reset's reason as text, or None, got {self.reset!r}")
         for label, rows in self.changes.items():
