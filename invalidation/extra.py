@@ -4,7 +4,8 @@
 `{column: value}` or None, and values are JSON's: decimals, dates and times as text. It holds the
 image columns only, never other columns that a topic depends on; `realtime` drops it before
 anything is sent to a client. A message whose images are larger than MAX_IMAGE_BYTES goes without:
-whoever reads them must then take every value for unknown.
+whoever reads them must then take every value for unknown. Messages of one transaction share what
+they hold of a row, so nobody may change it.
 """
 
 from __future__ import annotations
@@ -17,25 +18,39 @@ import msgspec
 if TYPE_CHECKING:
     from invalidation.changes import Change, Image
 
-ImagesOf = dict[tuple[str, str], "tuple[Change, Collection[str]]"]
-"""By label and pk: a change, and the columns of it that have images."""
-
 _encode = msgspec.json.Encoder(enc_hook=str).encode
+_decode = msgspec.json.decode
 
 
-def extra_of(rows: Mapping[str, Mapping[str, object]], images: ImagesOf, most: int) -> object:
-    """Return what goes beside a message about `rows`; None for nothing, or above `most` bytes."""
-    found: dict[str, dict[str, Any]] = {}
-    for label, pks in rows.items():
-        for pk in pks:
-            if (label, pk) in images:
-                change, columns = images[label, pk]
-                pair = [_part(change.before, columns), _part(change.after, columns)]
-                found.setdefault(label, {})[pk] = pair
-    if not found:
-        return None
-    encoded = _encode({"images": found})
-    return msgspec.json.decode(encoded) if len(encoded) <= most else None
+class Images:
+    """The images of the rows that one transaction changed, each encoded once, for all messages.
+
+    `most` bounds the bytes of the images beside one message.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._encoded: dict[tuple[str, str], bytes] = {}
+        self._pairs: dict[tuple[str, str], Any] = {}
+
+    def add(self, label: str, change: Change, columns: Collection[str]) -> None:
+        """Keep what a row of the model `label` was and is, in these columns."""
+        pair = (_part(change.before, columns), _part(change.after, columns))
+        self._encoded[label, change.pk] = _encode(pair)
+
+    def of(self, rows: Mapping[str, Mapping[str, object]]) -> object:
+        """Return what goes beside a message about `rows`; None for nothing, or for too much."""
+        known = [(label, pk) for label in rows for pk in rows[label]]
+        known = [row for row in known if row in self._encoded]
+        if not known or sum(len(self._encoded[row]) for row in known) > self._most:
+            return None
+        images: dict[str, dict[str, Any]] = {}
+        for row in known:
+            label, pk = row
+            if row not in self._pairs:
+                self._pairs[row] = _decode(self._encoded[row])
+            images.setdefault(label, {})[pk] = self._pairs[row]
+        return {"images": images}
 
 
 def _part(row: Image | None, columns: Collection[str]) -> dict[str, Any] | None:

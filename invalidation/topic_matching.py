@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from invalidation.extra import ImagesOf, extra_of
+from invalidation.extra import Images
 from realtime.messages import Message, Verb
 from realtime.topics import Topic
 
@@ -23,20 +23,20 @@ def topics_of(declaration: Declaration, pk: str, row: Image | None) -> frozenset
     """Return every topic that a row belongs to; none where there is no row."""
     if row is None:
         return frozenset()
-    own = {declaration.model_topic}
-    if pk:
-        # An empty text is a legal key, but no topic can spell it.
-        own.add(Topic.of("object", declaration.label, pk))
-    return frozenset(own | _declared(declaration, row))
+    return frozenset(_declared(declaration, row).union(_own(declaration, pk)))
 
 
 def verbs_of(declaration: Declaration, change: Change) -> dict[Topic, Verb]:
     """Return what the change is to each topic that the row did or does belong to."""
-    did = topics_of(declaration, change.pk, change.before)
-    does = did
-    if change.after is not change.before:
-        does = topics_of(declaration, change.pk, change.after)
-    verbs: dict[Topic, Verb] = dict.fromkeys(does - did, "entered")
+    before, after = change.before, change.after
+    if before is None or after is None:
+        verb: Verb = "entered" if before is None else "left"
+        row = after if before is None else before
+        return dict.fromkeys(topics_of(declaration, change.pk, row), verb)
+    verbs: dict[Topic, Verb] = dict.fromkeys(_own(declaration, change.pk), "updated")
+    did = _declared(declaration, before)
+    does = did if after is before else _declared(declaration, after)
+    verbs.update(dict.fromkeys(does - did, "entered"))
     verbs.update(dict.fromkeys(did - does, "left"))
     verbs.update(dict.fromkeys(did & does, "updated"))
     return verbs
@@ -47,7 +47,7 @@ def ends_of(declaration: Declaration, change: Change) -> Iterable[tuple[Topic, s
     for end in declaration.ends:
         keys = {row[end.column] for row in (change.before, change.after) if row is not None}
         for key in keys - {None, ""}:
-            yield Topic.of("object", end.label, key), end.label, str(key)
+            yield end.family.with_parts(key), end.label, str(key)
 
 
 def messages_for(
@@ -60,21 +60,18 @@ def messages_for(
     `max_image_bytes` bounds what goes beside a message: see `invalidation.extra`.
     """
     told: Rows = {}
-    images: ImagesOf = {}
+    images = Images(max_image_bytes)
     known = [(d, change) for change in changes if (d := declaration_of(change.model)) is not None]
     for declaration, change in known:
         if declaration.image_columns:
-            images[declaration.label, change.pk] = (change, declaration.image_columns)
+            images.add(declaration.label, change, declaration.image_columns)
         for topic, verb in verbs_of(declaration, change).items():
             told.setdefault(topic, {}).setdefault(declaration.label, {})[change.pk] = verb
     for declaration, change in known:
         for topic, label, pk in ends_of(declaration, change):
             # What became of the row itself says more.
             told.setdefault(topic, {}).setdefault(label, {}).setdefault(pk, "updated")
-    return [
-        Message(topic, rows, extra=extra_of(rows, images, max_image_bytes))
-        for topic, rows in told.items()
-    ]
+    return [Message(topic, rows, extra=images.of(rows)) for topic, rows in told.items()]
 
 
 def topics_concerned(
@@ -99,4 +96,12 @@ def topics_concerned(
 
 def _declared(declaration: Declaration, row: Image) -> set[Topic]:
     filled = {topic for t in declaration.templates if (topic := t.fill(row)) is not None}
-    return filled.union(*(rule.fill(row) for rule in declaration.computed))
+    for rule in declaration.computed:
+        filled |= rule.fill(row)
+    return filled
+
+
+def _own(declaration: Declaration, pk: str) -> tuple[Topic, ...]:
+    # An empty text is a legal key, but no topic can spell it.
+    own = declaration.model_topic
+    return (own, declaration.object_family.with_parts(pk)) if pk else (own,)
