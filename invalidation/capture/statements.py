@@ -25,9 +25,11 @@ _WRITES = re.compile(
 )
 # These need not name the tables that they write.
 _UNNAMED = re.compile(r"(?<![a-z_])(?:truncate|drop|alter|do|call|execute)(?![\w$])|u&\"")
+# Where a text cannot be split for sure: what may write tables that it does not name, or names by
+# numbers.
 _SWEEPS = re.compile(
     r"(?<![a-z_])(?:(?:execute|call)(?![\w$])|truncate(?![\w$]).*(?<![a-z_])cascade(?![\w$])"
-    r"|(?:schema|database|owned)(?![\w$]))",
+    r"|(?:schema|owned)(?![\w$]))|u&\"",
     re.DOTALL,
 )
 _CALLS = re.compile(r"(?<![a-z_])(?:execute|call|perform)(?![\w$])")
@@ -71,15 +73,14 @@ def _tables_written(sql: str, tables: frozenset[str]) -> frozenset[str]:
     mentioned = frozenset(t for t, name in bare.items() if name in lower or '"' in name)
     if not mentioned and not _UNNAMED.search(lower):
         return NOTHING
-    if 'u&"' in lower:
-        return tables  # a name spelled by numbers
     found = tokens_of(sql)
     if not found.sure:
         return tables if _SWEEPS.search(lower) else mentioned
+    statements = list(_statements(found.tokens))
     try:
-        if any(_hides(s, lower) for s in _statements(found.tokens)):
+        if any(_hides(statement, lower) for statement in statements):
             return mentioned
-        names = {name for s in _statements(found.tokens) for name in _names(s)}
+        names = {name for statement in statements for name in _names(statement)}
     except _Everything:
         return tables
     return frozenset(table for table, name in bare.items() if name in names)
@@ -151,7 +152,7 @@ def _names_by_verb(statement: Sequence[Token], at: Sequence[str]) -> Iterator[st
         case "copy" if "from" in at:
             yield from _targets(statement, 1)
         case "drop" | "alter":
-            if {"schema", "database", "owned"} & set(at[1:2]):
+            if {"schema", "owned"} & set(at[1:2]):
                 raise _Everything
             # Also the name that a table is given, and the partition that it is.
             yield from _targets_after({"table", "view", "to", "partition", "inherit"}, statement)
