@@ -28,7 +28,7 @@ _UNNAMED = re.compile(r"(?<![a-z_])(?:truncate|drop|alter|do|call|execute)(?![\w
 # Where a text cannot be split for sure: what may write tables that it does not name, or names by
 # numbers.
 _SWEEPS = re.compile(
-    r"(?<![a-z_])(?:(?:execute|call)(?![\w$])|truncate(?![\w$]).*(?<![a-z_])cascade(?![\w$])"
+    r"(?<![a-z_])(?:(?:execute|call|perform)(?![\w$])|truncate(?![\w$]).*(?<![a-z_])cascade(?![\w$])"
     r"|(?:schema|owned)(?![\w$]))|u&\"",
     re.DOTALL,
 )
@@ -42,7 +42,7 @@ _BETWEEN = frozenset(
 # `FOR UPDATE`, `FOR NO KEY UPDATE`, `ON UPDATE CASCADE`, `DO UPDATE SET`, `THEN UPDATE SET`
 _NOT_A_VERB_AFTER = frozenset({"for", "key", "on", "do", "then"})
 _PROGRAMS = frozenset({"trigger", "function", "procedure", "rule"})
-_QUERIES = frozenset({"select", "with", "values", "table", "execute", "("})
+_QUERIES = frozenset({"select", "with", "values", "table", "execute"})
 _END = Token("end", "")
 
 
@@ -157,9 +157,7 @@ def _names_by_verb(statement: Sequence[Token], at: Sequence[str]) -> Iterator[st
             # Also the name that a table is given, and the partition that it is.
             yield from _targets_after({"table", "view", "to", "partition", "inherit"}, statement)
         case "create":
-            if any(
-                word == "as" and _text_at(statement, i + 1) in _QUERIES for i, word in enumerate(at)
-            ):
+            if any(_is_query(statement, i + 1) for i, word in enumerate(at) if word == "as"):
                 yield from _targets_after({"table", "view"}, statement)
             if "execute" in at:
                 raise _Everything
@@ -169,6 +167,12 @@ def _names_by_verb(statement: Sequence[Token], at: Sequence[str]) -> Iterator[st
             raise _Everything
         case "explain" if "execute" in at:
             raise _Everything
+
+
+def _is_query(statement: Sequence[Token], i: int) -> bool:
+    while _text_at(statement, i) == "(":
+        i += 1
+    return _text_at(statement, i) in _QUERIES
 
 
 def _targets_after(words: set[str], statement: Sequence[Token]) -> Iterator[str]:

@@ -1,0 +1,30 @@
+"""Helpers for the tests of raw SQL."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.db.models import Model
+
+from tests.invalidation.told import resets
+from tests.shop.models import Product, Shelf
+
+UPDATE = "UPDATE shop_shelf SET name = 'raw'"
+
+# What a reset of every tracked topic of these two models looks like.
+SHELF_FAMILIES = ("shelf:", "inside:")
+PRODUCT_FAMILIES = ("shelf:", "origin:", "maker:", "shout:", "price:", "year:")
+
+
+def execute(sql, params=None):
+    """Execute a statement by a cursor."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+
+
+def raw_resets(model: type[Model], *families: str) -> set[str]:
+    """Spell what is told of raw SQL that wrote a model's table."""
+    return {line.replace(" reset bulk", " reset raw-sql") for line in resets(model, *families)}
+
+
+SHELVES = raw_resets(Shelf, *SHELF_FAMILIES)
+PRODUCTS = raw_resets(Product, *PRODUCT_FAMILIES)
