@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from django.db import connection
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection, transaction
 from django.db.models import Model
 
 from tests.invalidation.told import resets
@@ -13,6 +17,18 @@ UPDATE = "UPDATE shop_shelf SET name = 'raw'"
 # What a reset of every tracked topic of these two models looks like.
 SHELF_FAMILIES = ("shelf:", "inside:")
 PRODUCT_FAMILIES = ("shelf:", "origin:", "maker:", "shout:", "price:", "year:")
+
+
+class Refused(Exception):
+    """What a test raises to end a block."""
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Surround statements by a block that is rolled back."""
+    with pytest.raises(Refused), transaction.atomic():
+        yield
+        raise Refused
 
 
 def execute(sql, params=None):

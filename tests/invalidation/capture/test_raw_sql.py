@@ -18,15 +18,11 @@ from invalidation.changes import Unknown
 from invalidation.commit import journal_of
 from realtime.backends import records
 from realtime.models import StoredRecord
-from tests.invalidation.capture.raw import PRODUCTS, SHELVES, UPDATE, execute
+from tests.invalidation.capture.raw import PRODUCTS, SHELVES, UPDATE, Refused, execute, undone
 from tests.invalidation.told import _all_records, lines, lines_of
 from tests.shop.models import Product, Shelf, Visit
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Refused(Exception):
-    """What a test raises to end a block."""
 
 
 def names():
@@ -79,13 +75,11 @@ def test_statement_in_a_transaction_is_told_with_it(lamp, told):
 
 def test_statement_that_is_rolled_back_is_not_told(told):
     """Neither with its transaction nor with its savepoint, be that taken by hand."""
-    with pytest.raises(Refused), transaction.atomic():
+    with undone():
         execute(UPDATE)
-        raise Refused
     with transaction.atomic():
-        with pytest.raises(Refused), transaction.atomic():
+        with undone():
             execute(UPDATE)
-            raise Refused
         savepoint = transaction.savepoint()
         execute(UPDATE)
         transaction.savepoint_rollback(savepoint)
@@ -108,9 +102,10 @@ def test_statement_that_fails_tells_nothing(told):
 @pytest.mark.sqlite
 def test_statement_that_fails_half_way_is_told(told):
     """On SQLite its first rows are there, if the transaction goes on."""
-    with transaction.atomic(), connection.cursor() as cursor, pytest.raises(IntegrityError):
-        rows = [(21, "a"), (1, "twice")]
-        cursor.executemany("INSERT INTO shop_shelf (id, name) VALUES (%s, %s)", rows)
+    rows = [(21, "a"), (1, "twice")]
+    with transaction.atomic(), connection.cursor() as cursor:
+        with pytest.raises(IntegrityError):
+            cursor.executemany("INSERT INTO shop_shelf (id, name) VALUES (%s, %s)", rows)
 
     assert told() == SHELVES
     assert names() == ["", "", "a"]
