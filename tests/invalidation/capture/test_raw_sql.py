@@ -15,14 +15,18 @@ from django.test import TestCase
 
 from invalidation.capture import raw_sql
 from invalidation.changes import Unknown
-from invalidation.commit import journal_of
+from invalidation.journal import journal_of
 from realtime.backends import records
 from realtime.models import StoredRecord
-from tests.invalidation.capture.raw import PRODUCTS, SHELVES, UPDATE, Refused, execute, undone
+from tests.invalidation.capture.raw import PRODUCTS, SHELVES, UPDATE, execute, undone
 from tests.invalidation.told import _all_records, lines, lines_of
 from tests.shop.models import Product, Shelf, Visit
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Refused(Exception):
+    """What a test raises to stop what it is about."""
 
 
 def names():
@@ -103,9 +107,9 @@ def test_statement_that_fails_tells_nothing(told):
 def test_statement_that_fails_half_way_is_told(told):
     """On SQLite its first rows are there, if the transaction goes on."""
     rows = [(21, "a"), (1, "twice")]
-    with transaction.atomic(), connection.cursor() as cursor:
-        with pytest.raises(IntegrityError):
-            cursor.executemany("INSERT INTO shop_shelf (id, name) VALUES (%s, %s)", rows)
+    insert = "INSERT INTO shop_shelf (id, name) VALUES (%s, %s)"
+    with transaction.atomic(), connection.cursor() as cursor, pytest.raises(IntegrityError):
+        cursor.executemany(insert, rows)
 
     assert told() == SHELVES
     assert names() == ["", "", "a"]
