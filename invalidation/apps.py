@@ -14,5 +14,6 @@ class InvalidationConfig(AppConfig):
     def ready(self) -> None:
         """Install the seam and register the checks."""
         from invalidation import capture, checks  # noqa: F401, PLC0415 -- checks register themselves
+        from invalidation.triggers import checks as of_triggers  # noqa: F401, PLC0415
 
         capture.install()

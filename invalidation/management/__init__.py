@@ -1,1 +1,1 @@
-"""Management of a project."""
+"""What `manage.py` can do."""

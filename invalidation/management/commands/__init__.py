@@ -1,1 +1,1 @@
-"""What `manage.py` learns."""
+"""What `manage.py` can do."""

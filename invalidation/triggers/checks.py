@@ -1,0 +1,45 @@
+"""System check: do the triggers fit what is tracked?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Warning, register  # noqa: A004 -- Django's name
+from django.core.exceptions import ImproperlyConfigured
+from django.db.migrations.exceptions import (
+    AmbiguityError,
+    BadMigrationError,
+    CircularDependencyError,
+    NodeNotFoundError,
+)
+
+from invalidation.triggers.differences import differences, load_migrations, made_triggers
+
+_OTHERS_FINDINGS = (
+    AmbiguityError,
+    BadMigrationError,
+    CircularDependencyError,
+    ImproperlyConfigured,  # psycopg is not installed
+    NodeNotFoundError,
+)
+
+
+@register
+def check_triggers(**_: Any) -> list[CheckMessage]:
+    """Say when a project that has triggers would make others today."""
+    try:
+        loader = load_migrations()
+        # Triggers are for those who want them.
+        stale = differences(loader) if made_triggers(loader) else []
+    except _OTHERS_FINDINGS:
+        return []
+    if not stale:
+        return []
+    tables = ", ".join(operation.table for operation in stale)
+    return [
+        Warning(
+            f"the triggers in the migrations do not fit what is tracked: {tables}",
+            hint="Run manage.py make_triggers, then migrate.",
+            id="invalidation.W003",
+        )
+    ]

@@ -1,0 +1,87 @@
+"""What the project's migrations must still do for its triggers to fit what is tracked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.migrations.loader import MigrationLoader
+
+from invalidation.tracking import declarations
+from invalidation.triggers.helpers import create_helpers, drop_helpers
+from invalidation.triggers.operations import HELPERS, SetTriggers
+from invalidation.triggers.tables import create_triggers, drop_triggers
+from realtime.models import StoredRecord
+
+Node = tuple[str, str]
+"""A migration: its app's label, and its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Triggers:
+    """The triggers of one table, or the helpers."""
+
+    model: str
+    table: str
+    sql: tuple[str, ...]
+    made_by: Node | None = None
+    """The migration that they stand in."""
+
+
+def load_migrations() -> MigrationLoader:
+    """Read the project's migrations; no database is asked."""
+    return MigrationLoader(None)
+
+
+def made_triggers(loader: MigrationLoader) -> dict[str, Triggers]:
+    """Return the newest triggers of each table in the migrations."""
+    made = {}
+    for node in _in_order(loader):
+        for operation in loader.graph.nodes[node].operations:
+            if isinstance(operation, SetTriggers):
+                made[operation.table] = Triggers(
+                    operation.model, operation.table, tuple(operation.sql), node
+                )
+    return made
+
+
+def wanted_triggers() -> dict[str, Triggers]:
+    """Return the triggers that what is tracked asks for, the helpers first."""
+    tables = [
+        Triggers(d.label, d.model._meta.db_table, tuple(create_triggers(d).splitlines()))
+        for d in sorted(declarations(), key=lambda d: d.label)
+    ]
+    helpers = Triggers(HELPERS, _HELPERS_TABLE, tuple(create_helpers().splitlines()))
+    return {triggers.table: triggers for triggers in ([helpers, *tables] if tables else [])}
+
+
+def differences(loader: MigrationLoader) -> list[SetTriggers]:
+    """Return what must be done; nothing where the migrations are up to date."""
+    made, wanted = made_triggers(loader), wanted_triggers()
+    operations = [
+        SetTriggers(t.model, t.table, t.sql, made[t.table].sql if t.table in made else _drop(t))
+        for t in wanted.values()
+        if t.table not in made or t.sql != made[t.table].sql
+    ]
+    gone = [t for t in made.values() if t.table not in wanted and t.sql != _drop(t)]
+    # Helpers go last: triggers use them.
+    gone.sort(key=lambda triggers: triggers.table == _HELPERS_TABLE)
+    return [*(SetTriggers(t.model, t.table, _drop(t), t.sql) for t in gone), *operations]
+
+
+_HELPERS_TABLE = StoredRecord._meta.db_table
+
+
+def _drop(triggers: Triggers) -> tuple[str, ...]:
+    helpers = triggers.table == _HELPERS_TABLE
+    sql = drop_helpers() if helpers else drop_triggers(triggers.table)
+    return tuple(sql.splitlines())
+
+
+def _in_order(loader: MigrationLoader) -> Iterator[Node]:
+    seen: set[Node] = set()
+    for leaf in sorted(loader.graph.leaf_nodes()):
+        for node in loader.graph.forwards_plan(leaf):
+            if node not in seen:
+                seen.add(node)
+                yield node
