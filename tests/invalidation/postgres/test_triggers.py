@@ -1,0 +1,362 @@
+"""What other programs' writes tell, row by row."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+from django.test import override_settings
+
+from invalidation.capture.marker import marked
+from invalidation.triggers.differences import differences, load_migrations
+from invalidation.triggers.operations import SetTriggers
+from tests.invalidation.capture.raw import PRODUCTS, SHELVES, execute
+from tests.invalidation.postgres.other_program import connected, installed, run
+from tests.invalidation.told import lines, moved, resets
+from tests.shop.models import Country, Product, Shelf, Stock, Tag
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
+
+SHELF_2 = (Shelf, 2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def triggers(django_db_setup, django_db_blocker):
+    """Make the triggers of all that is tracked."""
+    with django_db_blocker.unblock(), installed(differences(load_migrations())):
+        yield
+
+
+def test_inserted_rows_are_told(told):
+    """By all of their topics."""
+    run("INSERT INTO shop_shelf (id, name, inside_id) VALUES (7, '', 2), (8, '', NULL)")
+
+    seven = lines((Shelf, 7), "entered", "shelf:7", "inside:2")
+    assert told() == seven | lines((Shelf, 8), "entered", "shelf:8")
+
+
+def test_updated_row_is_told_where_it_was_and_where_it_is(told):
+    """It leaves the one topic and enters the other."""
+    run("UPDATE shop_shelf SET inside_id = 2 WHERE id = 1", "UPDATE shop_shelf SET name = name")
+
+    first, second = told.records()
+    assert first == moved(Shelf(pk=1), [], ["inside:2"], ["shelf:1"])
+    one, two = lines((Shelf, 1), "updated", "shelf:1", "inside:2"), (2, "updated", "shelf:2")
+    assert second == one | lines((Shelf, two[0]), *two[1:])
+
+
+def test_deleted_row_is_told(told):
+    """It leaves all of its topics."""
+    run("DELETE FROM shop_shelf WHERE id = 2")
+
+    assert told() == lines(SHELF_2, "left", "shelf:2")
+
+
+def test_changed_key_is_told_as_two_rows(told):
+    """The one is gone, the other new."""
+    run("UPDATE shop_shelf SET id = 9 WHERE id = 2")
+
+    left, entered = lines(SHELF_2, "left", "shelf:2"), lines((Shelf, 9), "entered", "shelf:9")
+    assert told() == left | entered
+
+
+def test_upsert_is_told_as_what_it_did(told):
+    """One record for the rows that it made, and one for those that it changed."""
+    run(
+        "INSERT INTO shop_shelf (id, name) VALUES (2, ''), (7, '')"
+        " ON CONFLICT (id) DO UPDATE SET name = 'x'"
+    )
+
+    assert set().union(*told.records()) == (
+        lines(SHELF_2, "updated", "shelf:2") | lines((Shelf, 7), "entered", "shelf:7")
+    )
+
+
+def test_statement_that_finds_no_rows_tells_nothing(told):
+    """Triggers fire all the same."""
+    run(
+        "UPDATE shop_shelf SET name = 'x' WHERE id = 99",
+        "DELETE FROM shop_shelf WHERE id = 99",
+        "INSERT INTO shop_shelf (id, name) VALUES (1, '') ON CONFLICT DO NOTHING",
+    )
+
+    assert told.records() == []
+
+
+def test_write_that_is_rolled_back_tells_nothing(told):
+    """The record is part of the transaction, and of the savepoint."""
+    with connected() as program:
+        with program.transaction(force_rollback=True):
+            program.execute("UPDATE shop_shelf SET name = 'x'")
+        with program.transaction():
+            with program.transaction(force_rollback=True):
+                program.execute("UPDATE shop_shelf SET name = 'x' WHERE id = 1")
+            program.execute("UPDATE shop_shelf SET name = 'x' WHERE id = 2")
+
+    assert told() == lines(SHELF_2, "updated", "shelf:2")
+
+
+def test_copied_rows_are_told(told):
+    """COPY is a statement like any other."""
+    into = "COPY shop_country (code, name) FROM STDIN"
+    with connected() as program, program.cursor().copy(into) as copy:
+        copy.write_row(("it/é", "Italia"))
+
+    country = (Country, "it/é")
+    assert told() == lines(country, "entered", "country:it%2F%C3%A9", "named:Italia")
+
+
+def test_truncated_tables_are_reset(told):
+    """Nobody knows which rows they had."""
+    run("TRUNCATE shop_shelf CASCADE")
+
+    assert set().union(*told.records()) >= SHELVES | PRODUCTS
+
+
+@pytest.fixture
+def told_of_few(told):
+    """Make triggers that tell of three rows a statement."""
+    with override_settings(INVALIDATION={"MAX_ROWS": 3}):
+        of_few = differences(load_migrations())
+    with installed([SetTriggers(o.model, o.table, o.sql, former(o)) for o in of_few]):
+        told.records()
+        yield told
+
+
+def former(operation):
+    """Return the SQL that makes an operation's triggers as they were."""
+    as_usual = differences(load_migrations())
+    return next(other.sql for other in as_usual if other.table == operation.table)
+
+
+def test_statement_of_many_rows_resets(told_of_few):
+    """Above the bound that the triggers were made with; not at it."""
+    insert = "INSERT INTO shop_country (code, name) SELECT i, i FROM generate_series(1, {}) AS i"
+    run(insert.format(3), "DELETE FROM shop_country", insert.format(4), "DELETE FROM shop_country")
+
+    few, gone, many, all_gone = told_of_few.records()
+    assert few == {line for i in "123" for line in country(i, "entered")}
+    assert gone == {line for i in "123" for line in country(i, "left")}
+    assert many == all_gone == resets(Country, "country:", "named:")
+
+
+def country(code, verb):
+    """Spell a country whose name is its code."""
+    return lines((Country, code), verb, f"country:{code}", f"named:{code}")
+
+
+def test_computed_topics_are_reset(told):
+    """They are Python: their families are reset with each statement; the rest is told by row."""
+    run("UPDATE shop_product SET maker = 'you', price = 2.5")
+
+    product = moved(Product(pk=1), ["maker:me"], ["maker:you", "price:1/2.50"], ["shelf:1"])
+    assert told() == product | {"year: reset raw-sql"}
+
+
+def test_rows_that_relate_rows_tell_both_ends(lamp, told):
+    """A table that Django made is told with the topics of its ends."""
+    tag = Tag.objects.create(pk=5, name="new")
+    run("INSERT INTO shop_product_tags (product_id, tag_id) VALUES (1, 5)")
+    through = Product.tags.through.objects.get()
+
+    ends = {f"object:shop.product/{lamp.pk} shop.product 1 updated"}
+    ends |= {f"object:shop.tag/{tag.pk} shop.tag 5 updated"}
+    assert told() == lines(through, "entered") | ends
+
+
+def test_composite_key_is_told_as_json(told):
+    """As everywhere."""
+    run("INSERT INTO shop_stock (shop_number, product, amount) VALUES (-4, E'a\"b/\\n', 1)")
+
+    row = (Stock, (-4, 'a"b/\n'))
+    assert told() == lines(row, "entered", "stock:-4/a%22b%2F%0A")
+
+
+def test_statement_of_the_orm_is_told_once(lamp, told):
+    """The seam has told it: in one record, with the rows of its transaction."""
+    with transaction.atomic():
+        Shelf.objects.filter(pk=2).update(name="x")
+        Product.objects.create(pk=2, price=Decimal("1.5"))
+        lamp.delete()
+
+    assert told() == (
+        lines(SHELF_2, "updated", "shelf:2")
+        | lines((Product, 2), "entered")
+        | lines((Product, 1), "left", "shelf:1", "maker:me")
+    )
+
+
+def test_prepared_statement_of_the_orm_is_told_once(told):
+    """The database shows a trigger the text that was prepared, with its marker."""
+    raw = connection.connection
+    raw.execute(marked("UPDATE shop_shelf SET name = %s WHERE id = 1"), ["a"], prepare=True)
+    raw.execute(marked("UPDATE shop_shelf SET name = %s WHERE id = 1"), ["b"], prepare=True)
+    assert told.records() == []
+
+    raw.execute("UPDATE shop_shelf SET name = %s WHERE id = 2", ["a"], prepare=True)
+    assert told() == lines(SHELF_2, "updated", "shelf:2")
+
+
+def test_statement_that_another_tool_has_commented_on_is_told_once(told):
+    """Tools that trace queries put comments behind them."""
+    run(marked("UPDATE shop_shelf SET name = 'x'") + " /*route='shelves'*/ ")
+
+    assert told.records() == []
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE shop_shelf SET name = '/* livequery */' WHERE id = 2",
+        "/* livequery */ UPDATE shop_shelf SET name = 'x' WHERE id = 2",
+        "UPDATE shop_shelf SET name = 'x' WHERE id = 2 /* livequery */ OR '/* livequery */' = ''",
+    ],
+)
+def test_marker_elsewhere_than_at_the_end_proves_nothing(sql, told):
+    """A value that a user has typed silences nobody."""
+    run(sql)
+
+    assert told() == lines(SHELF_2, "updated", "shelf:2")
+
+
+@pytest.fixture
+def cascading(told):
+    """Let the database delete products with their shelf, and a trigger of the project's write."""
+    with connection.schema_editor() as editor:
+        editor.execute(
+            "ALTER TABLE shop_product ADD CONSTRAINT with_shelf FOREIGN KEY (shelf_id)"
+            " REFERENCES shop_shelf ON DELETE CASCADE",
+        )
+        editor.execute(
+            "CREATE FUNCTION project() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " UPDATE shop_shelf SET name = 'by trigger' WHERE id = 2; RETURN NULL; END $$;"
+            "CREATE TRIGGER project AFTER INSERT ON shop_visit"
+            " FOR EACH ROW EXECUTE FUNCTION project()"
+        )
+    told.records()
+    yield told
+    with connection.schema_editor() as editor:
+        editor.execute("ALTER TABLE shop_product DROP CONSTRAINT with_shelf")
+        editor.execute("DROP FUNCTION project CASCADE")
+
+
+def test_cascade_of_a_marked_statement_is_told(cascading):
+    """The seam sees the statement, not what the database deletes with it."""
+    run(marked("DELETE FROM shop_shelf WHERE id = 1"))
+
+    product = lines((Product, 1), "left", "shelf:1", "maker:me")
+    assert cascading() == product | {"year: reset raw-sql"}
+
+
+@pytest.mark.parametrize("mark", [marked, str])
+def test_what_a_trigger_of_the_projects_writes_is_told(mark, cascading):
+    """Also when the statement that set it off is the seam's."""
+    run(mark("INSERT INTO shop_visit (page) VALUES ('x')"))
+
+    assert cascading() == lines(SHELF_2, "updated", "shelf:2")
+
+
+def test_marked_statement_that_calls_what_writes_another_table_does_not_silence_it(told):
+    """The seam has issued it for its own table."""
+    run("INSERT INTO shop_country (code, name) VALUES ('no', 'x')")
+    told.records()
+    with connected() as program:
+        program.execute(
+            "CREATE FUNCTION pg_temp.aside() RETURNS integer LANGUAGE sql AS"
+            " $$ UPDATE shop_shelf SET name = 'x' WHERE id = 2 RETURNING 1 $$"
+        )
+        program.execute(marked("UPDATE shop_country SET name = pg_temp.aside()::text"))
+
+    assert told() == lines(SHELF_2, "updated", "shelf:2")
+
+
+def test_renamed_column_keeps_nobody_from_writing(told):
+    """Triggers that do not fit any more reset the model; its writer meets a warning, no error."""
+    execute("ALTER TABLE shop_shelf RENAME COLUMN inside_id TO within_id")
+    try:
+        told.records()
+        notices = []
+        with connected() as program:
+            program.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+            program.execute("UPDATE shop_shelf SET name = 'x'")
+        assert told() == SHELVES
+        assert any("make_triggers" in notice for notice in notices)
+    finally:
+        execute("ALTER TABLE shop_shelf RENAME COLUMN within_id TO inside_id")
+
+
+def test_column_whose_new_type_is_not_spelled_resets(told):
+    """No topic is spelled wrongly."""
+    execute("ALTER TABLE shop_product ALTER COLUMN maker TYPE double precision USING 1.5")
+    try:
+        told.records()
+        run("UPDATE shop_product SET maker = 2")
+        assert told() == PRODUCTS
+    finally:
+        execute("ALTER TABLE shop_product ALTER COLUMN maker TYPE varchar(50)")
+
+
+def test_column_whose_new_type_is_spelled_is_told_by_it(told):
+    """As Python would see it after the same migration."""
+    execute("ALTER TABLE shop_product ALTER COLUMN maker TYPE boolean USING true")
+    try:
+        told.records()
+        run("UPDATE shop_product SET maker = false")
+        lamp = moved(Product(pk=1), ["maker:True"], ["maker:False"], ["shelf:1"])
+        assert told() == lamp | {"year: reset raw-sql"}
+    finally:
+        execute("ALTER TABLE shop_product ALTER COLUMN maker TYPE varchar(50)")
+
+
+@pytest.fixture
+def stranger(told):
+    """Make a role that may write one table, and nothing else."""
+    run(
+        "CREATE ROLE stranger LOGIN",
+        "GRANT USAGE, CREATE ON SCHEMA public TO stranger",
+        "GRANT SELECT, INSERT, UPDATE ON shop_shelf TO stranger",
+        "GRANT USAGE ON shop_shelf_id_seq TO stranger",
+    )
+    yield "-c role=stranger"
+    run("DROP OWNED BY stranger", "DROP ROLE stranger")
+
+
+def test_whoever_may_write_the_table_need_not_write_the_records(stranger, told):
+    """The trigger has its owner's rights."""
+    run("UPDATE shop_shelf SET name = 'x' WHERE id = 2", options=stranger)
+
+    assert told() == lines(SHELF_2, "updated", "shelf:2")
+
+
+MISUSE = """
+CREATE TEMP TABLE mine (id int);
+CREATE TRIGGER mine AFTER TRUNCATE ON mine EXECUTE FUNCTION livequery_tell_shop_shelf()
+"""
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT livequery_store('[]')",
+        MISUSE,
+        "INSERT INTO realtime_storedrecord (token, payload) VALUES ('', '[]')",
+    ],
+)
+def test_nobody_else_can_store_records(sql, stranger):
+    """Not through the functions either."""
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        run(sql, options=stranger)
+
+
+def test_names_that_somebody_puts_in_the_way_are_not_used(stranger, told):
+    """Functions with their owner's rights look nothing up in schemas that others write."""
+    with connected(options=stranger) as program:
+        program.execute("CREATE TEMP TABLE realtime_storedrecord (token text, payload text)")
+        program.execute("CREATE FUNCTION pg_temp.upper(text) RETURNS text RETURN 1 / 0")
+        program.execute("CREATE FUNCTION public.upper(varchar) RETURNS text RETURN 1 / 0")
+        program.execute("SET search_path = pg_temp, public, pg_catalog")
+        program.execute("INSERT INTO public.shop_shelf (id, name) VALUES (3, 'é')")
+
+    assert told() == lines((Shelf, 3), "entered", "shelf:3")
