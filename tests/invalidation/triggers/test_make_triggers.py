@@ -1,0 +1,147 @@
+"""`manage.py make_triggers`, and the check that asks for it."""
+
+from __future__ import annotations
+
+import importlib
+from io import StringIO
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from invalidation.tracking import declarations, registry
+from invalidation.triggers import checks, spelling
+from invalidation.triggers.checks import check_triggers
+from tests.shop.models import Shelf
+
+OTHER_BOUND = {"MAX_ROWS": 5}
+
+
+def make_triggers(*arguments, **options):
+    """Run the command; return what it says."""
+    said = StringIO()
+    call_command("make_triggers", *arguments, stdout=said, **options)
+    importlib.invalidate_caches()
+    return said.getvalue()
+
+
+def written(folder):
+    """Return the names of the migrations with triggers."""
+    return sorted(path.stem for path in folder.glob("*.py") if "SetTriggers" in path.read_text())
+
+
+def operations(folder, name):
+    """Return what a migration does, by table."""
+    module = importlib.import_module(f"{folder.name}.{name}")
+    return {operation.table: operation for operation in module.Migration.operations}
+
+
+def test_migration_holds_the_triggers_of_all_that_is_tracked(migrations):
+    """And the helpers before them; it comes after what makes the tables."""
+    assert "0002_livequery_triggers" in make_triggers("demo_todo")
+
+    (name,) = written(migrations)
+    made = operations(migrations, name)
+    tables = [declaration.model._meta.db_table for declaration in declarations()]
+    assert next(iter(made)) == "realtime_storedrecord"
+    assert made.keys() == {"realtime_storedrecord", *tables}
+    dependencies = importlib.import_module(f"{migrations.name}.{name}").Migration.dependencies
+    assert {("demo_todo", "0001_initial")} < set(dependencies)
+    assert "realtime" in dict(dependencies)
+
+
+def test_made_triggers_are_up_to_date(migrations):
+    """Asked again, there is nothing to do."""
+    make_triggers("demo_todo")
+
+    assert "fit" in make_triggers("--check")
+    assert "fit" in make_triggers()
+    assert check_triggers() == []
+    assert len(written(migrations)) == 1
+
+
+def test_triggers_that_do_not_fit_are_made_anew(migrations):
+    """Behind the former, which come back when the new migration is taken back."""
+    make_triggers("demo_todo")
+    with override_settings(INVALIDATION=OTHER_BOUND):
+        with pytest.raises(CommandError, match="shop_shelf"):
+            make_triggers("--check")
+        assert "0003_smaller" in make_triggers(name="smaller")
+        assert "fit" in make_triggers("--check")
+
+    first, second = (operations(migrations, name) for name in written(migrations))
+    assert second["shop_shelf"].former == first["shop_shelf"].sql != second["shop_shelf"].sql
+    assert "realtime_storedrecord" not in second
+    module = importlib.import_module(f"{migrations.name}.0003_smaller")
+    assert ("demo_todo", "0002_livequery_triggers") in module.Migration.dependencies
+
+
+def test_triggers_of_what_is_tracked_no_more_are_dropped(migrations, monkeypatch):
+    """And those of the others stay."""
+    make_triggers("demo_todo")
+    others = {m: d for m, d in registry.declarations.items() if m is not Shelf}
+    monkeypatch.setattr(registry, "declarations", others)
+
+    make_triggers()
+
+    first, second = (operations(migrations, name) for name in written(migrations))
+    assert list(second) == ["shop_shelf"]
+    assert second["shop_shelf"].sql == first["shop_shelf"].former
+    assert "fit" in make_triggers("--check")
+
+
+def test_dry_run_shows_the_migration(migrations):
+    """And writes nothing."""
+    said = make_triggers("demo_todo", dry_run=True)
+
+    compile(said, "migration", "exec")
+    assert "SetTriggers" in said
+    assert written(migrations) == []
+
+
+def test_check_fails_where_nothing_is_made_yet(migrations):
+    """For a project that wants triggers, and asks in its CI."""
+    with pytest.raises(CommandError, match="make_triggers"):
+        make_triggers("--check")
+
+
+@pytest.mark.parametrize("app", [None, "shop", "nowhere"])
+def test_app_must_be_one_with_migrations(app, migrations):
+    """A migration would keep the tables of any other from being made."""
+    with pytest.raises(CommandError, match="app"):
+        make_triggers(*([app] if app else []))
+
+
+def test_name_must_be_one(migrations):
+    """It becomes a file's, and a module's."""
+    with pytest.raises(CommandError, match="name"):
+        make_triggers("demo_todo", name="../evil")
+
+
+def test_project_without_triggers_is_not_warned(migrations):
+    """They are for those who want them."""
+    assert check_triggers() == []
+
+
+def test_project_whose_triggers_do_not_fit_is_warned(migrations):
+    """By every `manage.py check`."""
+    make_triggers("demo_todo")
+    with override_settings(INVALIDATION=OTHER_BOUND):
+        (problem,) = check_triggers()
+
+    assert problem.id == "invalidation.W003"
+    assert "shop_shelf" in problem.msg
+    assert "make_triggers" in problem.hint
+
+
+def test_project_without_the_driver_is_not_warned(migrations, monkeypatch):
+    """It cannot have PostgreSQL."""
+    make_triggers("demo_todo")
+
+    def missing():
+        raise ImproperlyConfigured("no psycopg")
+
+    monkeypatch.setattr(spelling, "postgres_connection", missing)
+
+    assert checks.check_triggers() == []
