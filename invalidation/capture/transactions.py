@@ -118,9 +118,9 @@ def _commit(original: Callable[..., None]) -> Any:
 
 def _has_failed(connection: BaseDatabaseWrapper) -> bool:
     """Is the transaction one in which a statement failed, so that it can only be rolled back?"""
-    if connection.vendor != "postgresql" or connection.connection is None:
-        return False
-    return bool(connection.connection.info.transaction_status == IN_ERROR)
+    # Drivers of other databases have no such information.
+    info = getattr(connection.connection, "info", None)
+    return bool(getattr(info, "transaction_status", None) == IN_ERROR)
 
 
 def _forget_if_over(connection: BaseDatabaseWrapper) -> None:
