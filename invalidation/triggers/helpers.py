@@ -1,7 +1,8 @@
 """The SQL that all triggers share: spelling values, and storing a record.
 
-Every name in it is qualified, and each function that runs with its owner's rights pins its
-`search_path`: whoever may write a tracked table can make none of them call something else.
+They are called by triggers alone, which run with their owner's rights and pin the `search_path` to
+PostgreSQL's own schema; what is not of that is qualified. Whoever may write a tracked table can
+make none of them call something else.
 `@schema@` stands for the schema that the migration runs in.
 """
 
@@ -37,78 +38,123 @@ _JSON = {
     for kind in _TEXT
 }
 
+# As `Topic.of` spells a part of a key. What most types are made of needs no percent signs.
+_PART = {
+    **dict.fromkeys(_TEXT, "@schema@.livequery_text($1)"),
+    **dict.fromkeys(
+        ["time", "timestamptz"], "@schema@.livequery_quoted(@schema@.livequery_text($1))"
+    ),
+    "text": """CASE WHEN $1 COLLATE "C" ~ '^[A-Za-z0-9_.~-]+$' THEN $1
+  ELSE @schema@.livequery_quoted($1) END""",
+}
+
 _FUNCTIONS = [
     *(("livequery_text", kind) for kind in _TEXT),
     *(("livequery_json", kind) for kind in _JSON),
-    ("livequery_part", "text"),
-    ("livequery_told", "jsonb, jsonb"),
+    ("livequery_quoted", "text"),
+    *(("livequery_part", kind) for kind in _PART),
+    ("livequery_told", "text, text[], text[], text[], text[]"),
+    ("livequery_ends", "text, text, text[]"),
     ("livequery_store", "jsonb"),
 ]
 
-_PURE = "LANGUAGE sql IMMUTABLE PARALLEL SAFE"
+# A query of SQL's own is put in the place of a call that is no more than an expression. Any other
+# would be planned at each call: those are in PL/pgSQL, which keeps its plans.
+_EXPRESSION = "LANGUAGE sql STABLE PARALLEL SAFE"
+_PROGRAM = "LANGUAGE plpgsql STABLE PARALLEL SAFE"
 
-_PART = """
-SELECT CASE
-  WHEN $1 = '' THEN NULL
-  WHEN $1 COLLATE "C" ~ '^[A-Za-z0-9_.~-]+$' THEN $1
-  ELSE (
+# An empty text has no spelling.
+_QUOTED = """
+BEGIN
+  RETURN (
     SELECT string_agg(CASE
       WHEN c COLLATE "C" ~ '^[A-Za-z0-9_.~-]$' THEN c
       ELSE regexp_replace(upper(encode(convert_to(c, 'UTF8'), 'hex')), '(..)', '%\\1', 'g')
     END, '' ORDER BY n)
     FROM string_to_table($1, NULL) WITH ORDINALITY AS characters (c, n)
-  )
+  );
 END
 """
 
+# Of a label: the topics that rows did belong to, the rows' keys, and what they do belong to.
 _TOLD = """
-SELECT jsonb_agg(jsonb_build_object('topic', topic, 'changes', changes)) FROM (
-  SELECT topic, jsonb_object_agg(label, verbs) AS changes FROM (
-    SELECT e ->> 0 AS topic, e ->> 1 AS label, jsonb_object_agg(e ->> 2, coalesce(e ->> 3,
-      CASE WHEN did AND does THEN 'updated' WHEN did THEN 'left' ELSE 'entered' END)) AS verbs
+BEGIN
+  RETURN (
+    SELECT jsonb_agg(jsonb_build_object(
+      'topic', topic, 'changes', jsonb_build_object($1, verbs)
+    ))
     FROM (
-      SELECT e, bool_or(was) AS did, bool_or(NOT was) AS does FROM (
-        SELECT e, true AS was FROM jsonb_array_elements($1) AS did (e)
-        UNION ALL SELECT e, false FROM jsonb_array_elements($2) AS does (e)
-      ) AS both_sides GROUP BY e
-    ) AS rows GROUP BY 1, 2
-  ) AS labels GROUP BY topic
-) AS topics
+      SELECT topic, jsonb_object_agg(pk, verb) AS verbs FROM (
+        SELECT topic, pk, CASE
+          WHEN bool_and(was) THEN 'left' WHEN bool_or(was) THEN 'updated' ELSE 'entered'
+        END AS verb
+        FROM (
+          SELECT topic, pk, true AS was FROM unnest($2, $3) AS did (topic, pk)
+          UNION ALL
+          SELECT topic, pk, false FROM unnest($4, $5) AS does (topic, pk)
+        ) AS states
+        GROUP BY topic, pk
+      ) AS rows
+      GROUP BY topic
+    ) AS topics
+  );
+END
+"""
+
+# Of a label and the family of its rows' own topics: the keys of rows that others relate.
+_ENDS = """
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+      'topic', $2 || @schema@.livequery_part(pk),
+      'changes', jsonb_build_object($1, jsonb_build_object(pk, 'updated'))
+    )), '[]')
+    FROM (SELECT DISTINCT unnest($3) AS pk) AS keys WHERE pk <> ''
+  );
+END
 """
 
 
 def create_helpers() -> str:
     """Return the SQL that makes the functions, or puts them in the place of former ones."""
-    made = [_function("livequery_text", kind, "text", _PURE, body) for kind, body in _TEXT.items()]
-    made += [_function("livequery_json", kind, "text", _PURE, body) for kind, body in _JSON.items()]
-    made.append(_function("livequery_part", "text", "text", _PURE, _PART))
-    made.append(_function("livequery_told", "jsonb, jsonb", "jsonb", _PURE, _TOLD))
-    made.append(_create_store())
-    return "\n".join(made)
+    made = [
+        *(_expression("livequery_text", kind, body) for kind, body in _TEXT.items()),
+        *(_expression("livequery_json", kind, body) for kind, body in _JSON.items()),
+        _function("livequery_quoted(text)", "text", _PROGRAM, _QUOTED),
+        *(_expression("livequery_part", kind, body) for kind, body in _PART.items()),
+        _function("livequery_told(text, text[], text[], text[], text[])", "jsonb", _PROGRAM, _TOLD),
+        _function("livequery_ends(text, text, text[])", "jsonb", _PROGRAM, _ENDS),
+        _function("livequery_store(jsonb)", "void", "LANGUAGE plpgsql", _store()),
+    ]
+    return "\n".join([*made, f"REVOKE ALL ON FUNCTION\n{_signatures()}\nFROM PUBLIC;"])
 
 
 def drop_helpers() -> str:
     """Return the SQL that takes the functions away."""
-    functions = (f"  @schema@.{name}({arguments})" for name, arguments in _FUNCTIONS)
-    return "DROP FUNCTION IF EXISTS\n" + ",\n".join(functions) + ";"
+    return f"DROP FUNCTION IF EXISTS\n{_signatures()};"
 
 
-def _create_store() -> str:
-    """Return the function by which triggers store a record, in the writer's transaction."""
+def _store() -> str:
+    """Store a record, in the writer's transaction."""
     table = StoredRecord._meta.db_table
-    body = (
-        f'INSERT INTO @schema@."{table}" ("token", "payload")'  # noqa: S608 -- our own table
-        " VALUES (left(replace(gen_random_uuid()::text, '-', ''), 16), $1::text)"
-    )
-    pinned = "LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp"
-    return _function("livequery_store", "jsonb", "void", pinned, body)
+    return f"""
+BEGIN
+  INSERT INTO @schema@."{table}" ("token", "payload")
+  VALUES (left(replace(gen_random_uuid()::text, '-', ''), 16), $1::text);
+END
+"""  # noqa: S608 -- our own table
 
 
-def _function(name: str, arguments: str, result: str, kind: str, body: str) -> str:
-    signature = f"@schema@.{name}({arguments})"
-    select = body.strip() if body.lstrip().startswith(("SELECT", "INSERT")) else f"SELECT {body}"
+def _expression(name: str, kind: str, body: str) -> str:
+    return _function(f"{name}({kind})", "text", _EXPRESSION, f"\nSELECT {body}\n")
+
+
+def _function(signature: str, result: str, kind: str, body: str) -> str:
     return (
-        f"CREATE OR REPLACE FUNCTION {signature} RETURNS {result}\n"
-        f"{kind} AS $livequery$\n{select}\n$livequery$;\n"
-        f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC;"
+        f"CREATE OR REPLACE FUNCTION @schema@.{signature} RETURNS {result}\n"
+        f"{kind} AS $livequery${body}$livequery$;"
     )
+
+
+def _signatures() -> str:
+    return ",\n".join(f"  @schema@.{name}({arguments})" for name, arguments in _FUNCTIONS)

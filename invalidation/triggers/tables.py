@@ -32,8 +32,11 @@ DECLARE
   everything CONSTANT jsonb := {everything};
   payload jsonb;
   many integer;
-  did jsonb := '[]';
-  does jsonb := '[]';
+  did text[];
+  did_keys text[];
+  does text[];
+  does_keys text[];
+  ends text[] := '{{}}';
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
     PERFORM @schema@.livequery_store(everything);
@@ -71,17 +74,28 @@ _TELL_ROWS = """\
       IF TG_OP <> 'DELETE' THEN
 {does}
       END IF;
-      payload := @schema@.livequery_told(did, does) || {unspelled}::jsonb;
+      payload := @schema@.livequery_told({label}, did, did_keys, does, does_keys)
+        || {unspelled}::jsonb;{ends}
     END IF;"""
 
 _TELL_NO_ROWS = "    payload := everything;"
 
 _BELONGS = """\
-        SELECT jsonb_agg(DISTINCT jsonb_build_array(topic, label, t.pk, verb)) INTO {into}
+        SELECT array_agg(topic), array_agg(pk) INTO {into}, {into}_keys
         FROM {rows} AS r CROSS JOIN LATERAL (SELECT {key} AS pk) AS k
         CROSS JOIN LATERAL (VALUES
           {topics}
-        ) AS t (topic, label, pk, verb) WHERE topic IS NOT NULL;"""
+        ) AS t (topic) WHERE topic IS NOT NULL;"""
+
+_ENDS = """
+      ends := '{{}}';
+      IF TG_OP <> 'INSERT' THEN
+        ends := ARRAY(SELECT {key} FROM old_rows AS r);
+      END IF;
+      IF TG_OP <> 'DELETE' THEN
+        ends := ends || ARRAY(SELECT {key} FROM new_rows AS r);
+      END IF;
+      payload := payload || @schema@.livequery_ends({label}, {family}, ends);"""
 
 _TRIGGERS = {
     "INSERT": " REFERENCING NEW TABLE AS new_rows",
@@ -134,42 +148,50 @@ def _tell(declaration: Declaration) -> str:
     told = [t for t in declaration.templates if t.columns <= spelled.keys()]
     unspelled = {t.family for t in declaration.templates if t not in told}
     key = _key([spelled[name] for name in keys])
-    topics = ",\n          ".join(_topics(declaration, told, spelled))
+    topics = ",\n          ".join(f"({t})" for t in _topics(declaration, told, spelled))
     return _TELL_ROWS.format(
         most=conf.MAX_ROWS,
         too_many=_resets(declaration.families, Reset.BULK),
         unspelled=_resets(
             unspelled.union(*(rule.families for rule in declaration.computed)), Reset.RAW_SQL
         ),
+        label=_literal(declaration.label),
         did=_BELONGS.format(into="did", rows="old_rows", key=key, topics=topics),
         does=_BELONGS.format(into="does", rows="new_rows", key=key, topics=topics),
+        ends="".join(_ends(declaration, spelled)),
     )
 
 
 def _topics(
     declaration: Declaration, templates: Iterable[Template], columns: dict[str, str]
 ) -> Iterator[str]:
-    """Return a row of topic, label, key and verb for each topic that a row may belong to."""
-    label = _literal(declaration.label)
-    yield f"({_literal(declaration.model_topic)}, {label}, pk, NULL)"
-    own = f"{_literal(declaration.object_family)} || @schema@.livequery_part(pk)"
-    yield f"({own}, {label}, pk, NULL)"
+    """Return what spells each topic that a row may belong to."""
+    yield _literal(declaration.model_topic)
+    keys = [columns[field.attname] for field in declaration.model._meta.pk_fields]
+    key = _part(keys[0]) if len(keys) == 1 else "@schema@.livequery_part(pk)"
+    yield f"{_literal(declaration.object_family)} || {key}"
     for template in templates:
-        yield f"({_filled(template, columns)}, {label}, pk, NULL)"
+        yield _filled(template, columns)
+
+
+def _ends(declaration: Declaration, columns: dict[str, str]) -> Iterator[str]:
     for end in declaration.ends:
         key = _text(columns[end.column])
-        topic = f"{_literal(end.family)} || @schema@.livequery_part({key})"
-        yield f"({topic}, {_literal(end.label)}, {key}, 'updated')"
+        yield _ENDS.format(key=key, label=_literal(end.label), family=_literal(end.family))
 
 
 def _filled(template: Template, columns: dict[str, str]) -> str:
     parts = [
-        f"@schema@.livequery_part({_text(columns[part.attname])})"
+        _part(columns[part.attname])
         if isinstance(part, Column)
         else _literal(Topic.of("family", part).key)
         for part in template.parts
     ]
     return " || '/' || ".join([f"{_literal(template.family)} || {parts[0]}", *parts[1:]])
+
+
+def _part(column: str) -> str:
+    return f"@schema@.livequery_part(r.{_identifier(column)})"
 
 
 def _text(column: str) -> str:
