@@ -5,6 +5,8 @@
         server.kill()                                  # as kill -9 does
         server.start()                                 # on the same port
 
+A database is a file, or the URL of one on a PostgreSQL server.
+
 The listening socket belongs to this process and is handed down, so that the port is known before
 the server runs and stays the same when it is restarted.
 """
@@ -12,6 +14,7 @@ the server runs and stays the same when it is restarted.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -22,6 +25,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 from urllib.error import URLError
+
+import psycopg
+from psycopg import sql
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_WITHIN = 30.0
@@ -34,9 +40,9 @@ SERVERS: dict[str, Sequence[str]] = {
 
 
 class DemoServer:
-    """One demo on one database file. Not running until `start()`."""
+    """One demo on one database. Not running until `start()`."""
 
-    def __init__(self, database: Path, kind: str = "daphne") -> None:
+    def __init__(self, database: Path | str, kind: str = "daphne") -> None:
         self.database = database
         self.kind = kind
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -51,6 +57,16 @@ class DemoServer:
         else:
             shutil.copy(template, database)
         return cls(database, kind)
+
+    @classmethod
+    def prepared_on(cls, template: str, kind: str = "daphne") -> Self:
+        """Make a server on a copy of the PostgreSQL database `template`, which nobody may use."""
+        name = f"demo_{secrets.token_hex(6)}"
+        server, _, original = template.rpartition("/")
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            connection.execute(copy.format(sql.Identifier(name), sql.Identifier(original)))
+        return cls(f"{server}/{name}", kind)
 
     @property
     def url(self) -> str:
@@ -106,13 +122,13 @@ class DemoServer:
                     raise
 
 
-def prepare_database(database: Path) -> None:
-    """Make a migrated and seeded database file."""
+def prepare_database(database: Path | str) -> None:
+    """Migrate and seed a database; a file is made by that, one on a server has to be there."""
     manage(database, "migrate", "--verbosity", "0")
     manage(database, "seed")
 
 
-def manage(database: Path, *arguments: str) -> str:
+def manage(database: Path | str, *arguments: str) -> str:
     """Run a management command of the demo in a process of its own; return what it printed."""
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments],
@@ -127,10 +143,10 @@ def manage(database: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def demo_environment(database: Path) -> dict[str, str]:
+def demo_environment(database: Path | str) -> dict[str, str]:
     """Return this process's environment, pointed at the demo on `database`."""
     return os.environ | {
-        "DEMO_DB": str(database),
+        "DEMO_DB" if isinstance(database, Path) else "DATABASE_URL": str(database),
         "DJANGO_SETTINGS_MODULE": "demo_todo.settings",
         "PYTHONPATH": str(ROOT),
     }
