@@ -241,19 +241,24 @@ class TestFailing(DatabaseCase):
 
     async def test_a_reader_whose_connection_dies_loses_nothing(self) -> None:
         """It makes another, and reads on where it stood."""
-        kill_the_others = """
-            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE datname = current_database() AND pid <> pg_backend_pid()
-        """
+        others = await sync_to_async(self._backends)()
         with mock.patch.object(database_reader, "PATIENCE", 0.01):
             async with self.upstream(LIST) as upstream:
                 await self.send(row(LIST, 0))
                 await self.receive(upstream, 1)
                 with self.assertLogs("realtime.database", "WARNING"):
-                    await sync_to_async(execute)(kill_the_others)
+                    ours = await sync_to_async(self._backends)() - others
+                    for pid in ours:
+                        await sync_to_async(execute)(f"SELECT pg_terminate_backend({pid})")
                     await self.send(row(LIST, 1))
 
                     self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
+
+    def _backends(self) -> set[int]:
+        sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return {pid for (pid,) in cursor.fetchall()}
 
     def test_a_server_that_was_restarted_may_have_lost_something(self) -> None:
         """In order or not, and whether or not it says so: a restored copy looks the same."""
