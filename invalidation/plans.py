@@ -40,6 +40,11 @@ class Plan:
         """All that a write here changes for certain."""
         return [*([self.declaration] if self.declaration else []), *self.children]
 
+    @property
+    def concerned(self) -> list[Declaration]:
+        """All that any write here may change."""
+        return [*self.declarations, *self.cascaded]
+
 
 def make_plans(declarations: Iterable[Declaration]) -> dict[str, Plan]:
     """Return a plan for each table, by name, that concerns one of `declarations`."""

@@ -43,9 +43,13 @@ def is_quiet() -> bool:
     return _mode.get() is not _Mode.LOUD
 
 
+def is_silent() -> bool:
+    """Is nothing at all to be told at the moment?"""
+    return _mode.get() is _Mode.SILENT
+
+
 def quiet_entries(plan: Plan) -> list[Entry]:
     """Return what to note of a write while it is quiet."""
-    if _mode.get() is _Mode.SILENT:
+    if is_silent():
         return []
-    concerned = [*plan.declarations, *plan.cascaded]
-    return [Unknown(declaration.model, Reset.BULK) for declaration in concerned]
+    return [Unknown(declaration.model, Reset.BULK) for declaration in plan.concerned]

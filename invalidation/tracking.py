@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from django.db.models import Model
@@ -24,20 +25,22 @@ class Registry:
     """
 
     declarations: dict[type[Model], Declaration] = field(default_factory=dict)
-    _plans: dict[str, Plan] | None = None
 
     def declare(self, declaration: Declaration) -> None:
         """Put a declaration in the place of the model's former one."""
         self.declarations[declaration.model] = declaration
-        self._plans = None
+        for derived in ("plans", "tables"):
+            self.__dict__.pop(derived, None)
 
-    @property
+    @cached_property
     def plans(self) -> dict[str, Plan]:
         """What to do when a table is written, by its name."""
-        plans = self._plans
-        if plans is None:
-            plans = self._plans = make_plans(self.declarations.values())
-        return plans
+        return make_plans(self.declarations.values())
+
+    @cached_property
+    def tables(self) -> frozenset[str]:
+        """The names of the tables that matter."""
+        return frozenset(self.plans)
 
 
 registry = Registry()

@@ -16,9 +16,7 @@ On PostgreSQL triggers see all of that (`manage.py make_triggers`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import connections, transaction
@@ -26,12 +24,13 @@ from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models import Model
 
+from invalidation import tracking
 from invalidation.capture.marker import is_marked
 from invalidation.capture.statements import controls_transactions, only_reads, tables_written
 from invalidation.changes import Unknown
 from invalidation.commit import flush
 from invalidation.journal import journal_of
-from invalidation.tracking import declarations
+from invalidation.quieting import is_silent
 from realtime.messages import Reset
 
 Run = Callable[[], Any]
@@ -39,14 +38,6 @@ Models = Sequence[type[Model]]
 
 _IDLE, _BROKEN = 0, 3
 """What libpq calls PQTRANS_IDLE and PQTRANS_INERROR."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Tracked:
-    """The tracked models by their tables."""
-
-    tables: frozenset[str]
-    models: Mapping[str, Models]
 
 
 def install() -> None:
@@ -76,7 +67,7 @@ def _watch_new(connection: BaseDatabaseWrapper, **_: Any) -> None:
 def _tell(
     execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
 ) -> Any:
-    if isinstance(sql, str) and only_reads(sql):
+    if (isinstance(sql, str) and only_reads(sql)) or is_silent():
         return execute(sql, params, many, context)
     connection = context["connection"]
     text = _text_of(sql, connection)
@@ -98,17 +89,10 @@ def _text_of(sql: Any, connection: BaseDatabaseWrapper) -> str:
 def _models_written(sql: str) -> Models:
     if is_marked(sql):
         return ()
-    tracked = _tracked(tuple(declaration.model for declaration in declarations()))
-    written = tables_written(sql, tracked.tables)
-    return [model for table in written for model in tracked.models[table]] if written else ()
-
-
-@lru_cache(maxsize=4)
-def _tracked(models: tuple[type[Model], ...]) -> _Tracked:
-    by_table: dict[str, list[type[Model]]] = {}
-    for model in models:
-        by_table.setdefault(model._meta.db_table, []).append(model)
-    return _Tracked(frozenset(by_table), by_table)
+    registry = tracking.registry
+    written = tables_written(sql, registry.tables)
+    concerned = [each for table in written for each in registry.plans[table].concerned]
+    return [declaration.model for declaration in concerned]
 
 
 def _run(run: Run, connection: BaseDatabaseWrapper, models: Models, sql: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from unittest import mock
 
 import pytest
@@ -58,11 +59,23 @@ def missed(backend: PubSub, since: Cursor) -> str | None:
     return async_to_sync(ask)()
 
 
-def test_a_position_within_an_older_snapshot_does_not_hide_what_it_lacks(backend: PubSub) -> None:
-    """The transaction had read before the commit that the position lies behind."""
+@contextmanager
+def transaction_of_one_snapshot() -> Iterator[None]:
+    """Begin a transaction that goes on seeing what its first look saw."""
     connection = transaction.get_connection()
     connection.ensure_connection()  # which reads the mode from the settings
-    with mock.patch.object(connection, "transaction_mode", "DEFERRED"), transaction.atomic():
+    if connection.vendor == "sqlite":
+        with mock.patch.object(connection, "transaction_mode", "DEFERRED"), transaction.atomic():
+            yield
+    else:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            yield
+
+
+def test_a_position_within_an_older_snapshot_does_not_hide_what_it_lacks(backend: PubSub) -> None:
+    """The transaction had read before the commit that the position lies behind."""
+    with transaction_of_one_snapshot():
         before = Group.objects.count()
         commit_elsewhere(backend)
         taken = position()

@@ -238,7 +238,7 @@ def test_flushed_tables_are_told(told):
     """As TransactionTestCase does it."""
     tables = ["shop_shelf", "shop_product", "shop_book", "shop_product_tags"]
     tables += ["shop_stock", "shop_coupon"]
-    sql = connection.ops.sql_flush(no_style(), tables)
+    sql = connection.ops.sql_flush(no_style(), tables, allow_cascade=True)
 
     connection.ops.execute_sql_flush(sql)
 
