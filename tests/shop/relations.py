@@ -54,3 +54,36 @@ class Sticker(models.Model):
 
     def __str__(self) -> str:
         return f"sticker {self.pk}"
+
+
+if hasattr(models, "DB_CASCADE"):  # since Django 6.1
+
+    class Frame(models.Model):
+        """What refers to it is deleted or changed by the database, as Django told it to."""
+
+        def __str__(self) -> str:
+            return f"frame {self.pk}"
+
+    class Pin(models.Model):
+        """Deleted with its frame."""
+
+        frame = models.ForeignKey(Frame, models.DB_CASCADE)
+
+        def __str__(self) -> str:
+            return f"pin {self.pk}"
+
+    class PinHead(models.Model):
+        """Deleted with its pin, and so with the frame."""
+
+        pin = models.ForeignKey(Pin, models.DB_CASCADE)
+
+        def __str__(self) -> str:
+            return f"head {self.pk}"
+
+    class Clip(models.Model):
+        """Loses its frame."""
+
+        frame = models.ForeignKey(Frame, models.DB_SET_NULL, null=True)
+
+        def __str__(self) -> str:
+            return f"clip {self.pk}"
