@@ -14,12 +14,12 @@ from tests.shop.models import Coupon, Product, Shelf
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def migrate(*operations):
-    """Apply a migration of the shop, from the models as they are."""
+def migrate(*operations, before=None):
+    """Apply a migration of the shop to the models as they are; return what they are behind it."""
     migration = migrations.Migration("changed", "shop")
     migration.operations = list(operations)
     with connection.schema_editor(atomic=migration.atomic) as editor:
-        migration.apply(ProjectState.from_apps(apps), editor)
+        return migration.apply(before or ProjectState.from_apps(apps), editor)
 
 
 def test_models_of_a_migration_are_told_by_row(lamp, told):
@@ -37,45 +37,53 @@ def test_models_of_a_migration_are_told_by_row(lamp, told):
     )
 
 
-def test_migration_without_a_tracked_column_resets(told):
-    """Halfway through the migrations the column is not there; no write may fail for that."""
+SHELF = models.ForeignKey("shop.Shelf", models.CASCADE, null=True)
+
+
+@pytest.fixture
+def without_shelf(lamp):
+    """Take a tracked column away, as before the migration that adds it; return the models then."""
     Coupon.objects.create(code="old")
+    state = migrate(migrations.RemoveField("coupon", "shelf"))
+    yield state
+    migrate(migrations.AddField("coupon", "shelf", SHELF), before=state)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda rows: rows.create(code="new"),
+        lambda rows: rows.bulk_create([rows.model(code="new")]),
+        lambda rows: rows.update(code="new"),
+        lambda rows: rows.get().delete(),
+        lambda rows: rows.all().delete(),
+    ],
+    ids=["create", "bulk create", "update", "delete", "delete all"],
+)
+def test_write_before_a_tracked_column_is_there_resets(write, without_shelf, told):
+    """Halfway through the migrations; no write may fail for that."""
+
+    def forwards(apps, editor):
+        write(apps.get_model("shop", "Coupon").objects)
+
+    migrate(migrations.RunPython(forwards), before=without_shelf)
+
+    assert told() == resets(Coupon, "coupons:")
+
+
+def test_write_while_a_column_has_another_type_resets(without_shelf, told):
+    """Its values are not those that the topics are made of."""
+    text = models.CharField(max_length=9, null=True)
+    state = migrate(migrations.AddField("coupon", "shelf_id", text), before=without_shelf)
     told.records()
 
     def forwards(apps, editor):
-        coupon = apps.get_model("shop", "Coupon")
-        coupon.objects.create(code="new")
-        coupon.objects.filter(code="new").update(code="newer")
-        coupon.objects.filter(code="old").delete()
+        apps.get_model("shop", "Coupon").objects.create(code="new", shelf_id="top")
 
-    migrate(
-        migrations.RemoveField("coupon", "shelf"),
-        migrations.RunPython(forwards),
-        migrations.AddField(
-            "coupon", "shelf", models.ForeignKey("shop.Shelf", models.CASCADE, null=True)
-        ),
-    )
-
-    assert list(Coupon.objects.values_list("code", flat=True)) == ["newer"]
-    assert told() == resets(Coupon, "coupons:")
-
-
-def test_migration_with_a_column_of_another_type_resets(told):
-    """Its values are not those that the topics are made of."""
-
-    def forwards(apps, editor):
-        apps.get_model("shop", "Coupon").objects.create(code="new")
-
-    shelf = models.ForeignKey("shop.Shelf", models.CASCADE, null=True)
-    migrate(
-        migrations.RemoveField("coupon", "shelf"),
-        migrations.AddField("coupon", "shelf_id", models.CharField(max_length=9, null=True)),
-        migrations.RunPython(forwards),
-        migrations.RemoveField("coupon", "shelf_id"),
-        migrations.AddField("coupon", "shelf", shelf),
-    )
+    migrate(migrations.RunPython(forwards), before=state)
 
     assert told() == resets(Coupon, "coupons:")
+    migrate(migrations.RemoveField("coupon", "shelf_id"), before=state)
 
 
 @isolate_apps("tests.shop")
