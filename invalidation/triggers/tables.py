@@ -29,8 +29,8 @@ _FUNCTION = """\
 CREATE OR REPLACE FUNCTION {function}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $livequery$
 DECLARE
-  everything CONSTANT jsonb := {everything};
-  payload jsonb;
+  everything CONSTANT text := {everything};
+  payload text;
   many integer;
   did text[];
   did_keys text[];
@@ -74,8 +74,8 @@ _TELL_ROWS = """\
       IF TG_OP <> 'DELETE' THEN
 {does}
       END IF;
-      payload := @schema@.livequery_told({label}, did, did_keys, does, does_keys)
-        || {unspelled}::jsonb;{ends}
+      payload := concat_ws(',', {unspelled},
+        @schema@.livequery_told({label}, did, did_keys, does, does_keys));{ends}
     END IF;"""
 
 _TELL_NO_ROWS = "    payload := everything;"
@@ -95,7 +95,7 @@ _ENDS = """
       IF TG_OP <> 'DELETE' THEN
         ends := ends || ARRAY(SELECT {key} FROM new_rows AS r);
       END IF;
-      payload := payload || @schema@.livequery_ends({label}, {family}, ends);"""
+      payload := concat_ws(',', payload, @schema@.livequery_ends({label}, {family}, ends));"""
 
 _TRIGGERS = {
     "INSERT": " REFERENCING NEW TABLE AS new_rows",
@@ -207,7 +207,10 @@ def _key(columns: list[str]) -> str:
 
 
 def _resets(families: Collection[Topic], why: str) -> str:
-    return _literal(json.dumps([{"topic": t, "reset": why} for t in sorted(families)]))
+    if not families:
+        return "NULL"
+    members = (json.dumps({"topic": family, "reset": why}) for family in sorted(families))
+    return _literal(",".join(members))
 
 
 def _function_name(table: str) -> str:
