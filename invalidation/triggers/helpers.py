@@ -76,8 +76,10 @@ BEGIN
 END
 """
 
-# The messages that follow are JSON with commas between: members of a payload's list. (jsonb takes
-# twice as long.) Of a label: the topics that rows did belong to, the rows' keys, and what they do belong to.
+# The messages that these return are JSON with commas between, members of a payload's list: building
+# it as jsonb takes twice as long.
+
+# Of a label: the topics that rows did belong to, the rows' keys, and what they do belong to.
 _TOLD = """
 BEGIN
   RETURN (
