@@ -84,9 +84,9 @@ def test_statement_that_is_rolled_back_is_not_told(told):
     with transaction.atomic():
         with undone():
             execute(UPDATE)
-        savepoint = transaction.savepoint()
+        savepoint = connection.savepoint()
         execute(UPDATE)
-        transaction.savepoint_rollback(savepoint)
+        connection.savepoint_rollback(savepoint)
 
     assert told.records() == []
 
