@@ -12,7 +12,7 @@ class Defaults:
     """Every setting with its default; docs/reference/settings.md explains each."""
 
     MAX_ROWS: int = 1_000
-    MAX_TRANSACTION_ROWS: int = 10_000
+    MAX_TRANSACTION_ROWS: int = 2_000
     MAX_TOPICS: int = 100
     MAX_IMAGE_BYTES: int = 16_384
 

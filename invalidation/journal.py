@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
 
 from invalidation.changes import Change, Entry, Unknown
 from invalidation.conf import conf
@@ -27,6 +28,7 @@ class Journal:
         self._entries: list[Entry] = []
         self._marks: dict[str, int] = {}
         self._begun_by: str | None = None
+        self._given_up: set[type[Model]] = set()
         self.is_writing = False
         """Has the transaction taken the write lock, where there is one?"""
         self.readers: dict[int, Any] = {}
@@ -73,7 +75,12 @@ class Journal:
         self._entries.clear()
         self._marks.clear()
         self._begun_by = None
+        self._given_up.clear()
         self.is_writing = False
+
+    def has_given_up(self, models: Iterable[type[Model]]) -> bool:
+        """Are all topics of these models reset anyway, whatever is written or rolled back?"""
+        return self._given_up.issuperset(models) if self._given_up else False
 
     def _collapse(self) -> None:
         """Note topics to reset in the place of rows: a long transaction costs bounded memory.
@@ -81,7 +88,7 @@ class Journal:
         What is rolled back later stays among them: that is told needlessly.
         """
         changes: dict[Any, list[Change]] = {}
-        others: dict[Entry, None] = {}
+        others: dict[Unknown, None] = {}
         for entry in self._entries:
             if isinstance(entry, Change):
                 changes.setdefault(entry.model, []).append(entry)
@@ -91,6 +98,7 @@ class Journal:
         resets = [_reset_of(model, rows) for model, rows in changes.items()]
         self._entries = [*kept, *others, *resets]
         self._marks = dict.fromkeys(self._marks, len(self._entries))
+        self._given_up.update(entry.model for entry in (*others, *resets) if entry.topics is None)
 
 
 def _reset_of(model: Any, rows: list[Change]) -> Unknown:

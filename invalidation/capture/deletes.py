@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 
-from invalidation.capture.rewriting import exceeds, fits, is_bounded
+from invalidation.capture.rewriting import can_be_read, exceeds, is_bounded
 from invalidation.capture.units import take_write_lock
 from invalidation.capture.writing import NOTHING, Writing
 
@@ -19,7 +19,7 @@ def delete(writing: Writing) -> Any:
     except EmptyResultSet:
         return writing.run()
     deletes, _, condition = sql.partition(" WHERE ")
-    if deletes.split()[-1] != reader.table or not fits(writing):
+    if deletes.split()[-1] != reader.table or not can_be_read(writing):
         return _blindly(writing)
     if not is_bounded(writing):
         take_write_lock(writing.connection, writing.plan.model)

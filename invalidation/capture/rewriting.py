@@ -10,6 +10,7 @@ from django.db.models.lookups import Exact, In
 
 from invalidation.capture.writing import Writing
 from invalidation.conf import conf
+from invalidation.journal import journal_of
 
 
 def returned(writing: Writing, fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[Any]:
@@ -38,12 +39,17 @@ def exceeds(writing: Writing, condition: str, params: Sequence[Any]) -> bool:
         return cursor.fetchone() is not None
 
 
-def fits(writing: Writing) -> bool:
-    """Has the table of a class that is not the tracked one the columns, of the same types?
+def can_be_read(writing: Writing) -> bool:
+    """May the rows be asked for, and are they worth it?
 
-    A migration's model, or a second class on the table. In the midst of the migrations a column
-    may not be there yet, and asking for it would fail the write.
+    Not worth it where a long transaction resets all of the model anyway. And a class that is not
+    the tracked one, a migration's model or a second class on the table, must have the columns, of
+    the same types: in the midst of the migrations one may not be there yet, and asking for it
+    would fail the write.
     """
+    models = [declaration.model for declaration in writing.plan.declarations]
+    if models and journal_of(writing.connection).has_given_up(models):
+        return False
     model = writing.compiler.query.model
     if model._meta.concrete_model is writing.plan.model:
         return True

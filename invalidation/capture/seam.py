@@ -25,7 +25,7 @@ from django.db.models.sql.compiler import (
 
 from invalidation.capture.deletes import delete
 from invalidation.capture.inserts import insert
-from invalidation.capture.rewriting import fits
+from invalidation.capture.rewriting import can_be_read
 from invalidation.capture.units import unit
 from invalidation.capture.updates import update
 from invalidation.capture.upserts import upsert
@@ -95,6 +95,6 @@ def _write(writing: Writing, writer: Writer) -> Any:
 
 def _insert(writing: Writing) -> Any:
     query = writing.compiler.query
-    if len(query.objs) > conf.MAX_ROWS or not fits(writing):
+    if len(query.objs) > conf.MAX_ROWS or not can_be_read(writing):
         return writing.run_blindly()
     return upsert(writing) if query.on_conflict is OnConflict.UPDATE else insert(writing)

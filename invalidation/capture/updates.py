@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.core.exceptions import EmptyResultSet
 
 from invalidation.capture.children import note_children
 from invalidation.capture.reading import any_of
-from invalidation.capture.rewriting import exceeds, fits, is_bounded, returned
+from invalidation.capture.rewriting import can_be_read, exceeds, is_bounded, returned
 from invalidation.capture.units import NO_KEY_UPDATE, take_write_lock
 from invalidation.capture.writing import Writing
 from invalidation.conf import conf
@@ -47,7 +47,7 @@ def update(writing: Writing) -> Any:
         statement = _read(writing)
     except EmptyResultSet:
         return writing.run()
-    if statement is None or not fits(writing):
+    if statement is None or not can_be_read(writing):
         return writing.run_blindly()
     asked = list(writing.asked or ()) if writing.returns_rows else []
     if writing.connection.vendor == "sqlite":
@@ -65,13 +65,23 @@ def update(writing: Writing) -> Any:
 def _read(writing: Writing) -> Statement | None:
     """Let Django spell the statement, once, and find its condition; None if that fails."""
     compiler = writing.compiler
+    compile_node = compiler.compile
+    found: list[Any] = []
+
+    def compile_and_watch(node: Any) -> Any:
+        made = compile_node(node)
+        if node is compiler.query.where:
+            found.append(made)
+        return made
+
+    compiler.compile = compile_and_watch
     made = sql, params = compiler.as_sql()
+    del compiler.compile
     # Whoever runs it after all runs this one: a second time may read the parents' keys again.
     compiler.as_sql = lambda: made
-    try:
-        condition, own = compiler.compile(compiler.query.where)
-    except FullResultSet:
+    if not found:
         return Statement(sql, params, "", ())
+    condition, own = found[-1]
     head = sql.removesuffix(f" WHERE {condition}")
     if head == sql:
         return None
