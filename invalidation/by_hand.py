@@ -24,7 +24,8 @@ def invalidate(what: str | Model | QuerySet[Any], using: str | None = None) -> N
 
     A topic, or a bare family like `list:`, is reset. A row, given as an instance, and the rows of a
     QuerySet are told as updated to every topic that they belong to in the database; an instance
-    whose row is gone is told as left to its own topic. Above MAX_ROWS rows the families are reset.
+    whose row is gone is told as left to its own topic. A multi-table child is told with its
+    parents. Above MAX_ROWS rows the families are reset.
 
     It goes out when the transaction on the database `using` commits, and not at all if that rolls
     back; outside a transaction, at once. Raise NotTracked for rows of a model that is not tracked.
@@ -41,40 +42,57 @@ def _entries(what: object, using: str | None) -> tuple[list[Entry], str]:
         topic = Topic(what)
         return [Message(topic, reset=Reset.SERVER)], using or DEFAULT_DB_ALIAS
     if isinstance(what, QuerySet):
-        return _rows(_declared(what.model), what, using or what.db)
+        alias = using or what.db
+        return _rows(what.using(alias)), alias
     if isinstance(what, Model):
         model = type(what)
         alias = using or what._state.db or router.db_for_write(model, instance=what)
-        declaration = _declared(model)
-        rows = model._base_manager.using(alias).filter(pk=what.pk)
-        found, _ = _rows(declaration, rows, alias)
-        return found or [_gone(declaration, what)], alias
+        found = _rows(model._base_manager.using(alias).filter(pk=what.pk))
+        return found or [_gone(each, what) for each in _declared(model)], alias
     raise TypeError(f"expected a topic, an instance or a QuerySet to invalidate, got {what!r}")
 
 
-def _rows(declaration: Declaration, rows: QuerySet[Any], alias: str) -> tuple[list[Entry], str]:
+def _rows(rows: QuerySet[Any]) -> list[Entry]:
+    return [entry for each in _declared(rows.model) for entry in _rows_of(each, rows)]
+
+
+def _rows_of(declaration: Declaration, rows: QuerySet[Any]) -> list[Entry]:
     columns = sorted(declaration.columns)
     most: int = conf.MAX_ROWS
-    found = rows.using(alias).order_by("pk").values_list("pk", *columns)[: most + 1]
+    if not rows.query.is_sliced:
+        # What a slice holds depends on its order; any other is in the way.
+        rows = rows.order_by("pk")
+    found = rows.values_list(_key_of(declaration, rows.model), *columns)[: most + 1]
     entries: list[Entry] = []
     for pk, *values in found:
         image = dict(zip(columns, values, strict=True))
         entries.append(Change(declaration.model, pk_text(pk), image, image))
     if len(entries) > most:
-        entries = [Unknown(declaration.model, Reset.BULK)]
-    return entries, alias
+        return [Unknown(declaration.model, Reset.BULK)]
+    return entries
 
 
 def _gone(declaration: Declaration, instance: Model) -> Entry:
-    label, pk = declaration.label, pk_text(instance.pk)
+    label = declaration.label
+    # One that is gone has the key that it was given, under whatever name.
+    pk = pk_text(getattr(instance, _key_of(declaration, type(instance))) or instance.pk)
     return Message(Topic.of("object", label, pk), {label: {pk: "left"}})
 
 
-def _declared(model: type[Model]) -> Declaration:
-    declaration = declaration_of(model)
-    if declaration is None:
+def _key_of(declaration: Declaration, model: type[Model]) -> str:
+    """Return what rows of `model`, maybe a multi-table child, call the key of the declared row."""
+    if declaration.model is model._meta.concrete_model:
+        return "pk"
+    return declaration.model._meta.pk.attname
+
+
+def _declared(model: type[Model]) -> list[Declaration]:
+    """Return what is declared of a model's table and of those of its parents."""
+    found = [declaration_of(each) for each in (model, *model._meta.all_parents)]
+    declared = [declaration for declaration in found if declaration is not None]
+    if not declared:
         raise NotTracked(
             f"invalidate(): {model._meta.label} is not tracked; expected rows of a tracked model,"
             f" or a topic: write track({model.__name__}, …) in a live.py"
         )
-    return declaration
+    return declared

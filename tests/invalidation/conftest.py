@@ -7,7 +7,9 @@ from django.apps import apps
 from django.db import connection
 from django.db.models import AutoField
 
+from invalidation import tracking
 from tests.invalidation.told import Told
+from tests.shop.models import Product, Shelf
 
 GIVEN_KEYS = 1_000_000
 """Keys that tests give to rows themselves are smaller."""
@@ -29,11 +31,33 @@ def _begin_keys_at(number: int) -> None:
         for model in apps.get_app_config("shop").get_models(include_auto_created=True):
             key = model._meta.auto_field
             if isinstance(key, AutoField) and model._meta.managed:
-                names = [f'"{model._meta.db_table}"', key.column, number]
-                cursor.execute("SELECT setval(pg_get_serial_sequence(%s, %s), %s)", names)
+                table, column = map(connection.ops.quote_name, (model._meta.db_table, key.column))
+                # Also where they are restarted.
+                start = f"SET START WITH {number} RESTART"
+                cursor.execute(f"ALTER TABLE {table} ALTER COLUMN {column} {start}")
 
 
 @pytest.fixture
 def told() -> Told:
     """Return what was told by commits from here on, look by look."""
     return Told()
+
+
+@pytest.fixture
+def shelves(db) -> tuple[Shelf, Shelf]:
+    """Return shelves 1 and 2."""
+    return Shelf.objects.create(pk=1), Shelf.objects.create(pk=2)
+
+
+@pytest.fixture
+def lamp(shelves) -> Product:
+    """Return a product on shelf 1, by the maker "me"."""
+    return Product.objects.create(pk=1, shelf=shelves[0], maker="me")
+
+
+@pytest.fixture
+def declarations(monkeypatch) -> dict:
+    """Return what is declared; what a test declares beside it is forgotten with the test."""
+    known = dict(tracking.registry.declarations)
+    monkeypatch.setattr(tracking, "registry", tracking.Registry(known))
+    return known

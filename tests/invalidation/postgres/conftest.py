@@ -1,7 +1,7 @@
-"""Rows to start from, as elsewhere."""
+"""Looking at what follows the arranging, as elsewhere."""
 
 from __future__ import annotations
 
-from tests.invalidation.capture.conftest import lamp, shelves, told
+from tests.invalidation.capture.conftest import told
 
-__all__ = ["lamp", "shelves", "told"]
+__all__ = ["told"]

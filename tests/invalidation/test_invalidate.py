@@ -1,0 +1,236 @@
+"""Telling by hand: `invalidate()`."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+from django.test import override_settings
+
+from invalidation import invalidate
+from invalidation.exceptions import NotTracked
+from realtime.exceptions import RealtimeError
+from tests.invalidation.told import lines, resets
+from tests.shop.models import Book, Discounted, Product, Shelf, Stock, Visit
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+UNORDERED = Product.objects.order_by()
+
+
+@pytest.fixture
+def told(lamp, told):
+    """Look only at what follows the arranging."""
+    told.records()
+    return told
+
+
+@pytest.mark.parametrize("topic", ["shelf:1", "shelf:", "object:shop.shelf/", "nobodys:5"])
+def test_topic_is_reset(topic, told):
+    """A family for all its topics; and one of no model, as of data that is not in the database."""
+    invalidate(topic)
+
+    assert told() == {f"{topic} reset server"}
+
+
+@pytest.mark.parametrize("topic", ["", "shelf", ":1", "my shelf:1"])
+def test_text_that_is_no_topic_is_refused(topic, told):
+    """At once, not when it goes out."""
+    with pytest.raises((RealtimeError, ValueError)):
+        invalidate(topic)
+
+    assert told.records() == []
+
+
+def test_row_is_told_to_the_topics_that_it_has_in_the_database(lamp, told):
+    """Whatever the object says that it is."""
+    lamp.maker, lamp.shelf_id = "never saved", 2
+
+    invalidate(lamp)
+
+    assert told() == lines(lamp, "updated", "shelf:1", "maker:me")
+
+
+def test_row_that_a_manager_hides_is_told(lamp, told):
+    """It is there, even so."""
+    Product.objects.update(hidden=True)
+    told.records()
+
+    invalidate(lamp)
+
+    assert told() == lines(lamp, "updated", "shelf:1", "maker:me")
+
+
+def test_proxy_is_told_as_its_model(lamp, told):
+    """They are one row."""
+    invalidate(Discounted.objects.get())
+
+    assert told() == lines(lamp, "updated", "shelf:1", "maker:me")
+
+
+def test_row_with_a_composite_key_is_told(told):
+    """By its key's canonical spelling."""
+    stock = Stock.objects.create(shop_number=1, product="nail")
+    told.records()
+
+    invalidate(stock)
+
+    assert told() == lines(stock, "updated", "stock:1/nail")
+
+
+def test_row_that_is_gone_is_told_under_its_own_topic(told):
+    """What else it belonged to nobody knows any more."""
+    invalidate(Product(pk=404, maker="x"))
+
+    assert told() == {"object:shop.product/404 shop.product 404 left"}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        lambda: Product.objects.all(),
+        lambda: Product.objects.filter(shelf__name="").order_by("maker"),
+        lambda: Product.objects.values("name"),
+        lambda: Product.objects.only("name").select_related("shelf"),
+        lambda: UNORDERED.filter(pk=1).union(UNORDERED.filter(maker="me")),
+        lambda: Product.objects.order_by("pk")[:1],
+        lambda: Product.objects.filter(shelf__products__maker="me").distinct(),
+        lambda: Product.objects.reverse()[:1],
+    ],
+    ids=["all", "filter", "values", "only", "union", "slice", "distinct", "last"],
+)
+def test_rows_of_a_queryset_are_told(rows, lamp, told):
+    """Of any kind that names rows."""
+    invalidate(rows())
+
+    assert told() == lines(lamp, "updated", "shelf:1", "maker:me")
+
+
+def test_slice_of_a_queryset_is_its_own_rows(told):
+    """Those that it would give, in its order."""
+    Product.objects.create(pk=2, maker="z")
+    told.records()
+
+    invalidate(Product.objects.order_by("-maker")[:1])
+
+    assert told() == lines((Product, 2), "updated", "maker:z")
+
+
+def test_empty_queryset_tells_nothing(told):
+    """There is nothing to tell."""
+    invalidate(Product.objects.none())
+    invalidate(Product.objects.filter(maker="nobody"))
+
+    assert told.records() == []
+
+
+@override_settings(INVALIDATION={"MAX_ROWS": 2})
+def test_rows_over_the_cap_reset_the_model(told):
+    """Up to it they are told one by one."""
+    Shelf.objects.create(pk=11)
+    told.records()
+
+    invalidate(Shelf.objects.filter(pk__in=[1, 2]))
+    assert told() == lines((Shelf, 1), "updated", "shelf:1") | lines(
+        (Shelf, 2), "updated", "shelf:2"
+    )
+
+    invalidate(Shelf.objects.all())
+    assert told() == resets(Shelf, "shelf:", "inside:")
+
+
+@pytest.mark.parametrize(
+    "what", [lambda: Visit(pk=1), lambda: Visit.objects.all()], ids=["instance", "queryset"]
+)
+def test_untracked_rows_are_refused_with_what_to_write(what, told):
+    """Nothing would be told of them, and nobody would notice."""
+    with pytest.raises(NotTracked, match=r"shop\.Visit is not tracked.*track\(Visit"):
+        invalidate(what())
+
+    assert told.records() == []
+
+
+@pytest.mark.parametrize("what", [5, None, ["shelf:1"], Product, Product.objects])
+def test_anything_else_is_refused(what, told):
+    """And said to be what it is."""
+    with pytest.raises(TypeError, match="expected a topic, an instance or a QuerySet"):
+        invalidate(what)
+
+
+def test_telling_waits_for_the_commit(lamp, told):
+    """With all else that the transaction tells, in one record."""
+    with transaction.atomic():
+        invalidate("year:")
+        Shelf.objects.create(pk=11)
+        assert told.records() == []
+
+    assert told() == {"year: reset server"} | lines((Shelf, 11), "entered", "shelf:11")
+
+
+def test_what_is_rolled_back_is_not_told(lamp, told):
+    """By a transaction or a savepoint."""
+    with transaction.atomic():
+        invalidate("shelf:1")
+        transaction.set_rollback(True)
+    with transaction.atomic(), transaction.atomic():
+        invalidate(lamp)
+        transaction.set_rollback(True)
+
+    assert told.records() == []
+
+
+def test_without_autocommit_it_waits_for_the_commit_too(told):
+    """Or for the rollback."""
+    transaction.set_autocommit(False)
+    try:
+        invalidate("shelf:1")
+        transaction.rollback()
+        invalidate("shelf:2")
+        transaction.commit()
+    finally:
+        transaction.set_autocommit(True)
+
+    assert told() == {"shelf:2 reset server"}
+
+
+def test_row_that_is_written_as_well_is_told_once(lamp, told):
+    """By what became of it from the beginning to the end."""
+    with transaction.atomic():
+        invalidate(lamp)
+        lamp.delete()
+
+    assert told() == lines((Product, 1), "left", "shelf:1", "maker:me")
+
+
+def test_child_that_is_gone_is_told_with_its_parent(told):
+    """Under the own topics of both."""
+    invalidate(Book(pk=404))
+
+    assert told() == {
+        f"object:shop.{name}/404 shop.{name} 404 left" for name in ("book", "product")
+    }
+
+
+@override_settings(INVALIDATION={"MAX_ROWS": 1})
+def test_children_over_the_cap_reset_both_models(told):
+    """They are rows of both tables."""
+    for pk in (5, 6):
+        Book.objects.create(pk=pk)
+    told.records()
+
+    invalidate(Book.objects.all())
+
+    families = ["shelf:", "origin:", "maker:", "shout:", "price:", "year:"]
+    assert told() == resets(Book, "author:") | resets(Product, *families)
+
+
+def test_child_is_told_with_its_parents_topics(told):
+    """A multi-table child is a row of both tables."""
+    book = Book.objects.create(pk=5, maker="x", author="eve")
+    told.records()
+
+    invalidate(book)
+
+    assert told() == lines(book, "updated", "author:eve") | lines(
+        (Product, 5), "updated", "maker:x"
+    )
