@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -31,6 +31,10 @@ class Journal:
         self._given_up: set[type[Model]] = set()
         self.is_writing = False
         """Has the transaction taken the write lock, where there is one?"""
+        self.is_of_block = False
+        """Was the transaction begun by an atomic block, which has work to do behind its commit?"""
+        self.committed: list[Callable[[], None] | None] = []
+        """What is to be called now that it has committed."""
         self.readers: dict[int, Any] = {}
         """What the seam keeps for this connection from one transaction to the next."""
         self.triggers: tuple[object, set[str]] | None = None

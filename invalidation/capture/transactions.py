@@ -39,6 +39,7 @@ def install() -> None:
         ("rollback", _ending),
         ("close", _ending),
         ("connect", _connect),
+        ("run_and_clear_commit_hooks", _run_hooks),
     ):
         original = getattr(BaseDatabaseWrapper, name)
         if not hasattr(original, "__wrapped_by_invalidation__"):
@@ -80,12 +81,17 @@ def _savepoint_rollback(original: Callable[..., None]) -> Any:
 
 def _set_autocommit(original: Callable[..., None]) -> Any:
     def set_autocommit(
-        self: BaseDatabaseWrapper, autocommit: bool, *args: Any, **kwargs: Any
+        self: BaseDatabaseWrapper,
+        autocommit: bool,
+        force_begin_transaction_with_broken_autocommit: bool = False,
     ) -> None:
+        begins = force_begin_transaction_with_broken_autocommit
         if autocommit and not self.in_atomic_block:
-            _tell_around(self, lambda: original(self, autocommit, *args, **kwargs))
+            _tell_around(self, lambda: original(self, autocommit, begins))
         else:
-            original(self, autocommit, *args, **kwargs)
+            original(self, autocommit, begins)
+        # Only a block asks for it.
+        journal_of(self).is_of_block = begins and not autocommit
 
     return set_autocommit
 
@@ -111,9 +117,29 @@ def _commit(original: Callable[..., None]) -> Any:
         except BaseException:
             _forget_if_over(self)
             raise
-        _send(self, send)
+        journal = journal_of(self)
+        journal.clear()
+        journal.committed.append(send)
+        if not journal.is_of_block:
+            _send_committed(self)
+            if in_hidden_transaction(self):
+                # With autocommit off any query of a receiver's begins one.
+                self.commit()
 
     return commit
+
+
+def _run_hooks(original: Callable[..., None]) -> Any:
+    def run_and_clear_commit_hooks(self: BaseDatabaseWrapper) -> None:
+        # A block's commit is over here only: behind `commit()` it turns autocommit on, which a
+        # query in between would be in the way of. Others' hooks are not a receiver's to run.
+        hooks: Any = self.run_on_commit
+        self.run_on_commit = []
+        _send_committed(self)
+        self.run_on_commit = hooks
+        original(self)
+
+    return run_and_clear_commit_hooks
 
 
 def _has_failed(connection: BaseDatabaseWrapper) -> bool:
@@ -135,7 +161,10 @@ def _forget_if_over(connection: BaseDatabaseWrapper) -> None:
 def _tell_around(connection: BaseDatabaseWrapper, commit: Callable[[], None]) -> None:
     send = flush(connection)
     commit()
-    _send(connection, send)
+    journal = journal_of(connection)
+    journal.clear()
+    journal.committed.append(send)
+    _send_committed(connection)
 
 
 def _roll_back(connection: BaseDatabaseWrapper) -> None:
@@ -146,14 +175,17 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
         connection.close()
 
 
-def _send(connection: BaseDatabaseWrapper, send: Callable[[], None] | None) -> None:
-    journal_of(connection).clear()
-    try:
-        if send is not None:
-            send()
-    except Exception:
-        # The change is committed, and its writer has done nothing wrong.
-        logger.exception("a committed change could not be sent")
+def _send_committed(connection: BaseDatabaseWrapper) -> None:
+    """Send what was committed; a receiver that writes meanwhile sends its own."""
+    committed = journal_of(connection).committed
+    while committed:
+        send = committed.pop(0)
+        try:
+            if send is not None:
+                send()
+        except Exception:
+            # The change is committed, and its writer has done nothing wrong.
+            logger.exception("a committed change could not be sent")
 
 
 def _ending(original: Callable[..., None]) -> Any:
