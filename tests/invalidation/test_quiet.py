@@ -1,0 +1,167 @@
+"""Writing without row messages: `quiet()`."""
+
+from __future__ import annotations
+
+from threading import Thread
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
+
+from invalidation import invalidate, quiet
+from tests.invalidation.told import lines, resets
+from tests.shop.models import Book, Product, Shelf
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SHELVES = resets(Shelf, "shelf:", "inside:")
+FAMILIES = ["shelf:", "origin:", "maker:", "shout:", "price:", "year:"]
+PRODUCTS = resets(Product, *FAMILIES) | resets(Book, "author:")
+
+
+@pytest.fixture
+def told(lamp, told):
+    """Look only at what follows the arranging."""
+    told.records()
+    return told
+
+
+def test_quiet_writes_reset_the_families_concerned(told):
+    """A child's with its parent's: its rows have the columns."""
+    with quiet():
+        Product.objects.update(maker="x")
+
+    assert told() == PRODUCTS
+
+
+def test_quiet_writes_are_told_once_a_transaction(told):
+    """However many they are."""
+    with transaction.atomic(), quiet():
+        Shelf.objects.create(pk=11)
+        Shelf.objects.bulk_create([Shelf(pk=12), Shelf(pk=13)])
+        Shelf.objects.filter(pk=11)._raw_delete("default")
+
+    assert told() == SHELVES
+
+
+def test_quiet_writes_outside_a_transaction_are_told_one_by_one(told):
+    """Each commits, and nobody may be stale until the block ends."""
+    with quiet():
+        Shelf.objects.create(pk=11)
+        assert told() == SHELVES
+        Shelf.objects.create(pk=12)
+        assert told() == SHELVES
+
+
+def test_quiet_writes_read_nothing(told):
+    """That is what it is for: one statement is one statement."""
+    with transaction.atomic(), quiet(), CaptureQueriesContext(connection) as queries:
+        Product.objects.update(maker="x")
+        Product.objects.filter(pk=1)._raw_delete("default")
+
+    assert [query["sql"].split()[0] for query in queries] == ["UPDATE", "DELETE"]
+
+
+def test_quiet_writes_return_what_django_returns(told):
+    """Counts and keys."""
+    with quiet():
+        assert Product.objects.update(maker="x") == 1
+        assert Product.objects.create().pk is not None
+        assert all(s.pk for s in Shelf.objects.bulk_create([Shelf(), Shelf()]))
+        assert Product.objects.filter(maker="x").delete() == (1, {"shop.Product": 1})
+
+
+def test_quiet_without_reset_tells_nothing(told):
+    """Whoever asks for it knows what he does."""
+    with quiet(reset=False):
+        Product.objects.update(maker="x")
+        Shelf.objects.create(pk=11)
+
+    assert told.records() == []
+
+
+def test_inner_quiet_is_what_counts(told):
+    """And the outer one again behind it."""
+    with quiet(reset=False):
+        with quiet():
+            Shelf.objects.create(pk=11)
+        assert told() == SHELVES
+        Shelf.objects.create(pk=12)
+        assert told.records() == []
+
+    with quiet():
+        with quiet(reset=False):
+            Shelf.objects.create(pk=13)
+        assert told.records() == []
+        Shelf.objects.create(pk=14)
+    assert told() == SHELVES
+
+
+def test_quiet_ends_with_its_block(told):
+    """By an error, too."""
+    with pytest.raises(ZeroDivisionError), quiet(reset=False):
+        raise ZeroDivisionError
+
+    shelf = Shelf.objects.create(pk=11)
+    assert told() == lines(shelf, "entered", "shelf:11")
+
+
+def test_quiet_writes_that_are_rolled_back_are_not_told(told):
+    """By a transaction or a savepoint."""
+    with transaction.atomic():
+        with transaction.atomic(), quiet():
+            Product.objects.update(maker="x")
+            transaction.set_rollback(True)
+        Shelf.objects.create(pk=11)
+
+    assert told() == lines((Shelf, 11), "entered", "shelf:11")
+
+
+def test_other_writes_of_the_transaction_are_told_by_row(told):
+    """Those before the block and behind it."""
+    with transaction.atomic():
+        Shelf.objects.create(pk=11)
+        with quiet():
+            Product.objects.update(maker="x")
+        Shelf.objects.create(pk=12)
+
+    made = [lines((Shelf, pk), "entered", f"shelf:{pk}") for pk in (11, 12)]
+    assert told() == PRODUCTS | made[0] | made[1]
+
+
+def test_other_threads_are_not_quiet(told):
+    """They know nothing of the block."""
+
+    def write():
+        Shelf.objects.create(pk=11)
+        connections.close_all()
+
+    with quiet(reset=False):
+        thread = Thread(target=write)
+        thread.start()
+        thread.join()
+
+    assert told() == lines((Shelf, 11), "entered", "shelf:11")
+
+
+def test_async_writes_are_as_quiet_as_their_task(told):
+    """The block holds over the threads that a task works in."""
+
+    async def write():
+        with quiet():
+            await Shelf.objects.acreate(pk=11)
+        await Shelf.objects.acreate(pk=12)
+
+    async_to_sync(write)()
+
+    assert told.records() == [SHELVES, lines((Shelf, 12), "entered", "shelf:12")]
+
+
+def test_what_is_told_by_hand_is_never_quiet(told):
+    """It is the way to tell what `reset=False` does not."""
+    with quiet(reset=False):
+        Product.objects.update(maker="x")
+        invalidate("maker:me")
+
+    assert told() == {"maker:me reset server"}
