@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from invalidation.capture.children import note_children
 from invalidation.capture.inserts import run_returning
 from invalidation.capture.reading import Key, Rows
 from invalidation.capture.rewriting import returned
@@ -33,9 +34,9 @@ def upsert(writing: Writing) -> Any:
     rows = run_returning(writing, [*asked, *reader.fields], says)
     after = writing.read_back(rows, len(asked))
     if _all_were_read(writing, rows, before):
-        writing.note(
-            writing.plan.declaration, {key: before[key] for key in before if key in after}, after
-        )
+        met = {key: before[key] for key in before if key in after}
+        writing.note(writing.plan.declaration, met, after)
+        note_children(writing, list(met))
     else:
         writing.note_unknown(writing.plan.declarations)
     return returned(writing, asked, rows)

@@ -10,7 +10,7 @@ from django.test import override_settings
 
 from invalidation import tracking
 from tests.invalidation.told import lines, moved, resets
-from tests.shop.models import Book, Country, Discounted, Product, Shelf, Stock, Tag
+from tests.shop.models import Book, Country, Discounted, Express, Parcel, Product, Shelf, Stock, Tag
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -165,6 +165,22 @@ def test_upsert_is_told_as_what_it_did_to_each_row(told):
 
     made = lines((Country, "b"), "entered", "country:b", "named:new")
     assert told() == made | moved(old, ["named:old"], ["named:new"], ["country:a"])
+
+
+def test_upsert_of_a_parent_tells_its_child(told):
+    """Which inherits what was changed; a row that was made just now has no child."""
+    new, there = Parcel(), Express.objects.create(hours=1, country=Country.objects.create(code="a"))
+    told.records()
+
+    Parcel.objects.bulk_create(
+        [Parcel(pk=there.pk), new],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["country"],
+    )
+
+    parent = moved(there.parcel_ptr, ["parcels:a"], [])
+    assert told() == parent | lines(there, "updated", "hours:1") | lines(new, "entered")
 
 
 def test_upsert_of_keys_that_the_database_works_out_resets_the_model(told):
