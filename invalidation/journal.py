@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -26,6 +27,7 @@ class Journal:
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
+        self._collapsed = 0
         self._marks: dict[str, int] = {}
         self._begun_by: str | None = None
         self._given_up: set[type[Model]] = set()
@@ -43,7 +45,7 @@ class Journal:
     def add(self, entries: Iterable[Entry]) -> None:
         """Note changes, in their order."""
         self._entries.extend(entries)
-        if len(self._entries) > conf.MAX_TRANSACTION_ROWS:
+        if len(self._entries) - self._collapsed > conf.MAX_TRANSACTION_ROWS:
             self._collapse()
 
     def mark(self, savepoint: str, *, begins: bool = False) -> None:
@@ -65,6 +67,7 @@ class Journal:
         self.is_writing = False
         if savepoint in self._marks:
             del self._entries[self._marks[savepoint] :]
+            self._collapsed = min(self._collapsed, len(self._entries))
         else:
             kept = [entry for entry in self._entries if isinstance(entry, Message)]
             models = dict.fromkeys(e.model for e in self._entries if not isinstance(e, Message))
@@ -77,6 +80,7 @@ class Journal:
     def clear(self) -> None:
         """Begin anew, after the end of a transaction."""
         self._entries.clear()
+        self._collapsed = 0
         self._marks.clear()
         self._begun_by = None
         self._given_up.clear()
@@ -92,23 +96,36 @@ class Journal:
         What is rolled back later stays among them: that is told needlessly.
         """
         changes: dict[Any, list[Change]] = {}
-        others: dict[Unknown, None] = {}
+        unknown: dict[tuple[Any, str], Unknown] = {}
         for entry in self._entries:
             if isinstance(entry, Change):
                 changes.setdefault(entry.model, []).append(entry)
             elif isinstance(entry, Unknown):
-                others[entry] = None
+                _join(unknown, entry)
+        for model, rows in changes.items():
+            _join(unknown, _reset_of(model, rows))
         kept = [entry for entry in self._entries if isinstance(entry, Message)]
-        resets = [_reset_of(model, rows) for model, rows in changes.items()]
-        self._entries = [*kept, *others, *resets]
+        self._entries = [*kept, *unknown.values()]
+        # What is left is not to be gone through again at every write.
+        self._collapsed = len(self._entries)
         self._marks = dict.fromkeys(self._marks, len(self._entries))
-        self._given_up.update(entry.model for entry in (*others, *resets) if entry.topics is None)
+        self._given_up.update(entry.model for entry in unknown.values() if entry.topics is None)
 
 
 def _reset_of(model: Any, rows: list[Change]) -> Unknown:
     declaration = declaration_of(model)
     topics = topics_concerned(declaration, rows, conf.MAX_TOPICS) if declaration else None
     return Unknown(model, Reset.BULK, topics)
+
+
+def _join(unknown: dict[tuple[Any, str], Unknown], entry: Unknown) -> None:
+    """Keep one entry a model and reason, with the topics of all, or none if they are too many."""
+    key = (entry.model, entry.reset)
+    known = unknown.get(key, entry).topics
+    both = None if known is None or entry.topics is None else known | entry.topics
+    if both is not None and len(both) > conf.MAX_TOPICS:
+        both = None
+    unknown[key] = replace(entry, topics=both)
 
 
 def journal_of(connection: BaseDatabaseWrapper) -> Journal:
