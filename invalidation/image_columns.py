@@ -39,13 +39,16 @@ SECRETIVE = frozenset({"auth", "sessions"})
 
 def default_image_columns(model: type[Model]) -> frozenset[str]:
     """Return the attnames of the model's own columns that have images unless it is said not to."""
+    keys = {field.attname for field in model._meta.pk_fields}
     return frozenset(
-        field.attname for field in model._meta.local_concrete_fields if _has_image(field)
+        field.attname
+        for field in model._meta.local_concrete_fields
+        if field.attname in keys or _has_image(field)
     )
 
 
 def _has_image(field: Field[Any, Any]) -> bool:
-    if isinstance(field, models.ForeignKey) or field.primary_key:
+    if isinstance(field, models.ForeignKey):
         return True
     if field.model._meta.app_label in SECRETIVE:
         return False

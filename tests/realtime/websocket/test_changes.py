@@ -12,6 +12,7 @@ from demo_todo.models import Task, TodoList
 from realtime import Message
 from realtime.hub import get_hub
 from realtime.messages import Reset
+from realtime.models import StoredRecord
 from tests.realtime.live_client import PATIENCE, LiveClient, connected
 from tests.realtime.websocket.telling import in_thread, tell
 
@@ -86,6 +87,22 @@ async def test_what_is_opaque_never_reaches_a_client(client: LiveClient, topic: 
     output = await client.communicator.receive_output(PATIENCE)
     assert "secret" not in output["text"]
     assert json.loads(output["text"])["topics"][topic]["changes"] == {"a.b": {"left": ["1"]}}
+
+
+async def test_images_of_rows_never_reach_a_client(
+    client: LiveClient, shopping: TodoList, topic: str
+) -> None:
+    """They are stored with the message, and stay within the servers."""
+    await client.subscribe(topic)
+
+    task = await in_thread(lambda: Task.objects.create(list=shopping, title="Milk"))
+
+    output = await client.communicator.receive_output(PATIENCE)
+    told = json.loads(output["text"])["topics"][topic]
+    assert told.pop("cursor")
+    assert told == {"changes": {"demo_todo.task": {"entered": [str(task.pk)]}}}
+    assert "images" in await in_thread(lambda: StoredRecord.objects.latest("id").payload)
+    assert "images" not in output["text"]
 
 
 async def test_a_slow_client_is_told_at_once_what_was_many(
