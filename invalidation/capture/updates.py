@@ -77,8 +77,10 @@ def _read(writing: Writing) -> Statement | None:
     compiler.compile = compile_and_watch
     made = sql, params = compiler.as_sql()
     del compiler.compile
-    # Whoever runs it after all runs this one: a second time may read the parents' keys again.
-    compiler.as_sql = lambda: made
+    if not writing.returns_rows:
+        # Whoever runs it after all runs this one: a second time may read the parents' keys again.
+        # One that returns rows has no parents, and must be spelled anew, with what it returns.
+        compiler.as_sql = lambda: made
     if not found:
         return Statement(sql, params, "", ())
     condition, own = found[-1]
