@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from invalidation.capture.reading import Key
+from invalidation.capture.reading import Key, has_columns
 from invalidation.capture.units import row_lock
 from invalidation.capture.writing import Writing, reader_of
 from invalidation.declarations import Declaration
@@ -21,7 +21,7 @@ def note_children(writing: Writing, keys: Collection[Key]) -> None:
     """
     for child in writing.plan.children if keys else ():
         link = _link_column(child, writing.plan)
-        if link is None:
+        if link is None or not _is_there(child, writing):
             writing.note_unknown([child])
             continue
         reader = reader_of(child, child.model, child.columns, writing.connection)
@@ -40,3 +40,21 @@ def _link_column(child: Declaration, plan: Plan) -> str | None:
     if not all(link.target_field.primary_key for link in (first, *rest)):
         return None
     return str(first.column)
+
+
+def _is_there(child: Declaration, writing: Writing) -> bool:
+    """Is the child's table as its model has it, where a migration's model writes the parent's?
+
+    In the midst of the migrations the table may not be made yet, or lack a column, and asking for
+    it would fail the write.
+    """
+    registry = writing.compiler.query.model._meta.apps
+    if registry is child.model._meta.apps:
+        return True
+    table = child.model._meta.db_table
+    reader = reader_of(child, child.model, child.columns, writing.connection)
+    return any(
+        has_columns(model, reader.fields, writing.connection)
+        for model in registry.get_models()
+        if model._meta.db_table == table
+    )

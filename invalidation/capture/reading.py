@@ -95,7 +95,23 @@ def any_of(columns: Sequence[str], keys: Sequence[Key]) -> tuple[str, list[Any]]
     if len(columns) == 1:
         return f"{columns[0]} IN ({', '.join(['%s'] * len(keys))})", params
     one = " AND ".join(f"{column} = %s" for column in columns)
-    return " OR ".join([f"({one})"] * len(keys)), params
+    return _or([f"({one})"] * len(keys)), params
+
+
+def _or(terms: Sequence[str]) -> str:
+    """Join conditions in pairs of pairs: SQLite bounds how deep an expression may be nested."""
+    if len(terms) == 1:
+        return terms[0]
+    half = len(terms) // 2
+    return f"({_or(terms[:half])} OR {_or(terms[half:])})"
+
+
+def has_columns(
+    model: type[Model], fields: Iterable[Field[Any, Any]], connection: BaseDatabaseWrapper
+) -> bool:
+    """Has a model, maybe another one of the same table, these columns, of the same types?"""
+    theirs = {f.column: f.db_type(connection) for f in model._meta.local_concrete_fields}
+    return all(theirs.get(str(f.column)) == f.db_type(connection) for f in fields)
 
 
 def _converters_of(

@@ -8,6 +8,7 @@ from django.db import connection, migrations, models
 from django.db.migrations.state import ProjectState
 from django.test.utils import isolate_apps
 
+from tests.invalidation.capture.tables import tracked_as
 from tests.invalidation.told import lines, moved, resets
 from tests.shop.models import Coupon, Product, Shelf
 
@@ -150,3 +151,22 @@ def test_model_of_a_migration_saves_what_the_database_works_out(lamp, told):
         assert "maker: reset bulk" in told()
     finally:
         migrate(migrations.AddField("product", "price", price), before=state)
+
+
+@isolate_apps("tests.shop")
+def test_migration_may_write_a_parent_before_the_child_has_a_table(told):
+    """The child is told as far as anybody can know it."""
+
+    class Cupboard(Shelf):
+        doors = models.IntegerField()
+
+        class Meta:
+            app_label = "shop"
+
+    def forwards(apps, editor):
+        apps.get_model("shop", "Shelf").objects.filter(pk=1).update(name="new")
+
+    with tracked_as(Cupboard, "doors:{doors}"):
+        migrate(migrations.RunPython(forwards))
+
+    assert told() >= lines((Shelf, 1), "updated", "shelf:1") | {"doors: reset bulk"}

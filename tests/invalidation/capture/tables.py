@@ -1,0 +1,36 @@
+"""Tables that a test makes for itself, for models that it defines under `isolate_apps`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import Model
+
+from invalidation import track, tracking
+
+
+@contextmanager
+def tracked_as(model: type[Model], *topics: Any) -> Iterator[None]:
+    """Track a model for the length of a block, beside those that are tracked."""
+    registry = tracking.Registry(dict(tracking.registry.declarations))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracking, "registry", registry)
+        track(model, *topics)
+        yield
+
+
+@contextmanager
+def table_of(model: type[Model], *topics: Any) -> Iterator[None]:
+    """Make a model's table and track it, for the length of a block."""
+    with connection.schema_editor() as editor:
+        editor.create_model(model)
+    try:
+        with tracked_as(model, *topics):
+            yield
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(model)
