@@ -18,8 +18,8 @@ def delete(writing: Writing) -> Any:
         sql, params = writing.compiler.as_sql()
     except EmptyResultSet:
         return writing.run()
-    deletes, _, condition = sql.partition(" WHERE ")
-    if deletes.split()[-1] != reader.table or not can_be_read(writing):
+    condition = _condition_of(sql, reader.table)
+    if condition is None or not can_be_read(writing):
         return _blindly(writing)
     if not is_bounded(writing):
         take_write_lock(writing.connection, writing.plan.model)
@@ -29,6 +29,15 @@ def delete(writing: Writing) -> Any:
     writing.note(writing.plan.declaration, reader.rows(rows), NOTHING)
     _note_cascades(writing, count)
     return count
+
+
+def _condition_of(sql: str, table: str) -> str | None:
+    """Return what stands behind WHERE, empty where there is none; None if it is not known."""
+    whole = f"DELETE FROM {table}"  # noqa: S608 -- a quoted name
+    if sql == whole:
+        return ""
+    condition = sql.removeprefix(f"{whole} WHERE ")
+    return None if condition == sql else condition
 
 
 def _blindly(writing: Writing) -> Any:

@@ -26,6 +26,9 @@ from invalidation.conf import conf
 Lines = list[Sequence[Any]]
 """Rows as the driver fetched them."""
 
+_LOCKED = "livequery_locked_rows"
+"""What the rows are called that were locked and read. No table should be called so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -124,11 +127,11 @@ def _at_once(writing: Writing, statement: Statement, asked: Sequence[Any]) -> Li
     by = ", ".join(reader.key_columns)
     locked = f"SELECT {reader.list} FROM {reader.table}{where} ORDER BY {by}{NO_KEY_UPDATE}"  # noqa: S608 -- quoted names
     same = zip(reader.key_columns, names, strict=False)
-    pinned = " AND ".join(f"{column} = lq.{name}" for column, name in same)
-    read = [*_columns_of(writing, asked), *(f"lq.{name}" for name in names), reader.list]
+    pinned = " AND ".join(f"{column} = {_LOCKED}.{name}" for column, name in same)
+    read = [*_columns_of(writing, asked), *(f"{_LOCKED}.{name}" for name in names), reader.list]
     sql = (
-        f"WITH lq ({', '.join(names)}) AS MATERIALIZED ({locked})"
-        f" {statement.head} FROM lq WHERE {pinned} RETURNING {', '.join(read)}"
+        f"WITH {_LOCKED} ({', '.join(names)}) AS MATERIALIZED ({locked})"
+        f" {statement.head} FROM {_LOCKED} WHERE {pinned} RETURNING {', '.join(read)}"
     )
     lines, _ = writing.execute(sql, [*statement.params, *statement.head_params])
     start, width = len(asked), len(reader.columns)
