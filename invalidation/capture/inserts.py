@@ -12,20 +12,28 @@ from typing import Any
 from invalidation.capture.rewriting import returned
 from invalidation.capture.writing import NOTHING, Writing
 
+Statements = list[tuple[str, Sequence[Any]]]
+"""SQL with its parameters."""
+
 
 def insert(writing: Writing) -> Any:
     """Run an INSERT; return the rows of the fields that Django asked for."""
     asked = list(writing.asked or ())
-    rows = run_returning(writing, [*asked, *writing.reader.fields])
+    rows = run(writing, statements(writing, [*asked, *writing.reader.fields]))
     writing.note(writing.plan.declaration, NOTHING, writing.read_back(rows, len(asked)))
     return returned(writing, asked, rows)
 
 
-def run_returning(writing: Writing, fields: Sequence[Any], also: str = "") -> list[Sequence[Any]]:
-    """Run Django's INSERT; return these fields of each row, and what the SQL `also` gives."""
-    compiler = writing.compiler
-    compiler.returning_fields = fields
+def statements(writing: Writing, fields: Sequence[Any]) -> Statements:
+    """Let Django spell the INSERT, so that it returns these fields of each row."""
+    writing.compiler.returning_fields = fields
+    made: Statements = writing.compiler.as_sql()
+    return made
+
+
+def run(writing: Writing, made: Statements, also: str = "") -> list[Sequence[Any]]:
+    """Run the INSERT; return the fields of each row, and what the SQL `also` gives."""
     rows: list[Sequence[Any]] = []
-    for sql, params in compiler.as_sql():
+    for sql, params in made:
         rows += writing.execute(f"{sql}, {also}" if also else sql, params)[0]
     return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from invalidation.capture.children import note_children
-from invalidation.capture.inserts import run_returning
+from invalidation.capture.inserts import Statements, run, statements
 from invalidation.capture.reading import Key, Rows
 from invalidation.capture.rewriting import returned
 from invalidation.capture.units import row_lock, take_write_lock
@@ -22,41 +22,66 @@ def upsert(writing: Writing) -> Any:
     the write is updated without having been read: then it is not known what it was.
     """
     connection, reader = writing.connection, writing.reader
-    keys = _conflicting_keys(writing)
-    if keys is None:
+    if _are_expressions(writing):
         return writing.run_blindly()
+    asked = list(writing.asked or ())
+    made, keys = _spelled(writing, [*asked, *reader.fields])
     take_write_lock(connection, writing.plan.model)
     quote = connection.ops.quote_name
     unique = [f"{reader.table}.{quote(f.column)}" for f in writing.compiler.query.unique_fields]
     before = reader.select_having(unique, keys, row_lock(connection))
-    asked = list(writing.asked or ())
     says = INSERTED if connection.vendor == "postgresql" else "1"
-    rows = run_returning(writing, [*asked, *reader.fields], says)
+    rows = run(writing, made, says)
     after = writing.read_back(rows, len(asked))
     if _all_were_read(writing, rows, before):
-        met = {key: before[key] for key in before if key in after}
-        writing.note(writing.plan.declaration, met, after)
-        note_children(writing, list(met))
+        updated = {key: before[key] for key in before if key in after}
+        writing.note(writing.plan.declaration, updated, after)
+        note_children(writing, list(updated))
     else:
         writing.note_unknown(writing.plan.declarations)
     return returned(writing, asked, rows)
 
 
-def _conflicting_keys(writing: Writing) -> list[Key] | None:
-    """Return what the new rows have in the unique columns; None if only the database knows."""
+def _are_expressions(writing: Writing) -> bool:
+    """Does only the database know what the new rows have in the unique columns?"""
     query = writing.compiler.query
-    keys = []
-    for obj in query.objs:
-        values = [getattr(obj, field.attname) for field in query.unique_fields]
-        if any(hasattr(value, "resolve_expression") for value in values):
-            return None
-        keys.append(
-            tuple(
-                field.get_db_prep_save(value, connection=writing.connection)
-                for field, value in zip(query.unique_fields, values, strict=True)
+    return any(
+        hasattr(getattr(obj, field.attname), "resolve_expression")
+        for obj in query.objs
+        for field in query.unique_fields
+    )
+
+
+def _spelled(writing: Writing, fields: list[Any]) -> tuple[Statements, list[Key]]:
+    """Let Django spell the statement; return it and what its rows have in the unique columns.
+
+    A field may make its value when it is asked for it (`pre_save()`), and another one each time: so
+    it is asked once, by Django.
+    """
+    compiler, unique = writing.compiler, writing.compiler.query.unique_fields
+    given: dict[tuple[int, Any], Any] = {}
+    pre_save_val = compiler.pre_save_val
+
+    def remembering(field: Any, obj: Any) -> Any:
+        value = given[id(obj), field] = pre_save_val(field, obj)
+        return value
+
+    compiler.pre_save_val = remembering
+    try:
+        made = statements(writing, fields)
+    finally:
+        del compiler.pre_save_val
+    keys = [
+        tuple(
+            field.get_db_prep_save(
+                given.get((id(obj), field), getattr(obj, field.attname)),
+                connection=writing.connection,
             )
+            for field in unique
         )
-    return keys
+        for obj in compiler.query.objs
+    ]
+    return made, keys
 
 
 def _all_were_read(writing: Writing, rows: list[Any], before: Rows) -> bool:

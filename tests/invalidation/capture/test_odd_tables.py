@@ -48,3 +48,36 @@ def test_as_many_rows_with_composite_keys_are_updated_as_with_others(told):
     assert Stock.objects.update(amount=5) == 1000
 
     assert lines((Stock, (999, "x")), "updated", "stock:999/x") <= told()
+
+
+class Slug(models.CharField):
+    """Makes its value when it is saved, and does not tell the object."""
+
+    def pre_save(self, instance, add):
+        return instance.title.lower()
+
+
+@isolate_apps("tests.shop")
+def test_upsert_by_a_value_that_its_field_makes_tells_where_the_row_was(told):
+    """What the object holds in the unique column is not what is written there."""
+
+    class Page(models.Model):
+        slug = Slug(max_length=20, unique=True)
+        title = models.CharField(max_length=20)
+        box = models.IntegerField()
+
+        class Meta:
+            app_label = "shop"
+
+    with table_of(Page, "box:{box}"):
+        page = Page.objects.create(pk=1, title="A", box=1)
+        told.records()
+
+        Page.objects.bulk_create(
+            [Page(title="A", box=2)],
+            update_conflicts=True,
+            unique_fields=["slug"],
+            update_fields=["box"],
+        )
+
+        assert told() == moved(page, ["box:1"], ["box:2"])
