@@ -42,6 +42,8 @@ class Reader:
         self.table = quote(opts.db_table)
         self.columns = [f"{self.table}.{quote(str(field.column))}" for field in self.fields]
         self.list = ", ".join(self.columns)
+        self.kind: str | None = None
+        """What PostgreSQL says that the table is, once somebody has asked."""
         self._connection = connection
         self._converters = _converters_of(self.fields, opts.db_table, connection)
 

@@ -8,6 +8,8 @@ from typing import Any
 from django.db.models.expressions import Col
 from django.db.models.lookups import Exact, In
 
+from invalidation.capture.kinds import is_view
+from invalidation.capture.reading import has_columns
 from invalidation.capture.writing import Writing
 from invalidation.conf import conf
 from invalidation.journal import journal_of
@@ -42,20 +44,20 @@ def exceeds(writing: Writing, condition: str, params: Sequence[Any]) -> bool:
 def can_be_read(writing: Writing) -> bool:
     """May the rows be asked for, and are they worth it?
 
-    Not worth it where a long transaction resets all of the model anyway. And a class that is not
-    the tracked one, a migration's model or a second class on the table, must have the columns, of
-    the same types: in the midst of the migrations one may not be there yet, and asking for it
-    would fail the write.
+    Not of a view. Not worth it where a long transaction resets all of the model anyway. And a class
+    that is not the tracked one, a migration's model or a second class on the table, must have the
+    columns, of the same types: in the midst of the migrations one may not be there yet, and asking
+    for it would fail the write.
     """
     models = [declaration.model for declaration in writing.plan.declarations]
     if models and journal_of(writing.connection).has_given_up(models):
         return False
+    if is_view(writing):
+        return False
     model = writing.compiler.query.model
     if model._meta.concrete_model is writing.plan.model:
         return True
-    theirs = {f.column: f.db_type(writing.connection) for f in model._meta.local_concrete_fields}
-    ours = writing.reader.fields
-    return all(theirs.get(f.column) == f.db_type(writing.connection) for f in ours)
+    return has_columns(model, writing.reader.fields, writing.connection)
 
 
 def _all_of(where: Any) -> Sequence[Any]:

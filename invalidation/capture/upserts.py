@@ -6,6 +6,7 @@ from typing import Any
 
 from invalidation.capture.children import note_children
 from invalidation.capture.inserts import Statements, run, statements
+from invalidation.capture.kinds import has_system_columns
 from invalidation.capture.reading import Key, Rows
 from invalidation.capture.rewriting import returned
 from invalidation.capture.units import row_lock, take_write_lock
@@ -22,7 +23,7 @@ def upsert(writing: Writing) -> Any:
     the write is updated without having been read: then it is not known what it was.
     """
     connection, reader = writing.connection, writing.reader
-    if _are_expressions(writing):
+    if _are_expressions(writing) or not has_system_columns(writing):
         return writing.run_blindly()
     asked = list(writing.asked or ())
     made, keys = _spelled(writing, [*asked, *reader.fields])

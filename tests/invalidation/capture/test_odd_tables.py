@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.db import models
+from django.db import connection, models
 from django.db.models import F
 from django.test.utils import isolate_apps
 
-from tests.invalidation.capture.tables import table_of
-from tests.invalidation.told import lines, moved
+from tests.invalidation.capture.tables import table_of, tracked_as
+from tests.invalidation.told import lines, moved, resets
 from tests.shop.models import Stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,3 +81,110 @@ def test_upsert_by_a_value_that_its_field_makes_tells_where_the_row_was(told):
         )
 
         assert told() == moved(page, ["box:1"], ["box:2"])
+
+
+VIEWS = {
+    "view": [],
+    "view of distinct rows": [
+        """
+        CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          IF TG_OP = 'INSERT' THEN
+            INSERT INTO behind VALUES (NEW.id, NEW.box); RETURN NEW;
+          ELSIF TG_OP = 'UPDATE' THEN
+            UPDATE behind SET box = NEW.box WHERE id = NEW.id; RETURN NEW;
+          END IF;
+          DELETE FROM behind WHERE id = OLD.id; RETURN OLD;
+        END $$""",
+        """
+        CREATE TRIGGER keep INSTEAD OF INSERT OR UPDATE OR DELETE ON shop_seen
+        FOR EACH ROW EXECUTE FUNCTION kept()""",
+    ],
+    "rules": [
+        "CREATE RULE i AS ON INSERT TO shop_seen DO INSTEAD INSERT INTO behind VALUES (NEW.*)",
+        """
+        CREATE RULE u AS ON UPDATE TO shop_seen
+        DO INSTEAD UPDATE behind SET box = NEW.box WHERE id = OLD.id""",
+        "CREATE RULE d AS ON DELETE TO shop_seen DO INSTEAD DELETE FROM behind WHERE id = OLD.id",
+    ],
+}
+
+
+def run(*statements):
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("kind", VIEWS)
+@isolate_apps("tests.shop")
+def test_views_are_written_as_ever_and_reset(kind, told):
+    """What they do with a write is their business, and not always to be had."""
+
+    class Seen(models.Model):
+        id = models.IntegerField(primary_key=True)
+        box = models.IntegerField()
+
+        class Meta:
+            app_label = "shop"
+            managed = False
+
+    distinct = "DISTINCT" if "distinct" in kind else ""
+    run(
+        "CREATE TABLE behind (id int PRIMARY KEY, box int)",
+        f"CREATE VIEW shop_seen AS SELECT {distinct} id, box FROM behind",
+        *VIEWS[kind],
+    )
+    try:
+        with tracked_as(Seen, "box:{box}"):
+            Seen(pk=1, box=1).save(force_insert=True)
+            assert told() == resets(Seen, "box:")
+            assert Seen.objects.filter(box=1).update(box=2) == 1
+            assert told() == resets(Seen, "box:")
+            assert Seen.objects.filter(box=2).delete()[0] == 1
+            assert told() == resets(Seen, "box:")
+    finally:
+        run("DROP TABLE behind CASCADE", "DROP FUNCTION IF EXISTS kept")
+
+
+@pytest.mark.postgres
+@isolate_apps("tests.shop")
+def test_rows_of_partitioned_tables_are_told(told):
+    """Also one that an UPDATE takes to another partition; PostgreSQL tells less of an upsert."""
+
+    class Part(models.Model):
+        pk = models.CompositePrimaryKey("region", "number")
+        region = models.IntegerField()
+        number = models.IntegerField()
+        box = models.IntegerField()
+
+        class Meta:
+            app_label = "shop"
+
+    run(
+        "CREATE TABLE shop_part (region int, number int, box int, PRIMARY KEY (region, number))"
+        " PARTITION BY LIST (region)",
+        "CREATE TABLE part_1 PARTITION OF shop_part FOR VALUES IN (1)",
+        "CREATE TABLE part_2 PARTITION OF shop_part FOR VALUES IN (2)",
+    )
+    try:
+        with tracked_as(Part, "box:{box}"):
+            old = Part.objects.create(region=1, number=1, box=1)
+            assert told() == lines(old, "entered", "box:1")
+
+            assert Part.objects.update(region=2, box=2) == 1
+            new = Part(region=2, number=1)
+            assert told() == lines(old, "left", "box:1") | lines(new, "entered", "box:2")
+
+            Part.objects.bulk_create(
+                [Part(region=2, number=1, box=3)],
+                update_conflicts=True,
+                unique_fields=["region", "number"],
+                update_fields=["box"],
+            )
+            assert told() == resets(Part, "box:")
+
+            assert Part.objects.filter(box=3).delete()[0] == 1
+            assert told() == lines(new, "left", "box:3")
+    finally:
+        run("DROP TABLE shop_part")
