@@ -1,0 +1,7 @@
+"""What the tracked tables' rows belong to."""
+
+from benchmarks.models import Imageless, Tracked
+from invalidation import track
+
+track(Tracked, "list:{list_id}", "user:{assignee_id}")
+track(Imageless, "list:{list_id}", "user:{assignee_id}", images=False)

@@ -1,0 +1,179 @@
+"""What tracking costs a write: the same table tracked and not, in turns.
+
+A round gives each competitor a turn at the same work, every other round in the opposite order, and
+the ratios are those of turns of one round: what disturbs the machine for a while disturbs all. A
+turn's figure is its median write, which leaves out what comes now and then: a checkpoint, a stall.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from benchmarks.orm_databases import DATABASES, databases
+from benchmarks.orm_works import WORKS, Work
+from benchmarks.report import machine, percentile, table
+
+ROUNDS = 15
+ROUNDS_OF_ONE = 5
+"""Where a turn is a single write, of many rows."""
+WARM_UP = 4
+"""Writes at the beginning of any other turn that do not count."""
+
+UNTRACKED_TARGET = 1.02
+SINGLE = ("create", "save", "delete")
+"""Works of one row, which are also measured with the app not installed."""
+_PYTHON = (
+    "the commit waits for nothing, so Python shows whole: to read the row, make its messages and"
+    " store them takes twice what Django's own statement takes"
+)
+_FAST_DISK = "as where the commit waits for nothing: a disk that answers at once hides little of it"
+_ROUND_TRIPS = "four statements where there was one: BEGIN, the write, the record and COMMIT"
+_STATEMENT_JOURNAL = (
+    "within a transaction SQLite keeps what a statement changes, to take it back alone, as an"
+    " untracked UPDATE in `atomic()` shows too; in autocommit it need not"
+)
+REASONS = {
+    **{(work, "sqlite"): _PYTHON for work in SINGLE},
+    **{(work, "sqlite-fsync"): _FAST_DISK for work in SINGLE},
+    **{(work, "postgresql"): _ROUND_TRIPS for work in SINGLE},
+    **{(work, "postgresql-careless"): _ROUND_TRIPS for work in SINGLE},
+    ("update-100000", "sqlite"): _STATEMENT_JOURNAL,
+    ("update-100000", "sqlite-fsync"): _STATEMENT_JOURNAL,
+}
+"""Why the target of the tracked table is missed, by work and alias."""
+
+HEADER = ["work", "untracked ms", "app installed", "tracked", "images=False", "target"]
+
+Times = dict[str, list[float]]
+"""Seconds of one write in each round, by competitor."""
+
+
+def run(only: Sequence[str] = ()) -> str:
+    """Measure and return the report; `only` names works and databases, all where it names none."""
+    names = [work.name for work in WORKS]
+    if unknown := set(only) - {*names, *DATABASES}:
+        raise SystemExit(f"no such part: {sorted(unknown)}; there are {[*names, *DATABASES]}")
+    works = [work for work in WORKS if work.name in only] or WORKS
+    aliases = [alias for alias in DATABASES if alias in only] or list(DATABASES)
+    with databases(aliases):
+        parts = [
+            _report(alias, [(work, _measure(work, alias)) for work in works]) for alias in aliases
+        ]
+    return "\n\n".join([machine(), *parts])
+
+
+def _measure(work: Work, alias: str) -> Times:
+    from django.test import override_settings
+
+    backend = {"BACKEND": "realtime.backends.database.DatabasePubSub", "OPTIONS": {"alias": alias}}
+    with override_settings(REALTIME={"PUBSUB": backend}):
+        competitors = _competitors()
+        if work.name not in SINGLE:
+            del competitors["not installed"]
+        times: Times = {name: [] for name in competitors}
+        for number in range(ROUNDS_OF_ONE if work.writes == 1 else ROUNDS):
+            for name in list(competitors)[:: -1 if number % 2 else 1]:
+                times[name].append(_turn(work, alias, *competitors[name]))
+    return times
+
+
+def _competitors() -> dict[str, tuple[Any, Any]]:
+    from benchmarks.models import Imageless, Tracked, Untracked
+
+    return {
+        "not installed": (Untracked, _not_installed),
+        "untracked": (Untracked, nullcontext),
+        "tracked": (Tracked, nullcontext),
+        "images=False": (Imageless, nullcontext),
+    }
+
+
+def _turn(work: Work, alias: str, model: Any, surrounding: Any) -> float:
+    warm_up = WARM_UP if work.writes > 1 else 0
+    took = []
+    with surrounding():
+        for write in list(work.prepare(model, alias, warm_up + work.writes)):
+            begun = time.perf_counter()
+            write()
+            took.append(time.perf_counter() - begun)
+    if work.writes == 1:
+        _tidy(alias)
+    return statistics.median(took[warm_up:])
+
+
+def _tidy(alias: str) -> None:
+    """Let the next turn find the table as this one did: old versions of rows take room."""
+    from django.db import connections
+
+    with connections[alias].cursor() as cursor:
+        if connections[alias].vendor == "postgresql":
+            cursor.execute("VACUUM")
+        else:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@contextmanager
+def _not_installed() -> Iterator[None]:
+    """Put Django's own methods back for a while."""
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models.sql import compiler
+
+    owners = (
+        BaseDatabaseWrapper,
+        compiler.SQLInsertCompiler,
+        compiler.SQLUpdateCompiler,
+        compiler.SQLDeleteCompiler,
+    )
+    wrapped = [
+        (owner, name, method)
+        for owner in owners
+        for name, method in vars(owner).items()
+        if hasattr(method, "__wrapped_by_invalidation__")
+    ]
+    for owner, name, method in wrapped:
+        setattr(owner, name, method.__wrapped__)
+    try:
+        yield
+    finally:
+        for owner, name, method in wrapped:
+            setattr(owner, name, method)
+
+
+def _report(alias: str, measured: Sequence[tuple[Work, Times]]) -> str:
+    rows, missed = [], []
+    for work, times in measured:
+        row, problems = _row(work, alias, times)
+        rows.append(row)
+        missed += [f"* {work.name}: {problem}" for problem in problems]
+    blocks = [f"{DATABASES[alias]}:", table(HEADER, rows), "\n".join(["Missed:", "", *missed])]
+    return "\n\n".join(blocks if missed else blocks[:2])
+
+
+def _row(work: Work, alias: str, times: Times) -> tuple[list[str], list[str]]:
+    base = times["untracked"]
+    ratios = {name: [a / b for a, b in zip(times[name], base, strict=True)] for name in times}
+    if "not installed" in ratios:
+        ratios["app installed"] = [1 / ratio for ratio in ratios["not installed"]]
+    target = work.targets.get(alias.partition("-")[0])
+    reason = REASONS.get((work.name, alias), "no reason known")
+    problems = []
+    if _misses(ratios.get("app installed"), UNTRACKED_TARGET):
+        problems.append(f"untracked, {UNTRACKED_TARGET} wished: no reason known")
+    if has_missed := _misses(ratios["tracked"], target):
+        problems.append(f"tracked, {target} wished: {reason}")
+    figures = [_spread(ratios[name]) if name in ratios else "" for name in HEADER[2:5]]
+    wished = "" if target is None else f"{target}{', missed' if has_missed else ''}"
+    return [work.name, f"{statistics.median(base) * 1000:.3g}", *figures, wished], problems
+
+
+def _misses(ratios: Sequence[float] | None, target: float | None) -> bool:
+    return bool(ratios and target and round(statistics.median(ratios), 2) > target)
+
+
+def _spread(ratios: Sequence[float]) -> str:
+    low, high = percentile(ratios, 25), percentile(ratios, 75)
+    return f"{statistics.median(ratios):.2f} ({low:.2f}-{high:.2f})"
