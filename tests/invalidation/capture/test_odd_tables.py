@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.db import connection, models
 from django.db.models import F
@@ -188,3 +190,53 @@ def test_rows_of_partitioned_tables_are_told(told):
             assert told() == lines(new, "left", "box:3")
     finally:
         run("DROP TABLE shop_part")
+
+
+@isolate_apps("tests.shop")
+def test_numbers_are_told_as_they_are_read(told):
+    """RETURNING on SQLite takes whole floats for integers, or integers for floats."""
+
+    class Level(models.Model):
+        height = models.FloatField()
+        box = models.IntegerField()
+        code = models.CharField(max_length=9, primary_key=True)
+
+        class Meta:
+            app_label = "shop"
+
+    class Mark(models.Model):
+        box = models.IntegerField()
+        height = models.FloatField()
+
+        class Meta:
+            app_label = "shop"
+
+    for model in Level, Mark:
+        with table_of(model, "box:{box}", "height:{height}"):
+            row = model.objects.create(pk="1", box=1, height=5)
+            assert told.records()[-1] == lines(row, "entered", "box:1", "height:5.0")
+
+            model.objects.update(box=2)
+            assert told() == moved(row, ["box:1"], ["box:2"], ["height:5.0"])
+
+            model.objects.all().delete()
+            assert told() == lines((model, "1"), "left", "box:2", "height:5.0")
+
+
+@isolate_apps("tests.shop")
+def test_rows_may_have_times_for_keys(told):
+    """SQLite's driver gives them, but does not take them."""
+
+    class Bell(models.Model):
+        at = models.TimeField(primary_key=True)
+        box = models.IntegerField()
+
+        class Meta:
+            app_label = "shop"
+
+    with table_of(Bell, "box:{box}"):
+        bell = Bell.objects.create(at=dt.time(1, 2, 3, 400), box=1)
+        told.records()
+
+        assert Bell.objects.filter(box=1).update(box=2) == 1
+        assert told() == moved(bell, ["box:1"], ["box:2"])
