@@ -25,8 +25,10 @@ def delete(writing: Writing) -> Any:
         take_write_lock(writing.connection, writing.plan.model)
         if exceeds(writing, condition, params):
             return _blindly(writing)
-    rows, count = writing.execute(f"{sql} RETURNING {reader.list}", params)
-    writing.note(writing.plan.declaration, reader.rows(rows), NOTHING)
+    rows, count = writing.execute(f"{sql} RETURNING {reader.list}", params, needed=False)
+    if rows is not None:
+        with writing.reading():
+            writing.note(writing.plan.declaration, reader.rows(rows), NOTHING)
     _note_cascades(writing, count)
     return count
 

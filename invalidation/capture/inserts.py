@@ -20,7 +20,8 @@ def insert(writing: Writing) -> Any:
     """Run an INSERT; return the rows of the fields that Django asked for."""
     asked = list(writing.asked or ())
     rows = run(writing, statements(writing, [*asked, *writing.reader.fields]))
-    writing.note(writing.plan.declaration, NOTHING, writing.read_back(rows, len(asked)))
+    with writing.reading():
+        writing.note(writing.plan.declaration, NOTHING, writing.read_back(rows, len(asked)))
     return returned(writing, asked, rows)
 
 
@@ -35,5 +36,5 @@ def run(writing: Writing, made: Statements, also: str = "") -> list[Sequence[Any
     """Run the INSERT; return the fields of each row, and what the SQL `also` gives."""
     rows: list[Sequence[Any]] = []
     for sql, params in made:
-        rows += writing.execute(f"{sql}, {also}" if also else sql, params)[0]
+        rows += writing.execute(f"{sql}, {also}" if also else sql, params)[0] or ()
     return rows

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from django.db import DataError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
 
@@ -21,8 +22,27 @@ Key = tuple[Any, ...]
 Rows = dict[Key, tuple[Any, Image]]
 """The rows found, by key: the primary key as Python has it, and the image."""
 
+_UNREADABLE = (DataError, ValueError, TypeError, ArithmeticError)
+"""What drivers raise when they cannot make a value of what a row holds."""
+
 CHUNK = 500
 """Keys in one query: databases bound the number of parameters."""
+
+
+class Unreadable(Exception):
+    """A row holds what its field, or the driver, cannot read, like PostgreSQL's `infinity`.
+
+    Raised from the reason. Whoever writes other columns of such a row shall not fail for it.
+    """
+
+
+def fetch(cursor: Any) -> list[Sequence[Any]]:
+    """Fetch what a statement gives, or raise Unreadable."""
+    try:
+        rows: list[Sequence[Any]] = cursor.fetchall()
+    except _UNREADABLE as error:
+        raise Unreadable from error
+    return rows
 
 
 class Reader:
@@ -60,7 +80,7 @@ class Reader:
         sql = f"SELECT {self.list} FROM {self.table}{where} ORDER BY {by} LIMIT {most}{lock}"  # noqa: S608 -- quoted names
         with self._connection.cursor() as cursor:
             cursor.execute(sql, params)
-            return self.rows(cursor.fetchall())
+            return self.rows(fetch(cursor))
 
     def select_keys(self, keys: Iterable[Key]) -> Rows:
         """Return the rows with these keys that are there now."""
@@ -160,8 +180,11 @@ def _chain(
     converters: Sequence[Callable[..., Any]], expression: Any, connection: BaseDatabaseWrapper
 ) -> Callable[[Any], Any]:
     def convert(value: Any) -> Any:
-        for converter in converters:
-            value = converter(value, expression, connection)
+        try:
+            for converter in converters:
+                value = converter(value, expression, connection)
+        except Exception as error:
+            raise Unreadable from error
         return value
 
     return convert

@@ -25,6 +25,7 @@ from django.db.models.sql.compiler import (
 
 from invalidation.capture.deletes import delete
 from invalidation.capture.inserts import insert
+from invalidation.capture.reading import Unreadable
 from invalidation.capture.rewriting import can_be_read
 from invalidation.capture.units import unit
 from invalidation.capture.updates import update
@@ -86,10 +87,12 @@ def _write(writing: Writing, writer: Writer) -> Any:
     with unit(writing.connection):
         try:
             return writer(writing)
-        except BaseException:
+        except BaseException as error:
             # How much was written is not known. The rollback that follows, unless the writer
             # has autocommit off and carries on, takes this back too.
             writing.note_unknown(writing.plan.declarations)
+            if isinstance(error, Unreadable) and error.__cause__:
+                raise error.__cause__  # noqa: B904 -- as if nobody had been in between
             raise
 
 

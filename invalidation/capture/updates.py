@@ -17,7 +17,7 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 
 from invalidation.capture.children import note_children
-from invalidation.capture.reading import any_of
+from invalidation.capture.reading import Unreadable, any_of
 from invalidation.capture.rewriting import can_be_read, exceeds, is_bounded, returned
 from invalidation.capture.units import NO_KEY_UPDATE, take_write_lock
 from invalidation.capture.writing import Writing
@@ -98,7 +98,10 @@ def _in_turn(writing: Writing, statement: Statement, asked: Sequence[Any]) -> Li
     reader = writing.reader
     take_write_lock(writing.connection, writing.plan.model)
     most: int = conf.MAX_ROWS
-    before = reader.select(statement.condition, statement.params, most + 1)
+    try:
+        before = reader.select(statement.condition, statement.params, most + 1)
+    except Unreadable:
+        return None
     if len(before) > most:
         return None
     if not before:
@@ -106,10 +109,13 @@ def _in_turn(writing: Writing, statement: Statement, asked: Sequence[Any]) -> Li
     pinned, keys = any_of(reader.key_columns, list(before))
     read = [*_columns_of(writing, asked), reader.list]
     sql = f"{statement.head} WHERE {pinned} RETURNING {', '.join(read)}"
-    lines, _ = writing.execute(sql, [*statement.head_params, *keys])
-    after = writing.read_back(lines, len(asked))
-    writing.note(writing.plan.declaration, before, after)
-    note_children(writing, list(after))
+    lines, count = writing.execute(sql, [*statement.head_params, *keys], needed=bool(asked))
+    if lines is None:
+        return [()] * count
+    with writing.reading():
+        after = writing.read_back(lines, len(asked))
+        writing.note(writing.plan.declaration, before, after)
+        note_children(writing, list(after))
     return lines
 
 
@@ -133,11 +139,15 @@ def _at_once(writing: Writing, statement: Statement, asked: Sequence[Any]) -> Li
         f"WITH {_LOCKED} ({', '.join(names)}) AS MATERIALIZED ({locked})"
         f" {statement.head} FROM {_LOCKED} WHERE {pinned} RETURNING {', '.join(read)}"
     )
-    lines, _ = writing.execute(sql, [*statement.params, *statement.head_params])
+    params = [*statement.params, *statement.head_params]
+    lines, count = writing.execute(sql, params, needed=bool(asked))
+    if lines is None:
+        return [()] * count
     start, width = len(asked), len(reader.columns)
-    before, after = reader.rows(lines, start), reader.rows(lines, start + width)
-    writing.note(writing.plan.declaration, before, after)
-    note_children(writing, list(after))
+    with writing.reading():
+        before, after = reader.rows(lines, start), reader.rows(lines, start + width)
+        writing.note(writing.plan.declaration, before, after)
+        note_children(writing, list(after))
     return lines
 
 

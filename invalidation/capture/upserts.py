@@ -7,7 +7,7 @@ from typing import Any
 from invalidation.capture.children import note_children
 from invalidation.capture.inserts import Statements, run, statements
 from invalidation.capture.kinds import has_system_columns
-from invalidation.capture.reading import Key, Rows
+from invalidation.capture.reading import Key, Rows, Unreadable
 from invalidation.capture.rewriting import returned
 from invalidation.capture.units import row_lock, take_write_lock
 from invalidation.capture.writing import Writing
@@ -30,17 +30,25 @@ def upsert(writing: Writing) -> Any:
     take_write_lock(connection, writing.plan.model)
     quote = connection.ops.quote_name
     unique = [f"{reader.table}.{quote(f.column)}" for f in writing.compiler.query.unique_fields]
-    before = reader.select_having(unique, keys, row_lock(connection))
+    try:
+        before = reader.select_having(unique, keys, row_lock(connection))
+    except Unreadable:
+        return writing.run_blindly()
     says = INSERTED if connection.vendor == "postgresql" else "1"
     rows = run(writing, made, says)
-    after = writing.read_back(rows, len(asked))
+    with writing.reading():
+        _note(writing, rows, before)
+    return returned(writing, asked, rows)
+
+
+def _note(writing: Writing, rows: list[Any], before: Rows) -> None:
+    after = writing.read_back(rows, len(writing.asked or ()))
     if _all_were_read(writing, rows, before):
         updated = {key: before[key] for key in before if key in after}
         writing.note(writing.plan.declaration, updated, after)
         note_children(writing, list(updated))
     else:
         writing.note_unknown(writing.plan.declarations)
-    return returned(writing, asked, rows)
 
 
 def _are_expressions(writing: Writing) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +13,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from invalidation.capture.marker import marked
 from invalidation.capture.own_triggers import has_triggers
-from invalidation.capture.reading import Reader, Rows
+from invalidation.capture.reading import Reader, Rows, Unreadable, fetch
 from invalidation.changes import Change, Unknown
 from invalidation.declarations import Declaration
 from invalidation.journal import journal_of
@@ -60,12 +61,34 @@ class Writing:
         self.note_unknown(self.plan.declarations)
         return self.run()
 
-    def execute(self, sql: str, params: Sequence[Any]) -> tuple[list[Sequence[Any]], int]:
-        """Run a statement of the seam's own; return its rows, if it gives any, and their count."""
+    def execute(
+        self, sql: str, params: Sequence[Any], *, needed: bool = True
+    ) -> tuple[list[Sequence[Any]] | None, int]:
+        """Run a statement of the seam's own; return its rows, if it gives any, and their count.
+
+        None for rows that cannot be read and are not `needed`: any may have changed.
+        """
         with self.connection.cursor() as cursor:
             cursor.execute(marked(sql), params)
-            rows = cursor.fetchall() if cursor.description else []
-            return rows, cursor.rowcount
+            try:
+                return fetch(cursor) if cursor.description else [], cursor.rowcount
+            except Unreadable:
+                if needed:
+                    raise
+                count = cursor.rowcount
+        if self.connection.vendor == "sqlite":
+            # Its driver counts when all has been fetched.
+            (count,) = self.connection.connection.execute("SELECT changes()").fetchone()
+        self.note_unknown(self.plan.declarations)
+        return None, count
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Note that any row may have changed where the block cannot read what was written."""
+        try:
+            yield
+        except Unreadable:
+            self.note_unknown(self.plan.declarations)
 
     def read_back(self, lines: Sequence[Sequence[Any]], start: int = 0) -> Rows:
         """Return the rows of which a statement returned the columns, from `start` on."""

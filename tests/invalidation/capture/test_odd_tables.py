@@ -223,6 +223,47 @@ def test_numbers_are_told_as_they_are_read(told):
             assert told() == lines((model, "1"), "left", "box:2", "height:5.0")
 
 
+UNREADABLE = {
+    "postgresql": {"day": "infinity", "moment": "-infinity", "hour": "24:00"},
+    "sqlite": {"day": "2020-13-13", "moment": "2020-13-13 00:00:00", "price": "much"},
+}[connection.vendor]
+
+
+@pytest.mark.parametrize("column", UNREADABLE)
+@isolate_apps("tests.shop")
+def test_rows_that_python_cannot_read_are_written_as_ever(column, told):
+    """Django reads the other columns of such rows, and can write them."""
+
+    class Term(models.Model):
+        box = models.IntegerField()
+        day = models.DateField(null=True)
+        moment = models.DateTimeField(null=True)
+        hour = models.TimeField(null=True)
+        price = models.DecimalField(max_digits=9, decimal_places=2, null=True)
+
+        class Meta:
+            app_label = "shop"
+
+    with table_of(Term, "box:{box}"):
+        Term.objects.create(pk=1, box=1)
+        with connection.cursor() as cursor:
+            cursor.execute(f"UPDATE shop_term SET {column} = %s", [UNREADABLE[column]])
+        told.records()
+
+        assert Term.objects.update(box=F("box") + 1) == 1
+        assert told() == resets(Term, "box:")
+        assert Term.objects.values_list("box").get() == (2,)
+
+        Term.objects.bulk_create(
+            [Term(pk=1, box=3)], update_conflicts=True, unique_fields=["id"], update_fields=["box"]
+        )
+        assert told() == resets(Term, "box:")
+        assert Term.objects.values_list("box").get() == (3,)
+
+        assert Term.objects.filter(box=3).delete()[0] == 1
+        assert told() == resets(Term, "box:")
+
+
 @isolate_apps("tests.shop")
 def test_rows_may_have_times_for_keys(told):
     """SQLite's driver gives them, but does not take them."""
