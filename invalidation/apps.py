@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.signals import setting_changed
 
 
 class InvalidationConfig(AppConfig):
@@ -14,6 +15,8 @@ class InvalidationConfig(AppConfig):
     def ready(self) -> None:
         """Install the seam and register the checks."""
         from invalidation import capture, checks  # noqa: F401, PLC0415 -- checks register themselves
+        from invalidation.conf import conf  # noqa: PLC0415
         from invalidation.triggers import checks as of_triggers  # noqa: F401, PLC0415
 
         capture.install()
+        setting_changed.connect(conf.forget, dispatch_uid="invalidation.conf")

@@ -20,9 +20,11 @@ class RealtimeConfig(AppConfig):
         # Models and what imports them can be loaded only now.
         from realtime import checks, subscribing  # noqa: F401, PLC0415 -- they register themselves
         from realtime.backends import forget_pubsub, record_table  # noqa: PLC0415
+        from realtime.conf import conf  # noqa: PLC0415
 
         post_migrate.connect(
             record_table.ask_again, sender=self, dispatch_uid="realtime.record_table"
         )
         setting_changed.connect(forget_pubsub, dispatch_uid="realtime.backends")
+        setting_changed.connect(conf.forget, dispatch_uid="realtime.conf")
         autodiscover_modules("live")

@@ -28,7 +28,8 @@ class Defaults:
 class Conf:
     """`conf.HEARTBEAT` is what the project set in `settings.<NAME>`, or the default.
 
-    Read at each access, so that `override_settings(REALTIME=…)` works.
+    Kept until the setting is overridden, as `override_settings(REALTIME=…)` does: Django takes
+    microseconds to say that a setting is not there, and every write asks several times.
     """
 
     def __init__(self, setting: str, defaults: Any) -> None:
@@ -37,7 +38,16 @@ class Conf:
 
     def __getattr__(self, name: str) -> Any:
         default = getattr(self._defaults, name)
-        return getattr(settings, self._setting, {}).get(name, default)
+        value = getattr(settings, self._setting, {}).get(name, default)
+        # An attribute that is there is not looked for by this method again.
+        self.__dict__[name] = value
+        return value
+
+    def forget(self, *, setting: str, **_: object) -> None:
+        """Read the settings anew; a receiver of Django's `setting_changed`."""
+        if setting == self._setting:
+            for name in [name for name in self.__dict__ if name.isupper()]:
+                del self.__dict__[name]
 
 
 conf = Conf("REALTIME", Defaults())

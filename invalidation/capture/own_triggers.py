@@ -17,12 +17,15 @@ def has_triggers(connection: Any, table: str) -> bool:
     if connection.vendor != "sqlite":
         return False
     driver = connection.connection
-    (version,) = driver.execute("PRAGMA schema_version").fetchone()
     journal = journal_of(connection)
-    if journal.triggers is None or journal.triggers[0] != (version, driver):
+    # Temporary triggers are in a schema of their own.
+    main = driver.execute("PRAGMA schema_version").fetchone()
+    temporary = driver.execute("PRAGMA temp.schema_version").fetchone()
+    seen = (driver, main, temporary)
+    if journal.triggers is None or journal.triggers[0] != seen:
         found = driver.execute(
             "SELECT tbl_name FROM sqlite_master WHERE type = 'trigger'"
             " UNION SELECT tbl_name FROM sqlite_temp_master WHERE type = 'trigger'"
         ).fetchall()
-        journal.triggers = ((version, driver), {name.lower() for (name,) in found})
+        journal.triggers = (seen, {name.lower() for (name,) in found})
     return table.lower() in journal.triggers[1]
