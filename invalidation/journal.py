@@ -35,6 +35,8 @@ class Journal:
         """Has the transaction taken the write lock, where there is one?"""
         self.is_of_block = False
         """Was the transaction begun by an atomic block, which has work to do behind its commit?"""
+        self.vacant: set[tuple[type[Model], Any]] = set()
+        """Tables with multi-table children, and keys that rows there had: others may get them."""
         self.committed: list[Callable[[], None] | None] = []
         """What is to be called now that it has committed."""
         self.readers: dict[int, Any] = {}
@@ -84,6 +86,7 @@ class Journal:
         self._marks.clear()
         self._begun_by = None
         self._given_up.clear()
+        self.vacant.clear()
         self.is_writing = False
 
     def has_given_up(self, models: Iterable[type[Model]]) -> bool:

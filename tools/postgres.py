@@ -33,6 +33,8 @@ from tools.find_postgres import PostgresMissing, find_postgres
 READY_WITHIN = 60.0
 INITDB = ("-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 NETWORK = ("-c", "listen_addresses=", "-c", "max_connections=200", "-c", "log_min_messages=fatal")
+# For tests that ask in which order transactions were committed.
+TIMED = ("-c", "track_commit_timestamp=on")
 # Data that no crash of the machine need survive.
 CARELESS = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 PR_SET_PDEATHSIG = 1
@@ -49,7 +51,7 @@ class Postgres:
 
     def __init__(self, *, durable: bool = False) -> None:
         self._programs = find_postgres()
-        self._options = NETWORK if durable else (*NETWORK, *CARELESS)
+        self._options = (*NETWORK, *TIMED, *(() if durable else CARELESS))
         self._process: subprocess.Popen[Any] | None = None
         # Lower case, as mkdtemp makes it: what parses a URL may lower its host.
         self.folder = Path(tempfile.mkdtemp(prefix="livequery-postgres-", dir="/tmp"))

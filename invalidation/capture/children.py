@@ -5,41 +5,84 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from invalidation.capture.reading import Key, has_columns
+from django.db.models import Model
+
+from invalidation.capture.reading import Key, Rows, any_of, has_columns
 from invalidation.capture.units import row_lock
 from invalidation.capture.writing import Writing, reader_of
 from invalidation.declarations import Declaration
-from invalidation.plans import Plan
+from invalidation.journal import journal_of
+
+
+def hold_parents(writing: Writing) -> None:
+    """Write the parents' rows as they are, before a child's row is inserted without them.
+
+    Only `raw` saves do so, as loaddata's. Where many write at a time, someone who changes the
+    parent could commit behind the child, and would not know of it. A mere lock would not do: one
+    who reads in an older snapshot must fail.
+    """
+    query, connection = writing.compiler.query, writing.connection
+    if not query.raw or connection.vendor == "sqlite":
+        return
+    quote = connection.ops.quote_name
+    for parent in writing.plan.model._meta.all_parents:
+        link = _link_to(parent, writing.plan.model)
+        if link is not None:
+            table, pk = quote(parent._meta.db_table), quote(str(parent._meta.pk.column))
+            keys = [
+                (link.get_db_prep_save(link.value_from_object(o), connection),) for o in query.objs
+            ]
+            condition, params = any_of([pk], keys)
+            writing.execute(f"UPDATE {table} SET {pk} = {pk} WHERE {condition}", params)  # noqa: S608
+
+
+def note_rows(writing: Writing, before: Rows, after: Rows) -> None:
+    """Note what became of the rows of the table that is written, and so of their children."""
+    writing.note(writing.plan.declaration, before, after)
+    if writing.plan.children:
+        note_children(writing, _with_children(writing, before, after))
+
+
+def _with_children(writing: Writing, before: Rows, after: Rows) -> list[Key]:
+    """Return the keys of the rows that may have children which are not told by themselves.
+
+    A parent's row is made before its child's and deleted after it. But foreign keys are checked at
+    the commit: within a transaction a row may go, or get another key, while its child's stays, and
+    another row may come in its place.
+    """
+    vacant = journal_of(writing.connection).vacant
+    table = writing.plan.model
+    vacant.update((table, key) for key in before if key not in after)
+    return [key for key in after if key in before or (table, key) in vacant]
 
 
 def note_children(writing: Writing, keys: Collection[Key]) -> None:
-    """Note that the children of updated rows changed: they inherit the columns.
+    """Note that the children of rows changed: they inherit the columns.
 
     Their rows are locked too: one that moves between topics at this moment must be told in both
-    places. A parent's row is made before its child's and deleted after it, so inserts and deletes
-    have no children to tell of.
+    places.
     """
     for child in writing.plan.children if keys else ():
-        link = _link_column(child, writing.plan)
+        link = _link_to(writing.plan.model, child.model)
         if link is None or not _is_there(child, writing):
             writing.note_unknown([child])
             continue
         reader = reader_of(child, child.model, child.columns, writing.connection)
-        column = f"{reader.table}.{writing.connection.ops.quote_name(link)}"
+        column = f"{reader.table}.{writing.connection.ops.quote_name(link.column)}"
         rows = reader.select_having([column], keys, row_lock(writing.connection))
         writing.note(child, rows, rows)
 
 
-def _link_column(child: Declaration, plan: Plan) -> str | None:
-    """Return the child's column that holds the key of its row in the plan's table, if one does."""
-    path: Any = child.model._meta.get_path_to_parent(plan.model)
+def _link_to(parent: type[Model], child: type[Model]) -> Any:
+    """Return the child's field that holds the key of its row in a parent's table, if one does."""
+    path: Any = child._meta.get_path_to_parent(parent)
     first, *rest = (step.join_field for step in path)
     # Farther up the same key must go through every table.
     if not all(link.primary_key for link in rest):
         return None
     if not all(link.target_field.primary_key for link in (first, *rest)):
         return None
-    return str(first.column)
+    return first
 
 
 def _is_there(child: Declaration, writing: Writing) -> bool:

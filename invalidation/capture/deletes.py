@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 
+from invalidation.capture.children import note_rows
 from invalidation.capture.rewriting import can_be_read, exceeds, is_bounded
 from invalidation.capture.units import take_write_lock
 from invalidation.capture.writing import NOTHING, Writing
@@ -28,7 +29,7 @@ def delete(writing: Writing) -> Any:
     rows, count = writing.execute(f"{sql} RETURNING {reader.list}", params, needed=False)
     if rows is not None:
         with writing.reading():
-            writing.note(writing.plan.declaration, reader.rows(rows), NOTHING)
+            note_rows(writing, reader.rows(rows), NOTHING)
     _note_cascades(writing, count)
     return count
 

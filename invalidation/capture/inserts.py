@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from invalidation.capture.children import hold_parents, note_rows
 from invalidation.capture.rewriting import returned
 from invalidation.capture.writing import NOTHING, Writing
 
@@ -19,9 +20,10 @@ Statements = list[tuple[str, Sequence[Any]]]
 def insert(writing: Writing) -> Any:
     """Run an INSERT; return the rows of the fields that Django asked for."""
     asked = list(writing.asked or ())
+    hold_parents(writing)
     rows = run(writing, statements(writing, [*asked, *writing.reader.fields]))
     with writing.reading():
-        writing.note(writing.plan.declaration, NOTHING, writing.read_back(rows, len(asked)))
+        note_rows(writing, NOTHING, writing.read_back(rows, len(asked)))
     return returned(writing, asked, rows)
 
 

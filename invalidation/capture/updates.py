@@ -16,7 +16,7 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 
-from invalidation.capture.children import note_children
+from invalidation.capture.children import note_rows
 from invalidation.capture.reading import Unreadable, any_of
 from invalidation.capture.rewriting import can_be_read, exceeds, is_bounded, returned
 from invalidation.capture.units import NO_KEY_UPDATE, take_write_lock
@@ -114,8 +114,7 @@ def _in_turn(writing: Writing, statement: Statement, asked: Sequence[Any]) -> Li
         return [()] * count
     with writing.reading():
         after = writing.read_back(lines, len(asked))
-        writing.note(writing.plan.declaration, before, after)
-        note_children(writing, list(after))
+        note_rows(writing, before, after)
     return lines
 
 
@@ -146,8 +145,7 @@ def _at_once(writing: Writing, statement: Statement, asked: Sequence[Any]) -> Li
     start, width = len(asked), len(reader.columns)
     with writing.reading():
         before, after = reader.rows(lines, start), reader.rows(lines, start + width)
-        writing.note(writing.plan.declaration, before, after)
-        note_children(writing, list(after))
+        note_rows(writing, before, after)
     return lines
 
 

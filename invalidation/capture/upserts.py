@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from invalidation.capture.children import note_children
+from invalidation.capture.children import note_rows
 from invalidation.capture.inserts import Statements, run, statements
 from invalidation.capture.kinds import has_system_columns
 from invalidation.capture.reading import Key, Rows, Unreadable
@@ -45,8 +45,7 @@ def _note(writing: Writing, rows: list[Any], before: Rows) -> None:
     after = writing.read_back(rows, len(writing.asked or ()))
     if _all_were_read(writing, rows, before):
         updated = {key: before[key] for key in before if key in after}
-        writing.note(writing.plan.declaration, updated, after)
-        note_children(writing, list(updated))
+        note_rows(writing, updated, after)
     else:
         writing.note_unknown(writing.plan.declarations)
 

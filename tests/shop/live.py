@@ -10,16 +10,19 @@ from tests.shop.models import (
     Book,
     Country,
     Coupon,
+    Customer,
     Discounted,
     Express,
     Hook,
     Nickname,
     Parcel,
     Product,
+    Review,
     Shelf,
     Sign,
     Sticker,
     Stock,
+    Wish,
 )
 
 
@@ -45,3 +48,6 @@ track(Hook, "hooks:{shelf_id}", "spare:{spare_id}")
 track(Board)
 track(Sticker, "stuck:{board_id}")
 track(Stock, "stock:{shop_number}/{product}", "stocked:{shelf_id}")
+track(Review, "reviews:{content_type_id}/{object_id}")
+track(Customer, "customer:{name}")
+track(Wish, "wishes:{customer_id}", "place:{customer_id}/{_order}")

@@ -130,6 +130,43 @@ class Stock(models.Model):
         return f"{self.product} in {self.shop_number}"
 
 
+class Review(models.Model):
+    """About any row of any model."""
+
+    text = models.CharField(max_length=50, default="")
+    content_type = models.ForeignKey(ContentType, models.CASCADE, null=True)
+    object_id = models.PositiveBigIntegerField(null=True)
+    about = GenericForeignKey("content_type", "object_id")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Customer(models.Model):
+    """Relations to itself, one that goes both ways by itself and one that does not."""
+
+    name = models.CharField(max_length=50, unique=True)
+    friends = models.ManyToManyField("self")
+    follows = models.ManyToManyField("self", symmetrical=False, related_name="followers")
+    reviews = GenericRelation(Review)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Wish(models.Model):
+    """Rows that Django keeps in an order."""
+
+    customer = models.ForeignKey(Customer, models.CASCADE)
+    text = models.CharField(max_length=50, default="")
+
+    class Meta:
+        order_with_respect_to = "customer"
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class LowerCaseField(models.CharField):
     """Stores another text than the object holds."""
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import DatabaseError, IntegrityError, connections
+from django.db import DatabaseError, IntegrityError, connections, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Lower, Upper
 
@@ -261,6 +261,21 @@ def test_child_saved_raw_is_told_in_its_table_only(lamp, told):
     Book(product_ptr_id=lamp.pk, author="eve").save_base(raw=True)
 
     assert told() == lines((Book, lamp.pk), "entered", "author:eve")
+
+
+@pytest.mark.parametrize("goes", ["deleted", "under another key"])
+def test_child_that_gets_another_parent_is_told(goes, told):
+    """Another row takes the key of its parent's, within one transaction, and the child stays."""
+    book = Book.objects.create(pk=2, maker="me", author="eve")
+    told.records()
+
+    with transaction.atomic():
+        parent = Product.objects.filter(pk=2)
+        parent._raw_delete("default") if goes == "deleted" else parent.update(id=50)
+        Product.objects.create(pk=2, maker="you")
+
+    assert Book._base_manager.get().maker == "you"
+    assert lines(book, "updated", "author:eve") <= told()
 
 
 def test_row_that_a_manager_hides_is_told(lamp, told):

@@ -1,0 +1,60 @@
+"""What the documentation claims of soaks is what the evidence holds."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+CLAIM = re.compile(r"<!-- soak: (\w+) (\d+) -->")
+
+
+def claims() -> list[tuple[str, str, int]]:
+    """Return every claim: the paragraph, what it is about, and of how many transactions."""
+    return [
+        (paragraph, what, int(number))
+        for page in sorted(DOCS.rglob("*.md"))
+        for paragraph in page.read_text().split("\n\n")
+        for what, number in CLAIM.findall(paragraph)
+    ]
+
+
+@pytest.fixture(scope="module")
+def evidence() -> list[dict[str, object]]:
+    return json.loads((DOCS / "reference/soak.json").read_text())
+
+
+@pytest.mark.parametrize(("paragraph", "what", "number"), claims())
+def test_claim_is_held_by_evidence(paragraph, what, number, evidence) -> None:
+    """The number that a paragraph says, and that its comment repeats, has been run."""
+    rounds = [each for each in evidence if each["what"].startswith(f"{what}:")]
+
+    assert f"at least {number:,} committed transactions" in " ".join(paragraph.split())
+    assert sum(each["transactions"] for each in rounds) >= number
+
+
+def test_every_page_that_speaks_of_evidence_claims_something() -> None:
+    """Else the test above would hold for nothing."""
+    speaking = [page for page in DOCS.rglob("*.md") if "soak.json" in page.read_text()]
+
+    assert speaking
+    assert all(CLAIM.search(page.read_text()) for page in speaking)
+
+
+def test_soaks_have_found_nothing(evidence) -> None:
+    """What a soak finds is written down until it is mended and that seed run again."""
+    assert not [each for each in evidence if "failed" in each]
+    assert all(each["false_negatives"] == 0 for each in evidence)
+    assert all(each["resets_without_cause"] == 0 for each in evidence)
+    assert all(each["needless_percent"] <= 5 for each in evidence)
+
+
+def test_soaks_ran_on_both_databases(evidence) -> None:
+    """And of both kinds: one writer after another, and many at once."""
+    kinds = {(each["what"], each["database"].split()[0]) for each in evidence}
+
+    assert {kind for kind, _ in kinds} == {"capture: programs", "capture: threads"}
+    assert len(kinds) == 4

@@ -1,0 +1,58 @@
+"""The oracle of concurrent writers finds what it is there for."""
+
+from __future__ import annotations
+
+import pytest
+
+from invalidation.capture import children, updates
+from tests.invalidation.oracle.audit import audited
+from tests.invalidation.oracle.fighting import fight
+from tests.invalidation.oracle.isolation import let_threads_connect
+from tests.invalidation.oracle.running import Totals
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROUNDS, EACH = 30, 40
+"""It is a matter of chance; that none of so many rounds has it is not to be expected."""
+
+
+@pytest.fixture(autouse=True)
+def triggers():
+    """Write down what each transaction does."""
+    with audited():
+        yield
+
+
+def fight_on(totals, **options):
+    """Fight for all the rounds, or until something was refused that should have waited."""
+    for number in range(ROUNDS):
+        fight(totals, number, EACH, **options)
+        if "locked" in totals.refusals:
+            break
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("module", "lock"),
+    [(updates, "NO_KEY_UPDATE"), (children, "row_lock")],
+    ids=["rows", "children"],
+)
+def test_reading_without_a_lock_is_found(module, lock, monkeypatch):
+    """Another transaction moves the row between the read and the write."""
+    let_threads_connect(monkeypatch, "READ_COMMITTED")
+    monkeypatch.setattr(module, lock, "" if lock.isupper() else lambda connection: "")
+
+    with pytest.raises(AssertionError, match="did not tell|not so"):
+        fight_on(Totals())
+
+
+@pytest.mark.sqlite
+def test_reading_before_writing_is_found(monkeypatch):
+    """It is refused where it would have waited."""
+    let_threads_connect(monkeypatch, "DEFERRED")
+    monkeypatch.setattr(updates, "take_write_lock", lambda connection, model: None)
+    totals = Totals()
+
+    fight_on(totals, writing_first=True)
+
+    assert "locked" in totals.refusals

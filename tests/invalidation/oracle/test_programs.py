@@ -1,0 +1,40 @@
+"""Random programs of writes: all that was committed is told, and nothing else.
+
+Without triggers the product takes on SQLite what its statements return; with them, which also say
+what was written without being changed, it reads the rows again. So both are run.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.invalidation.oracle.audit import audited
+from tests.invalidation.oracle.programs import programs
+from tests.invalidation.oracle.running import MOST_NEEDLESS, Runner
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EXAMPLES, UNITS = 60, 24
+ENOUGH = 500
+"""Transactions for each of the two ways: programs that got shorter would prove less."""
+
+
+@pytest.mark.parametrize("way", ["alone", "audited"])
+def test_what_is_told_is_what_was_committed(way):
+    """No false negative, no reset without a cause, one record a transaction, nothing needless."""
+    runner = Runner(audited=way == "audited")
+
+    @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+    @given(programs(UNITS))
+    def run(program):
+        runner.run(program)
+
+    with audited() if way == "audited" else nullcontext():
+        run()
+
+    print(f"{runner.totals}")  # noqa: T201 -- the figures that -rP shows
+    assert runner.totals.transactions >= ENOUGH
+    assert runner.totals.needless_percent <= MOST_NEEDLESS

@@ -1,0 +1,66 @@
+"""Many writers at once: each committed transaction told what it did, whoever else wrote."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from django.db import connection
+
+from tests.invalidation.oracle.audit import audited
+from tests.invalidation.oracle.fighting import fight
+from tests.invalidation.oracle.isolation import let_threads_connect
+from tests.invalidation.oracle.running import MOST_NEEDLESS, Totals
+from tests.invalidation.oracle.threads import GIVEN_UP
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EACH, ENOUGH = 50, 100
+TO_BE_EXPECTED = {
+    "READ_COMMITTED": {"deadlocks"},
+    "REPEATABLE_READ": {"deadlocks", "serialization failures", GIVEN_UP},
+}
+"""Transactions that write to several rows in any order do refuse each other, with us or not."""
+
+SEED = int.from_bytes(os.urandom(3))
+
+
+@pytest.fixture(autouse=True)
+def triggers():
+    """Write down what each transaction does."""
+    with audited():
+        yield
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("mode", ["DEFERRED", "IMMEDIATE"])
+def test_threads_on_sqlite_are_told_and_never_refused(mode, monkeypatch):
+    """No "database is locked" where a transaction writes before it reads, or is IMMEDIATE."""
+    let_threads_connect(monkeypatch, mode)
+    totals = Totals()
+
+    fight(totals, SEED, EACH, writing_first=mode == "DEFERRED", upserting=True)
+
+    assert totals.refusals == {}
+    check(totals)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("upserting", [False, True], ids=["rows", "upserts"])
+@pytest.mark.parametrize("level", TO_BE_EXPECTED)
+def test_threads_on_postgresql_are_told(level, upserting, monkeypatch):
+    """In both isolation levels; what the database refuses for others' sake is tried again."""
+    let_threads_connect(monkeypatch, level)
+    totals = Totals()
+
+    fight(totals, SEED, EACH, upserting=upserting)
+
+    assert totals.refusals.keys() <= TO_BE_EXPECTED[level]
+    check(totals)
+
+
+def check(totals):
+    """Check the sums."""
+    print(f"{connection.vendor}, seed {SEED}: {totals}")  # noqa: T201 -- to repeat it
+    assert totals.transactions >= ENOUGH
+    assert totals.needless_percent <= MOST_NEEDLESS

@@ -1,0 +1,103 @@
+"""Many threads, each with a connection of its own, that write to the same few rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from threading import Barrier
+
+from django.db import OperationalError, connections
+
+from tests.invalidation.oracle import audit
+from tests.invalidation.oracle.blocks import Step, is_refused, run
+from tests.invalidation.oracle.programs import random_write
+from tests.invalidation.oracle.world import World
+from tests.invalidation.oracle.writes import WRITES
+
+THREADS = 5
+ATTEMPTS = 20
+
+TO_BE_RETRIED = {"40001": "serialization failures", "40P01": "deadlocks"}
+"""PostgreSQL's codes for what an application is to try again."""
+
+GIVEN_UP = "given up"
+"""Under REPEATABLE READ a long transaction on rows that everybody writes may never get through."""
+
+UPSERTS = frozenset(name for name in WRITES if name.startswith("bulk_create_over_"))
+"""These reset when somebody else makes the row between their read and their write."""
+
+# What moves rows between topics, makes and deletes them; the others are there as well.
+FOUGHT_WITH = (
+    *("save", "save_stale", "save_stale_in_part", "save_child", "save_stale_child", "save_parent"),
+    *("update", "update_over_join", "update_by_itself", "update_by_subquery", "update_by_chance"),
+    *("update_children", "update_parents_of", "update_prices", "update_composite", "bulk_update"),
+    *("delete", "delete_stale", "delete_and_make_anew", "insert_by_force", "create_product"),
+    *("tags_add", "tags_set", "products_add", "products_remove", "between_update", "friends_add"),
+    *("related_add", "related_set", "related_clear", "make_child_of", "save_as_another"),
+)
+NAMES = sorted({*WRITES} - {"tell_by_hand", "rest"}) + 3 * list(FOUGHT_WITH)
+LEADING = ("update_all", "update_by_itself", "update_composite", "update_by_chance")
+"""Writes that, without a shelf to look for, read nothing before they write."""
+
+
+class Writers:
+    """Threads that write random transactions until each has done its number."""
+
+    def __init__(self, seed: int, *, writing_first: bool, upserting: bool) -> None:
+        """Let each transaction begin with a write where one that reads first may be refused."""
+        self.refusals: Counter[str] = Counter()
+        self._seed = seed
+        self._writing_first = writing_first
+        self._names = [name for name in NAMES if upserting or name not in UPSERTS]
+
+    def run(self, each: int) -> None:
+        """Write, in every thread, that many transactions."""
+        barrier = Barrier(THREADS)
+
+        def work(thread: int) -> None:
+            random, world = Random(f"{self._seed}/{thread}"), World()
+            barrier.wait()
+            try:
+                for turn in range(each):
+                    self._insist(world, self._unit(random), f"{thread}.{turn}")
+            finally:
+                connections["default"].close()
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(work, range(THREADS)))
+
+    def _unit(self, random: Random) -> Step:
+        """Return a lone write, or a transaction of up to three, some with a part undone."""
+        steps = [random_write(random, self._names) for _ in range(random.randint(1, 3))]
+        if self._writing_first:
+            steps.insert(0, (random.choice(LEADING), 0, 4, "a"))
+        elif len(steps) == 1:
+            return steps[0]
+        if random.random() < 0.2:
+            steps[-1] = ("atomic", "raised", (steps[-1],))
+        return ("atomic", "kept", tuple(steps))
+
+    def _insist(self, world: World, unit: Step, name: str) -> None:
+        """Run a unit, and again while the database asks for it."""
+        for attempt in range(ATTEMPTS):
+            audit.begin(f"{self._seed}.{name}.{attempt}")
+            try:
+                run(world, unit)
+            except OperationalError as error:
+                self.refusals[_why(error)] += 1
+            except Exception as error:
+                if not is_refused(error):
+                    raise
+                return
+            else:
+                return
+        self.refusals[GIVEN_UP] += 1
+
+
+def _why(error: OperationalError) -> str:
+    code = getattr(error.__cause__, "sqlstate", None)
+    if code in TO_BE_RETRIED:
+        return TO_BE_RETRIED[code]
+    assert "locked" in str(error), error
+    return "locked"

@@ -1,0 +1,18 @@
+"""The ways to write, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.invalidation.oracle.world import World
+
+Write = Callable[[World, int, int, str], Any]
+
+WRITES: dict[str, Write] = {}
+
+
+def write(function: Write) -> Write:
+    """Take a function among the ways to write."""
+    WRITES[function.__name__] = function
+    return function
