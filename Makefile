@@ -17,9 +17,10 @@ DJANGO_VERSIONS := 6.0 6.1
 PYTEST_ARGS ?=
 # What depends on Django, and is run on each of its versions; and what on the kind of database.
 DJANGO_TESTS := tests/invalidation tests/contract tests/realtime tests/demo_todo
+SOAK_FILE := tests/invalidation/oracle/soak.py
 POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime tests/demo_todo
 
-export VENV PYTHON
+export VENV PYTHON SEED SOAK_TRANSACTIONS SOAK_EXAMPLES
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -66,9 +67,14 @@ packaging: $(STAMPS)/test ## build the wheel, follow the README with it in an em
 	@sh tools/ensure_system.sh browser
 	@$(PY) -m pytest -m packaging $(PYTEST_ARGS) tests/packaging
 
-soak: $(STAMPS)/test ## run the property tests with many examples: SEED=… SOAK_EXAMPLES=…
+soak: $(STAMPS)/test ## look for what is missed, long: SOAK_TRANSACTIONS=… SEED=… SOAK_EXAMPLES=…
+	@sh tools/ensure_system.sh postgres
+	@$(PY) -m pytest --timeout=0 -p no:randomly $(SOAK_FILE)
+	@$(PY) tools/postgres.py $(PY) -m pytest --timeout=0 -p no:randomly -m "not sqlite" $(SOAK_FILE)
 	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest -n $(JOBS) -m 'hypothesis and not postgres' --timeout=0 \
 	  $(if $(SEED),--hypothesis-seed=$(SEED)) $(PYTEST_ARGS)
+	@HYPOTHESIS_PROFILE=soak $(PY) tools/postgres.py $(PY) -m pytest -n $(JOBS) --timeout=0 \
+	  -m 'hypothesis and postgres' $(if $(SEED),--hypothesis-seed=$(SEED)) $(PYTEST_ARGS)
 
 bench: $(STAMPS)/test ## run a benchmark: NAME=…
 	@sh tools/ensure_system.sh browser
