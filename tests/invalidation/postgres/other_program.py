@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from invalidation.triggers.differences import load_migrations
 from invalidation.triggers.operations import SetTriggers
 
 WANTED = ("dbname", "user", "password", "host", "port")
@@ -33,12 +34,32 @@ def run(*statements: str, **options: Any) -> None:
 @contextmanager
 def installed(operations: list[SetTriggers]) -> Iterator[None]:
     """Apply operations as a migration does, and take them back in the end."""
-    with connection.schema_editor() as editor:
-        for operation in operations:
-            operation.database_forwards("shop", editor, None, None)
+    _apply(operations)
     try:
         yield
     finally:
-        with connection.schema_editor() as editor:
-            for operation in reversed(operations):
-                operation.database_backwards("shop", editor, None, None)
+        _take_back(operations)
+
+
+@contextmanager
+def without_triggers() -> Iterator[None]:
+    """Take back those that the test database has by the demo's migrations; then make them again."""
+    nodes = load_migrations().graph.nodes.values()
+    made = [o for node in nodes for o in node.operations if isinstance(o, SetTriggers)]
+    _take_back(made)
+    try:
+        yield
+    finally:
+        _apply(made)
+
+
+def _apply(operations: list[SetTriggers]) -> None:
+    with connection.schema_editor() as editor:
+        for operation in operations:
+            operation.database_forwards("shop", editor, None, None)
+
+
+def _take_back(operations: list[SetTriggers]) -> None:
+    with connection.schema_editor() as editor:
+        for operation in reversed(operations):
+            operation.database_backwards("shop", editor, None, None)

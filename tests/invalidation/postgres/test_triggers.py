@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.test import override_settings
 
 from invalidation.capture.marker import marked
-from invalidation.triggers.differences import differences, load_migrations
+from invalidation.triggers.differences import differences, load_migrations, wanted_triggers
 from invalidation.triggers.operations import SetTriggers
 from tests.invalidation.capture.raw import PRODUCTS, SHELVES, execute
 from tests.invalidation.postgres.other_program import connected, installed, run
@@ -120,15 +120,10 @@ def told_of_few(told):
     """Make triggers that tell of three rows a statement."""
     with override_settings(INVALIDATION={"MAX_ROWS": 3}):
         of_few = differences(load_migrations())
-    with installed([SetTriggers(o.model, o.table, o.sql, former(o)) for o in of_few]):
+    former = wanted_triggers()
+    with installed([SetTriggers(o.model, o.table, o.sql, former[o.table].sql) for o in of_few]):
         told.records()
         yield told
-
-
-def former(operation):
-    """Return the SQL that makes an operation's triggers as they were."""
-    as_usual = differences(load_migrations())
-    return next(other.sql for other in as_usual if other.table == operation.table)
 
 
 def test_statement_of_many_rows_resets(told_of_few):

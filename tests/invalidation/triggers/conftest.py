@@ -12,16 +12,34 @@ import pytest
 
 import demo_todo.migrations
 
+FIRST = """
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    pass
+"""
+
 
 @pytest.fixture
 def migrations(tmp_path, monkeypatch, settings) -> Iterator[Path]:
-    """Let a copy be the folder of the demo's migrations."""
+    """Return the folder of the depot's migrations, in a project that has no triggers yet."""
     name = f"migrations_of_{tmp_path.name}"
-    folder = tmp_path / name
-    shutil.copytree(Path(demo_todo.migrations.__file__).parent, folder)
+    of_depot, of_demo = f"{name}_depot", f"{name}_demo"
+    for package in (of_depot, of_demo):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+    (tmp_path / of_depot / "0001_initial.py").write_text(FIRST)
+    # Without the demo's own triggers.
+    tables = Path(demo_todo.migrations.__file__).parent / "0001_initial.py"
+    shutil.copy(tables, tmp_path / of_demo)
     monkeypatch.syspath_prepend(tmp_path)
-    settings.MIGRATION_MODULES = {**settings.MIGRATION_MODULES, "demo_todo": name}
+    settings.MIGRATION_MODULES = {
+        **settings.MIGRATION_MODULES,
+        "demo_todo": of_demo,
+        "depot": of_depot,
+    }
     importlib.invalidate_caches()
-    yield folder
+    yield tmp_path / of_depot
     for module in [module for module in sys.modules if module.startswith(name)]:
         del sys.modules[module]

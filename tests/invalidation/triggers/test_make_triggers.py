@@ -39,7 +39,7 @@ def operations(folder, name):
 
 def test_migration_holds_the_triggers_of_all_that_is_tracked(migrations):
     """And the helpers before them; it comes after what makes the tables."""
-    assert "0002_livequery_triggers" in make_triggers("demo_todo")
+    assert "0002_livequery_triggers" in make_triggers("depot")
 
     (name,) = written(migrations)
     made = operations(migrations, name)
@@ -47,13 +47,13 @@ def test_migration_holds_the_triggers_of_all_that_is_tracked(migrations):
     assert next(iter(made)) == "realtime_storedrecord"
     assert made.keys() == {"realtime_storedrecord", *tables}
     dependencies = importlib.import_module(f"{migrations.name}.{name}").Migration.dependencies
-    assert {("demo_todo", "0001_initial")} < set(dependencies)
+    assert {("depot", "0001_initial"), ("demo_todo", "0001_initial")} < set(dependencies)
     assert "realtime" in dict(dependencies)
 
 
 def test_made_triggers_are_up_to_date(migrations):
     """Asked again, there is nothing to do."""
-    make_triggers("demo_todo")
+    make_triggers("depot")
 
     assert "fit" in make_triggers("--check")
     assert "fit" in make_triggers()
@@ -63,7 +63,7 @@ def test_made_triggers_are_up_to_date(migrations):
 
 def test_triggers_that_do_not_fit_are_made_anew(migrations):
     """Behind the former, which come back when the new migration is taken back."""
-    make_triggers("demo_todo")
+    make_triggers("depot")
     with override_settings(INVALIDATION=OTHER_BOUND):
         with pytest.raises(CommandError, match="shop_shelf"):
             make_triggers("--check")
@@ -74,12 +74,12 @@ def test_triggers_that_do_not_fit_are_made_anew(migrations):
     assert second["shop_shelf"].former == first["shop_shelf"].sql != second["shop_shelf"].sql
     assert "realtime_storedrecord" not in second
     module = importlib.import_module(f"{migrations.name}.0003_smaller")
-    assert ("demo_todo", "0002_livequery_triggers") in module.Migration.dependencies
+    assert ("depot", "0002_livequery_triggers") in module.Migration.dependencies
 
 
 def test_triggers_of_what_is_tracked_no_more_are_dropped(migrations, monkeypatch):
     """And those of the others stay."""
-    make_triggers("demo_todo")
+    make_triggers("depot")
     others = {m: d for m, d in registry.declarations.items() if m is not Shelf}
     monkeypatch.setattr(registry, "declarations", others)
 
@@ -93,7 +93,7 @@ def test_triggers_of_what_is_tracked_no_more_are_dropped(migrations, monkeypatch
 
 def test_dry_run_shows_the_migration(migrations):
     """And writes nothing."""
-    said = make_triggers("demo_todo", dry_run=True)
+    said = make_triggers("depot", dry_run=True)
 
     compile(said, "migration", "exec")
     assert "SetTriggers" in said
@@ -116,7 +116,7 @@ def test_app_must_be_one_with_migrations(app, migrations):
 def test_name_must_be_one(migrations):
     """It becomes a file's, and a module's."""
     with pytest.raises(CommandError, match="name"):
-        make_triggers("demo_todo", name="../evil")
+        make_triggers("depot", name="../evil")
 
 
 def test_project_without_triggers_is_not_warned(migrations):
@@ -126,7 +126,7 @@ def test_project_without_triggers_is_not_warned(migrations):
 
 def test_project_whose_triggers_do_not_fit_is_warned(migrations):
     """By every `manage.py check`."""
-    make_triggers("demo_todo")
+    make_triggers("depot")
     with override_settings(INVALIDATION=OTHER_BOUND):
         (problem,) = check_triggers()
 
@@ -137,7 +137,7 @@ def test_project_whose_triggers_do_not_fit_is_warned(migrations):
 
 def test_project_without_the_driver_is_not_warned(migrations, monkeypatch):
     """It cannot have PostgreSQL."""
-    make_triggers("demo_todo")
+    make_triggers("depot")
 
     def missing():
         raise ImproperlyConfigured("no psycopg")

@@ -11,7 +11,7 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from invalidation.triggers.operations import SetTriggers
-from tests.invalidation.postgres.other_program import run
+from tests.invalidation.postgres.other_program import run, without_triggers
 from tests.invalidation.told import lines
 from tests.invalidation.triggers.test_make_triggers import OTHER_BOUND, make_triggers
 from tests.shop.models import Shelf
@@ -25,8 +25,8 @@ SELECT (SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'livequery%'),
 
 
 def migrate(name):
-    """Migrate the demo to a migration."""
-    call_command("migrate", "demo_todo", name, verbosity=0)
+    """Migrate the depot to a migration."""
+    call_command("migrate", "depot", name, verbosity=0)
 
 
 def counts():
@@ -39,20 +39,28 @@ def counts():
 @pytest.mark.sqlite
 def test_other_databases_have_no_triggers(migrations):
     """The migration does nothing there; forwards and backwards."""
-    make_triggers("demo_todo")
+    make_triggers("depot")
     try:
         migrate("0002_livequery_triggers")
     finally:
-        migrate("0001")
+        migrate("zero")
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'")
         assert cursor.fetchone() == (0,)
 
 
+@pytest.fixture
+def bare(transactional_db):
+    """Begin with a database that has no triggers."""
+    with without_triggers():
+        yield
+
+
 @pytest.mark.postgres
+@pytest.mark.usefixtures("bare")
 def test_migrations_make_and_change_and_drop_triggers(migrations, told):
     """And each way back leads to what was before."""
-    make_triggers("demo_todo")
+    make_triggers("depot")
     with override_settings(INVALIDATION=OTHER_BOUND):
         make_triggers(name="smaller")
     insert = "INSERT INTO shop_shelf (id, name) SELECT i, '' FROM generate_series({}) AS i"
@@ -75,7 +83,7 @@ def test_migrations_make_and_change_and_drop_triggers(migrations, told):
         assert told() == shelf(21)
         assert counts() == made
     finally:
-        migrate("0001")
+        migrate("zero")
     assert counts() == (0, 0)
     told.records()
     run(insert.format("31, 31"))
@@ -90,10 +98,10 @@ def shelf(pk):
 @pytest.mark.postgres
 def test_sql_of_a_migration_can_be_shown(migrations):
     """For those who run it by hand."""
-    make_triggers("demo_todo")
+    make_triggers("depot")
     shown = StringIO()
 
-    call_command("sqlmigrate", "demo_todo", "0002", stdout=shown)
+    call_command("sqlmigrate", "depot", "0002", stdout=shown)
 
     assert 'CREATE OR REPLACE TRIGGER livequery_insert AFTER INSERT ON "shop_shelf"' in (
         shown.getvalue()

@@ -1,0 +1,1 @@
+"""An app without models, for migrations that tests write."""
