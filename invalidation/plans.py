@@ -56,13 +56,26 @@ def make_plans(declarations: Iterable[Declaration]) -> dict[str, Plan]:
     tracked = {each.model: each for each in declarations}
     for model, declaration in tracked.items():
         plan_for(model).declaration = declaration
-        for parent in model._meta.all_parents:
+        # A proxy among the parents has its model's table.
+        for parent in dict.fromkeys(p._meta.concrete_model for p in model._meta.all_parents):
             plan_for(parent).children.append(declaration)
     for origin, reached in _reached_by_the_database(database_relations()).items():
         concerned = [tracked[model] for model in reached if model in tracked]
         if concerned:
             plan_for(origin).cascaded = concerned
     return plans
+
+
+def link_to(parent: type[Model], *, child: type[Model]) -> Any:
+    """Return the child's field that holds the key of its row in a parent's table, if one does."""
+    path: Any = child._meta.get_path_to_parent(parent)
+    first, *rest = (step.join_field for step in path)
+    # Farther up the same key must go through every table.
+    if not all(link.primary_key for link in rest):
+        return None
+    if not all(link.target_field.primary_key for link in (first, *rest)):
+        return None
+    return first
 
 
 def database_relations() -> dict[type[Model], set[type[Model]]]:

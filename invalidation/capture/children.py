@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
-
-from django.db.models import Model
 
 from invalidation.capture.reading import Key, Rows, any_of, has_columns
 from invalidation.capture.units import row_lock
 from invalidation.capture.writing import Writing, reader_of
 from invalidation.declarations import Declaration
 from invalidation.journal import journal_of
+from invalidation.plans import link_to
 
 
 def hold_parents(writing: Writing) -> None:
@@ -26,7 +24,7 @@ def hold_parents(writing: Writing) -> None:
         return
     quote = connection.ops.quote_name
     for parent in writing.plan.model._meta.all_parents:
-        link = _link_to(parent, writing.plan.model)
+        link = link_to(parent, child=writing.plan.model)
         if link is not None:
             table, pk = quote(parent._meta.db_table), quote(str(parent._meta.pk.column))
             keys = [
@@ -63,7 +61,7 @@ def note_children(writing: Writing, keys: Collection[Key]) -> None:
     places.
     """
     for child in writing.plan.children if keys else ():
-        link = _link_to(writing.plan.model, child.model)
+        link = link_to(writing.plan.model, child=child.model)
         if link is None or not _is_there(child, writing):
             writing.note_unknown([child])
             continue
@@ -71,18 +69,6 @@ def note_children(writing: Writing, keys: Collection[Key]) -> None:
         column = f"{reader.table}.{writing.connection.ops.quote_name(link.column)}"
         rows = reader.select_having([column], keys, row_lock(writing.connection))
         writing.note(child, rows, rows)
-
-
-def _link_to(parent: type[Model], child: type[Model]) -> Any:
-    """Return the child's field that holds the key of its row in a parent's table, if one does."""
-    path: Any = child._meta.get_path_to_parent(parent)
-    first, *rest = (step.join_field for step in path)
-    # Farther up the same key must go through every table.
-    if not all(link.primary_key for link in rest):
-        return None
-    if not all(link.target_field.primary_key for link in (first, *rest)):
-        return None
-    return first
 
 
 def _is_there(child: Declaration, writing: Writing) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.db.migrations.loader import MigrationLoader
 
+from invalidation.plans import make_plans
 from invalidation.tracking import declarations
 from invalidation.triggers.helpers import create_helpers, drop_helpers
 from invalidation.triggers.operations import HELPERS, SetTriggers
@@ -47,9 +48,14 @@ def made_triggers(loader: MigrationLoader) -> dict[str, Triggers]:
 
 def wanted_triggers() -> dict[str, Triggers]:
     """Return the triggers that what is tracked asks for, the helpers first."""
+    plans = [plan for plan in make_plans(declarations()).values() if plan.declarations]
     tables = [
-        Triggers(d.label, d.model._meta.db_table, tuple(create_triggers(d).splitlines()))
-        for d in sorted(declarations(), key=lambda d: d.label)
+        Triggers(
+            plan.model._meta.label_lower,
+            plan.model._meta.db_table,
+            tuple(create_triggers(plan).splitlines()),
+        )
+        for plan in sorted(plans, key=lambda plan: plan.model._meta.label_lower)
     ]
     helpers = Triggers(HELPERS, _HELPERS_TABLE, tuple(create_helpers().splitlines()))
     return {triggers.table: triggers for triggers in ([helpers, *tables] if tables else [])}

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from invalidation.changes import Change
 from invalidation.declarations import Declaration
 from invalidation.pks import pk_text
+from invalidation.plans import Plan
 from invalidation.templates import read_template
 from invalidation.topic_matching import messages_for
-from invalidation.triggers.helpers import create_helpers, drop_helpers
+from invalidation.triggers.helpers import create_helpers
 from invalidation.triggers.operations import SetTriggers
 from invalidation.triggers.spelling import is_spelled
 from invalidation.triggers.tables import create_triggers, drop_triggers
@@ -123,11 +124,12 @@ SAMPLE, COMPOSED = declared(Sample, *TEMPLATES), declared(Composed, "text:{text}
 @pytest.fixture(scope="module", autouse=True)
 def tables(django_db_setup, django_db_blocker):
     """Make the tables and their triggers."""
-    helpers = SetTriggers("realtime.storedrecord", "", [create_helpers()], [drop_helpers()])
-    triggers = [helpers]
+    helpers = [create_helpers()]
+    # Those of the demo's triggers: they stay.
+    triggers = [SetTriggers("realtime.storedrecord", "", helpers, helpers)]
     for declaration in (SAMPLE, COMPOSED):
         table = declaration.model._meta.db_table
-        made = [create_triggers(declaration)]
+        made = [create_triggers(Plan(declaration.model, declaration))]
         triggers.append(SetTriggers(declaration.label, table, made, [drop_triggers(table)]))
     with django_db_blocker.unblock():
         with connection.schema_editor() as editor:
@@ -293,7 +295,8 @@ def test_key_that_is_not_spelled_resets_every_family():
 
         return Measured
 
-    sql = create_triggers(declared(model(), "name:{name}"))
+    measured = model()
+    sql = create_triggers(Plan(measured, declared(measured, "name:{name}")))
 
     assert "payload := everything" in sql
     assert "livequery_text" not in sql
