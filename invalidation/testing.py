@@ -1,5 +1,7 @@
 """For your own tests: what a piece of code tells.
 
+::
+
     with capture_invalidations() as told:
         task.save()
     assert "list:5" in told.topics
