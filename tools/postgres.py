@@ -38,6 +38,8 @@ TIMED = ("-c", "track_commit_timestamp=on")
 # Data that no crash of the machine need survive.
 CARELESS = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 PR_SET_PDEATHSIG = 1
+NOT_RUN = 127
+"""What a shell says of a command that it cannot run."""
 
 
 class Postgres:
@@ -175,7 +177,12 @@ def run(command: list[str]) -> int:
 
 
 def _outcome(command: list[str], url: str) -> int:
-    with subprocess.Popen(command, env=os.environ | {"DATABASE_URL": url}) as running:
+    try:
+        running = subprocess.Popen(command, env=os.environ | {"DATABASE_URL": url})
+    except OSError as error:
+        print(f"error: {command[0]}: {error.strerror}", file=sys.stderr)
+        return NOT_RUN
+    with running:
         while True:
             try:
                 code = running.wait()

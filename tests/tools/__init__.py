@@ -1,0 +1,1 @@
+"""Tests of what the tests and the Makefile use."""
