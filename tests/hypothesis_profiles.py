@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("default", max_examples=100, deadline=None)
 settings.register_profile(
     "soak",
-    max_examples=int(os.environ.get("SOAK_EXAMPLES", "20000")),
+    max_examples=int(os.environ.get("SOAK_EXAMPLES") or 20_000),
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],

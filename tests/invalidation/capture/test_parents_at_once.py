@@ -41,10 +41,13 @@ def other():
 
 
 def somebody_waits():
-    """Does a connection wait for a lock?"""
+    """Does another connection wait for what this one has locked?"""
     with connection.cursor() as cursor:
         # Not pg_stat_activity: a transaction that has looked there sees the same ever after.
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks"
+            " WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+        )
         return bool(cursor.fetchone()[0])
 
 

@@ -17,8 +17,8 @@ from tests.invalidation.oracle.running import MOST_NEEDLESS, Runner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-EXAMPLES, UNITS = 60, 24
-ENOUGH = 500
+EXAMPLES, UNITS = 70, 24
+ENOUGH = 400
 """Transactions for each of the two ways: programs that got shorter would prove less."""
 
 
