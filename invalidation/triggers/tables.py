@@ -4,9 +4,10 @@ They fire once a statement, and see its rows as they were and are: one record a 
 bound for its rows. Statements that the seam has issued are left to it. Statements within other
 triggers and cascades are not: the seam does not see them.
 
-An update of a multi-table parent also tells the rows of its tracked children, which inherit the
-columns. A parent's row is made before its child's and deleted after it, so inserts and deletes have
-no children to tell of; a parent that is itself not tracked has a trigger for updates alone.
+What a multi-table parent's rows become also tells the rows of its tracked children, which inherit
+the columns. An inserted row has a child already where it takes the place of another: foreign keys
+are checked at the commit. A row that goes without its child must have such a successor, so a parent
+that is itself not tracked has no triggers for deletes.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ _TELL_ROWS = """\
 _TELL_NO_ROWS = "    payload := everything;"
 
 _TELL_CHILDREN = """\
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP <> 'DELETE' THEN
       IF many > {most} THEN
         payload := concat_ws(',', payload, {too_many});
       ELSE
@@ -154,7 +155,7 @@ def create_triggers(plan: Plan) -> str:
     otherwise = "everything"
     if inherited:
         resets = _resets(inherited, Reset.RAW_SQL)
-        otherwise = f"concat_ws(',', everything, CASE WHEN TG_OP = 'UPDATE' THEN {resets} END)"
+        otherwise = f"concat_ws(',', everything, CASE WHEN TG_OP <> 'DELETE' THEN {resets} END)"
     body = _FUNCTION.format(
         function=function,
         everything=_resets(own.families if own else (), Reset.RAW_SQL),
@@ -167,7 +168,7 @@ def create_triggers(plan: Plan) -> str:
         raise ValueError(f"a column of {table} has $livequery$ in its name: rename it")
     # Of a table that was tracked itself there may be more of them.
     former = [] if own else [drop_triggers(table)]
-    events = _TRIGGERS if own else ["UPDATE"]
+    events = _TRIGGERS if own else ["INSERT", "UPDATE"]
     return "\n".join([*former, body, *_create_triggers(table, function, events)])
 
 
