@@ -91,7 +91,7 @@ class TestStoring(EmptyHistory):
         """Also when it was rolled back by hand, which `on_commit` would not notice."""
         with transaction.atomic():
             publish([row(LIST, 1)])
-            savepoint = transaction.savepoint()
+            savepoint = connection.savepoint()
             publish([row(LIST, 2)])
             transaction.savepoint_rollback(savepoint)
             with self.assertRaises(ZeroDivisionError), transaction.atomic():

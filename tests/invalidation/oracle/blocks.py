@@ -104,7 +104,7 @@ def durable(world: World, ending: str, steps: Steps) -> None:
 @block
 def savepoint(world: World, ending: str, steps: Steps) -> None:
     """Taken by hand: released, rolled back to, or left alone."""
-    taken = transaction.savepoint()
+    taken = connection.savepoint()  # `transaction.savepoint` is deprecated in Django 6.1
     try:
         run_all(world, steps)
     except Exception:
