@@ -18,7 +18,8 @@ PYTEST_ARGS ?=
 # What depends on Django, and is run on each of its versions; and what on the kind of database.
 DJANGO_TESTS := tests/invalidation tests/contract tests/realtime tests/demo_todo
 SOAK_FILE := tests/invalidation/oracle/soak.py
-POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime tests/demo_todo
+POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime/test_position.py \
+  tests/realtime/test_publish.py tests/realtime/test_live_head.py tests/demo_todo
 
 export VENV PYTHON SEED SOAK_TRANSACTIONS SOAK_EXAMPLES
 

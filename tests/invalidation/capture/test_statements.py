@@ -72,14 +72,14 @@ def test_what_sqlite_changed_was_told_and_nothing_else(data):
     sql = data.draw(
         writing(target, read) if target_name and read in {"ours", "theirs"} else odd(target)
     )
-    database = small_database()
-    before = contents(database)
-    with database:
+    with small_database() as database:
+        before = contents(database)
         try:
-            database.execute(sql)
+            with database:
+                database.execute(sql)
         except sqlite3.IntegrityError:
             return
-    changed = {table for table, rows in contents(database).items() if rows != before[table]}
+        changed = {table for table, rows in contents(database).items() if rows != before[table]}
 
     told = tables_written(sql, frozenset(TABLES))
 
