@@ -48,8 +48,11 @@ def databases(aliases: list[str]) -> Iterator[None]:
         )
         from django.db import connections
 
+        from invalidation import quiet
+
         for alias in aliases:
-            _fill(alias)
+            with quiet(reset=False):
+                _fill(alias)
         yield
         connections.close_all()
 
