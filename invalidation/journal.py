@@ -37,7 +37,7 @@ class Journal:
         """Was the transaction begun by an atomic block, which has work to do behind its commit?"""
         self.vacant: set[tuple[type[Model], Any]] = set()
         """Tables with multi-table children, and keys that rows there had: others may get them."""
-        self.committed: list[Callable[[], None] | None] = []
+        self.committed: list[Callable[[], None]] = []
         """What is to be called now that it has committed."""
         self.readers: dict[int, Any] = {}
         """What the seam keeps for this connection from one transaction to the next."""

@@ -25,19 +25,17 @@ from django.db.backends.signals import connection_created
 from django.db.models import Model
 
 from invalidation import tracking
+from invalidation.capture.driver import has_failed, is_in_transaction
 from invalidation.capture.marker import is_marked
 from invalidation.capture.statements import controls_transactions, only_reads, tables_written
+from invalidation.capture.units import tell_at_once
 from invalidation.changes import Unknown
-from invalidation.commit import flush
 from invalidation.journal import journal_of
 from invalidation.quieting import is_silent
 from realtime.messages import Reset
 
 Run = Callable[[], Any]
 Models = Sequence[type[Model]]
-
-_IDLE, _BROKEN = 0, 3
-"""What libpq calls PQTRANS_IDLE and PQTRANS_INERROR."""
 
 
 def install() -> None:
@@ -106,7 +104,7 @@ def _run(run: Run, connection: BaseDatabaseWrapper, models: Models, sql: str) ->
     # SQLite cannot commit while a statement has rows to give. In autocommit it does so when they
     # have been fetched, and what was stored meanwhile is part of the same transaction.
     giving = autocommit and connection.vendor == "sqlite" and "returning" in sql.lower()
-    if autocommit and not (alone or giving or _in_transaction(connection)):
+    if autocommit and not (alone or giving or is_in_transaction(connection)):
         with transaction.atomic(using=connection.alias, savepoint=False):
             return _noting(run, connection, models, doubtful)
     try:
@@ -131,33 +129,17 @@ def _noting(run: Run, connection: BaseDatabaseWrapper, models: Models, doubtful:
 def _tell_behind(connection: Any, autocommit: bool, giving: bool) -> None:
     """Tell of a statement that no block of Django's surrounds."""
     journal = journal_of(connection)
-    if _transaction_status(connection) == _BROKEN:
+    if has_failed(connection):
         # It can but be rolled back.
         journal.clear()
-    elif autocommit and (giving or _in_transaction(connection)):
+    elif autocommit and (giving or is_in_transaction(connection)):
         # Raw SQL began the transaction, and will end it without Django: the record joins it.
-        send = flush(connection)
-        journal.clear()
-        if send is not None:
-            send()
+        tell_at_once(connection)
     elif autocommit:
         entries = journal.entries()
         with transaction.atomic(using=connection.alias, savepoint=False):
             journal.clear()
             journal.add(entries)
-    elif not _in_transaction(connection):
+    elif not is_in_transaction(connection):
         # With autocommit off a statement may commit by itself still: on SQLite, one on a table.
         connection.commit()
-
-
-def _in_transaction(connection: BaseDatabaseWrapper) -> bool:
-    """Is the driver in a transaction, whoever has begun it?"""
-    return _transaction_status(connection) != _IDLE
-
-
-def _transaction_status(connection: Any) -> int:
-    if connection.vendor == "sqlite":
-        return int(connection.connection.in_transaction)
-    if connection.vendor == "postgresql":
-        return int(connection.connection.info.transaction_status)
-    return _IDLE

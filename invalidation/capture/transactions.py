@@ -18,14 +18,11 @@ from typing import Any
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from invalidation.capture.units import in_hidden_transaction
+from invalidation.capture.driver import has_failed, is_in_transaction
 from invalidation.commit import flush
 from invalidation.journal import journal_of
 
 logger = logging.getLogger("invalidation.transactions")
-
-IN_ERROR = 3
-"""libpq's PQTRANS_INERROR."""
 
 
 def install() -> None:
@@ -100,7 +97,7 @@ def _commit(original: Callable[..., None]) -> Any:
     def commit(self: BaseDatabaseWrapper) -> None:
         self.validate_thread_sharing()
         self.validate_no_atomic_block()
-        if _has_failed(self):
+        if has_failed(self):
             # PostgreSQL rolls back instead, without a word, and would refuse a record.
             original(self)
             journal_of(self).clear()
@@ -117,12 +114,10 @@ def _commit(original: Callable[..., None]) -> Any:
         except BaseException:
             _forget_if_over(self)
             raise
-        journal = journal_of(self)
-        journal.clear()
-        journal.committed.append(send)
-        if not journal.is_of_block:
+        _close_journal(self, send)
+        if not journal_of(self).is_of_block:
             _send_committed(self)
-            if in_hidden_transaction(self):
+            if is_in_transaction(self):
                 # With autocommit off any query of a receiver's begins one.
                 self.commit()
 
@@ -142,29 +137,28 @@ def _run_hooks(original: Callable[..., None]) -> Any:
     return run_and_clear_commit_hooks
 
 
-def _has_failed(connection: BaseDatabaseWrapper) -> bool:
-    """Is the transaction one in which a statement failed, so that it can only be rolled back?"""
-    # Drivers of other databases have no such information.
-    info = getattr(connection.connection, "info", None)
-    return bool(getattr(info, "transaction_status", None) == IN_ERROR)
-
-
 def _forget_if_over(connection: BaseDatabaseWrapper) -> None:
     """Begin anew if a commit that was refused has ended its transaction.
 
     On PostgreSQL it is a rollback. On SQLite all is as it was, and may be tried again.
     """
-    if connection.connection is not None and not in_hidden_transaction(connection):
+    if connection.connection is not None and not is_in_transaction(connection):
         journal_of(connection).clear()
 
 
 def _tell_around(connection: BaseDatabaseWrapper, commit: Callable[[], None]) -> None:
     send = flush(connection)
     commit()
+    _close_journal(connection, send)
+    _send_committed(connection)
+
+
+def _close_journal(connection: BaseDatabaseWrapper, send: Callable[[], None] | None) -> None:
+    """Begin anew behind a commit, and keep what is to be called for it."""
     journal = journal_of(connection)
     journal.clear()
-    journal.committed.append(send)
-    _send_committed(connection)
+    if send is not None:
+        journal.committed.append(send)
 
 
 def _roll_back(connection: BaseDatabaseWrapper) -> None:
@@ -181,8 +175,7 @@ def _send_committed(connection: BaseDatabaseWrapper) -> None:
     while committed:
         send = committed.pop(0)
         try:
-            if send is not None:
-                send()
+            send()
         except Exception:
             # The change is committed, and its writer has done nothing wrong.
             logger.exception("a committed change could not be sent")

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
+from invalidation.capture.driver import is_in_transaction
 from invalidation.capture.marker import marked
 from invalidation.commit import flush
 from invalidation.journal import journal_of
@@ -22,7 +23,8 @@ def unit(connection: BaseDatabaseWrapper) -> AbstractContextManager[object]:
     """Surround a write by a transaction, where its writer has none."""
     if connection.in_atomic_block or not connection.get_autocommit():
         return nullcontext()
-    if in_hidden_transaction(connection):
+    if is_in_transaction(connection):
+        # Begun by raw SQL: Django does not know of it.
         return _telling_at_once(connection)
     return _own_transaction(connection)
 
@@ -48,12 +50,12 @@ def take_write_lock(connection: BaseDatabaseWrapper, model: type[Model]) -> None
         journal.is_writing = True
 
 
-def in_hidden_transaction(connection: BaseDatabaseWrapper) -> bool:
-    """Is the driver in a transaction that was begun by raw SQL, of which Django does not know?"""
-    driver = connection.connection
-    if connection.vendor == "sqlite":
-        return bool(driver.in_transaction)
-    return bool(driver.info.transaction_status)  # IDLE is 0
+def tell_at_once(connection: BaseDatabaseWrapper) -> None:
+    """Store what was noted in the open transaction, which somebody else will end."""
+    send = flush(connection)
+    journal_of(connection).clear()
+    if send is not None:
+        send()
 
 
 @contextmanager
@@ -76,7 +78,4 @@ def _own_transaction(connection: Any) -> Iterator[None]:
 def _telling_at_once(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Store the message right behind the write: whoever began the transaction ends both."""
     yield
-    send = flush(connection)
-    journal_of(connection).clear()
-    if send is not None:
-        send()
+    tell_at_once(connection)

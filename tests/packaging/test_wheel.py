@@ -51,14 +51,14 @@ def test_metadata_bounds_django_below_the_first_untested_version(metadata: Messa
     """Pip does not bring a Django that the tests have not run on."""
     required = metadata.get_all("Requires-Dist") or []
 
-    assert "django<5.3,>=5.2" in [line.lower() for line in required]
+    assert "django<6.2,>=5.2" in [line.lower() for line in required]
     assert metadata["Requires-Python"] == ">=3.11"
 
 
 def test_metadata_names_license_and_extras(metadata: Message) -> None:
     """The index shows what a user may do with it and what can be added."""
     assert metadata["License-Expression"] == "MIT"
-    assert set(metadata.get_all("Provides-Extra") or []) == {"demo", "redis"}
+    assert set(metadata.get_all("Provides-Extra") or []) == {"demo", "postgres", "redis"}
 
 
 def _files_of(package: str) -> set[str]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from invalidation.capture.units import in_hidden_transaction
+from invalidation.capture.driver import is_in_transaction
 from invalidation.journal import journal_of
 from realtime.backends import records
 from tests.invalidation.told import lines, moved, resets
@@ -41,7 +41,7 @@ def assert_usable():
     """Assert that a connection is as it should be between transactions."""
     assert connection.get_autocommit()
     assert not connection.in_atomic_block
-    assert not in_hidden_transaction(connection)
+    assert not is_in_transaction(connection)
     assert journal_of(connection).entries() == ()
     Shelf.objects.create(pk=1_000)
 
@@ -371,4 +371,4 @@ def test_transaction_and_its_record_are_one_unit(store_nothing):
     assert not Shelf.objects.filter(pk=11).exists()
     assert hooks == []
     assert connection.get_autocommit()
-    assert not in_hidden_transaction(connection)
+    assert not is_in_transaction(connection)
