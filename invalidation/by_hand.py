@@ -12,6 +12,7 @@ from invalidation.changes import Change, Entry, Unknown
 from invalidation.conf import conf
 from invalidation.declarations import Declaration
 from invalidation.exceptions import NotTracked
+from invalidation.images_of import images_of
 from invalidation.journal import journal_of
 from invalidation.pks import pk_text
 from invalidation.tracking import declaration_of
@@ -57,26 +58,21 @@ def _rows(rows: QuerySet[Any]) -> list[Entry]:
 
 
 def _rows_of(declaration: Declaration, rows: QuerySet[Any]) -> list[Entry]:
-    columns = sorted(declaration.columns)
     most: int = conf.MAX_ROWS
     if not rows.query.is_sliced:
         # What a slice holds depends on its order; any other is in the way.
         rows = rows.order_by("pk")
-    found = rows.values_list(_key_of(declaration, rows.model), *columns)[: most + 1]
-    entries: list[Entry] = []
-    for pk, *values in found:
-        image = dict(zip(columns, values, strict=True))
-        entries.append(Change(declaration.model, pk_text(pk), image, image))
-    if len(entries) > most:
+    found = list(images_of(declaration, rows[: most + 1], _key_of(declaration, rows.model)))
+    if len(found) > most:
         return [Unknown(declaration.model, Reset.BULK)]
-    return entries
+    return [Change(declaration.model, pk, image, image) for pk, image in found]
 
 
 def _gone(declaration: Declaration, instance: Model) -> Entry:
     label = declaration.label
     # One that is gone has the key that it was given, under whatever name.
     pk = pk_text(getattr(instance, _key_of(declaration, type(instance))) or instance.pk)
-    return Message(Topic.of("object", label, pk), {label: {pk: "left"}})
+    return Message(declaration.object_family.with_parts(pk), {label: {pk: "left"}})
 
 
 def _key_of(declaration: Declaration, model: type[Model]) -> str:

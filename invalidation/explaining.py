@@ -12,7 +12,7 @@ from invalidation.changes import Image
 from invalidation.computed import Computed
 from invalidation.declarations import Declaration
 from invalidation.exceptions import NotTracked
-from invalidation.pks import pk_text
+from invalidation.images_of import images_of
 from invalidation.templates import Template
 from invalidation.tracking import plan_of
 from realtime.topics import Topic
@@ -49,12 +49,10 @@ def explain(model: type[Model], pk: object, using: str) -> list[Reason]:
 
 
 def _reasons(declaration: Declaration, rows: Any, whose: str) -> Iterator[Reason]:
-    columns = sorted(declaration.columns)
-    for pk, *values in rows.values_list("pk", *columns):
-        image = dict(zip(columns, values, strict=True))
-        label, text = declaration.label, pk_text(pk)
+    for pk, image in images_of(declaration, rows):
         yield Reason(declaration.model_topic, f"every row{whose}")
-        yield Reason(Topic.of("object", label, text) if text else None, f"the row{whose} itself")
+        own = declaration.object_family.with_parts(pk) if pk else None
+        yield Reason(own, f"the row{whose} itself")
         for template in declaration.templates:
             yield Reason(
                 template.fill(image), f"{str(template)!r}{whose}, {_values(template, image)}"
@@ -66,7 +64,7 @@ def _reasons(declaration: Declaration, rows: Any, whose: str) -> Iterator[Reason
             ]
         for end in declaration.ends:
             key = image[end.column]
-            topic = Topic.of("object", end.label, key)
+            topic = None if key in (None, "") else end.family.with_parts(key)
             yield Reason(topic, f"the {end.label} at its end, {end.column} = {key!r}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.db.models import Model
 
 from invalidation.changes import Change, Entry, Unknown
 from invalidation.conf import conf
+from invalidation.declarations import Declaration
 from invalidation.topic_matching import topics_concerned
 from invalidation.tracking import declaration_of
 from realtime.messages import Message, Reset
@@ -89,9 +90,11 @@ class Journal:
         self.vacant.clear()
         self.is_writing = False
 
-    def has_given_up(self, models: Iterable[type[Model]]) -> bool:
+    def has_given_up(self, declarations: Collection[Declaration]) -> bool:
         """Are all topics of these models reset anyway, whatever is written or rolled back?"""
-        return self._given_up.issuperset(models) if self._given_up else False
+        if not self._given_up or not declarations:
+            return False
+        return all(each.model in self._given_up for each in declarations)
 
     def _collapse(self) -> None:
         """Note topics to reset in the place of rows: a long transaction costs bounded memory.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.apps import apps
@@ -35,12 +36,12 @@ class Plan:
     children: list[Declaration] = field(default_factory=list)
     cascaded: list[Declaration] = field(default_factory=list)
 
-    @property
+    @cached_property
     def declarations(self) -> list[Declaration]:
         """All that a write here changes for certain."""
         return [*([self.declaration] if self.declaration else []), *self.children]
 
-    @property
+    @cached_property
     def concerned(self) -> list[Declaration]:
         """All that any write here may change."""
         return [*self.declarations, *self.cascaded]

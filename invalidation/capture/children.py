@@ -66,8 +66,7 @@ def note_children(writing: Writing, keys: Collection[Key]) -> None:
             writing.note_unknown([child])
             continue
         reader = reader_of(child, child.model, child.columns, writing.connection)
-        column = f"{reader.table}.{writing.connection.ops.quote_name(link.column)}"
-        rows = reader.select_having([column], keys, row_lock(writing.connection))
+        rows = reader.select_having([reader.column(link)], keys, row_lock(writing.connection))
         writing.note(child, rows, rows)
 
 

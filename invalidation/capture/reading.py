@@ -55,23 +55,26 @@ class Reader:
         self, model: type[Model], columns: Iterable[str], connection: BaseDatabaseWrapper
     ) -> None:
         opts = model._meta
-        quote = connection.ops.quote_name
+        self._connection = connection
         by_name: dict[str, Field[Any, Any]] = {f.attname: f for f in opts.local_concrete_fields}
         self.keys: list[Field[Any, Any]] = list(opts.pk_fields)
         self.names = sorted(columns)
         self.fields = [*self.keys, *(by_name[name] for name in self.names)]
-        self.table = quote(opts.db_table)
-        self.columns = [f"{self.table}.{quote(str(field.column))}" for field in self.fields]
+        self.table = connection.ops.quote_name(opts.db_table)
+        self.columns = [self.column(field) for field in self.fields]
         self.list = ", ".join(self.columns)
         self.kind: str | None = None
         """What PostgreSQL says that the table is, once somebody has asked."""
-        self._connection = connection
         self._converters = _converters_of(self.fields, opts.db_table, connection)
 
     @property
     def key_columns(self) -> list[str]:
         """The primary key's columns as SQL."""
         return self.columns[: len(self.keys)]
+
+    def column(self, field: Any) -> str:
+        """Return the name of a field's column as SQL."""
+        return f"{self.table}.{self._connection.ops.quote_name(field.column)}"
 
     def select(self, condition: str, params: Sequence[Any], most: int, lock: str = "") -> Rows:
         """Return up to `most` rows that fulfil a condition, given as SQL or empty."""

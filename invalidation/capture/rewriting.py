@@ -49,8 +49,7 @@ def can_be_read(writing: Writing) -> bool:
     columns, of the same types: in the midst of the migrations one may not be there yet, and asking
     for it would fail the write.
     """
-    models = [declaration.model for declaration in writing.plan.declarations]
-    if models and journal_of(writing.connection).has_given_up(models):
+    if journal_of(writing.connection).has_given_up(writing.plan.declarations):
         return False
     if is_view(writing):
         return False

@@ -79,12 +79,11 @@ def _capturing(original: Callable[..., Any], writer: Writer) -> Any:
 
 
 def _write(writing: Writing, writer: Writer) -> Any:
-    if is_quiet():
-        with unit(writing.connection):
+    with unit(writing.connection):
+        if is_quiet():
             result = writing.run()
             journal_of(writing.connection).add(quiet_entries(writing.plan))
-        return result
-    with unit(writing.connection):
+            return result
         try:
             return writer(writing)
         except BaseException as error:

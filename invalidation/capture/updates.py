@@ -94,7 +94,10 @@ def _read(writing: Writing) -> Statement | None:
 
 
 def _in_turn(writing: Writing, statement: Statement, asked: Sequence[Any]) -> Lines | None:
-    """Lock, read, write, read again; None if there are too many rows."""
+    """Lock, read, and write with RETURNING; None if there are too many rows.
+
+    Where triggers may have had their say behind it the rows are read again.
+    """
     reader = writing.reader
     take_write_lock(writing.connection, writing.plan.model)
     most: int = conf.MAX_ROWS
@@ -107,7 +110,7 @@ def _in_turn(writing: Writing, statement: Statement, asked: Sequence[Any]) -> Li
     if not before:
         return []
     pinned, keys = any_of(reader.key_columns, list(before))
-    read = [*_columns_of(writing, asked), reader.list]
+    read = [*map(reader.column, asked), reader.list]
     sql = f"{statement.head} WHERE {pinned} RETURNING {', '.join(read)}"
     lines, count = writing.execute(sql, [*statement.head_params, *keys], needed=bool(asked))
     if lines is None:
@@ -133,7 +136,7 @@ def _at_once(writing: Writing, statement: Statement, asked: Sequence[Any]) -> Li
     locked = f"SELECT {reader.list} FROM {reader.table}{where} ORDER BY {by}{NO_KEY_UPDATE}"  # noqa: S608 -- quoted names
     same = zip(reader.key_columns, names, strict=False)
     pinned = " AND ".join(f"{column} = {_LOCKED}.{name}" for column, name in same)
-    read = [*_columns_of(writing, asked), *(f"{_LOCKED}.{name}" for name in names), reader.list]
+    read = [*map(reader.column, asked), *(f"{_LOCKED}.{name}" for name in names), reader.list]
     sql = (
         f"WITH {_LOCKED} ({', '.join(names)}) AS MATERIALIZED ({locked})"
         f" {statement.head} FROM {_LOCKED} WHERE {pinned} RETURNING {', '.join(read)}"
@@ -157,8 +160,3 @@ def _update_parents(writing: Writing) -> None:
     if not writing.returns_rows:
         for query in writing.compiler.query.get_related_updates():
             query.get_compiler(writing.compiler.using).execute_sql(writing.asked)
-
-
-def _columns_of(writing: Writing, fields: Sequence[Any]) -> list[str]:
-    quote = writing.connection.ops.quote_name
-    return [f"{writing.reader.table}.{quote(field.column)}" for field in fields]

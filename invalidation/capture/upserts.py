@@ -28,8 +28,7 @@ def upsert(writing: Writing) -> Any:
     asked = list(writing.asked or ())
     made, keys = _spelled(writing, [*asked, *reader.fields])
     take_write_lock(connection, writing.plan.model)
-    quote = connection.ops.quote_name
-    unique = [f"{reader.table}.{quote(f.column)}" for f in writing.compiler.query.unique_fields]
+    unique = [reader.column(field) for field in writing.compiler.query.unique_fields]
     try:
         before = reader.select_having(unique, keys, row_lock(connection))
     except Unreadable:

@@ -12,17 +12,16 @@ that is itself not tracked has no triggers for deletes.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from django.db.backends.utils import truncate_name
 
 from invalidation.conf import conf
 from invalidation.declarations import Declaration
-from invalidation.plans import Plan, link_to
-from invalidation.templates import Column, Template
-from invalidation.triggers.spelling import is_spelled
+from invalidation.plans import Plan
+from invalidation.triggers.children import tell_children
+from invalidation.triggers.quoting import identifier, literal
+from invalidation.triggers.rows import RowsInSql, resets
 from realtime.messages import Reset
 from realtime.topics import Topic
 
@@ -86,35 +85,6 @@ _TELL_ROWS = """\
 
 _TELL_NO_ROWS = "    payload := everything;"
 
-_TELL_CHILDREN = """\
-    IF TG_OP <> 'DELETE' THEN
-      IF many > {most} THEN
-        payload := concat_ws(',', payload, {too_many});
-      ELSE
-{children}
-      END IF;
-    END IF;"""
-
-# The rows are locked, as the seam locks them: one that moves between topics at this moment must be
-# told in both places. Nobody is kept waiting for that: with a writer in between they are reset.
-_TELL_CHILD = """\
-        BEGIN
-          SELECT array_agg(topic), array_agg(pk) INTO does, does_keys
-          FROM (
-            SELECT child.* FROM {table} AS child JOIN new_rows ON child.{link} = new_rows.{parent}
-            FOR NO KEY UPDATE OF child NOWAIT
-          ) AS r CROSS JOIN LATERAL (SELECT {key} AS pk) AS k
-          CROSS JOIN LATERAL (VALUES
-            {topics}
-          ) AS t (topic) WHERE topic IS NOT NULL;
-          payload := concat_ws(',', payload, CASE WHEN does IS NOT NULL THEN {unspelled} END,
-            @schema@.livequery_told({label}, does, does_keys, does, does_keys));
-        EXCEPTION WHEN lock_not_available OR serialization_failure THEN
-          payload := concat_ws(',', payload, {everything});
-        END;"""
-
-_RESET_CHILD = "        payload := concat_ws(',', payload, {everything});"
-
 _STORE = "  PERFORM @schema@.livequery_store(payload);"
 
 _STORE_IF_ANY = """\
@@ -154,13 +124,13 @@ def create_triggers(plan: Plan) -> str:
     inherited: frozenset[Topic] = frozenset().union(*(child.families for child in plan.children))
     otherwise = "everything"
     if inherited:
-        resets = _resets(inherited, Reset.RAW_SQL)
-        otherwise = f"concat_ws(',', everything, CASE WHEN TG_OP <> 'DELETE' THEN {resets} END)"
+        lost = resets(inherited, Reset.RAW_SQL)
+        otherwise = f"concat_ws(',', everything, CASE WHEN TG_OP <> 'DELETE' THEN {lost} END)"
     body = _FUNCTION.format(
         function=function,
-        everything=_resets(own.families if own else (), Reset.RAW_SQL),
+        everything=resets(own.families if own else (), Reset.RAW_SQL),
         most=conf.MAX_ROWS,
-        tell="\n".join([*([_tell(own)] if own else []), *_tell_children(plan, inherited)]),
+        tell="\n".join([*([_tell(own)] if own else []), *tell_children(plan, inherited)]),
         otherwise=otherwise,
         store=_STORE if own else _STORE_IF_ANY,
     )
@@ -179,11 +149,11 @@ def drop_triggers(table: str) -> str:
 
 def _create_triggers(table: str, function: str, events: Iterable[str]) -> Iterator[str]:
     # What calls a function that writes another table than the statement is none of the seam's.
-    name = _literal(table.rpartition(".")[2].strip('"'))
+    name = literal(table.rpartition(".")[2].strip('"'))
     for event in events:
         yield (
             f"CREATE OR REPLACE TRIGGER livequery_{event.lower()} AFTER {event}"
-            f" ON {_identifier(table)}{_TRIGGERS[event]}\n"
+            f" ON {identifier(table)}{_TRIGGERS[event]}\n"
             f"FOR EACH STATEMENT WHEN (pg_trigger_depth() > 0\n"
             f"  OR strpos(current_query(), {name}) = 0\n"
             f"  OR right(current_query(), 1000) !~ {_MARKED})\n"
@@ -192,140 +162,28 @@ def _create_triggers(table: str, function: str, events: Iterable[str]) -> Iterat
 
 
 def _tell(declaration: Declaration) -> str:
-    spelled = _spelled(declaration)
-    if not _has_told_rows(declaration, spelled):
+    rows = RowsInSql(declaration)
+    if not rows.can_be_told:
         return _TELL_NO_ROWS
-    told, unspelled = _templates(declaration, spelled)
-    key = _key(declaration, spelled)
-    topics = ",\n          ".join(f"({t})" for t in _topics(declaration, told, spelled))
+    key, topics = rows.key, ",\n          ".join(rows.topics)
     return _TELL_ROWS.format(
         most=conf.MAX_ROWS,
-        too_many=_resets(declaration.families, Reset.BULK),
-        unspelled=unspelled,
-        label=_literal(declaration.label),
+        too_many=resets(declaration.families, Reset.BULK),
+        unspelled=rows.unspelled,
+        label=literal(declaration.label),
         did=_BELONGS.format(into="did", rows="old_rows", key=key, topics=topics),
         does=_BELONGS.format(into="does", rows="new_rows", key=key, topics=topics),
-        ends="".join(_ends(declaration, spelled)),
+        ends="".join(
+            _ENDS.format(
+                key=rows.text(end.column), label=literal(end.label), family=literal(end.family)
+            )
+            for end in declaration.ends
+        ),
     )
-
-
-def _tell_children(plan: Plan, families: Collection[Topic]) -> Iterator[str]:
-    if plan.children:
-        yield _TELL_CHILDREN.format(
-            most=conf.MAX_ROWS,
-            too_many=_resets(families, Reset.BULK),
-            children="\n".join(_tell_child(plan, child) for child in plan.children),
-        )
-
-
-def _tell_child(plan: Plan, child: Declaration) -> str:
-    spelled = _spelled(child)
-    link = link_to(plan.model, child=child.model)
-    everything = _resets(child.families, Reset.RAW_SQL)
-    if link is None or child.ends or not _has_told_rows(child, spelled):
-        return _RESET_CHILD.format(everything=everything)
-    told, unspelled = _templates(child, spelled)
-    return _TELL_CHILD.format(
-        table=_table(child.model._meta.db_table),
-        link=_identifier(str(link.column)),
-        parent=_identifier(str(plan.model._meta.pk.column)),
-        key=_key(child, spelled),
-        topics=",\n            ".join(f"({t})" for t in _topics(child, told, spelled)),
-        unspelled=unspelled,
-        label=_literal(child.label),
-        everything=everything,
-    )
-
-
-def _spelled(declaration: Declaration) -> dict[str, str]:
-    """Return the columns that SQL can spell, by attname."""
-    fields: dict[str, Any] = {f.attname: f for f in declaration.model._meta.local_concrete_fields}
-    return {name: f.column for name, f in fields.items() if is_spelled(f)}
-
-
-def _has_told_rows(declaration: Declaration, spelled: Mapping[str, str]) -> bool:
-    keys = [field.attname for field in declaration.model._meta.pk_fields]
-    return spelled.keys() >= {*keys, *(end.column for end in declaration.ends)}
-
-
-def _templates(declaration: Declaration, spelled: Mapping[str, str]) -> tuple[list[Template], str]:
-    """Return the templates that SQL can fill, and the resets of all other families."""
-    told = [t for t in declaration.templates if t.columns <= spelled.keys()]
-    others = {t.family for t in declaration.templates if t not in told}
-    computed = (rule.families for rule in declaration.computed)
-    return told, _resets(others.union(*computed), Reset.RAW_SQL)
-
-
-def _topics(
-    declaration: Declaration, templates: Iterable[Template], columns: Mapping[str, str]
-) -> Iterator[str]:
-    """Return what spells each topic that a row may belong to."""
-    yield _literal(declaration.model_topic)
-    keys = [columns[field.attname] for field in declaration.model._meta.pk_fields]
-    key = _part(keys[0]) if len(keys) == 1 else "@schema@.livequery_part(pk)"
-    yield f"{_literal(declaration.object_family)} || {key}"
-    for template in templates:
-        yield _filled(template, columns)
-
-
-def _ends(declaration: Declaration, columns: Mapping[str, str]) -> Iterator[str]:
-    for end in declaration.ends:
-        key = _text(columns[end.column])
-        yield _ENDS.format(key=key, label=_literal(end.label), family=_literal(end.family))
-
-
-def _filled(template: Template, columns: Mapping[str, str]) -> str:
-    parts = [
-        _part(columns[part.attname])
-        if isinstance(part, Column)
-        else _literal(Topic.of("family", part).key)
-        for part in template.parts
-    ]
-    return " || '/' || ".join([f"{_literal(template.family)} || {parts[0]}", *parts[1:]])
-
-
-def _part(column: str) -> str:
-    return f"@schema@.livequery_part(r.{_identifier(column)})"
-
-
-def _text(column: str) -> str:
-    return f"@schema@.livequery_text(r.{_identifier(column)})"
-
-
-def _key(declaration: Declaration, spelled: Mapping[str, str]) -> str:
-    """Spell a primary key as `pk_text` does."""
-    columns = [spelled[field.attname] for field in declaration.model._meta.pk_fields]
-    if len(columns) == 1:
-        return _text(columns[0])
-    parts = (f"@schema@.livequery_json(r.{_identifier(column)})" for column in columns)
-    return "'[' || " + " || ',' || ".join(parts) + " || ']'"
-
-
-def _resets(families: Collection[Topic], why: str) -> str:
-    if not families:
-        return "NULL"
-    members = (json.dumps({"topic": family, "reset": why}) for family in sorted(families))
-    return _literal(",".join(members))
 
 
 def _function_name(table: str) -> str:
     bare = truncate_name(
         "livequery_tell_" + table.replace('"', "").replace(".", "_"), _LONGEST_NAME
     )
-    return f"@schema@.{_identifier(bare)}"
-
-
-def _table(name: str) -> str:
-    """Name a table where nothing is looked up."""
-    return name if '"."' in name else f"@schema@.{_identifier(name)}"
-
-
-def _identifier(name: str) -> str:
-    """Quote a name; Django takes one in quotes as it is, for `"schema"."table"`."""
-    if name.startswith('"') and name.endswith('"'):
-        return name
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"@schema@.{identifier(bare)}"
