@@ -84,7 +84,11 @@ def _set_autocommit(original: Callable[..., None]) -> Any:
     ) -> None:
         begins = force_begin_transaction_with_broken_autocommit
         if autocommit and not self.in_atomic_block:
-            _tell_around(self, lambda: original(self, autocommit, begins))
+            try:
+                _tell_around(self, lambda: original(self, autocommit, begins))
+            except BaseException:
+                _stay_in_transaction(self)
+                raise
         else:
             original(self, autocommit, begins)
         # Only a block asks for it.
@@ -151,6 +155,17 @@ def _tell_around(connection: BaseDatabaseWrapper, commit: Callable[[], None]) ->
     commit()
     _close_journal(connection, send)
     _send_committed(connection)
+
+
+def _stay_in_transaction(connection: Any) -> None:
+    """Put SQLite's driver back into Django's mode behind a commit that was refused.
+
+    It has turned autocommit on before it commits, and would commit each statement from then on;
+    Django, which waits for a commit of its own, would never tell of them.
+    """
+    open_there = connection.vendor == "sqlite" and connection.connection is not None
+    if open_there and not connection.autocommit:
+        connection._set_autocommit(False)
 
 
 def _close_journal(connection: BaseDatabaseWrapper, send: Callable[[], None] | None) -> None:

@@ -66,6 +66,37 @@ def test_turning_autocommit_on_is_told(told):
 
 
 @pytest.mark.sqlite
+def test_turning_autocommit_on_that_failed_may_be_tried_again(told):
+    """What was written before is told with what put it right."""
+    bed = Product.objects.create(pk=5, shelf_id=404)
+    with pytest.raises(IntegrityError):
+        transaction.set_autocommit(True)
+
+    make(404)
+    transaction.set_autocommit(True)
+
+    made = entered(404) | lines(bed, "entered", "shelf:404")
+    assert set().union(*told.records()) == made
+
+
+@pytest.mark.sqlite
+def test_turning_autocommit_on_that_failed_leaves_it_off(told):
+    """For the driver too: it would commit each statement, and nobody would tell of it."""
+    Product.objects.create(pk=5, shelf_id=404)
+    with pytest.raises(IntegrityError):
+        transaction.set_autocommit(True)
+    transaction.rollback()
+
+    make(11)
+    transaction.rollback()
+    make(12)
+    transaction.commit()
+
+    assert told() == entered(12)
+    assert not Shelf.objects.filter(pk=11).exists()
+
+
+@pytest.mark.sqlite
 def test_savepoint_that_sqlite_does_not_make_undoes_nothing(told):
     """Outside a block there are none on SQLite; to roll back to one or release it does nothing."""
     savepoint = connection.savepoint()
