@@ -15,7 +15,7 @@ from invalidation.exceptions import NotTracked
 from invalidation.images_of import images_of
 from invalidation.journal import journal_of
 from invalidation.pks import pk_text
-from invalidation.tracking import declaration_of
+from invalidation.tracking import declaration_of, plan_of
 from realtime.messages import Message, Reset
 from realtime.topics import Topic
 
@@ -26,7 +26,8 @@ def invalidate(what: str | Model | QuerySet[Any], using: str | None = None) -> N
     A topic, or a bare family like `list:`, is reset. A row, given as an instance, and the rows of a
     QuerySet are told as updated to every topic that they belong to in the database; an instance
     whose row is gone is told as left to its own topic. A multi-table child is told with its
-    parents. Above MAX_ROWS rows the families are reset.
+    parents, and a parent with its children, which inherit its columns. Above MAX_ROWS rows the
+    families are reset.
 
     It goes out when the transaction on the database `using` commits, and not at all if that rolls
     back; outside a transaction, at once. Raise NotTracked for rows of a model that is not tracked.
@@ -54,18 +55,33 @@ def _entries(what: object, using: str | None) -> tuple[list[Entry], str]:
 
 
 def _rows(rows: QuerySet[Any]) -> list[Entry]:
-    return [entry for each in _declared(rows.model) for entry in _rows_of(each, rows)]
+    declared, children = _declared(rows.model), _children(rows.model)
+    entries = [entry for each in declared for entry in _rows_of(each, rows)]
+    if children:
+        pk = rows.model._meta.pk.name
+        keys = list(_first(rows).values_list("pk", flat=True))
+        for child in children:
+            inheriting = child.model._base_manager.using(rows.db).filter(**{f"{pk}__in": keys})
+            entries += _rows_of(child, inheriting) if len(keys) <= conf.MAX_ROWS else [_any(child)]
+    return entries
 
 
 def _rows_of(declaration: Declaration, rows: QuerySet[Any]) -> list[Entry]:
-    most: int = conf.MAX_ROWS
-    if not rows.query.is_sliced:
-        # What a slice holds depends on its order; any other is in the way.
-        rows = rows.order_by("pk")
-    found = list(images_of(declaration, rows[: most + 1], _key_of(declaration, rows.model)))
-    if len(found) > most:
-        return [Unknown(declaration.model, Reset.BULK)]
+    found = list(images_of(declaration, _first(rows), _key_of(declaration, rows.model)))
+    if len(found) > conf.MAX_ROWS:
+        return [_any(declaration)]
     return [Change(declaration.model, pk, image, image) for pk, image in found]
+
+
+def _first(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Return one row more than may be told, if there are so many."""
+    # What a slice holds depends on its order; any other is in the way.
+    ordered = rows if rows.query.is_sliced else rows.order_by("pk")
+    return ordered[: conf.MAX_ROWS + 1]
+
+
+def _any(declaration: Declaration) -> Entry:
+    return Unknown(declaration.model, Reset.BULK)
 
 
 def _gone(declaration: Declaration, instance: Model) -> Entry:
@@ -86,9 +102,15 @@ def _declared(model: type[Model]) -> list[Declaration]:
     """Return what is declared of a model's table and of those of its parents."""
     found = [declaration_of(each) for each in (model, *model._meta.all_parents)]
     declared = [declaration for declaration in found if declaration is not None]
-    if not declared:
+    if not declared and not _children(model):
         raise NotTracked(
             f"invalidate(): {model._meta.label} is not tracked; expected rows of a tracked model,"
             f" or a topic: write track({model.__name__}, …) in a live.py"
         )
     return declared
+
+
+def _children(model: type[Model]) -> list[Declaration]:
+    """Return what is declared of the multi-table children of a model."""
+    plan = plan_of(model)
+    return plan.children if plan else []

@@ -10,6 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from invalidation.changes import Change, Entry, Unknown, merge
 from invalidation.conf import conf
+from invalidation.exceptions import BadDeclaration
 from invalidation.journal import journal_of
 from invalidation.signals import rows_changed
 from invalidation.topic_matching import messages_for
@@ -29,14 +30,20 @@ listeners: list[Listener] = []
 def flush(connection: BaseDatabaseWrapper) -> Callable[[], None] | None:
     """Store the transaction's messages with it; return what to call once it has committed.
 
-    Return None when there is nothing to tell. To be called right before the commit; the journal
-    stays as it is, for a commit that fails may be tried again.
+    Return None when there is nothing to tell. Raise what a topic function raises, and
+    BadDeclaration if one has written. To be called right before the commit; the journal stays as
+    it is, for a commit that fails may be tried again.
     """
     entries = journal_of(connection).entries()
     if not entries:
         return None
     changes = merge(entry for entry in entries if isinstance(entry, Change))
     messages = messages_of(entries, changes)
+    if len(journal_of(connection).entries()) != len(entries):
+        raise BadDeclaration(
+            "a topic function wrote to a tracked table while it was asked for topics; expected"
+            " it only to read its row: write in the view, or in a receiver of rows_changed"
+        )
     if not messages:
         return None
     alias = connection.alias

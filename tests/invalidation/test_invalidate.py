@@ -234,3 +234,39 @@ def test_child_is_told_with_its_parents_topics(told):
     assert told() == lines(book, "updated", "author:eve") | lines(
         (Product, 5), "updated", "maker:x"
     )
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        lambda: Product.objects.get(pk=5),
+        lambda: Product.objects.filter(maker="x"),
+        lambda: Discounted.objects.order_by("-pk")[:1],
+        lambda: Product.objects.values("name").filter(pk=5),
+    ],
+    ids=["instance", "filter", "slice of a proxy", "values"],
+)
+def test_parent_is_told_with_its_childrens_topics(what, lamp, told):
+    """They inherit its columns, so what they show may have changed."""
+    book = Book.objects.create(pk=5, maker="x", author="eve")
+    Book.objects.create(pk=4, maker="y", author="ada")
+    told.records()
+
+    invalidate(what())
+
+    assert told() == lines(book, "updated", "author:eve") | lines(
+        (Product, 5), "updated", "maker:x"
+    )
+
+
+@override_settings(INVALIDATION={"MAX_ROWS": 1})
+def test_parents_over_the_cap_reset_their_children(told):
+    """Which of them have children is not asked."""
+    Book.objects.create(pk=5)
+    Product.objects.create(pk=6)
+    told.records()
+
+    invalidate(Product.objects.all())
+
+    families = ["shelf:", "origin:", "maker:", "shout:", "price:", "year:"]
+    assert told() == resets(Book, "author:") | resets(Product, *families)

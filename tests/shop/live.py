@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from invalidation import track
@@ -30,6 +31,8 @@ def by_year(product: Any) -> list[str]:
     """Return the topic of the year since when a product is sold."""
     if product.name == "explode":
         raise ZeroDivisionError("a topic function's own mistake")
+    if product.name == "write":
+        Country.objects.create(code=uuid.uuid4().hex[:20])
     return [f"year:{product.since.year}"] if product.since else []
 
 

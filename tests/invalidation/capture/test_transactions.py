@@ -8,10 +8,11 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from invalidation.capture.driver import is_in_transaction
+from invalidation.exceptions import BadDeclaration
 from invalidation.journal import journal_of
 from realtime.backends import records
 from tests.invalidation.told import lines, moved, resets
-from tests.shop.models import Product, Shelf, Visit
+from tests.shop.models import Country, Product, Shelf, Visit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -323,6 +324,17 @@ def test_topic_function_that_raises_does_so_at_the_write(told):
         raise Refused
 
     assert told.records() == []
+    assert_usable()
+
+
+def test_topic_function_that_writes_refuses_the_commit(told):
+    """What it writes while the messages are made would not be among them."""
+    with ends_by(BadDeclaration):
+        Product.objects.create(name="write")
+
+    assert told.records() == []
+    assert not Product.objects.filter(name="write").exists()
+    assert not Country.objects.exists()
     assert_usable()
 
 
