@@ -17,6 +17,7 @@ from django.db.transaction import TransactionManagementError
 from django.test import override_settings
 
 from invalidation import quiet
+from invalidation.capture.driver import has_failed
 from tests.invalidation.oracle.world import Undone, World
 from tests.invalidation.oracle.writes import WRITES
 from tests.shop.models import Visit
@@ -72,12 +73,14 @@ def is_refused(error: Exception) -> bool:
 
 @contextmanager
 def refusable() -> Iterator[None]:
-    """Let refusals pass."""
+    """Let refusals pass, but to whoever can roll back what PostgreSQL has given up for one."""
     try:
         yield
     except Exception as error:
         if not is_refused(error):
             raise
+        if has_failed(connection) and not connection.in_atomic_block:
+            raise Undone from error
 
 
 @block
