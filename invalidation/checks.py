@@ -59,12 +59,12 @@ def _check_database(label: str, alias: str) -> list[CheckMessage]:
         pubsub = get_pubsub()
     except BackendMissing:
         return []
-    if isinstance(pubsub, DatabasePubSub) and pubsub.alias != alias:
+    if isinstance(pubsub, DatabasePubSub) and not pubsub.stores_on(alias):
         what = (
-            f"{label} is written on {alias!r} while messages are stored on {pubsub.alias!r}:"
+            f"{label} is written on {alias!r} while messages are stored on {list(pubsub.aliases)}:"
             " a crash right behind a commit, or a rollback of what surrounds it there, loses its"
             " message"
         )
-        hint = "Set REALTIME['PUBSUB']['OPTIONS']['alias'] to the database of the tracked models."
+        hint = f"Add {alias!r} to REALTIME['PUBSUB']['OPTIONS']['aliases']."
         return [checks.Warning(what, hint=hint, id="invalidation.W001")]
     return []

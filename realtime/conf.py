@@ -23,6 +23,8 @@ class Defaults:
     MAX_SUBSCRIPTIONS: int = 1_000
     MAX_WAITING_ROWS: int = 1_000
     RULE_THREADS: int = 4
+    LINGER: float = 10
+    REFRESH: float = 300
 
 
 class Conf:

@@ -13,7 +13,7 @@ from typing import Self
 
 from realtime.exceptions import InvalidCursor
 
-_TEXT = re.compile(r"([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_~-]{1,400})")
+_TEXT = re.compile(r"([A-Za-z0-9_~-]{1,200})\.([A-Za-z0-9_~-]{1,1700})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ RealtimeError
 ├── InvalidMessage    (also a ValueError)  a message holds a verb, pk or reset that cannot be sent
 ├── InvalidCursor     (also a ValueError)  a cursor's text is not one that this library made
 ├── InvalidRule       (also a TypeError)   `allow()` was given something it can never ask
+├── CannotReplay      what followed a cursor is not known: whoever comes with it is reset
 ├── BackendMissing    (also an ImproperlyConfigured)  REALTIME["PUBSUB"] names no usable backend
 └── UpstreamLost      the connection to the backend broke: what followed may have been missed
 """
@@ -36,6 +37,14 @@ class InvalidRule(RealtimeError, TypeError):
 
 class BackendMissing(RealtimeError, ImproperlyConfigured):
     """REALTIME["PUBSUB"] does not name a backend that can be made."""
+
+
+class CannotReplay(RealtimeError):
+    """It cannot be proven what followed a cursor; `reason` is the reset's that its holder gets."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class UpstreamLost(RealtimeError):

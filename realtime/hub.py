@@ -15,11 +15,13 @@ from dataclasses import replace
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from realtime.backends import PubSub, Upstream, get_pubsub
+from realtime.conf import conf
 from realtime.cursors import Cursor
-from realtime.exceptions import UpstreamLost
+from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.mailbox import Mailbox
 from realtime.messages import Message, Reset
 from realtime.subscribers import Subscribers
+from realtime.together import until_one_ends
 from realtime.topics import Topic
 
 logger = logging.getLogger("realtime.hub")
@@ -27,13 +29,17 @@ logger = logging.getLogger("realtime.hub")
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between attempts to reach a backend that is away; doubled each time, with jitter."""
 
+SWEEP = 3.0
+"""Seconds between looks at whether the upstream is well."""
+
 
 class Hub:
     """Fans messages out to mailboxes. Owner of all its state: one event loop.
 
     One task listens and is the only one that makes or drops the upstream. When an upstream is
-    lost, every subscriber is reset once the next one watches all that is wanted: a client may be
-    told late, and is never left believing what may be untrue.
+    lost, or whatever else that task does beside it fails, every subscriber is reset once the next
+    one watches all that is wanted: a client may be told late, and is never left believing what may
+    be untrue.
     """
 
     def __init__(self, pubsub: PubSub) -> None:
@@ -43,6 +49,8 @@ class Hub:
         self._connected = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
         self._locks: WeakValueDictionary[Topic, asyncio.Lock] = WeakValueDictionary()
+        self._lingering: dict[Topic, asyncio.TimerHandle] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def subscribe(self, mailbox: Mailbox, topic: Topic) -> Cursor:
         """Put `topic`'s messages into `mailbox` from here on; return once the backend confirmed.
@@ -61,7 +69,10 @@ class Hub:
             raise
 
     async def unsubscribe(self, mailbox: Mailbox, *topics: Topic) -> None:
-        """Put no more of `topics` into `mailbox`; stop watching what nobody wants any longer."""
+        """Put no more of `topics` into `mailbox`; stop watching what nobody wants any longer.
+
+        After a while: a page that is reloaded leaves, and wants the same a moment later.
+        """
         last = []
         # All are removed before anything is awaited: a task that dies here leaves none behind.
         for topic in topics:
@@ -69,29 +80,58 @@ class Hub:
             if self._subscribers.remove(topic, mailbox):
                 last.append(topic)
         for topic in last:
-            async with self._transition(topic):
-                # Somebody else may have come while this waited for its turn.
-                unwanted = self._subscribers.unwanted(topic)
-                if unwanted and self._upstream is not None:
-                    # From a dead one there is nothing to take back.
-                    with suppress(UpstreamLost):
-                        await self._upstream.unwatch(unwanted)
+            if conf.LINGER:
+                self._unwatch_later(topic)
+            else:
+                await self._unwatch(topic)
 
-    async def missed(self, topic: Topic, since: Cursor) -> str | None:
-        """Say why something of `topic` may have been sent after `since`; None: surely nothing."""
+    async def replay(self, topic: Topic, since: Cursor) -> list[Message]:
+        """Return what `topic` was told after `since`, in order: nothing, messages, or a reset.
+
+        For one who is subscribed already, so that nothing falls between this and what follows.
+        """
         upstream = await self._connection()
         try:
-            return await upstream.missed([topic, topic.family], since)
+            found = await upstream.replay([topic, topic.family], since)
+        except CannotReplay as error:
+            return [Message(topic, reset=error.reason, cursor=upstream.head())]
         except Exception:
             # Whatever it was, nothing is proven.
             logger.exception("cannot look for what %s may have missed; it is reset", topic)
-            return Reset.SERVER
+            return [Message(topic, reset=Reset.SERVER, cursor=upstream.head())]
+        return [replace(message, topic=topic, extra=None) for message in found]
 
     async def close(self) -> None:
         """Stop listening and let the backend go."""
-        if self._listener is not None:
-            self._listener.cancel()
-            await asyncio.gather(self._listener, return_exceptions=True)
+        for timer in self._lingering.values():
+            timer.cancel()
+        self._lingering.clear()
+        ending = [*self._leaving, *([self._listener] if self._listener else [])]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+
+    def _unwatch_later(self, topic: Topic) -> None:
+        """Stop watching a topic when nobody has wanted it for a while."""
+
+        def leave() -> None:
+            self._lingering.pop(topic, None)
+            task = asyncio.create_task(self._unwatch(topic))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+        if known := self._lingering.pop(topic, None):
+            known.cancel()
+        self._lingering[topic] = asyncio.get_running_loop().call_later(conf.LINGER, leave)
+
+    async def _unwatch(self, topic: Topic) -> None:
+        async with self._transition(topic):
+            # Somebody else may have come while this waited for its turn.
+            unwanted = self._subscribers.unwanted(topic)
+            if unwanted and self._upstream is not None:
+                # From a dead one there is nothing to take back.
+                with suppress(UpstreamLost):
+                    await self._upstream.unwatch(unwanted)
 
     async def _watch(self, topics: Iterable[Topic]) -> Cursor:
         while True:
@@ -146,12 +186,26 @@ class Hub:
         upstream = self._pubsub.connect()
         try:
             await self._start(upstream, reset=reset)
-            while True:
-                for message in await upstream.receive():
-                    self._fan_out(message)
+            await until_one_ends(self._receive(upstream), _sweep(upstream), self._refresh(upstream))
         finally:
             self._disconnected(upstream)
             await upstream.close()
+
+    async def _receive(self, upstream: Upstream) -> None:
+        while True:
+            for message in await upstream.receive():
+                self._fan_out(message)
+
+    async def _refresh(self, upstream: Upstream) -> None:
+        """Let clients whose topics are idle know now and then how far they have been told.
+
+        Whoever comes back with a cursor from long ago could not be told what it missed.
+        """
+        while True:
+            await asyncio.sleep(conf.REFRESH * random.uniform(0.5, 1))  # noqa: S311 -- jitter
+            head = upstream.head()
+            for topic in self._subscribers.topics():
+                self._deliver(topic, Message(topic, cursor=head))
 
     async def _start(self, upstream: Upstream, *, reset: bool) -> None:
         """Watch all that is wanted on a new upstream, then tell everybody to reload."""
@@ -178,6 +232,13 @@ class Hub:
     def _deliver(self, topic: Topic, message: Message) -> None:
         for mailbox in self._subscribers.of(topic):
             mailbox.put(message)
+
+
+async def _sweep(upstream: Upstream) -> None:
+    """Ask now and then whether messages still arrive."""
+    while True:
+        await asyncio.sleep(SWEEP)
+        await upstream.check()
 
 
 def _is_cancelled() -> bool:

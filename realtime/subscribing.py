@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from realtime.access import may_watch
@@ -16,6 +17,9 @@ from realtime.topics import Topic
 
 NOT_ALLOWED = "not allowed"
 """The one reason for every refusal: a topic that does not exist looks like one that is secret."""
+
+_RESET = sys.maxsize
+"""It says more than any number of messages."""
 
 MOST_CURSORS = 8
 """Cursors of one topic that are looked into: each costs a look into the history."""
@@ -70,27 +74,33 @@ async def _start(connection: Connection, wanted: dict[Topic, list[str]]) -> None
 
 
 async def _subscribe_from(connection: Connection, topic: Topic, cursors: Sequence[str]) -> str:
-    """Subscribe one topic and return where; where something may be missed, a reset follows.
+    """Subscribe one topic and return where; what followed each cursor, or a reset, follows.
 
     The cursor never runs ahead of what the client was sent: one who believed it, and came back
     with it on another connection, would miss what still waits here.
     """
     told = connection.topics[topic]
     head = await connection.hub.subscribe(connection.mailbox, topic)
+    at, most = told or str(head), 0
     for text in cursors:
-        reason = await _missed(connection, topic, text)
-        if reason is not None:
-            connection.mailbox.put(Message(topic, reset=reason, cursor=head))
-            return text
-    return told or str(head)
+        missed = await _missed(connection, topic, text, head)
+        for message in missed:
+            connection.mailbox.put(message)
+        # Of two cursors the older: from where more is told again.
+        weight = _RESET if any(message.reset for message in missed) else len(missed)
+        if weight > most:
+            at, most = text, weight
+    return at
 
 
-async def _missed(connection: Connection, topic: Topic, text: str) -> str | None:
+async def _missed(
+    connection: Connection, topic: Topic, text: str, head: Cursor
+) -> Sequence[Message]:
     try:
         cursor = Cursor.parse(text)
     except InvalidCursor:
-        return Reset.UNKNOWN_CURSOR
-    return await connection.hub.missed(topic, cursor)
+        return [Message(topic, reset=Reset.UNKNOWN_CURSOR, cursor=head)]
+    return await connection.hub.replay(topic, cursor)
 
 
 def _cursors_by_topic(subscriptions: Sequence[Wanted]) -> dict[str, list[str]]:

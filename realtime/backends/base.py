@@ -18,7 +18,9 @@ messages before it may still come. Watching `list:5` does not watch `list:`: the
 `receive()`; it is then dead, and its owner makes a new one and resets everybody. A reconnect that
 nobody hears of is a bug.
 
-**Proof.** "Nothing was missed" is said only when it can be proven; see `Upstream.missed()`.
+**Replay.** What followed a cursor is told as if its holder had been there all along: all of it, in
+its order, or more than that, or else CannotReplay is raised and the holder reset. "Nothing was
+missed" is said only when it can be proven; see `Upstream.replay()`.
 
 A backend that passes `realtime.testing.contract.PubSubContract` keeps this contract.
 """
@@ -115,10 +117,26 @@ class Upstream(ABC):
         """
 
     @abstractmethod
-    async def missed(self, topics: Collection[Topic], since: Cursor) -> str | None:
-        """Say why something of `topics` may have been sent after `since`.
+    def head(self) -> Cursor:
+        """Return the position behind all that `receive()` has returned; `watch()` comes first.
 
-        Return None only when it is proven that nothing was; else a reset's reason.
+        From there nothing of the watched topics is missed: what is older has been received, or was
+        sent before they were watched. It may be given to a client who was told all of that.
+        """
+
+    @abstractmethod
+    async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
+        """Return what was sent to `topics` after `since`, in order, each with its cursor.
+
+        It may hold more than that, as far as to repeat what `receive()` returns too, and no less
+        than what came before `watch()` returned. Raise CannotReplay where that is not proven.
+        """
+
+    async def check(self) -> None:  # noqa: B027 -- most need none
+        """Raise UpstreamLost if it is not known that messages still arrive.
+
+        Asked every few seconds, beside `receive()`, so that a connection that hangs without a word
+        is noticed. A backend that cannot hang does nothing.
         """
 
     @abstractmethod

@@ -12,9 +12,9 @@ from weakref import WeakSet
 from django.db import Error, connections
 
 from realtime.backends import records
+from realtime.backends.stored import Record
 from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import UpstreamLost
-from realtime.messages import Message
 
 logger = logging.getLogger("realtime.database")
 
@@ -24,6 +24,9 @@ under its old name is noticed."""
 
 PATIENCE = 1.0
 """Seconds to wait after the database refused to answer. Nothing is lost: the rows stay."""
+
+ENDS_WITHIN = 5.0
+"""Seconds that whoever stops a reader waits for its look to end."""
 
 _readers: WeakSet[Reader] = WeakSet()
 _readers_lock = threading.Lock()
@@ -40,10 +43,11 @@ def wake_readers(alias: str) -> None:
 class Reader:
     """Reads the records behind a position, in a thread of its own, until stopped.
 
-    `on_batch(position, messages)` and `on_lost(why)` are called in that thread. After `on_lost`
-    the thread is gone: what followed its position may have vanished.
+    `on_batch(alias, position, records)` and `on_lost(why)` are called in that thread. After
+    `on_lost` the thread is gone: what followed its position may have vanished.
 
-    Owner of the position, the connection and the marks: the thread. The events are shared.
+    Owner of the position, the connection and the marks: the thread. The events are shared; when
+    a look began is written by the thread and read by others.
     """
 
     def __init__(
@@ -52,7 +56,7 @@ class Reader:
         *,
         interval: float,
         retention: float,
-        on_batch: Callable[[Cursor, Sequence[Message]], None],
+        on_batch: Callable[[str, Cursor, Sequence[Record]], None],
         on_lost: Callable[[str], None],
     ) -> None:
         self.alias = alias
@@ -66,6 +70,7 @@ class Reader:
         self._marks: deque[tuple[float, Cursor]] = deque()
         self._wake = threading.Event()
         self._stopped = threading.Event()
+        self._looking_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="realtime-reader", daemon=True)
 
     def start(self, position: Cursor) -> None:
@@ -79,19 +84,26 @@ class Reader:
         """Look for news now."""
         self._wake.set()
 
+    def has_hung(self, seconds: float) -> bool:
+        """Has a look at the database been under way for longer than that?"""
+        since = self._looking_since
+        return since is not None and monotonic() - since > seconds
+
     def stop(self) -> None:
-        """End the thread and wait for it; at most a look's time."""
+        """End the thread and wait for it; at most a look's time, and not for one that hangs."""
         self._stopped.set()
         self._wake.set()
         with _readers_lock:
             _readers.discard(self)
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(ENDS_WITHIN)
 
     def _run(self) -> None:
         try:
             while not self._stopped.is_set():
+                self._looking_since = monotonic()
                 self._look_patiently()
+                self._looking_since = None
                 self._wake.wait(self._interval)
                 self._wake.clear()
         except UpstreamLost as error:
@@ -134,8 +146,7 @@ class Reader:
                 raise UpstreamLost(f"what followed {self._position} is not there any more")
             if found.position != self._position:
                 self._position = found.position
-                told = [message for record in found.records for message in record.messages]
-                self._on_batch(records.short(self._position, self.alias), told)
+                self._on_batch(self.alias, self._position, found.records)
             more = found.more
 
     def _prune(self) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from realtime.exceptions import UpstreamLost
-from realtime.messages import Message
+
+T = TypeVar("T")
 
 
-class Inbox:
-    """Messages that arrived and that the hub has not taken yet.
+class Inbox(Generic[T]):
+    """What arrived and was not taken yet.
 
     Owner: the event loop it was made on. `call()` alone may be used from other threads. When more
     than `most` messages wait, or after `lose()`, `take()` raises UpstreamLost, for good.
@@ -20,7 +22,8 @@ class Inbox:
     def __init__(self, most: int = 10_000) -> None:
         self._loop = asyncio.get_running_loop()
         self._most = most
-        self._waiting: deque[Message] = deque()
+        self._waiting: deque[T] = deque()
+        self._size = 0
         self._news = asyncio.Event()
         self._lost: str | None = None
 
@@ -32,12 +35,13 @@ class Inbox:
             if not self._loop.is_closed():
                 raise
 
-    def put(self, messages: Sequence[Message]) -> None:
-        """Add messages, on the owning loop."""
-        self._waiting.extend(messages)
-        if len(self._waiting) > self._most:
+    def put(self, items: Sequence[T], messages: int | None = None) -> None:
+        """Add items, on the owning loop; they hold so many messages, or are messages."""
+        self._waiting.extend(items)
+        self._size += len(items) if messages is None else messages
+        if self._size > self._most:
             self.lose(f"more than {self._most} messages waited to be taken")
-        if messages:
+        if items:
             self._news.set()
 
     def lose(self, why: str) -> None:
@@ -46,13 +50,14 @@ class Inbox:
         self._waiting.clear()
         self._news.set()
 
-    async def take(self) -> list[Message]:
-        """Wait for messages and take all that wait."""
+    async def take(self) -> list[T]:
+        """Wait for something and take all that waits."""
         await self._news.wait()
         self.check()
         self._news.clear()
         taken = list(self._waiting)
         self._waiting.clear()
+        self._size = 0
         return taken
 
     def check(self) -> None:

@@ -12,11 +12,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import ClassVar
 
 from realtime.backends.base import PubSub, Upstream
 from realtime.backends.inbox import Inbox
-from realtime.cursors import Cursor
+from realtime.cursors import NOWHERE, Cursor
+from realtime.exceptions import CannotReplay
 from realtime.messages import Message, Reset
 from realtime.topics import Topic
 
@@ -25,6 +27,7 @@ class MemoryPubSub(PubSub):
     """Carry messages within this process. Instances with one `name` share one history."""
 
     process_local: ClassVar[bool] = True
+    supports_replay: ClassVar[bool] = True
 
     def __init__(self, name: str = "default", keep: int = 10_000, **options: object) -> None:
         super().__init__(**options)
@@ -60,7 +63,7 @@ class _History:
         self._lock = threading.Lock()
         self._epoch = secrets.token_urlsafe(9)
         self._sent = 0
-        self._recent: deque[tuple[int, Topic]] = deque(maxlen=keep)
+        self._recent: deque[tuple[int, Message]] = deque(maxlen=keep)
         self._upstreams: set[_MemoryUpstream] = set()
 
     @classmethod
@@ -90,25 +93,27 @@ class _History:
         with self._lock:
             self._upstreams.discard(upstream)
 
-    def missed(self, topics: Collection[Topic], since: Cursor) -> str | None:
+    def since(self, topics: Collection[Topic], cursor: Cursor) -> list[Message]:
         with self._lock:
-            if since.epoch != self._epoch:
-                return Reset.BACKEND_RESTART
-            offset = int(since.offset) if since.offset.isdecimal() else self._sent + 1
+            if cursor.epoch != self._epoch:
+                raise CannotReplay(Reset.BACKEND_RESTART)
+            offset = int(cursor.offset) if cursor.offset.isdecimal() else self._sent + 1
             if offset > self._sent:
-                return Reset.UNKNOWN_CURSOR
+                raise CannotReplay(Reset.UNKNOWN_CURSOR)
             if offset < self._sent - len(self._recent):
-                return Reset.HISTORY_EXPIRED
-            touched = any(at > offset and topic in topics for at, topic in self._recent)
-            return Reset.NO_REPLAY if touched else None
+                raise CannotReplay(Reset.HISTORY_EXPIRED)
+            # From the newest: who comes back has mostly missed little.
+            newer = takewhile(lambda each: each[0] > offset, reversed(self._recent))
+            return [message for _, message in newer if message.topic in topics][::-1]
 
     def _cursor(self) -> Cursor:
         return Cursor(self._epoch, str(self._sent))
 
     def _place(self, message: Message) -> Message:
         self._sent += 1
-        self._recent.append((self._sent, message.topic))
-        return replace(message, cursor=self._cursor())
+        placed = replace(message, cursor=self._cursor())
+        self._recent.append((self._sent, replace(placed, extra=None)))
+        return placed
 
 
 class _MemoryUpstream(Upstream):
@@ -116,31 +121,39 @@ class _MemoryUpstream(Upstream):
 
     def __init__(self, history: _History) -> None:
         self._history = history
-        self._inbox = Inbox()
+        self._inbox: Inbox[Message] = Inbox()
         self._watched: set[Topic] = set()
+        self._head = NOWHERE
 
     def hear(self, messages: Sequence[Message]) -> None:
         """Take messages from whichever thread sent them."""
-        self._inbox.call(self._accept, messages)
+        self._inbox.call(self._inbox.put, messages)
 
     async def watch(self, topics: Iterable[Topic]) -> Cursor:
         self._inbox.check()
         # Added first: what is sent once the cursor has been read finds the topics watched.
         self._watched.update(topics)
-        return self._history.join(self)
+        cursor = self._history.join(self)
+        if self._head == NOWHERE:
+            self._head = cursor
+        return self._head
 
     async def unwatch(self, topics: Iterable[Topic]) -> None:
         self._watched.difference_update(topics)
 
     async def receive(self) -> Sequence[Message]:
-        return await self._inbox.take()
+        while True:
+            heard = await self._inbox.take()
+            self._head = heard[-1].cursor or self._head
+            if messages := [message for message in heard if message.topic in self._watched]:
+                return messages
 
-    async def missed(self, topics: Collection[Topic], since: Cursor) -> str | None:
-        return self._history.missed(topics, since)
+    def head(self) -> Cursor:
+        return self._head
+
+    async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
+        return self._history.since(topics, since)
 
     async def close(self) -> None:
         self._history.leave(self)
         self._inbox.lose("the upstream was closed")
-
-    def _accept(self, messages: Sequence[Message]) -> None:
-        self._inbox.put([message for message in messages if message.topic in self._watched])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import ModuleType
 from typing import Any
 
 from django.db import connections
 
 from realtime.backends import record_table, records_by_id, records_by_snapshot
+from realtime.backends.history import History
 from realtime.backends.stored import BATCH, Found, Record, payload_of
 from realtime.cursors import NOWHERE, Cursor
+from realtime.exceptions import CannotReplay
 from realtime.messages import Message, Reset
 from realtime.models import StoredRecord, new_token
 from realtime.topics import Topic
@@ -22,9 +24,10 @@ __all__ = [
     "Record",
     "head",
     "head_to_read_from",
-    "missed",
+    "new_history",
     "prune",
     "read_after",
+    "replay",
     "short",
     "version",
     "write",
@@ -32,6 +35,9 @@ __all__ = [
 
 VENDORS: dict[str, ModuleType] = {"sqlite": records_by_id, "postgresql": records_by_snapshot}
 """How each kind of database is read."""
+
+MOST_REPLAYED = 20 * BATCH
+"""Records that are gone through for one who comes back."""
 
 _INSERT = f'INSERT INTO "{StoredRecord._meta.db_table}" (token, payload) VALUES (%s, %s)'  # noqa: S608
 
@@ -77,17 +83,35 @@ def prune(before: Cursor, alias: str) -> None:
     _how(alias).prune(before, alias)
 
 
-def missed(topics: Sequence[Topic], since: Cursor, alias: str) -> str | None:
-    """Say why something of `topics` may have been stored after `since`, or None if nothing was."""
+def replay(topics: Collection[Topic], since: Cursor, alias: str) -> list[Message]:
+    """Return what was stored for `topics` after `since`; raise CannotReplay if not all is there.
+
+    Or if it is so much that reloading costs less than going through it.
+    """
     if since == NOWHERE:
-        return Reset.NO_REPLAY
-    found = read_after(since, alias)
-    if found is None:
-        return Reset.HISTORY_EXPIRED
-    if found.more:
-        return Reset.NO_REPLAY
-    told = {message.topic for record in found.records for message in record.messages}
-    return None if told.isdisjoint(topics) else Reset.NO_REPLAY
+        raise CannotReplay(Reset.NO_REPLAY)
+    told: list[Message] = []
+    position, gone_through, more = since, 0, True
+    while more:
+        found = read_after(position, alias)
+        if found is None:
+            raise CannotReplay(Reset.HISTORY_EXPIRED)
+        told += [
+            message
+            for record in found.records
+            for message in record.messages
+            if message.topic in topics
+        ]
+        position, more = found.position, found.more
+        gone_through += len(found.records)
+        if more and gone_through >= MOST_REPLAYED:
+            raise CannotReplay(Reset.OVERFLOW)
+    return told
+
+
+def new_history(start: Cursor, alias: str) -> History:
+    """Return what remembers the records that are read behind `start`."""
+    return History(start, _how(alias).unseen)
 
 
 def short(position: Cursor, alias: str) -> Cursor:

@@ -6,8 +6,11 @@ before it. See decision 2.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import connections
 
+from realtime.backends.history import IsUnseen
 from realtime.backends.snapshots import whole_number
 from realtime.backends.stored import BATCH, Found, record_of
 from realtime.cursors import NOWHERE, Cursor
@@ -29,7 +32,7 @@ def read_after(cursor: Cursor, alias: str) -> Found | None:
     found = list(rows.values_list("token", "id", "payload")[: BATCH + 1])
     if not found or found[0][:2] != (cursor.epoch, start):
         return None
-    records = [record_of(payload, Cursor(token, str(pk))) for token, pk, payload in found[1:]]
+    records = [record_of(payload, Cursor(token, str(pk)), pk) for token, pk, payload in found[1:]]
     return Found(records, records[-1].cursor if records else cursor, len(records) >= BATCH)
 
 
@@ -40,6 +43,16 @@ def prune(before: Cursor, alias: str) -> None:
     if end is not None and oldest is not None:
         rows = StoredRecord.objects.using(alias).filter(id__lt=min(end, oldest + 10 * BATCH))
         rows._raw_delete(alias)
+
+
+def unseen(
+    since: Cursor, start: Cursor, position: Cursor, known: Collection[Cursor]
+) -> IsUnseen | None:
+    """Say which records the holder of `since` has not seen, if it names one that was read."""
+    if since not in known:
+        return None
+    last = int(since.offset)
+    return lambda place: place > last
 
 
 def short(position: Cursor) -> Cursor:

@@ -11,10 +11,12 @@ rewritten or restored. How far records were pruned stands in a row of its own, n
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db import connections
 
+from realtime.backends.history import IsUnseen
 from realtime.backends.snapshots import Snapshot
 from realtime.backends.stored import BATCH, Found, Record, record_of
 from realtime.cursors import Cursor
@@ -119,6 +121,22 @@ def prune(before: Cursor, alias: str) -> None:
         _ask(alias, _PRUNE, seen.xmin, MOST_PRUNED, before.epoch)
 
 
+def unseen(
+    since: Cursor, start: Cursor, position: Cursor, known: Collection[Cursor]
+) -> IsUnseen | None:
+    """Say which records the holder of `since` has not seen, if `since` sees all that `start` does.
+
+    One that was taken after `position` may see more than was read so far.
+    """
+    asked, first, last = (Snapshot.parse(each.offset) for each in (since, start, position))
+    if asked is None or first is None or last is None or since.epoch != position.epoch:
+        return None
+    if not asked.sees_all_of(first) or asked.xmax > last.xmax:
+        return None
+    xmax, running = asked.xmax, frozenset(asked.running)
+    return lambda place: place >= xmax or place in running
+
+
 def short(position: Cursor) -> Cursor:
     """Return a position that fits a cursor; where very many ran, one that sees less."""
     exact = Snapshot.parse(position.offset)
@@ -142,7 +160,7 @@ def _records(
     for place, (xid, _, payload) in enumerate(found):
         if place + 1 == len(found) or found[place + 1][0] != xid:
             behind = Cursor(epoch, last.up_to(xid, now).short().offset)
-        records.append(record_of(payload, behind))
+        records.append(record_of(payload, behind, xid))
     return records
 
 

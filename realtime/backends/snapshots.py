@@ -67,6 +67,13 @@ class Snapshot:
         """The oldest transaction that is not seen. It never falls from one snapshot to a later."""
         return self.running[0] if self.running else self.xmax
 
+    def sees_all_of(self, other: Snapshot) -> bool:
+        """Does this see every transaction that the other sees?"""
+        unseen = frozenset(other.running)
+        return self.xmax >= other.xmax and all(
+            xid in unseen or xid >= other.xmax for xid in self.running
+        )
+
     def short(self) -> Snapshot:
         """Return one that fits a cursor: where too many ran, it sees less, and never more."""
         short = self

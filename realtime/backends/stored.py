@@ -18,10 +18,14 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A stored record as read: its position and its messages, each with that position."""
+    """A stored record as read: its position and its messages, each with that position.
+
+    `place` is what the records of its database are ordered and looked up by.
+    """
 
     cursor: Cursor
     messages: tuple[Message, ...]
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def payload_of(messages: Sequence[Message]) -> str:
     return msgspec.json.encode([_stored(message) for message in messages]).decode()
 
 
-def record_of(payload: str, cursor: Cursor) -> Record:
+def record_of(payload: str, cursor: Cursor, place: int) -> Record:
     """Return the record with this text, whose position is `cursor`."""
     return Record(
         cursor,
@@ -61,6 +65,7 @@ def record_of(payload: str, cursor: Cursor) -> Record:
             Message(Topic(item.topic), item.changes, item.reset, cursor, item.extra)
             for item in _decode(payload)
         ),
+        place,
     )
 
 

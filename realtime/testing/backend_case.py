@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
@@ -14,7 +14,8 @@ from asgiref.sync import sync_to_async
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from realtime.backends.base import PubSub, Upstream
-from realtime.exceptions import UpstreamLost
+from realtime.cursors import Cursor
+from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.messages import Message
 from realtime.publish import publish
 from realtime.topics import Topic
@@ -33,6 +34,9 @@ class BackendCase(Mixin):
 
     patience: float = 10.0
     """Seconds until what has not come counts as lost."""
+
+    rounds: int = 40
+    """How often a race is run."""
 
     using: str = DEFAULT_DB_ALIAS
     """The database that the senders' transactions are on."""
@@ -174,12 +178,43 @@ class BackendCase(Mixin):
         with self.assertRaises(UpstreamLost):
             await self.within(what)
 
-    def assert_reason(self, answer: object, hint: object = None) -> None:
-        """Assert that `missed()` gave the reason of a reset."""
-        self.assertTrue(
-            isinstance(answer, str) and answer,
-            f"expected missed() to give a reason, got {answer!r} ({hint})",
-        )
+    async def replayed(
+        self, upstream: Upstream, topics: Collection[Topic], since: Cursor
+    ) -> list[Message] | None:
+        """Return what is replayed, without cursors; None where the backend refuses."""
+        try:
+            found = await self.within(upstream.replay(topics, since))
+        except CannotReplay as error:
+            self.assertTrue(error.reason, "expected CannotReplay to give a reset's reason")
+            return None
+        self.assertTrue(all(message.cursor for message in found), "expected cursors in a replay")
+        return [without_cursor(message) for message in found]
+
+    async def assert_told_since(
+        self, upstream: Upstream, topics: Collection[Topic], since: Cursor, *sent: Message
+    ) -> None:
+        """Assert that one who comes with `since` is told what was sent, in order, or is reset.
+
+        By what is replayed, and by what the upstream, which watches, receives from there on.
+        """
+        told = await self.replayed(upstream, topics, since)
+        if told is None:
+            return
+        async with asyncio.timeout(self.patience):
+            while not all(message in told for message in sent):
+                told += map(without_cursor, await upstream.receive())
+        first = [told.index(message) for message in sent]
+        self.assertEqual(first, sorted(first), "told in another order")
+
+    async def assert_nothing_since(
+        self, upstream: Upstream, topics: Collection[Topic], since: Cursor
+    ) -> None:
+        """Assert that it is proven that nothing follows `since`."""
+        self.assertEqual(await self.replayed(upstream, topics, since), [], since)
+
+    async def assert_refused(self, upstream: Upstream, since: Cursor) -> None:
+        """Assert that a cursor is not believed, whatever topic it is for."""
+        self.assertIsNone(await self.replayed(upstream, [Topic("list:5")], since), since)
 
 
 def without_cursor(message: Message) -> Message:

@@ -12,13 +12,14 @@ from pathlib import Path
 from unittest import mock
 
 from asgiref.sync import sync_to_async
-from django.db import OperationalError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, transaction
 from django.test import TransactionTestCase
 from django.test.utils import CaptureQueriesContext
 
 from realtime.backends import database_reader, record_table, records
 from realtime.backends.database import DatabasePubSub
 from realtime.cursors import Cursor
+from realtime.exceptions import CannotReplay
 from realtime.messages import Message, Reset
 from realtime.models import StoredRecord
 from realtime.publish import publish
@@ -129,27 +130,28 @@ class TestStoring(EmptyHistory):
 class TestCursors(DatabaseCase):
     """What proves that nothing was missed, and what does not."""
 
-    async def test_more_than_a_batch_since_then_is_not_searched(self) -> None:
+    async def test_what_is_too_long_ago_is_not_searched(self) -> None:
         """Whoever was away for so long reloads."""
         await self.send(row(SENTINEL, 0))
         since = await self.make_pubsub().aposition()
         await sync_to_async(StoredRecord.objects.bulk_create)(
-            StoredRecord(payload="[]") for _ in range(records.BATCH)
+            StoredRecord(payload="[]") for _ in range(records.MOST_REPLAYED + 1)
         )
 
-        async with self.upstream() as upstream:
-            self.assertEqual(await upstream.missed([LIST], since), Reset.NO_REPLAY)
+        async with self.upstream(LIST) as upstream:
+            with self.assertRaisesMessage(CannotReplay, Reset.OVERFLOW):
+                await upstream.replay([LIST], since)
 
-    async def test_just_below_a_batch_is_searched(self) -> None:
+    async def test_several_batches_are_searched(self) -> None:
         """And found to hold nothing."""
         await self.send(row(SENTINEL, 0))
         since = await self.make_pubsub().aposition()
         await sync_to_async(StoredRecord.objects.bulk_create)(
-            StoredRecord(payload="[]") for _ in range(records.BATCH - 1)
+            StoredRecord(payload="[]") for _ in range(2 * records.BATCH + 1)
         )
 
-        async with self.upstream() as upstream:
-            self.assertIsNone(await upstream.missed([LIST], since))
+        async with self.upstream(LIST) as upstream:
+            await self.assert_nothing_since(upstream, [LIST], since)
 
 
 class TestPruning(DatabaseCase):
@@ -165,16 +167,19 @@ class TestPruning(DatabaseCase):
             old = await self.make_pubsub().aposition()
             async with asyncio.timeout(self.patience):
                 sent = 0
-                while await upstream.missed([SENTINEL], old) != Reset.HISTORY_EXPIRED:
+                while await sync_to_async(self._is_there)(old):
                     await self.send(row(LIST, sent))
                     await self.receive(upstream, 1)
                     sent += 1
             new = await self.make_pubsub().aposition()
 
-            self.assertIsNone(await upstream.missed([LIST], new))
+            await self.assert_nothing_since(upstream, [LIST], new)
             self.assertGreater(await StoredRecord.objects.acount(), 0)
             await self.send(row(LIST, -1))
             self.assertEqual(await self.receive(upstream, 1), [row(LIST, -1)])
+
+    def _is_there(self, cursor: Cursor) -> bool:
+        return records.read_after(cursor, DEFAULT_DB_ALIAS) is not None
 
 
 class TestReader(DatabaseCase):

@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 from realtime.backends import records
 from realtime.backends.database_reader import Reader
 from realtime.cursors import NOWHERE, Cursor
-from realtime.messages import Reset
 from realtime.models import StoredRecord
 from realtime.publish import publish
 from realtime.testing.contract.topics import LIST, OTHER, SENTINEL, row
@@ -36,18 +35,18 @@ class TestPositions(DatabaseCase):
 
         await self.roll_back(take_position)
         async with self.upstream() as upstream:
-            self.assertEqual(await upstream.missed([LIST], positions[0]), Reset.HISTORY_EXPIRED)
+            await self.assert_refused(upstream, positions[0])
             await self.send(row(OTHER, 2))
             reused = await self.make_pubsub().aposition()
             self.assertEqual(reused.offset, positions[0].offset)
-            self.assertEqual(await upstream.missed([LIST], positions[0]), Reset.HISTORY_EXPIRED)
+            await self.assert_refused(upstream, positions[0])
 
     async def test_an_empty_history_proves_nothing(self) -> None:
         """A flushed table may have held anything."""
         since = await self.make_pubsub().aposition()
 
         async with self.upstream() as upstream:
-            self.assert_reason(await upstream.missed([LIST], since))
+            await self.assert_refused(upstream, since)
 
     async def test_pruning_takes_only_what_lies_before(self) -> None:
         """However often it is asked, and for whatever cursor."""
@@ -96,7 +95,7 @@ class TestReader(DatabaseCase):
             DEFAULT_DB_ALIAS,
             interval=1,
             retention=1,
-            on_batch=lambda position, messages: batches.append(position),
+            on_batch=lambda alias, position, records: batches.append(position),
             on_lost=self.fail,
         )
         reader._position = records.head(DEFAULT_DB_ALIAS)

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from realtime.access import rules
 from realtime.backends.memory import MemoryPubSub
+from realtime.conf import conf
 from realtime.hub import Hub
 
 
@@ -31,3 +32,9 @@ async def hub(pubsub: MemoryPubSub) -> AsyncIterator[Hub]:
     hub = Hub(pubsub)
     yield hub
     await asyncio.wait_for(hub.close(), 5)
+
+
+@pytest.fixture
+def no_linger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody wants any longer is unwatched at once."""
+    monkeypatch.setitem(conf.__dict__, "LINGER", 0)

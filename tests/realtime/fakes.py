@@ -59,7 +59,8 @@ class FakeUpstream(Upstream):
         self.closed = False
         self.fail_watch: list[BaseException] = []
         self.fail_unwatch: list[BaseException] = []
-        self.fail_missed: list[BaseException] = []
+        self.fail_replay: list[BaseException] = []
+        self.fail_check: list[BaseException] = []
         self.watch_may_return = asyncio.Event()
         self.watch_may_return.set()
         self.watching = asyncio.Event()
@@ -104,10 +105,17 @@ class FakeUpstream(Upstream):
             raise got
         return [got]
 
-    async def missed(self, topics: Collection[Topic], since: Cursor) -> str | None:
-        if self.fail_missed:
-            raise self.fail_missed.pop(0)
-        return None
+    def head(self) -> Cursor:
+        return self.cursor()
+
+    async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
+        if self.fail_replay:
+            raise self.fail_replay.pop(0)
+        return []
+
+    async def check(self) -> None:
+        if self.fail_check:
+            raise self.fail_check.pop(0)
 
     async def close(self) -> None:
         self.closed = True

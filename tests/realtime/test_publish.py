@@ -101,7 +101,7 @@ def test_what_is_stored_is_told_although_an_earlier_hook_raises() -> None:
 
 def test_of_another_database_nothing_is_sent_before_its_commit() -> None:
     """With autocommit off there that commit cannot be known, so it is refused."""
-    elsewhere = DatabasePubSub(alias="elsewhere")
+    elsewhere = DatabasePubSub(aliases=["elsewhere"])
     with (
         mock.patch("realtime.publish.get_pubsub", return_value=elsewhere),
         autocommit_off(),

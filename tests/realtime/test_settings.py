@@ -137,7 +137,7 @@ def test_a_backend_checks_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_backend_needs_a_database_that_is_there() -> None:
     """The hint names those that are."""
-    options = {"BACKEND": DATABASE, "OPTIONS": {"alias": "nowhere"}}
+    options = {"BACKEND": DATABASE, "OPTIONS": {"aliases": ["nowhere"]}}
     with override_settings(REALTIME={"PUBSUB": options}):
         (problem,) = check_backend()
 

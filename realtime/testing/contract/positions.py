@@ -1,18 +1,20 @@
-"""Positions: what was missed since, and what can be proven."""
+"""Positions: what follows them is told, and what cannot be proven is refused."""
 
 from __future__ import annotations
+
+import asyncio
 
 from asgiref.sync import sync_to_async
 
 from realtime.backends.base import Upstream
 from realtime.cursors import Cursor
 from realtime.messages import Message
-from realtime.testing.backend_case import BackendCase
-from realtime.testing.contract.topics import ALIKE, FAMILY, LIST, OTHER, SENTINEL, row
+from realtime.testing.backend_case import BackendCase, without_cursor
+from realtime.testing.contract.topics import ALIKE, FAMILY, LIST, OTHER, SENTINEL, row, turns
 
 
 class Positions(BackendCase):
-    """Positions: what was missed since, and what can be proven."""
+    """Positions: what follows them is told, and what cannot be proven is refused."""
 
     async def _settled(self, upstream: Upstream) -> Cursor:
         """Watch, and return a position in a history that holds something.
@@ -20,7 +22,7 @@ class Positions(BackendCase):
         An empty one need not prove anything.
         """
         await self.send(row(SENTINEL, 0))
-        await upstream.watch([LIST])
+        await upstream.watch([LIST, FAMILY])
         return await self.make_pubsub().aposition()
 
     async def test_nothing_was_missed_where_nothing_was_sent(self) -> None:
@@ -28,35 +30,36 @@ class Positions(BackendCase):
         async with self.upstream() as upstream:
             since = await self._settled(upstream)
 
-            self.assertIsNone(await upstream.missed([LIST, FAMILY], since))
+            await self.assert_nothing_since(upstream, [LIST, FAMILY], since)
 
-    async def test_what_was_sent_since_was_missed(self) -> None:
+    async def test_what_was_sent_since_is_told(self) -> None:
         """Whatever commits after `position()` returned has a later position."""
         async with self.upstream() as upstream:
             since = await self._settled(upstream)
 
             await self.send(row(LIST, 1))
 
-            self.assert_reason(await upstream.missed([LIST], since))
-            self.assert_reason(await upstream.missed([LIST, FAMILY], since))
+            await self.assert_told_since(upstream, [LIST], since, row(LIST, 1))
+            await self.assert_told_since(upstream, [LIST, FAMILY], since, row(LIST, 1))
 
-    async def test_what_was_sent_to_a_family_was_missed_too(self) -> None:
-        """`missed()` looks at each of the topics it is given."""
+    async def test_what_was_sent_to_a_family_is_told_too(self) -> None:
+        """`replay()` looks at each of the topics it is given."""
         async with self.upstream() as upstream:
             since = await self._settled(upstream)
 
             await self.send(Message(FAMILY, reset="bulk"))
 
-            self.assert_reason(await upstream.missed([LIST, FAMILY], since))
+            bulk = Message(FAMILY, reset="bulk")
+            await self.assert_told_since(upstream, [LIST, FAMILY], since, bulk)
 
-    async def test_what_was_sent_before_was_not_missed(self) -> None:
+    async def test_what_was_sent_before_is_not_told_again(self) -> None:
         """A position covers everything up to it."""
         async with self.upstream(LIST) as upstream:
             await self.send(row(LIST, 1))
 
             since = await self.make_pubsub().aposition()
 
-            self.assertIsNone(await upstream.missed([LIST], since))
+            await self.assert_nothing_since(upstream, [LIST], since)
 
     async def test_messages_of_other_topics_do_not_count(self) -> None:
         """A busy neighbour is no reason to reload."""
@@ -65,7 +68,7 @@ class Positions(BackendCase):
 
             await self.send(row(OTHER, 1), row(ALIKE, 1))
 
-            self.assertIsNone(await upstream.missed([LIST, FAMILY], since))
+            await self.assert_nothing_since(upstream, [LIST, FAMILY], since)
 
     async def test_a_position_is_good_for_any_instance_and_any_later_topic(self) -> None:
         """It is taken before anybody knows the topics, often in another process."""
@@ -74,8 +77,8 @@ class Positions(BackendCase):
             await self.send(row(OTHER, 1))
 
             async with self.upstream(ALIKE, OTHER) as later:
-                self.assertIsNone(await later.missed([ALIKE], since))
-                self.assert_reason(await later.missed([OTHER], since))
+                await self.assert_nothing_since(later, [ALIKE], since)
+                await self.assert_told_since(later, [OTHER], since, row(OTHER, 1))
 
     async def test_sync_and_async_positions_are_the_same(self) -> None:
         """`aposition()` is `position()` for async code."""
@@ -85,20 +88,20 @@ class Positions(BackendCase):
 
             since = await sync_to_async(self.make_pubsub().position)()
 
-            self.assertIsNone(await upstream.missed([LIST], since))
+            await self.assert_nothing_since(upstream, [LIST], since)
             await self.send(row(LIST, 2))
-            self.assert_reason(await upstream.missed([LIST], since))
+            await self.assert_told_since(upstream, [LIST], since, row(LIST, 2))
 
     async def test_a_cursor_of_watch_is_one_from_which_nothing_is_missed(self) -> None:
         """Whoever returns with it hears of all that was sent after it."""
         await self.send(row(SENTINEL, 0))
         async with self.upstream() as upstream:
             since = await upstream.watch([LIST])
-            self.assertIsNone(await upstream.missed([LIST], since))
+            await self.assert_nothing_since(upstream, [LIST], since)
 
             await self.send(row(LIST, 1))
 
-            self.assert_reason(await upstream.missed([LIST], since))
+            await self.assert_told_since(upstream, [LIST], since, row(LIST, 1))
 
     async def test_a_cursor_of_a_message_stands_behind_it(self) -> None:
         """A client that has applied a message, and returns with its cursor, missed nothing."""
@@ -109,8 +112,8 @@ class Positions(BackendCase):
             assert first is not None
             assert second is not None
 
-            self.assert_reason(await upstream.missed([LIST], first))
-            self.assertIsNone(await upstream.missed([LIST], second))
+            await self.assert_told_since(upstream, [LIST], first, row(LIST, 2))
+            await self.assert_nothing_since(upstream, [LIST], second)
 
     async def test_a_cursor_of_another_epoch_proves_nothing(self) -> None:
         """Where the backend may have lost something, the answer is a reset."""
@@ -119,7 +122,7 @@ class Positions(BackendCase):
 
             foreign = Cursor("another-epoch", since.offset)
 
-            self.assert_reason(await upstream.missed([LIST], foreign))
+            await self.assert_refused(upstream, foreign)
 
     async def test_a_cursor_that_the_backend_cannot_have_made_proves_nothing(self) -> None:
         """Cursors come from clients: none of them may raise, and none be believed."""
@@ -129,5 +132,73 @@ class Positions(BackendCase):
 
             for offset in offsets:
                 for epoch in (since.epoch, "none"):
-                    cursor = Cursor(epoch, offset)
-                    self.assert_reason(await upstream.missed([LIST], cursor), cursor)
+                    await self.assert_refused(upstream, Cursor(epoch, offset))
+
+    async def test_what_is_replayed_is_all_of_it_in_order(self) -> None:
+        """From every position, in whichever process it was taken and wherever it is asked for."""
+        sent = [row(LIST, number) if number % 3 else row(OTHER, number) for number in range(30)]
+        wanted = [message for message in sent if message.topic == LIST]
+        taken: list[tuple[Cursor, list[Message]]] = []
+        async with self.upstream(LIST) as early:
+            await self.send(row(SENTINEL, 0))
+            for number, message in enumerate(sent):
+                rest = [each for each in sent[number:] if each.topic == LIST]
+                taken.append((await self.make_pubsub().aposition(), rest))
+                await self.send(message)
+            received = await self.receive_raw(early, len(wanted))
+            cursors = [message.cursor for message in received]
+            taken += [(c, wanted[n + 1 :]) for n, c in enumerate(cursors) if c is not None]
+            async with self.upstream(LIST) as late:
+                for upstream in (early, late):
+                    for since, rest in taken:
+                        await self.assert_told_since(upstream, [LIST], since, *rest)
+
+    async def test_a_replayed_message_has_a_cursor_to_go_on_from(self) -> None:
+        """Whoever applied some of what was replayed is told the rest from there."""
+        async with self.upstream() as upstream:
+            since = await self._settled(upstream)
+            for number in range(3):
+                await self.send(row(LIST, number))
+            await self.receive(upstream, 3)
+
+            first, *rest = await self.within(upstream.replay([LIST], since))
+            assert first.cursor is not None
+            told = [without_cursor(message) for message in rest]
+            await self.assert_told_since(upstream, [LIST], first.cursor, *told)
+
+    async def test_the_head_stands_behind_what_was_received(self) -> None:
+        """And not behind what still waits: one who is told it has been told all before it."""
+        async with self.upstream() as upstream:
+            await self._settled(upstream)
+            await self.send(row(LIST, 1))
+            before = upstream.head()
+            await self.receive(upstream, 1)
+
+            await self.assert_told_since(upstream, [LIST], before, row(LIST, 1))
+            await self.assert_nothing_since(upstream, [LIST], upstream.head())
+
+    async def test_whoever_comes_while_messages_are_sent_is_told_each_of_them(self) -> None:
+        """Position, then watch, then replay, in the midst of a stream: nothing falls between."""
+        await self.send(row(SENTINEL, 0))
+        for number in range(self.rounds // 4):
+            sent = [row(LIST, pk) for pk in range(20)]
+            async with self.upstream() as upstream, self.sender() as send_soon:
+                for message in sent[:10]:
+                    send_soon(message)
+                await turns(number)
+                since = await self.make_pubsub().aposition()
+                for message in sent[10:]:
+                    send_soon(message)
+                await upstream.watch([LIST])
+                after = await self._sent_after(since, sent)
+                await self.assert_told_since(upstream, [LIST], since, *after)
+
+    async def _sent_after(self, since: Cursor, sent: list[Message]) -> list[Message]:
+        """Return what one who comes when all has been sent is told since a position."""
+        async with asyncio.timeout(self.patience):
+            while True:
+                async with self.upstream(SENTINEL) as witness:
+                    told = await self.replayed(witness, [LIST], since)
+                if told is None or sent[-1] in told:
+                    return [message for message in sent if message in (told or ())]
+                await asyncio.sleep(0.01)

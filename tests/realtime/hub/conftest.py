@@ -17,6 +17,11 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def at_once(no_linger: None) -> None:
+    """What nobody wants any longer is unwatched at once, but where a test says otherwise."""
+
+
+@pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
     """Losses are logged, as they should be."""
     caplog.set_level(logging.CRITICAL + 1, "realtime.hub")

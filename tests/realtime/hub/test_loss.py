@@ -138,16 +138,20 @@ async def test_what_cannot_be_looked_up_counts_as_missed(error: Exception) -> No
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         await hub.subscribe(mailbox(), LIST)
-        pubsub.current.fail_missed = [error]
+        pubsub.current.fail_replay = [error]
 
-        assert await hub.missed(LIST, Cursor("fake", "0")) == Reset.SERVER
-        assert await hub.missed(LIST, Cursor("fake", "0")) is None
+        (told,) = await hub.replay(LIST, Cursor("fake", "0"))
+        assert (told.topic, told.reset) == (LIST, Reset.SERVER)
+        assert told.cursor == pubsub.current.head()
+        assert await hub.replay(LIST, Cursor("fake", "0")) == []
 
 
-async def test_missed_asks_for_the_family_too(hub: Hub, pubsub: MemoryPubSub) -> None:
+async def test_the_family_is_replayed_under_the_topic(hub: Hub, pubsub: MemoryPubSub) -> None:
     """A reset of it concerns every topic."""
     since = pubsub.position()
-    send(pubsub, Message(FAMILY, reset="bulk"))
+    send(pubsub, Message(FAMILY, reset="bulk"), row(SENTINEL, 1))
 
-    assert await hub.missed(LIST, since) == Reset.NO_REPLAY
-    assert await hub.missed(SENTINEL, since) is None
+    (told,) = await hub.replay(LIST, since)
+    assert (told.topic, told.reset) == (LIST, "bulk")
+    (told,) = await hub.replay(SENTINEL, since)
+    assert (told.topic, told.reset) == (SENTINEL, None)

@@ -18,7 +18,7 @@ from tests.realtime.live_client import PATIENCE, LiveClient, connected
 
 
 @pytest.fixture(autouse=True)
-def rules(no_rules: None) -> None:
+def rules(no_rules: None, no_linger: None) -> None:
     """Who is logged in may watch lists that they are members of, and the sentinel."""
 
     def is_member(user: User, list_id: int) -> bool:

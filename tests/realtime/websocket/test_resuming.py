@@ -1,4 +1,4 @@
-"""Subscribing with a cursor: whoever may have missed something is told to reload."""
+"""Subscribing with a cursor: whoever missed something is told of it, or to reload."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from tests.realtime.websocket.telling import in_thread, tell
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_a_stale_cursor_is_echoed_and_then_reset(
+async def test_a_stale_cursor_is_echoed_and_then_replayed_from(
     client: LiveClient, shopping: TodoList, topic: str
 ) -> None:
     """`subscribed` must not make a client believe that it stands where it has yet to get."""
     stale = str(await aposition())
-    await in_thread(lambda: Task.objects.create(list=shopping, title="Milk"))
+    milk = await in_thread(lambda: Task.objects.create(list=shopping, title="Milk"))
 
     assert await client.subscribe((topic, stale)) == {topic: {"cursor": stale}}
 
     told = (await client.changed())[topic]
-    assert told["reset"] == Reset.NO_REPLAY
+    assert told["changes"] == {"demo_todo.task": {"entered": [str(milk.pk)]}}
     assert told["cursor"] != stale
 
 
-async def test_the_cursor_of_a_reset_is_good(ada: User, shopping: TodoList, topic: str) -> None:
-    """Whoever has reloaded, and comes back with it, need not reload again."""
+async def test_the_cursor_of_a_replay_is_good(ada: User, shopping: TodoList, topic: str) -> None:
+    """Whoever has caught up, and comes back with it, has nothing to do."""
     stale = str(await aposition())
     await in_thread(lambda: Task.objects.create(list=shopping, title="Milk"))
     async with connected(ada) as client:
@@ -83,5 +83,5 @@ async def test_of_two_cursors_the_older_wins(
     told = await client.subscribe(*(pairs if stale_first else pairs[::-1]))
 
     assert told == {topic: {"cursor": stale}}
-    assert "reset" in (await client.changed())[topic]
+    assert "entered" in (await client.changed())[topic]["changes"]["demo_todo.task"]
     assert await client.nothing_waits()

@@ -1,0 +1,142 @@
+"""What the hub does beside listening: lingering, refreshing cursors, seeing that all is well."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from realtime import hub as hub_module
+from realtime.backends.memory import MemoryPubSub
+from realtime.conf import conf
+from realtime.exceptions import UpstreamLost
+from realtime.hub import Hub
+from realtime.messages import Reset
+from tests.realtime.fakes import FakePubSub
+from tests.realtime.hub.listening import (
+    FAMILY,
+    LIST,
+    OTHER,
+    mailbox,
+    row,
+    running,
+    send,
+    taken,
+    within,
+)
+
+
+@pytest.fixture
+def lingering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody wants any longer is watched for a moment more."""
+    monkeypatch.setitem(conf.__dict__, "LINGER", 0.02)
+
+
+async def until(holds) -> None:
+    """Wait until something holds, up to a deadline."""
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0.001)
+
+
+async def test_what_nobody_wants_is_watched_a_while_longer(lingering: None) -> None:
+    """And then no more."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        box = mailbox()
+        await hub.subscribe(box, LIST)
+
+        await hub.unsubscribe(box, LIST)
+
+        assert pubsub.current.watched == {LIST, FAMILY}
+        await until(lambda: pubsub.current.watched == set())
+
+
+async def test_whoever_comes_back_meanwhile_keeps_it(lingering: None) -> None:
+    """The others of its family go."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        box = mailbox()
+        for topic in (LIST, OTHER):
+            await hub.subscribe(box, topic)
+        await hub.unsubscribe(box, LIST, OTHER)
+
+        await hub.subscribe(box, LIST)
+
+        await until(lambda: OTHER not in pubsub.current.watched)
+        assert pubsub.current.watched == {LIST, FAMILY}
+
+
+async def test_a_hub_that_closes_does_not_linger(lingering: None) -> None:
+    """No timer and no task stays behind."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        box = mailbox()
+        await hub.subscribe(box, LIST)
+        await hub.unsubscribe(box, LIST)
+
+    assert not hub._lingering
+    assert not hub._leaving
+
+
+async def test_idle_topics_get_a_new_cursor_now_and_then(
+    hub: Hub, pubsub: MemoryPubSub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One from long ago would be of no use to whoever comes back with it."""
+    monkeypatch.setitem(conf.__dict__, "REFRESH", 0.01)
+    idle, busy = mailbox(), mailbox()
+    await hub.subscribe(idle, LIST)
+    await hub.subscribe(busy, OTHER)
+    send(pubsub, row(OTHER, 1))
+    newest = pubsub.position()
+
+    async with asyncio.timeout(5):
+        while True:
+            (told,) = await taken(idle)
+            assert (told.topic, told.changes, told.reset) == (LIST, {}, None)
+            if told.cursor == newest:
+                break
+
+
+async def test_an_upstream_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It said nothing: that may be because it cannot."""
+    monkeypatch.setattr(hub_module, "SWEEP", 0.001)
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        box = mailbox()
+        await hub.subscribe(box, LIST)
+
+        pubsub.current.fail_check = [UpstreamLost("no answer")]
+
+        (told,) = await taken(box)
+        assert told.reset == Reset.BACKEND_RESTART
+        assert len(pubsub.upstreams) == 2
+
+
+@pytest.mark.parametrize("task", ["_refresh", "_receive"])
+async def test_a_task_that_dies_is_no_silence(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody reloads, and another hears what comes next."""
+    died: list[str] = []
+    usual = getattr(Hub, task)
+
+    async def dies_once(self, upstream):
+        if died:
+            await usual(self, upstream)
+        else:
+            await started.wait()
+            died.append(task)
+            raise asyncio.CancelledError
+
+    started = asyncio.Event()
+    monkeypatch.setattr(Hub, task, dies_once)
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        box = mailbox()
+        await hub.subscribe(box, LIST)
+        started.set()
+
+        (told,) = await taken(box)
+        assert told.reset == Reset.BACKEND_RESTART
+        pubsub.current.say(row(LIST, 1))
+        (told,) = await within(box.take())
+        assert told.changes

@@ -1,0 +1,65 @@
+"""Tasks that live and die together."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from realtime.exceptions import UpstreamLost
+from realtime.together import until_one_ends
+
+
+class Work:
+    """Runs until it is told how to end, and says whether it was cancelled."""
+
+    def __init__(self) -> None:
+        self.end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.was_cancelled = False
+
+    async def run(self) -> None:
+        try:
+            await asyncio.shield(self.end)
+        except asyncio.CancelledError:
+            self.was_cancelled = not self.end.cancelled()
+            raise
+
+
+async def test_the_error_of_one_ends_all() -> None:
+    """And is the one that is raised."""
+    one, other = Work(), Work()
+    one.end.set_exception(ZeroDivisionError())
+
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(until_one_ends(one.run(), other.run()), 5)
+
+    assert other.was_cancelled
+
+
+@pytest.mark.parametrize("how", ["returned", "cancelled"])
+async def test_one_that_just_ends_is_missed(how: str) -> None:
+    """Nothing would be listened to any more, without a word."""
+    one, other = Work(), Work()
+    if how == "returned":
+        one.end.set_result(None)
+    else:
+        one.end.cancel()
+
+    with pytest.raises(UpstreamLost, match="ended by itself"):
+        await asyncio.wait_for(until_one_ends(one.run(), other.run()), 5)
+
+    assert other.was_cancelled
+
+
+async def test_whoever_cancels_it_cancels_all() -> None:
+    """Nothing is left running."""
+    works = [Work(), Work()]
+    task = asyncio.create_task(until_one_ends(*(work.run() for work in works)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 5)
+
+    assert [work.was_cancelled for work in works] == [True, True]
