@@ -26,6 +26,7 @@ from realtime.backends import joined, records
 from realtime.backends.base import PubSub, Upstream, nothing_to_do
 from realtime.backends.database_reader import wake_readers
 from realtime.backends.database_upstream import DatabaseUpstream
+from realtime.backends.waking import notify
 from realtime.cursors import Cursor
 from realtime.messages import Message
 
@@ -74,7 +75,7 @@ class DatabasePubSub(PubSub):
         if not self.stores_on(using):
             return lambda: self._send(messages)
         records.write(messages, using)
-        return lambda: wake_readers(using)
+        return lambda: _announce(using)
 
     def position(self) -> Cursor:
         """Return the position of now, in the snapshots that the caller reads in."""
@@ -87,7 +88,13 @@ class DatabasePubSub(PubSub):
     def _send(self, messages: Sequence[Message]) -> None:
         """Store messages of a transaction that committed on another database."""
         records.write(messages, self.aliases[0])
-        wake_readers(self.aliases[0])
+        _announce(self.aliases[0])
+
+
+def _announce(alias: str) -> None:
+    """Say that something was committed: to this process's readers, and to others'."""
+    if not notify(alias):
+        wake_readers(alias)
 
 
 def _check(alias: str) -> list[CheckMessage]:

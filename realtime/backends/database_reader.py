@@ -13,14 +13,24 @@ from django.db import Error, connections
 
 from realtime.backends import records
 from realtime.backends.stored import Record
+from realtime.backends.waking import waiter_for
 from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import UpstreamLost
 
 logger = logging.getLogger("realtime.database")
 
-REOPEN = 10.0
-"""Seconds after which the connection is made anew, so that a database file that was replaced
-under its old name is noticed."""
+REOPEN = {"sqlite": 10.0, "postgresql": 300.0}
+"""Seconds after which the connection is made anew: so it is noticed that a database file was
+replaced under its old name, or a server under its own."""
+
+NET = 1.0
+"""Seconds between looks where news is announced: not every announcement arrives."""
+
+ALERT = 30.0
+"""Seconds for which it looks at every interval, once something came unannounced."""
+
+BREATH = 0.005
+"""Seconds between two looks at least, however often it is woken."""
 
 PATIENCE = 1.0
 """Seconds to wait after the database refused to answer. Nothing is lost: the rows stay."""
@@ -68,7 +78,8 @@ class Reader:
         self._version: object = None
         self._reopen_at = 0.0
         self._marks: deque[tuple[float, Cursor]] = deque()
-        self._wake = threading.Event()
+        self._waiter = waiter_for(alias)
+        self._alert_until = 0.0
         self._stopped = threading.Event()
         self._looking_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="realtime-reader", daemon=True)
@@ -82,7 +93,7 @@ class Reader:
 
     def wake(self) -> None:
         """Look for news now."""
-        self._wake.set()
+        self._waiter.wake()
 
     def has_hung(self, seconds: float) -> bool:
         """Has a look at the database been under way for longer than that?"""
@@ -92,20 +103,24 @@ class Reader:
     def stop(self) -> None:
         """End the thread and wait for it; at most a look's time, and not for one that hangs."""
         self._stopped.set()
-        self._wake.set()
+        self._waiter.wake()
         with _readers_lock:
             _readers.discard(self)
         if self._thread.ident is not None:
             self._thread.join(ENDS_WITHIN)
+        else:
+            self._waiter.close()
 
     def _run(self) -> None:
+        woken = True
         try:
             while not self._stopped.is_set():
                 self._looking_since = monotonic()
-                self._look_patiently()
+                found = self._look_patiently()
                 self._looking_since = None
-                self._wake.wait(self._interval)
-                self._wake.clear()
+                if found and not woken:
+                    self._alert_until = monotonic() + ALERT
+                woken = self._wait()
         except UpstreamLost as error:
             self._on_lost(str(error))
         except Exception as error:
@@ -113,23 +128,37 @@ class Reader:
             self._on_lost(f"the reader died: {error!r}")
         finally:
             connections[self.alias].close()
+            self._waiter.close()
 
-    def _look_patiently(self) -> None:
+    def _wait(self) -> bool:
+        """Wait for the next look; return whether somebody has asked for it."""
+        announced = self._waiter.hears_others and monotonic() >= self._alert_until
+        if self._waiter.hears_others:
+            self._stopped.wait(BREATH)
+        return self._waiter.wait(max(NET, self._interval) if announced else self._interval)
+
+    def _look_patiently(self) -> bool:
+        """Look for news; return whether there were records."""
+        found = False
         try:
             self._reopen_now_and_then()
             if self._something_committed():
-                self._read()
+                found = self._read()
                 self._prune()
         except Error as error:
             logger.warning("cannot read stored records on %r, trying again: %s", self.alias, error)
             self._reopen_at = 0.0
+            # What was announced meanwhile was not heard.
+            self._alert_until = monotonic() + ALERT
             self._stopped.wait(PATIENCE)
+        return found
 
     def _reopen_now_and_then(self) -> None:
         if monotonic() >= self._reopen_at:
             connections[self.alias].close()
             self._version = None
-            self._reopen_at = monotonic() + REOPEN
+            self._waiter.reopened()
+            self._reopen_at = monotonic() + REOPEN[connections[self.alias].vendor]
 
     def _something_committed(self) -> bool:
         version = records.version(self.alias)
@@ -138,8 +167,8 @@ class Reader:
         self._version = version
         return changed
 
-    def _read(self) -> None:
-        more = True
+    def _read(self) -> bool:
+        more, any_records = True, False
         while more and not self._stopped.is_set():
             found = records.read_after(self._position, self.alias)
             if found is None:
@@ -147,7 +176,9 @@ class Reader:
             if found.position != self._position:
                 self._position = found.position
                 self._on_batch(self.alias, self._position, found.records)
+            any_records = any_records or bool(found.records)
             more = found.more
+        return any_records
 
     def _prune(self) -> None:
         """Delete what this reader saw longer ago than the retention.

@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 from unittest import mock
 
+import pytest
 from asgiref.sync import sync_to_async
 from django.db import DEFAULT_DB_ALIAS, connections
 
@@ -43,6 +44,8 @@ class SecondDatabase(DatabaseCase):
         with connections[self.second].schema_editor() as editor:
             editor.create_model(StoredRecord)
 
+    rounds = 12
+
     def make_pubsub(self) -> DatabasePubSub:
         return DatabasePubSub(aliases=[DEFAULT_DB_ALIAS, self.second])
 
@@ -51,6 +54,7 @@ class SecondDatabase(DatabaseCase):
         del connections[self.second]
 
 
+@pytest.mark.sqlite
 class TestSecond(SecondDatabase, PubSubContract):
     """The contract, where all is written on a database that is not the default."""
 
@@ -74,7 +78,6 @@ class TestBoth(SecondDatabase, PubSubContract):
             self.assertEqual(
                 {repr(m.changes) for m in received}, {repr(row(LIST, n).changes) for n in (1, 2)}
             )
-            self.assertEqual(upstream.head(), received[-1].cursor)
             await self.assert_told_since(upstream, [LIST], before, row(LIST, 1), row(LIST, 2))
 
     async def test_a_position_is_one_in_both(self) -> None:

@@ -11,7 +11,7 @@ from invalidation.checks import check_databases, check_settings
 ELSEWHERE = {
     "PUBSUB": {
         "BACKEND": "realtime.backends.database.DatabasePubSub",
-        "OPTIONS": {"alias": "elsewhere"},
+        "OPTIONS": {"aliases": ["elsewhere"]},
     }
 }
 
