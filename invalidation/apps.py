@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.core.signals import setting_changed
 
+from realtime import observers
+
 
 class InvalidationConfig(AppConfig):
     """Captures writes from here on."""
@@ -16,7 +18,9 @@ class InvalidationConfig(AppConfig):
         """Install the seam and register the checks."""
         from invalidation import capture, checks  # noqa: F401, PLC0415 -- checks register themselves
         from invalidation.conf import conf  # noqa: PLC0415
+        from invalidation.fingerprints import Foreign  # noqa: PLC0415
         from invalidation.triggers import checks as of_triggers  # noqa: F401, PLC0415
 
         capture.install()
+        observers.register(Foreign())
         setting_changed.connect(conf.forget, dispatch_uid="invalidation.conf")

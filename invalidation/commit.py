@@ -11,6 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from invalidation.changes import Change, Entry, Unknown, merge
 from invalidation.conf import conf
 from invalidation.exceptions import BadDeclaration
+from invalidation.fingerprints import marked
 from invalidation.journal import journal_of
 from invalidation.signals import rows_changed
 from invalidation.topic_matching import messages_for
@@ -65,7 +66,10 @@ def messages_of(entries: Sequence[Entry], changes: Sequence[Change] | None = Non
     resets = _resets_for(entry for entry in entries if isinstance(entry, Unknown))
     by_hand = [entry for entry in entries if isinstance(entry, Message)]
     rows = messages_for(changes, declaration_of, conf.MAX_IMAGE_BYTES)
-    return [*rows, *resets, *by_hand]
+    models = {entry.model for entry in (*changes, *entries) if not isinstance(entry, Message)}
+    known = {d.model_topic: d for model in models if (d := declaration_of(model)) is not None}
+    told = [*rows, *resets]
+    return [*(marked(m, known[m.topic]) if m.topic in known else m for m in told), *by_hand]
 
 
 def _resets_for(unknown: Iterable[Unknown]) -> list[Message]:

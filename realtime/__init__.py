@@ -5,6 +5,7 @@ This package moves messages and knows no models: see `invalidation` for what dec
 
 from realtime.access import aallowed, allow, allowed
 from realtime.cursors import Cursor
+from realtime.listening import listen
 from realtime.messages import Message
 from realtime.publish import apublish, publish
 from realtime.topics import Topic
@@ -20,6 +21,7 @@ __all__ = [
     "aposition",
     "apublish",
     "awatch",
+    "listen",
     "position",
     "publish",
     "watch",

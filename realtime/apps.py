@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.core.signals import setting_changed
+from django.core.signals import request_started, setting_changed
 from django.db.models.signals import post_migrate
 from django.utils.module_loading import autodiscover_modules
 
@@ -21,10 +21,12 @@ class RealtimeConfig(AppConfig):
         from realtime import checks, subscribing  # noqa: F401, PLC0415 -- they register themselves
         from realtime.backends import forget_pubsub, record_table  # noqa: PLC0415
         from realtime.conf import conf  # noqa: PLC0415
+        from realtime.fresh import forget  # noqa: PLC0415
 
         post_migrate.connect(
             record_table.ask_again, sender=self, dispatch_uid="realtime.record_table"
         )
         setting_changed.connect(forget_pubsub, dispatch_uid="realtime.backends")
         setting_changed.connect(conf.forget, dispatch_uid="realtime.conf")
+        request_started.connect(forget, dispatch_uid="realtime.fresh")
         autodiscover_modules("live")

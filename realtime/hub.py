@@ -20,6 +20,7 @@ from realtime.cursors import Cursor
 from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.mailbox import Mailbox
 from realtime.messages import Message, Reset
+from realtime.observers import observe, observed_topics
 from realtime.subscribers import Subscribers
 from realtime.together import until_one_ends
 from realtime.topics import Topic
@@ -127,7 +128,7 @@ class Hub:
     async def _unwatch(self, topic: Topic) -> None:
         async with self._transition(topic):
             # Somebody else may have come while this waited for its turn.
-            unwanted = self._subscribers.unwanted(topic)
+            unwanted = set(self._subscribers.unwanted(topic)) - observed_topics()
             if unwanted and self._upstream is not None:
                 # From a dead one there is nothing to take back.
                 with suppress(UpstreamLost):
@@ -209,10 +210,11 @@ class Hub:
 
     async def _start(self, upstream: Upstream, *, reset: bool) -> None:
         """Watch all that is wanted on a new upstream, then tell everybody to reload."""
-        asked = set(self._subscribers.wanted())
+        observed = observed_topics()
+        asked = observed.union(self._subscribers.wanted())
         head = await upstream.watch(asked)
         # Whoever left meanwhile found no upstream to tell.
-        while surplus := asked.difference(self._subscribers.wanted()):
+        while surplus := asked.difference(self._subscribers.wanted(), observed):
             await upstream.unwatch(surplus)
             asked -= surplus
         # From here on nothing is awaited: whoever subscribes after this finds the new upstream.
@@ -223,6 +225,11 @@ class Hub:
                 self._deliver(topic, Message(topic, reset=Reset.BACKEND_RESTART, cursor=head))
 
     def _fan_out(self, message: Message) -> None:
+        for told in observe(message):
+            self._tell(told)
+        self._tell(message)
+
+    def _tell(self, message: Message) -> None:
         # What is opaque to clients ends here.
         message = replace(message, extra=None) if message.extra is not None else message
         for topic in self._subscribers.reached_by(message.topic):
@@ -250,12 +257,12 @@ def _is_cancelled() -> bool:
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 
-def get_hub(make: Callable[[], PubSub] = get_pubsub) -> Hub:
+def get_hub(make: Callable[[], PubSub] | None = None) -> Hub:
     """Return the running event loop's hub: a server process has one loop, so one hub."""
     loop = asyncio.get_running_loop()
     hub = _hubs.get(loop)
     if hub is None:
-        hub = _hubs[loop] = Hub(make())
+        hub = _hubs[loop] = Hub((make or get_pubsub)())
     return hub
 
 

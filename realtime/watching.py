@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from realtime.backends import PubSub, get_pubsub
 from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import InvalidTopic
+from realtime.fresh import read_fresh
 from realtime.topics import Topic
 
 _ATTRIBUTE = "_realtime_watched"
@@ -29,8 +30,10 @@ def position() -> Cursor:
     """Return a cursor for "now", good for any topic. Take it first, then read.
 
     Within a transaction whose snapshot may be older than the position, return one that proves
-    nothing, so that whoever subscribes with it is reset.
+    nothing, so that whoever subscribes with it is reset. Where there are replicas, what is read
+    from here on must come from the primary: see `realtime.routers.FreshReads`.
     """
+    read_fresh()
     pubsub = get_pubsub()
     if any(_may_read_the_past(each, pubsub) for each in connections.all(initialized_only=True)):
         return NOWHERE
@@ -39,6 +42,8 @@ def position() -> Cursor:
 
 async def aposition() -> Cursor:
     """Return a cursor for "now", good for any topic, from async code. See `position()`."""
+    # In this context too: what is set in the thread's copy may not come back.
+    read_fresh()
     return await sync_to_async(position)()
 
 

@@ -39,7 +39,7 @@ class Told:
 
 def _all_records() -> list[Record]:
     rows = StoredRecord.objects.order_by("id").values_list("token", "id", "payload")
-    return [record_of(payload, Cursor(token, str(pk))) for token, pk, payload in rows]
+    return [record_of(payload, Cursor(token, str(pk)), pk) for token, pk, payload in rows]
 
 
 def lines_of(message: Message) -> set[str]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from realtime import observers
 from realtime.access import rules
 from realtime.backends.memory import MemoryPubSub
 from realtime.conf import conf
@@ -32,6 +33,12 @@ async def hub(pubsub: MemoryPubSub) -> AsyncIterator[Hub]:
     hub = Hub(pubsub)
     yield hub
     await asyncio.wait_for(hub.close(), 5)
+
+
+@pytest.fixture(autouse=True)
+def no_observers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks at messages but who is subscribed to them."""
+    monkeypatch.setattr(observers, "_observers", [])
 
 
 @pytest.fixture

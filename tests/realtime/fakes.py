@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 
 from realtime.backends.base import PubSub, Upstream, nothing_to_do
 from realtime.cursors import Cursor
@@ -73,7 +74,7 @@ class FakeUpstream(Upstream):
         for message in messages:
             self._sent += 1
             if message.topic in self.watched:
-                at = Message(message.topic, message.changes, message.reset, self.cursor())
+                at = replace(message, cursor=self.cursor())
                 self._queue.put_nowait(at)
 
     def break_with(self, error: BaseException) -> None:

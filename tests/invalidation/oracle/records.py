@@ -27,7 +27,7 @@ def told_by(payload: str) -> Told:
     """Return what a record tells."""
     lines: set[Line] = set()
     resets: set[str] = set()
-    for message in record_of(payload, NOWHERE).messages:
+    for message in record_of(payload, NOWHERE, 0).messages:
         if message.reset:
             resets.add(str(message.topic))
         for label, rows in message.changes.items():

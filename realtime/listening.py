@@ -1,0 +1,53 @@
+"""Listening in a worker: the messages of some topics, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+
+from realtime.conf import conf
+from realtime.cursors import Cursor
+from realtime.exceptions import InvalidTopic
+from realtime.hub import get_hub
+from realtime.mailbox import Mailbox
+from realtime.messages import Message
+from realtime.topics import Topic
+
+
+async def listen(
+    topics: Iterable[str], since: Cursor | str | None = None
+) -> AsyncIterator[Message]:
+    """Give the messages of `topics` as they come, and first what was sent after `since`.
+
+    Each stands for all that came since the one before: of a topic on which a worker is slow the
+    messages are merged. Where something may have been missed, or too much waits, it is a reset.
+    One without changes says only how far the worker has been told. A worker that keeps the last
+    `message.cursor` it has dealt with, and comes back with it, misses nothing.
+
+    No rules are asked. Raise InvalidTopic for a bare family, InvalidCursor for what is no cursor.
+    """
+    wanted = [_topic(text) for text in dict.fromkeys(topics)]
+    cursor = Cursor.parse(since) if isinstance(since, str) else since
+    hub, mailbox = get_hub(), Mailbox(conf.MAX_WAITING_ROWS)
+    for topic in wanted:
+        mailbox.hold(topic)
+    try:
+        for topic in wanted:
+            await hub.subscribe(mailbox, topic)
+            for message in await hub.replay(topic, cursor) if cursor else ():
+                mailbox.put(message)
+            mailbox.release(topic)
+        while True:
+            for message in await mailbox.take():
+                yield message
+    finally:
+        await hub.unsubscribe(mailbox, *wanted)
+
+
+def _topic(text: str) -> Topic:
+    topic = Topic(text)
+    if topic.is_family:
+        raise InvalidTopic(
+            f"expected a topic with a key to listen to, like {topic}5, got {text!r}:"
+            " whoever listens to a topic hears its family's resets too"
+        )
+    return topic

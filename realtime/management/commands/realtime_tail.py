@@ -1,0 +1,68 @@
+"""`manage.py realtime_tail TOPIC…`: print messages as they come."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from argparse import ArgumentParser
+from contextlib import suppress
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+
+from realtime.exceptions import InvalidCursor, InvalidTopic
+from realtime.hub import close_hub
+from realtime.listening import listen
+from realtime.messages import Message
+
+
+class Command(BaseCommand):
+    """Print the messages of some topics, as whoever watches them is told, until interrupted."""
+
+    help = "Print the messages of some topics as they come. Ctrl-C ends it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take topics, and where to begin."""
+        parser.add_argument("topics", nargs="+", metavar="TOPIC", help="such as list:5")
+        parser.add_argument("--since", metavar="CURSOR", help="begin behind this position")
+        parser.add_argument("--json", action="store_true", help="a JSON object a line")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Listen until somebody presses Ctrl-C."""
+        try:
+            with suppress(KeyboardInterrupt):
+                asyncio.run(self._tail(options["topics"], options["since"], options["json"]))
+        except (InvalidTopic, InvalidCursor) as error:
+            raise CommandError(str(error)) from error
+
+    async def _tail(self, topics: list[str], since: str | None, as_json: bool) -> None:
+        spell = _json if as_json else _line
+        try:
+            async for message in listen(topics, since):
+                self.stdout.write(spell(message))
+                self.stdout.flush()
+        finally:
+            await close_hub()
+
+
+def _line(message: Message) -> str:
+    if message.reset:
+        return f"{message.topic}  reset: {message.reset}  {message.cursor}"
+    rows = [
+        f"{label} {pk} {verb}"
+        for label, changes in message.changes.items()
+        for pk, verb in changes.items()
+    ]
+    return f"{message.topic}  {', '.join(rows) or 'nothing new'}  {message.cursor}"
+
+
+def _json(message: Message) -> str:
+    changes = {label: dict(rows) for label, rows in message.changes.items()}
+    return json.dumps(
+        {
+            "topic": message.topic,
+            "changes": changes,
+            "reset": message.reset,
+            "cursor": str(message.cursor),
+        }
+    )

@@ -1,0 +1,42 @@
+"""Who looks at messages in every process that serves, before they are fanned out.
+
+An observer sees what is opaque here, `Message.extra`, and may have topics reset in this process.
+`invalidation` registers one, which notices messages of a process that runs other code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from realtime.messages import Message
+from realtime.topics import Topic
+
+
+class Observer(Protocol):
+    """Looks at the messages of some topics; it belongs to the event loop of its hub."""
+
+    def topics(self) -> Iterable[Topic]:
+        """Return the topics to be watched for it, whoever else wants them."""
+
+    def observe(self, message: Message) -> Iterable[Message]:
+        """Return what else to tell those who are connected here."""
+
+
+_observers: list[Observer] = []
+
+
+def register(observer: Observer) -> None:
+    """Let an observer see the messages from the next connection to the backend on."""
+    if observer not in _observers:
+        _observers.append(observer)
+
+
+def observed_topics() -> frozenset[Topic]:
+    """Return the topics that some observer wants."""
+    return frozenset(topic for observer in _observers for topic in observer.topics())
+
+
+def observe(message: Message) -> list[Message]:
+    """Return what the observers have to tell because of a message."""
+    return [told for observer in _observers for told in observer.observe(message)]

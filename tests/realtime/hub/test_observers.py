@@ -1,0 +1,87 @@
+"""Observers: they see messages in every process, and may have topics reset there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from realtime import observers
+from realtime.messages import Message, Reset
+from realtime.topics import Topic
+from tests.realtime.fakes import FakePubSub
+from tests.realtime.hub.listening import FAMILY, LIST, OTHER, mailbox, row, running, taken
+
+MODEL = Topic("model:shop.order")
+
+
+class Watcher:
+    """Resets the lists whenever the model's topic says that it is suspicious."""
+
+    def __init__(self) -> None:
+        self.seen: list[Message] = []
+        self.fails = False
+
+    def topics(self) -> Iterable[Topic]:
+        return [MODEL]
+
+    def observe(self, message: Message) -> Iterable[Message]:
+        if self.fails:
+            raise ZeroDivisionError
+        self.seen.append(message)
+        if message.extra == {"suspicious": True}:
+            yield Message(FAMILY, reset=Reset.SERVER, cursor=message.cursor)
+
+
+@pytest.fixture
+def watcher() -> Watcher:
+    watcher = Watcher()
+    observers.register(watcher)
+    observers.register(watcher)  # once is enough
+    return watcher
+
+
+async def test_an_observers_topics_are_watched_though_nobody_wants_them(watcher: Watcher) -> None:
+    """And not let go with the last client."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        box = mailbox()
+        await hub.subscribe(box, MODEL)
+        await hub.unsubscribe(box, MODEL)
+
+        assert pubsub.current.watched == {MODEL}
+        pubsub.current.say(row(MODEL, 1))
+        await hub.subscribe(box, LIST)
+        pubsub.current.say(row(LIST, 1))
+        await taken(box)
+        assert [message.topic for message in watcher.seen] == [MODEL, LIST]
+
+
+async def test_what_an_observer_says_is_told_to_those_concerned(watcher: Watcher) -> None:
+    """It sees what clients never get."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        box, other = mailbox(), mailbox()
+        await hub.subscribe(box, LIST)
+        await hub.subscribe(other, MODEL)
+
+        pubsub.current.say(row(OTHER, 1), Message(MODEL, extra={"suspicious": True}))
+
+        (told,) = await taken(box)
+        assert (told.topic, told.reset, told.cursor) == (LIST, Reset.SERVER, pubsub.current.head())
+        (told,) = await taken(other)
+        assert (told.topic, told.reset, told.extra) == (MODEL, None, None)
+
+
+async def test_an_observer_that_fails_is_no_silence(watcher: Watcher) -> None:
+    """What it would have said is not known."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        box = mailbox()
+        await hub.subscribe(box, LIST)
+        watcher.fails = True
+
+        pubsub.current.say(row(LIST, 1))
+
+        (told,) = await taken(box)
+        assert told.reset == Reset.BACKEND_RESTART

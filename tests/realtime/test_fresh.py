@@ -1,0 +1,128 @@
+"""Reads on replicas, and the header of live responses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import Group
+from django.core.signals import request_started
+from django.db import router
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory, override_settings
+
+from realtime import aposition, awatch, position, watch
+from realtime.backends.memory import MemoryPubSub
+from realtime.fresh import forget, must_be_fresh
+from realtime.middleware import LiveResponses
+
+
+class Replicas:
+    """What projects with a replica have."""
+
+    def db_for_read(self, model: object, **hints: Any) -> str:
+        return "replica"
+
+    def db_for_write(self, model: object, **hints: Any) -> str:
+        return "primary"
+
+
+@pytest.fixture(autouse=True)
+def with_replicas(pubsub: MemoryPubSub) -> Iterator[None]:
+    forget()
+    routers = ["realtime.routers.FreshReads", f"{__name__}.Replicas"]
+    with (
+        override_settings(DATABASE_ROUTERS=routers),
+        mock.patch("realtime.watching.get_pubsub", return_value=pubsub),
+    ):
+        yield
+    forget()
+
+
+def test_reads_go_to_the_replica_as_long_as_nothing_is_live() -> None:
+    """Those of other pages."""
+    assert router.db_for_read(Group) == "replica"
+
+
+@pytest.mark.django_db
+def test_reads_behind_a_position_go_to_the_primary() -> None:
+    """A replica may not have yet what the position says that was seen."""
+    position()
+
+    assert router.db_for_read(Group) == "primary"
+
+
+@pytest.mark.django_db
+def test_reads_of_a_page_that_watches_go_to_the_primary(rf: RequestFactory) -> None:
+    """It takes a position, and only the first time it does."""
+    request = rf.get("/")
+    watch(request, "list", 5)
+    assert router.db_for_read(Group) == "primary"
+
+
+@pytest.mark.django_db
+def test_async_views_are_as_careful(rf: RequestFactory) -> None:
+    """The position is taken in a thread, and what is read afterwards is not."""
+
+    async def view() -> tuple[str, str]:
+        forget()
+        await aposition()
+        behind = router.db_for_read(Group)
+        forget()
+        await awatch(rf.get("/"), "list", 5)
+        return behind, router.db_for_read(Group)
+
+    assert async_to_sync(view)() == ("primary", "primary")
+
+
+@pytest.mark.django_db
+def test_the_next_request_of_the_thread_begins_anew() -> None:
+    """A server's threads serve many."""
+    position()
+    assert must_be_fresh()
+
+    request_started.send(sender=None, environ={"REQUEST_METHOD": "GET"})
+
+    assert router.db_for_read(Group) == "replica"
+
+
+def live(request: HttpRequest) -> HttpResponse:
+    watch(request, "list", 5)
+    return HttpResponse()
+
+
+async def live_too(request: HttpRequest) -> HttpResponse:
+    await awatch(request, "list", 5)
+    return HttpResponse()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_live_response_says_where_it_stands(rf: RequestFactory, pubsub: MemoryPubSub) -> None:
+    """And is not for caches."""
+    response = LiveResponses(live)(rf.get("/"))
+
+    assert isinstance(response, HttpResponse)
+    assert response["Live-Position"] == str(pubsub.position())
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_so_does_one_of_an_async_view(rf: RequestFactory, pubsub: MemoryPubSub) -> None:
+    """By the same middleware."""
+
+    async def respond() -> Any:
+        return await LiveResponses(live_too)(rf.get("/"))  # type: ignore[misc]
+
+    assert async_to_sync(respond)()["Live-Position"] == str(pubsub.position())
+
+
+def test_other_responses_are_left_alone(rf: RequestFactory) -> None:
+    """They show nothing that changes by itself."""
+    response = LiveResponses(lambda request: HttpResponse())(rf.get("/"))
+
+    assert isinstance(response, HttpResponse)
+    assert "Live-Position" not in response
+    assert "Cache-Control" not in response

@@ -1,0 +1,111 @@
+"""Listening in a worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from unittest import mock
+
+import pytest
+
+from realtime import listen
+from realtime.backends.memory import MemoryPubSub
+from realtime.exceptions import InvalidCursor, InvalidTopic
+from realtime.hub import close_hub, get_hub
+from realtime.messages import Message, Reset
+from tests.realtime.hub.listening import FAMILY, LIST, OTHER, row, send, within
+
+
+@pytest.fixture(autouse=True)
+def as_the_projects(pubsub: MemoryPubSub) -> Iterator[None]:
+    with mock.patch("realtime.hub.get_pubsub", return_value=pubsub):
+        yield
+
+
+@asynccontextmanager
+async def listening(*topics: str, since: object = None) -> AsyncIterator[AsyncIterator[Message]]:
+    """Listen, and close in the end."""
+    messages = listen(topics, since)  # type: ignore[arg-type]
+    try:
+        yield messages
+    finally:
+        await messages.aclose()  # type: ignore[attr-defined]
+        await close_hub()
+
+
+async def test_messages_are_given_as_they_come(pubsub: MemoryPubSub) -> None:
+    """Those of the topics asked for, and their families' under their names."""
+    async with listening(LIST, LIST) as messages:
+        first = asyncio.ensure_future(anext(messages))
+        while not pubsub._history._upstreams:
+            await asyncio.sleep(0)
+        send(pubsub, row(OTHER, 1), row(LIST, 2))
+
+        assert (await within(first)).changes == row(LIST, 2).changes
+        send(pubsub, Message(FAMILY, reset="bulk"))
+        told = await within(anext(messages))
+        assert (told.topic, told.reset) == (LIST, "bulk")
+
+
+async def test_what_was_sent_since_comes_first(pubsub: MemoryPubSub) -> None:
+    """And a worker that comes back with the last cursor has seen it all."""
+    since = pubsub.position()
+    send(pubsub, row(LIST, 1))
+
+    async with listening(LIST, since=str(since)) as messages:
+        told = await within(anext(messages))
+    assert told.changes == row(LIST, 1).changes
+
+    async with listening(LIST, since=told.cursor) as messages:
+        send(pubsub, row(LIST, 2))
+        assert (await within(anext(messages))).changes == row(LIST, 2).changes
+
+
+async def test_a_cursor_that_proves_nothing_is_a_reset(pubsub: MemoryPubSub) -> None:
+    """As for any client."""
+    async with listening(LIST, since="another.life") as messages:
+        assert (await within(anext(messages))).reset == Reset.BACKEND_RESTART
+
+
+async def test_messages_are_merged_while_a_worker_is_slow(pubsub: MemoryPubSub) -> None:
+    """It is told all, in one."""
+    async with listening(LIST, since=pubsub.position()) as messages:
+        send(pubsub, row(LIST, 1))
+        await within(anext(messages))
+        for number in range(2, 50):
+            send(pubsub, row(LIST, number))
+        told: set[str] = set()
+        while len(told) < 48:
+            told |= set((await within(anext(messages))).changes["shop.order"])
+
+
+async def test_whoever_ends_leaves_nothing_behind(pubsub: MemoryPubSub) -> None:
+    """Nor one that is cancelled while it waits."""
+    send(pubsub, row(LIST, 0))
+    hub = get_hub(lambda: pubsub)
+    messages = listen([LIST])
+    waiting = asyncio.ensure_future(anext(messages))
+    while not hub._subscribers.topics():
+        await asyncio.sleep(0)
+
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await messages.aclose()  # type: ignore[attr-defined]
+
+    assert not hub._subscribers.topics()
+    await close_hub()
+
+
+@pytest.mark.parametrize(
+    ("topics", "since", "error"),
+    [
+        (["list:"], None, InvalidTopic),
+        (["list"], None, InvalidTopic),
+        (["list:5"], "x", InvalidCursor),
+    ],
+)
+async def test_nonsense_is_refused(topics: list[str], since: str, error: type[Exception]) -> None:
+    """A bare family is for the server to speak to."""
+    with pytest.raises(error, match="expected"):
+        await anext(listen(topics, since))
