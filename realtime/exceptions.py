@@ -6,7 +6,8 @@ RealtimeError
 ├── InvalidCursor     (also a ValueError)  a cursor's text is not one that this library made
 ├── InvalidRule       (also a TypeError)   `allow()` was given something it can never ask
 ├── BackendMissing    (also an ImproperlyConfigured)  REALTIME["PUBSUB"] names no usable backend
-└── UpstreamLost      the connection to the backend broke: what followed may have been missed
+├── UpstreamLost      the connection to the backend broke: what followed may have been missed
+└── NotSent           a backend did not take messages, which wait for the next attempt
 """
 
 from __future__ import annotations
@@ -40,3 +41,7 @@ class BackendMissing(RealtimeError, ImproperlyConfigured):
 
 class UpstreamLost(RealtimeError):
     """A connection to the backend broke, and messages may have been missed with it."""
+
+
+class NotSent(RealtimeError):
+    """A backend did not take messages; its error is the cause. They are sent again later."""

@@ -57,11 +57,16 @@ class PubSub(ABC):
             )
 
     def stores_on(self, using: str) -> bool:
-        """Does `prepare()` store messages in a transaction on `using`, so that its commit sends?
-
-        Such a backend's `position()` also reads in the snapshot of that transaction.
-        """
+        """Does `prepare()` store messages in a transaction on `using`, so that its commit sends?"""
         return False
+
+    def reads_on(self, using: str) -> bool:
+        """Does `position()` read in the snapshot of a transaction on `using`, like its holder?
+
+        A backend that keeps its history in the database where it stores does; one beside it, which
+        stores there only what is still to be sent, does not.
+        """
+        return self.stores_on(using)
 
     def check(self) -> list[CheckMessage]:
         """Return system-check messages about this backend's configuration."""
