@@ -80,7 +80,7 @@ class Relay:
             connections.close_all()
 
     def _turn(self) -> None:
-        self._taken = 0
+        sent, self._taken = metrics.sent, 0
         try:
             worked = self._send_queued()
             worked = self._send_left_behind() or worked
@@ -93,7 +93,7 @@ class Relay:
             logger.exception("the relay failed, and goes on")
             self._try_again_later()
         else:
-            self._note_success()
+            self._note_success(metrics.sent - sent)
             if not worked:
                 self._wait_for_work()
 
@@ -167,12 +167,12 @@ class Relay:
         self.queue.wait_until_closed(self._pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
-    def _note_success(self) -> None:
+    def _note_success(self, sent: int) -> None:
         if self._taken:
             self._pause = FIRST_PAUSE
             if self._backend.end():
-                waiting = max(len(self.queue), self._sweep.count())
-                logger.warning("the backend takes messages again; %d records waited", waiting)
+                waited = sent + max(len(self.queue), self._sweep.count())
+                logger.warning("the backend takes messages again; %d records waited", waited)
 
     def _wait_for_work(self) -> None:
         """Wait for the queue or the next sweep, and keep no database waiting meanwhile."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 
-from django.db import Error, connections
+from django.db import connections
 
+from realtime.exceptions import NotSent
 from realtime.messages import Message
 from realtime.outbox import rows
 from realtime.outbox.metrics import metrics
 from realtime.outbox.outage import Outage
+
+logger = logging.getLogger("realtime.outbox")
 
 BATCH = 100
 """Rows that are locked and sent together."""
@@ -44,7 +48,9 @@ class Sweep:
                 if place == rows.place(alias) and rows.are_on(alias):
                     yield from self._steps(alias, everything)
                 outage.end()
-            except Error as error:
+            except NotSent:
+                raise
+            except Exception as error:
                 outage.begin(error)
                 connections[alias].close()
 
@@ -59,7 +65,8 @@ class Sweep:
             try:
                 if place == rows.place(alias) and rows.are_on(alias):
                     total += rows.count(alias)
-            except Error:
+            except Exception:
+                logger.debug("cannot count the rows on %r", alias, exc_info=True)
                 connections[alias].close()
         return total
 
