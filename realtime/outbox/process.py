@@ -29,7 +29,7 @@ def hand_over(item: Item) -> None:
         _running().queue.put(item)
     except RuntimeError as error:
         # No thread can be started, as in an interpreter that ends.
-        logger.warning("cannot send at once, which leaves it to a sweep: %s", error)
+        logger.warning("cannot send messages now: %s; those stored are left to a sweep", error)
 
 
 def ensure_relay() -> None:

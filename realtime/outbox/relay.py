@@ -127,7 +127,8 @@ class Relay:
             connections[alias].close()
         else:
             metrics.count("sent", sent)
-            self._database.end()
+            if self._database.end():
+                logger.warning("sending from the outbox works again")
 
     def _send_left_behind(self) -> bool:
         """Do a step of what is found in the tables; say whether there was one to do."""

@@ -28,7 +28,7 @@ MOST_REMEMBERED = 1_000
 
 def place(alias: str) -> Place:
     """Return which database is behind an alias now."""
-    return alias, str(connections.settings[alias]["NAME"])
+    return alias, str(connections.settings.get(alias, {}).get("NAME"))
 
 
 def may_be_on(alias: str) -> bool:

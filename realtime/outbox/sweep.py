@@ -47,7 +47,8 @@ class Sweep:
             try:
                 if place == rows.place(alias) and rows.are_on(alias):
                     yield from self._steps(alias, everything)
-                outage.end()
+                if outage.end():
+                    logger.warning("the outbox on %r can be read again", alias)
             except NotSent:
                 raise
             except Exception as error:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from time import monotonic
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import OperationalError
+from django.db.models import QuerySet
 from django.test import override_settings
 
 from realtime.models import OutboxRecord
-from realtime.outbox import flush_relay, metrics
+from realtime.outbox import ensure_relay, flush_relay, metrics
 from tests.realtime.outbox.conftest import until, write
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("outbox")]
@@ -30,19 +31,16 @@ def states(caplog) -> list[int]:
 
 def test_writers_do_not_wait_for_a_backend_that_hangs(settings_of, server, caplog) -> None:
     """It accepts connections and answers none; everything is told once it goes on."""
-    with override_settings(REALTIME=settings_of(timeout=0.7)):
+    with override_settings(REALTIME=settings_of(timeout=3)):
         write("before")
         assert flush_relay(5)
         server.freeze()
-        slowest = 0.0
         for number in range(MANY):
-            began = monotonic()
             write(number)
-            slowest = max(slowest, monotonic() - began)
 
-        assert slowest < 0.5, "a write waited for the backend"
+        assert metrics.failed == 0, "a write waited until the backend was given up"
         assert Group.objects.count() == OutboxRecord.objects.count() + 1 == MANY + 1
-        until(lambda: metrics.failed >= 2)
+        until(lambda: metrics.failed)
         server.thaw()
         until(lambda: not OutboxRecord.objects.exists())
         until(lambda: logging.WARNING in states(caplog))
@@ -96,3 +94,23 @@ def test_what_does_not_fit_into_memory_is_read_from_the_table(settings_of, serve
         until(lambda: not OutboxRecord.objects.exists())
 
     assert in_order(server.told()) == [str(number) for number in range(2 * MANY)]
+
+
+def test_a_database_that_fails_for_a_while_loses_nothing(server, monkeypatch, caplog) -> None:
+    """As one that is locked does; what was sent and could not be deleted is sent again."""
+    failing = iter([True, True, False])
+    delete = QuerySet._raw_delete
+
+    def fail(self: QuerySet, using: str) -> int:
+        if self.model is OutboxRecord and next(failing, False):
+            raise OperationalError("database is locked")
+        return delete(self, using)
+
+    monkeypatch.setattr(QuerySet, "_raw_delete", fail)
+    ensure_relay()
+    write(1)
+
+    until(lambda: not OutboxRecord.objects.exists())
+    assert server.told() == ["1", "1", "1"]
+    until(lambda: logging.WARNING in states(caplog))
+    assert states(caplog).count(logging.WARNING) == 1
