@@ -16,6 +16,9 @@ class Defaults:
     PUBSUB: Mapping[str, Any] = field(
         default_factory=lambda: {"BACKEND": "realtime.backends.database.DatabasePubSub"}
     )
+    OUTBOX: bool = True
+    OUTBOX_SWEEP: float = 5
+    OUTBOX_QUEUE: int = 10_000
     ALLOW_ANONYMOUS: bool = False
     HEARTBEAT: float = 25
     SILENCE: float = 300

@@ -7,7 +7,8 @@ RealtimeError
 ├── InvalidRule       (also a TypeError)   `allow()` was given something it can never ask
 ├── CannotReplay      what followed a cursor is not known: whoever comes with it is reset
 ├── BackendMissing    (also an ImproperlyConfigured)  REALTIME["PUBSUB"] names no usable backend
-└── UpstreamLost      the connection to the backend broke: what followed may have been missed
+├── UpstreamLost      the connection to the backend broke: what followed may have been missed
+└── NotSent           a backend did not take messages, which wait for the next attempt
 """
 
 from __future__ import annotations
@@ -49,3 +50,7 @@ class CannotReplay(RealtimeError):
 
 class UpstreamLost(RealtimeError):
     """A connection to the backend broke, and messages may have been missed with it."""
+
+
+class NotSent(RealtimeError):
+    """A backend did not take messages; its error is the cause. They are sent again later."""

@@ -21,6 +21,7 @@ from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.mailbox import Mailbox
 from realtime.messages import Message, Reset
 from realtime.observers import observe, observed_topics
+from realtime.outbox.process import ensure_relay
 from realtime.subscribers import Subscribers
 from realtime.together import until_one_ends
 from realtime.topics import Topic
@@ -184,6 +185,8 @@ class Hub:
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
 
     async def _listen_once(self, *, reset: bool) -> None:
+        # What a crash left in the outbox is sent, also where nobody writes.
+        ensure_relay()
         upstream = self._pubsub.connect()
         try:
             await self._start(upstream, reset=reset)

@@ -1,4 +1,4 @@
-"""The stored records: messages written in the transaction that they tell of."""
+"""The tables of messages that are written in the transaction that they tell of."""
 
 from __future__ import annotations
 
@@ -54,3 +54,20 @@ class StoredRecord(models.Model):
 
     def __str__(self) -> str:
         return f"stored record {self.pk}"
+
+
+class OutboxRecord(models.Model):
+    """The messages of one transaction, for a backend outside the database to be sent.
+
+    It exists from the commit of what it tells of until the backend has taken the messages. Nobody
+    reads a history from here; see `realtime.outbox`.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    payload = models.TextField()
+
+    class Meta:
+        verbose_name = "outbox record"
+
+    def __str__(self) -> str:
+        return f"outbox record {self.pk}"

@@ -76,7 +76,7 @@ def watched(request: HttpRequest) -> Watched | None:
 def _may_read_the_past(connection: BaseDatabaseWrapper, pubsub: PubSub) -> bool:
     """May this thread read a snapshot of `connection` that began before the position is taken?"""
     in_transaction = connection.in_atomic_block or not connection.autocommit
-    return in_transaction and not pubsub.stores_on(connection.alias)
+    return in_transaction and not pubsub.reads_on(connection.alias)
 
 
 def _topic(family: str, *parts: object) -> Topic:

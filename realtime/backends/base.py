@@ -8,7 +8,9 @@ connection on which it listens.
 a backend in doubt sends again or resets; it never stays silent.
 
 **Order.** Within a topic, if one transaction's commit returned before another began, its message
-comes first. Between topics, and between overlapping transactions, any order may come.
+comes first. Between topics, and between overlapping transactions, any order may come. So it may
+where something failed and was sent late: see `realtime.outbox`, on which backends outside the
+project's database are built.
 
 **Watching.** `watch()` returns only after the backend has confirmed: what is sent after that is
 received. The cursor it returns is a position from which nothing of these topics is missed;
@@ -59,11 +61,16 @@ class PubSub(ABC):
             )
 
     def stores_on(self, using: str) -> bool:
-        """Does `prepare()` store messages in a transaction on `using`, so that its commit sends?
-
-        Such a backend's `position()` also reads in the snapshot of that transaction.
-        """
+        """Does `prepare()` store messages in a transaction on `using`, so that its commit sends?"""
         return False
+
+    def reads_on(self, using: str) -> bool:
+        """Does `position()` read in the snapshot of a transaction on `using`, like its holder?
+
+        A backend that keeps its history in the database where it stores does; one beside it, which
+        stores there only what is still to be sent, does not.
+        """
+        return self.stores_on(using)
 
     def check(self) -> list[CheckMessage]:
         """Return system-check messages about this backend's configuration."""

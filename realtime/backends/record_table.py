@@ -1,4 +1,4 @@
-"""Whether the table of records has been made."""
+"""Whether the tables of stored records and of the outbox have been made."""
 
 from __future__ import annotations
 
@@ -6,32 +6,27 @@ import logging
 from typing import Any
 
 from django.db import connections
+from django.db.models import Model
 
-from realtime.models import StoredRecord
+from realtime.models import OutboxRecord, StoredRecord
 
 logger = logging.getLogger("realtime.database")
 
-Place = tuple[str, str]
+Place = tuple[str, str, str]
 
 _there: set[Place] = set()
 _missed: set[Place] = set()
 
 
-def is_there(alias: str) -> bool:
-    """Say whether the table is there; ask the database until it once was.
+def is_there(alias: str, model: type[Model] = StoredRecord) -> bool:
+    """Say whether the table of `model` is there; ask the database until it once was.
 
     Asked before writing, not found out by it: on PostgreSQL a statement that fails takes the
     writer's whole transaction with it.
     """
-    place = _place(alias)
-    if place in _there:
-        return True
-    connection = connections[alias]
-    with connection.cursor() as cursor:
-        found = StoredRecord._meta.db_table in connection.introspection.table_names(cursor)
-    if found:
-        _there.add(place)
-    elif place not in _missed:
+    found = is_found(alias, model)
+    place = _place(alias, model)
+    if not found and place not in _missed:
         _missed.add(place)
         logger.warning(
             "no messages are stored on %r before `migrate` has made the table of realtime", alias
@@ -39,11 +34,25 @@ def is_there(alias: str) -> bool:
     return found
 
 
+def is_found(alias: str, model: type[Model]) -> bool:
+    """Say whether the table is there, to somebody who does not miss it."""
+    place = _place(alias, model)
+    if place in _there:
+        return True
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        found = model._meta.db_table in connection.introspection.table_names(cursor)
+    if found:
+        _there.add(place)
+    return found
+
+
 def ask_again(*, using: str, **_: Any) -> None:
-    """Ask the database anew; a receiver of `post_migrate`, which may have made or dropped it."""
-    _there.discard(_place(using))
+    """Ask the database anew; a receiver of `post_migrate`, which may have made or dropped them."""
+    for model in (StoredRecord, OutboxRecord):
+        _there.discard(_place(using, model))
     is_there(using)
 
 
-def _place(alias: str) -> Place:
-    return alias, str(connections[alias].settings_dict["NAME"])
+def _place(alias: str, model: type[Model]) -> Place:
+    return model._meta.db_table, alias, str(connections[alias].settings_dict["NAME"])

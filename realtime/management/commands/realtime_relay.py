@@ -1,0 +1,68 @@
+"""`manage.py realtime_relay`: sends what is left in the outbox."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+
+from realtime.exceptions import NotSent
+from realtime.outbox import ensure_relay, stop_relay
+from realtime.outbox.pubsub import OutboxPubSub, project_pubsub
+from realtime.outbox.sending import send_all
+from realtime.outbox.sweep import Sweep
+
+
+class Command(BaseCommand):
+    """Send what processes that ended have left in the outbox, until stopped."""
+
+    help = "Send what processes that ended have left in the outbox, until SIGTERM or SIGINT."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take whether to end once the outbox is empty."""
+        parser.add_argument(
+            "--once",
+            action="store_true",
+            help="send everything that is there and end; fail if the backend does not take it",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Sweep once or until a signal."""
+        pubsub = project_pubsub()
+        if pubsub is None:
+            raise CommandError(
+                "expected a backend that sends through the outbox in REALTIME['PUBSUB'];"
+                " the one that is set needs no relay"
+            )
+        if options["once"]:
+            self._empty(pubsub)
+        else:
+            self._run()
+
+    def _empty(self, pubsub: OutboxPubSub) -> None:
+        sweep = Sweep(lambda messages: send_all(pubsub, messages))
+        sent = 0
+        try:
+            for step in sweep.steps(everything=True):
+                sent += step
+        except NotSent as error:
+            left = sweep.count()
+            raise CommandError(
+                f"the backend did not take messages: {error}. Sent {sent}, {left} are left"
+            ) from error
+        if broken := sweep.broken():
+            raise CommandError(f"the outbox cannot be read on {', '.join(broken)}. Sent {sent}")
+        self.stdout.write(f"Sent {sent}, {sweep.count()} are left.")
+
+    def _run(self) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        ensure_relay()
+        self.stdout.write("Sending what is left in the outbox.")
+        self.stdout.flush()
+        stop.wait()
+        stop_relay()

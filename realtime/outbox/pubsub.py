@@ -1,0 +1,70 @@
+"""The base of backends outside the project's database."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+
+from django.core import checks
+from django.core.checks import CheckMessage
+
+from realtime.backends import get_pubsub
+from realtime.backends.base import PubSub, nothing_to_do
+from realtime.conf import conf
+from realtime.messages import Message
+from realtime.outbox import process
+from realtime.outbox.queue import Stored, Unstored
+
+
+class OutboxPubSub(PubSub):
+    """Sends through the outbox. A subclass says how: `send()`, `position()`, `connect()`."""
+
+    @abstractmethod
+    def send(self, messages: Sequence[Message]) -> None:
+        """Hand messages to the backend, in this order; return once it has taken them all.
+
+        Called in the relay's thread alone, with some hundred messages at most. It may block, for a
+        few seconds: a backend that hangs needs a timeout here. Raise whatever came when the backend
+        did not take them, or may not have; all are sent again then, with growing pauses. Raise
+        InvalidMessage for what it will never take, such as a message too large for it: a reset of
+        the topic is sent instead.
+        """
+
+    def check(self) -> list[CheckMessage]:
+        """Say what is lost where the outbox was switched off."""
+        if conf.OUTBOX:
+            return []
+        what = (
+            "The outbox is switched off: a process that ends right behind a commit loses its"
+            " message, and so does one that ends while the backend is away. Nobody is told."
+        )
+        hint = "Remove REALTIME['OUTBOX'], or silence this if stale pages do no harm."
+        return [checks.Warning(what, hint=hint, id="realtime.W002")]
+
+    def stores_on(self, using: str) -> bool:
+        """Messages are stored in the writer's transaction, on any database that has the outbox."""
+        from realtime.outbox import rows  # noqa: PLC0415 -- models, which may not be loaded yet
+
+        return conf.OUTBOX and rows.may_be_on(using)
+
+    def reads_on(self, using: str) -> bool:
+        """A position is the backend's: no transaction's snapshot has a part in it."""
+        return False
+
+    def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:
+        """Store the messages with the writer's transaction; hand them to the relay behind it."""
+        from realtime.outbox import rows  # noqa: PLC0415
+
+        if not messages:
+            return nothing_to_do
+        if not self.stores_on(using):
+            unstored = Unstored(self, tuple(messages))
+            return lambda: process.hand_over(unstored)
+        stored = Stored(self, rows.place(using), rows.write(messages, using))
+        return lambda: process.hand_over(stored)
+
+
+def project_pubsub() -> OutboxPubSub | None:
+    """Return the project's backend, if it is one that sends through the outbox."""
+    pubsub = get_pubsub()
+    return pubsub if isinstance(pubsub, OutboxPubSub) else None

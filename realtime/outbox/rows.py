@@ -1,0 +1,119 @@
+"""The rows of the outbox: written with what they tell of, deleted once they were sent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+from django.db import connections, router, transaction
+
+from realtime.backends import record_table
+from realtime.backends.stored import payload_of, record_of
+from realtime.cursors import NOWHERE
+from realtime.messages import Message
+from realtime.models import OutboxRecord
+from realtime.outbox.queue import Place
+
+logger = logging.getLogger("realtime.outbox")
+
+_TABLE = OutboxRecord._meta.db_table
+_INSERT = f'INSERT INTO "{_TABLE}" (payload) VALUES (%s)'  # noqa: S608
+
+_unreadable: set[tuple[Place, int]] = set()
+MOST_REMEMBERED = 1_000
+
+
+def place(alias: str) -> Place:
+    """Return which database is behind an alias now."""
+    return alias, str(connections.settings.get(alias, {}).get("NAME"))
+
+
+def may_be_on(alias: str) -> bool:
+    """Say whether messages can be stored on `alias`: does it have the table, and outlive us?"""
+    return not _ends_with_us(alias) and record_table.is_there(alias, OutboxRecord)
+
+
+def are_on(alias: str) -> bool:
+    """Say whether a sweep may find something on `alias`."""
+    wanted = router.allow_migrate_model(alias, OutboxRecord) and not _ends_with_us(alias)
+    return wanted and record_table.is_found(alias, OutboxRecord)
+
+
+def write(messages: Sequence[Message], alias: str) -> int:
+    """Insert one row with all `messages`, in the current transaction if there is one.
+
+    Return its id.
+    """
+    connection: Any = connections[alias]
+    payload = payload_of(messages)
+    # Not the ORM: this is in every writer's commit, where receivers of a project's signals have
+    # no business either.
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(_INSERT + " RETURNING id", [payload])
+            return int(cursor.fetchone()[0])
+        cursor.execute(_INSERT, [payload])
+        return int(connection.ops.last_insert_id(cursor, _TABLE, "id"))
+
+
+def ids(alias: str, after: int, most: int) -> list[int]:
+    """Return the ids of committed rows behind the id `after`, the oldest first."""
+    rows = OutboxRecord.objects.using(alias).filter(id__gt=after).order_by("id")
+    return list(rows.values_list("id", flat=True)[:most])
+
+
+def count(alias: str) -> int:
+    """Return how many rows wait."""
+    return OutboxRecord.objects.using(alias).count()
+
+
+def send(chosen: Iterable[int], alias: str, send: Callable[[Sequence[Message]], None]) -> int:
+    """Send those of the rows that are committed and that nobody else is sending; delete them.
+
+    They are sent in the order given, and stay when `send` raises. Return how many were sent.
+
+    Where rows can be locked they are locked meanwhile, so that two relays share the work. Elsewhere
+    both may send: a database with one writer at a time must not be locked while a backend thinks.
+    """
+    locks = connections[alias].features.has_select_for_update_skip_locked
+    rows = OutboxRecord.objects.using(alias).filter(id__in=(wanted := list(chosen)))
+    with _transaction(alias, locks):
+        locked = rows.select_for_update(skip_locked=True) if locks else rows
+        found = dict(locked.values_list("id", "payload"))
+        readable = {
+            row: messages
+            for row in wanted
+            if row in found and (messages := _messages(found[row], row, alias)) is not None
+        }
+        if readable:
+            send([message for messages in readable.values() for message in messages])
+            OutboxRecord.objects.using(alias).filter(id__in=list(readable))._raw_delete(alias)
+    return len(readable)
+
+
+def _transaction(alias: str, locks: bool) -> AbstractContextManager[object]:
+    return transaction.atomic(using=alias) if locks else nullcontext()
+
+
+def _messages(payload: str, row: int, alias: str) -> list[Message] | None:
+    """Read a row; None for one that cannot be read, as code of another version may write it.
+
+    It stays, for a relay that can.
+    """
+    try:
+        return [replace(each, cursor=None) for each in record_of(payload, NOWHERE, row).messages]
+    except ValueError:
+        known = (place(alias), row)
+        if known not in _unreadable and len(_unreadable) < MOST_REMEMBERED:
+            _unreadable.add(known)
+            logger.exception("cannot read row %s of the outbox on %r; it stays there", row, alias)
+        return None
+
+
+def _ends_with_us(alias: str) -> bool:
+    """Is this a database in memory? What it stores would outlive nothing."""
+    connection: Any = connections[alias]
+    return connection.vendor == "sqlite" and bool(connection.is_in_memory_db())

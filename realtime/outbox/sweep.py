@@ -1,0 +1,87 @@
+"""Finding the rows that nobody has sent: those of processes that crashed, most of all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+
+from django.db import connections
+
+from realtime.exceptions import NotSent
+from realtime.messages import Message
+from realtime.outbox import rows
+from realtime.outbox.metrics import metrics
+from realtime.outbox.outage import Outage
+
+logger = logging.getLogger("realtime.outbox")
+
+BATCH = 100
+"""Rows that are locked and sent together."""
+
+PAGE = 1_000
+"""Ids that are read at once. So many rows are a backlog, which is sent without waiting."""
+
+
+class Sweep:
+    """Looks through the outboxes of all databases, again and again. Owner: one thread.
+
+    A row is left behind if it was there at the previous look already. Not by its age: a row that
+    was written early in a long transaction is new when it appears, and its process sends it.
+    """
+
+    def __init__(self, send: Callable[[Sequence[Message]], None]) -> None:
+        self._send = send
+        # A test's database must not give way to the one that was there before it.
+        self._places = {alias: rows.place(alias) for alias in connections}
+        self._seen: dict[str, frozenset[int]] = {}
+        self._outages: dict[str, Outage] = {}
+
+    def steps(self, *, everything: bool = False) -> Iterator[int]:
+        """Look once, and send what was left behind, or everything.
+
+        Each step sends one batch, and yields how many rows that were. Raise NotSent if the backend
+        does not take them; a database that fails is passed over, see `broken()`.
+        """
+        for alias, place in self._places.items():
+            outage = self._outages.setdefault(alias, Outage(f"cannot read the outbox on {alias!r}"))
+            try:
+                if place == rows.place(alias) and rows.are_on(alias):
+                    yield from self._steps(alias, everything)
+                if outage.end():
+                    logger.warning("the outbox on %r can be read again", alias)
+            except NotSent:
+                raise
+            except Exception as error:
+                outage.begin(error)
+                connections[alias].close()
+
+    def broken(self) -> list[str]:
+        """Return the databases that failed at the last look."""
+        return [alias for alias, outage in self._outages.items() if outage.lasts]
+
+    def count(self) -> int:
+        """Return how many rows wait on all databases that answer."""
+        total = 0
+        for alias, place in self._places.items():
+            try:
+                if place == rows.place(alias) and rows.are_on(alias):
+                    total += rows.count(alias)
+            except Exception:
+                logger.debug("cannot count the rows on %r", alias, exc_info=True)
+                connections[alias].close()
+        return total
+
+    def _steps(self, alias: str, everything: bool) -> Iterator[int]:
+        seen = self._seen.get(alias, frozenset())
+        last, full = 0, True
+        while full:
+            page = rows.ids(alias, last, PAGE)
+            full = len(page) == PAGE
+            last = page[-1] if page else last
+            due = page if everything or full else [row for row in page if row in seen]
+            for start in range(0, len(due), BATCH):
+                sent = rows.send(due[start : start + BATCH], alias, self._send)
+                metrics.count("sent", sent)
+                metrics.count("swept", sent)
+                yield sent
+        self._seen[alias] = frozenset(page)
