@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import idle, orm, screen
+from benchmarks import idle, orm, pubsub, screen
 from benchmarks.report import write_block
 
-BENCHMARKS = {"idle": idle.run, "orm": orm.run, "screen": screen.run}
+BENCHMARKS = {"idle": idle.run, "orm": orm.run, "pubsub": pubsub.run, "screen": screen.run}
 WITH_PARTS = {"orm"}
 
 
