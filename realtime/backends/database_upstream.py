@@ -116,7 +116,7 @@ class DatabaseUpstream(Upstream):
         # The thread starts behind this read, so it cannot miss what follows it.
         position = await off_loop(records.head_to_read_from, alias)
         self._inbox.check()  # it may have been closed meanwhile
-        self._histories[alias] = records.new_history(position, alias)
+        self._histories[alias] = await off_loop(records.new_history, position, alias)
         self._heads[alias] = records.short(position, alias)
         reader.start(position)
 

@@ -31,7 +31,7 @@ class History:
     position is known exactly.
     """
 
-    def __init__(self, start: Cursor, compare: Compare, most: int = 10_000) -> None:
+    def __init__(self, start: Cursor, compare: Compare, most: int = 20_000) -> None:
         self._start = self._position = start
         self._compare = compare
         self._most = most

@@ -39,6 +39,9 @@ VENDORS: dict[str, ModuleType] = {"sqlite": records_by_id, "postgresql": records
 MOST_REPLAYED = 20 * BATCH
 """Records that are gone through for one who comes back."""
 
+REMEMBERED = 2_000
+"""Records from before its start that a process remembers."""
+
 _INSERT = f'INSERT INTO "{StoredRecord._meta.db_table}" (token, payload) VALUES (%s, %s)'  # noqa: S608
 
 
@@ -90,28 +93,24 @@ def replay(topics: Collection[Topic], since: Cursor, alias: str) -> list[Message
     """
     if since == NOWHERE:
         raise CannotReplay(Reset.NO_REPLAY)
-    told: list[Message] = []
-    position, gone_through, more = since, 0, True
-    while more:
-        found = read_after(position, alias)
-        if found is None:
-            raise CannotReplay(Reset.HISTORY_EXPIRED)
-        told += [
-            message
-            for record in found.records
-            for message in record.messages
-            if message.topic in topics
-        ]
-        position, more = found.position, found.more
-        gone_through += len(found.records)
-        if more and gone_through >= MOST_REPLAYED:
-            raise CannotReplay(Reset.OVERFLOW)
-    return told
+    found: Found | None = _how(alias).search(since, topics, MOST_REPLAYED, alias)
+    if found is None:
+        raise CannotReplay(Reset.HISTORY_EXPIRED)
+    if found.more:
+        raise CannotReplay(Reset.OVERFLOW)
+    messages = (message for record in found.records for message in record.messages)
+    return [message for message in messages if message.topic in topics]
 
 
 def new_history(start: Cursor, alias: str) -> History:
-    """Return what remembers the records that are read behind `start`."""
-    return History(start, _how(alias).unseen)
+    """Return what remembers the records that are read behind `start`, and the last before it.
+
+    Those too, since whoever comes to a server that was just started has mostly come from another.
+    """
+    begin, recent = _how(alias).recent(REMEMBERED, start, alias)
+    history = History(begin, _how(alias).unseen)
+    history.add(recent, start)
+    return history
 
 
 def short(position: Cursor, alias: str) -> Cursor:

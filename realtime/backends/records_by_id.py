@@ -12,9 +12,16 @@ from django.db import connections
 
 from realtime.backends.history import IsUnseen
 from realtime.backends.snapshots import whole_number
-from realtime.backends.stored import BATCH, Found, record_of
+from realtime.backends.stored import BATCH, Found, Record, needle, record_of
 from realtime.cursors import NOWHERE, Cursor
 from realtime.models import StoredRecord
+from realtime.topics import Topic
+
+_TABLE = f'"{StoredRecord._meta.db_table}"'
+_SEARCH = f"""
+    SELECT token, id, payload, (SELECT max(id) FROM {_TABLE}) FROM {_TABLE}
+    WHERE id >= %s AND id <= %s AND (id = %s OR {{hits}}) ORDER BY id
+"""  # noqa: S608
 
 
 def head(alias: str) -> Cursor:
@@ -32,8 +39,38 @@ def read_after(cursor: Cursor, alias: str) -> Found | None:
     found = list(rows.values_list("token", "id", "payload")[: BATCH + 1])
     if not found or found[0][:2] != (cursor.epoch, start):
         return None
-    records = [record_of(payload, Cursor(token, str(pk)), pk) for token, pk, payload in found[1:]]
+    records = [_record(*row) for row in found[1:]]
     return Found(records, records[-1].cursor if records else cursor, len(records) >= BATCH)
+
+
+def search(cursor: Cursor, topics: Collection[Topic], most: int, alias: str) -> Found | None:
+    """Return the records after `cursor` that tell of `topics`, among the first `most` of all.
+
+    None if the record that the cursor names is not there. The texts are searched by the database:
+    to read them all would take a hundred times as long.
+    """
+    start = whole_number(cursor.offset)
+    if start is None:
+        return None
+    hits = " OR ".join(["instr(payload, %s) > 0"] * len(topics)) or "0"
+    sql = _SEARCH.format(hits=hits)
+    with connections[alias].cursor() as asked:
+        asked.execute(sql, [start, start + most, start, *map(needle, topics)])
+        found = asked.fetchall()
+    # The first is the one that the cursor names, whatever it tells of.
+    if not found or found[0][:2] != (cursor.epoch, start):
+        return None
+    newest = found[0][3]
+    records = [_record(*row[:3]) for row in found[1:]]
+    return Found(records, cursor, newest > start + most)
+
+
+def recent(most: int, position: Cursor, alias: str) -> tuple[Cursor, list[Record]]:
+    """Return up to `most` records up to `position`, and where they begin."""
+    rows = StoredRecord.objects.using(alias).filter(id__lte=int(position.offset)).order_by("-id")
+    newest = list(rows.values_list("token", "id", "payload")[: most + 1])
+    found = [_record(*row) for row in newest[::-1]]
+    return (found[0].cursor, found[1:]) if found else (position, [])
 
 
 def prune(before: Cursor, alias: str) -> None:
@@ -53,6 +90,10 @@ def unseen(
         return None
     last = int(since.offset)
     return lambda place: place > last
+
+
+def _record(token: str, pk: int, payload: str) -> Record:
+    return record_of(payload, Cursor(token, str(pk)), pk)
 
 
 def short(position: Cursor) -> Cursor:

@@ -18,9 +18,10 @@ from django.db import connections
 
 from realtime.backends.history import IsUnseen
 from realtime.backends.snapshots import Snapshot
-from realtime.backends.stored import BATCH, Found, Record, record_of
+from realtime.backends.stored import BATCH, Found, Record, needle, record_of
 from realtime.cursors import Cursor
 from realtime.models import StoredRecord
+from realtime.topics import Topic
 
 _TABLE = f'"{StoredRecord._meta.db_table}"'
 MOST_PRUNED = 10 * BATCH
@@ -63,6 +64,33 @@ _READ = f"""
         ORDER BY xid FETCH FIRST (%s) ROWS WITH TIES
     ) r ON true
 """  # noqa: S608
+# The texts are searched by the database: to read them all would take a hundred times as long.
+_SEARCH = f"""
+    WITH now AS MATERIALIZED (
+        SELECT ({{{{epoch}}}}) AS epoch, pg_current_snapshot() AS snapshot,
+            pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax
+    ), found AS MATERIALIZED (
+        SELECT r.xid, r.id, r.hit FROM now JOIN LATERAL (
+            SELECT xid, id, {{hits}} AS hit FROM {_TABLE}
+            WHERE xid >= %s AND xid < now.xmax AND id > {_PRUNED}
+            UNION ALL
+            SELECT xid, id, {{hits}} AS hit FROM {_TABLE}
+            WHERE xid = ANY(%s::bigint[]) AND id > {_PRUNED}
+            ORDER BY xid LIMIT %s
+        ) r ON true
+    )
+    SELECT now.epoch, now.snapshot::text,
+        (SELECT p.xid FROM {_TABLE} p WHERE p.id = {_PRUNED} AND p.token = now.epoch),
+        (SELECT count(*) FROM found), r.xid, r.id, r.payload
+    FROM now LEFT JOIN (found f JOIN {_TABLE} r ON f.hit AND r.id = f.id) ON true
+"""  # noqa: S608
+_RECENT = f"""
+    SELECT ({{epoch}}), r.xid, r.id, r.payload FROM (
+        SELECT xid, id, payload FROM {_TABLE}
+        WHERE xid < %s AND xid <> ALL(%s::bigint[]) AND id > {_PRUNED}
+        ORDER BY xid DESC FETCH FIRST (%s) ROWS WITH TIES
+    ) r
+"""  # noqa: S608
 _PRUNE = f"""
     WITH now AS MATERIALIZED (SELECT ({{epoch}}) AS epoch),
     bound AS MATERIALIZED (
@@ -103,12 +131,49 @@ def read_after(cursor: Cursor, alias: str) -> Found | None:
     rows = _ask(alias, _READ, last.xmax, list(last.running), BATCH)
     epoch, snapshot, pruned = rows[0][:3]
     now = Snapshot.of(snapshot, None)
-    if epoch != cursor.epoch or last.xmax > now.xmax or (pruned is not None and pruned > last.xmin):
+    if not _is_behind(cursor, last, epoch, now, pruned):
         return None
     found = sorted(row[3:] for row in rows if row[3] is not None)
     more = len(found) >= BATCH
     position = last.up_to(found[-1][0], now) if more else now
     return Found(_records(found, last, now, epoch), Cursor(epoch, position.offset), more)
+
+
+def search(cursor: Cursor, topics: Collection[Topic], most: int, alias: str) -> Found | None:
+    """Return the records that `cursor` does not see and that tell of `topics`.
+
+    None where `read_after()` gives None. There are more where it does not see more than `most`
+    records, of whatever topics: then those returned are not all.
+    """
+    last = Snapshot.parse(cursor.offset)
+    if last is None:
+        return None
+    texts = [needle(topic) for topic in topics]
+    hits = f"({' OR '.join(['strpos(payload, %s) > 0'] * len(texts)) or 'false'})"
+    sql = _SEARCH.format(hits=hits)
+    rows = _ask(alias, sql, *texts, last.xmax, *texts, list(last.running), most + 1)
+    epoch, snapshot, pruned, count = rows[0][:4]
+    now = Snapshot.of(snapshot, None)
+    if not _is_behind(cursor, last, epoch, now, pruned):
+        return None
+    found = sorted(row[4:] for row in rows if row[4] is not None)
+    return Found(_records(found, last, now, epoch), Cursor(epoch, now.offset), count > most)
+
+
+def recent(most: int, position: Cursor, alias: str) -> tuple[Cursor, list[Record]]:
+    """Return `most` records or some more that `position` sees, and where they begin.
+
+    They begin at a snapshot that sees all transactions before the first of them. That some of those
+    may still run, or were pruned, is no matter: a cursor that does not see one sees less than that.
+    """
+    seen = Snapshot.parse(position.offset)
+    assert seen is not None
+    rows = _ask(alias, _RECENT, seen.xmax, list(seen.running), most)
+    found = sorted(row[1:] for row in rows if row[0] == position.epoch)
+    if not found:
+        return position, []
+    start = Snapshot(found[0][0])
+    return Cursor(position.epoch, start.offset), _records(found, start, seen, position.epoch)
 
 
 def prune(before: Cursor, alias: str) -> None:
@@ -146,6 +211,15 @@ def short(position: Cursor) -> Cursor:
 def version(alias: str) -> object:
     """Return None: asking costs as much as reading."""
     return None
+
+
+def _is_behind(
+    cursor: Cursor, last: Snapshot, epoch: str, now: Snapshot, pruned: int | None
+) -> bool:
+    """Is all there that the cursor does not see?"""
+    if epoch != cursor.epoch or last.xmax > now.xmax:
+        return False
+    return pruned is None or pruned <= last.xmin
 
 
 def _records(

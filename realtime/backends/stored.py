@@ -49,6 +49,11 @@ class _Stored(msgspec.Struct, omit_defaults=True):
     extra: Any = None
 
 
+def needle(topic: Topic) -> str:
+    """Return what stands in the text of every record with a message to `topic`."""
+    return f'"{topic}"'
+
+
 _decode = msgspec.json.Decoder(list[_Stored]).decode
 
 

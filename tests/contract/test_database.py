@@ -25,6 +25,7 @@ from realtime.models import StoredRecord
 from realtime.publish import publish
 from realtime.testing import PubSubContract
 from realtime.testing.contract.topics import LIST, OTHER, SENTINEL, row
+from realtime.topics import Topic
 from tests.contract.database_case import DatabaseCase, EmptyHistory, environment_of_the_demo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,6 +153,50 @@ class TestCursors(DatabaseCase):
 
         async with self.upstream(LIST) as upstream:
             await self.assert_nothing_since(upstream, [LIST], since)
+
+
+class TestMemory(DatabaseCase):
+    """What a process remembers, also from before its start."""
+
+    async def test_who_comes_to_a_new_process_does_not_reach_the_database(self) -> None:
+        """It has come from another that was just ended, with very many others."""
+        await self.send(row(SENTINEL, 0))
+        since = await self.make_pubsub().aposition()
+        await self.send(row(LIST, 1), row(OTHER, 2))
+        async with self.upstream(LIST) as upstream:
+            with mock.patch.object(records, "replay", side_effect=AssertionError):
+                self.assertEqual(await self.replayed(upstream, [LIST], since), [row(LIST, 1)])
+                await self.send(row(LIST, 3))
+                await self.receive(upstream, 1)
+                told = await self.replayed(upstream, [LIST], since)
+
+        self.assertEqual(told, [row(LIST, 1), row(LIST, 3)])
+
+    async def test_what_is_longer_ago_is_asked_of_the_database(self) -> None:
+        """Told the same."""
+        await self.send(row(SENTINEL, 0))
+        since = await self.make_pubsub().aposition()
+        for number in range(4):
+            await self.send(row(LIST, number), row(OTHER, number))
+        with mock.patch.object(records, "REMEMBERED", 2):
+            async with self.upstream(LIST) as upstream:
+                told = await self.replayed(upstream, [LIST], since)
+
+        self.assertEqual(told, [row(LIST, number) for number in range(4)])
+
+    async def test_a_topic_is_not_taken_for_another_that_looks_like_it(self) -> None:
+        """The database looks for its text, in which keys and labels stand as well."""
+        topics = [Topic(t) for t in ("list:5", "list:55", "list:%25", "list:a_b", "list:")]
+        await self.send(row(SENTINEL, 0))
+        since = await self.make_pubsub().aposition()
+        await self.send(Message(Topic("other:1"), {"list:5": {"list:5": "updated"}}))
+        for topic in topics:
+            await self.send(row(topic, 1))
+
+        for topic in topics:
+            told = await sync_to_async(records.replay)([topic], since, DEFAULT_DB_ALIAS)
+            self.assertEqual([message.topic for message in told], [topic])
+        self.assertEqual(await sync_to_async(records.replay)([], since, DEFAULT_DB_ALIAS), [])
 
 
 class TestPruning(DatabaseCase):
