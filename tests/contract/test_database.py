@@ -139,9 +139,8 @@ class TestCursors(DatabaseCase):
             StoredRecord(payload="[]") for _ in range(records.MOST_REPLAYED + 1)
         )
 
-        async with self.upstream(LIST) as upstream:
-            with self.assertRaisesMessage(CannotReplay, Reset.OVERFLOW):
-                await upstream.replay([LIST], since)
+        with self.assertRaisesMessage(CannotReplay, Reset.OVERFLOW):
+            await sync_to_async(records.replay)([LIST], since, DEFAULT_DB_ALIAS)
 
     async def test_several_batches_are_searched(self) -> None:
         """And found to hold nothing."""
