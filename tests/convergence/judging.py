@@ -1,0 +1,99 @@
+"""What came of a round: who is stale, and what was told twice."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.convergence.clients import Client
+
+UNCOMMITTED = ("rollback", "refused")
+
+Truth = Mapping[str, Mapping[str, Any]]
+Difference = dict[str, tuple[Any, Any]]
+"""By key: the row that a client holds, and the one that the database has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commits:
+    """What the writers noted: how many commits, and when each row of each topic was written."""
+
+    number: int
+    refused: int
+    kinds: Counter[str]
+    moments: Mapping[tuple[str, str, str], list[float]]
+
+    def since(self, row: tuple[str, str, str], moment: float) -> int:
+        """Return how many commits behind a moment concern a row of a topic, or some more."""
+        moments = self.moments.get(row, [])
+        return len(moments) - bisect_left(moments, moment)
+
+
+def read_commits(paths: Iterable[Path]) -> Commits:
+    """Read the writers' notes. A line that a kill cut off is none."""
+    kinds: Counter[str] = Counter()
+    moments: defaultdict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for line in (line for path in paths for line in path.read_text().splitlines()):
+        try:
+            note = json.loads(line)
+        except ValueError:
+            continue
+        if note["kind"] in UNCOMMITTED or not (note["told"] or note["kind"] == "raw"):
+            kinds["refused"] += note["kind"] == "refused"
+            continue
+        kinds[note["kind"]] += 1
+        for topic, label, pk in note["told"]:
+            moments[topic, label, pk].append(note["at"])
+    refused = kinds.pop("refused", 0)
+    ordered = {row: sorted(each) for row, each in moments.items()}
+    return Commits(kinds.total(), refused, kinds, ordered)
+
+
+def differences(client: Client, truth: Truth) -> dict[str, Difference]:
+    """Return where what a client shows is not what the database has, by topic."""
+    found = {}
+    for topic, rows in client.shown.items():
+        pks = [pk for pk in rows.keys() | truth[topic].keys() if rows.get(pk) != truth[topic].get(pk)]
+        if pks:
+            found[topic] = {pk: (rows.get(pk), truth[topic].get(pk)) for pk in sorted(pks, key=int)}
+    return found
+
+
+def repeats(client: Client, commits: Commits) -> int:
+    """Return how often a client was told of a row more often than it was written; at least.
+
+    Since messages are merged some repeats hide behind fewer tellings; none is counted that is not.
+    """
+    number = 0
+    for subscription in client.live.every:
+        for (label, pk), told in subscription.told.items():
+            row = (subscription.topic, label, pk)
+            number += max(0, told - commits.since(row, subscription.since))
+    return number
+
+
+def portrait(client: Client, found: Mapping[str, Difference], began: float) -> str:
+    """Print a stale client: what it holds, what is true, and what happened to it last."""
+    lines = [f"{client.name} ({client.kind}), {client.live.state}, idle: {client.live.idle}"]
+    for topic, rows in found.items():
+        lines.append(f"  {topic}")
+        lines += [f"    {pk}: holds {held}, true is {true}" for pk, (held, true) in rows.items()]
+    for subscription in client.live.every:
+        if subscription.topic in found:
+            lines.append(
+                f"  subscription to {subscription.topic} since {subscription.since - began:.3f},"
+                f" confirmed: {subscription.confirmed}, cursor {subscription.cursor}"
+            )
+    lines.append("  its last events:")
+    for moment, kind, what in client.tools.events:
+        lines.append(f"    {moment - began:8.3f} {kind} {_short(what)}")
+    return "\n".join(lines)
+
+
+def _short(what: Mapping[str, Any]) -> str:
+    return json.dumps(what, default=str)[:600]
