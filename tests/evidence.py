@@ -25,7 +25,7 @@ Entry = dict[str, Any]
 
 
 def about(what: str, database: str | None = None) -> Entry:
-    """Return how an entry begins: what it is about, and on what. Without a name, Django is asked."""
+    """Return how an entry begins: what it is about, and on what; by default Django's database."""
     return {
         "what": what,
         "database": database or f"{connection.display_name} {_version()}",
@@ -36,7 +36,7 @@ def about(what: str, database: str | None = None) -> Entry:
 
 
 def rounds_of(what: str, kind: str | None = None) -> dict[int, Entry]:
-    """Return the rounds that this code has stood, by seed: on this database, or on any of a kind."""
+    """Return the rounds that this code has stood, by seed: on this database, or any of a kind."""
     known = about(what, kind)
     name = known.pop("database")
     stood = [each for each in read() if "failed" not in each and known.items() <= each.items()]

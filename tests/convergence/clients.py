@@ -32,7 +32,9 @@ class Client:
 
     kind = ""
 
-    def __init__(self, name: str, topics: Sequence[str], ports: Sequence[int], tools: Tools) -> None:
+    def __init__(
+        self, name: str, topics: Sequence[str], ports: Sequence[int], tools: Tools
+    ) -> None:
         self.name = name
         self.tools = tools
         self.loaded = False

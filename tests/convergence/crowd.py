@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from tests.convergence.clients import PACE, Client, PageClient, RowsClient
@@ -42,9 +42,8 @@ class Crowd:
         self._stopped.set()
         await asyncio.gather(*self._wandering)
 
-    async def wait(self, done: object, seconds: float) -> bool:
+    async def wait(self, done: Callable[[], bool], seconds: float) -> bool:
         """Wait until `done()`, asked again whenever something happened; False when time is up."""
-        assert callable(done)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while not done():
@@ -52,8 +51,20 @@ class Crowd:
             try:
                 await asyncio.wait_for(self._news.wait(), max(0, deadline - loop.time()))
             except TimeoutError:
-                return bool(done())
+                return done()
         return True
+
+    def restless(self, sentinel: str) -> list[Client]:
+        """Return those that have something to do, or have not seen the row written last of all."""
+        return [
+            client
+            for client in self.clients
+            if not (client.settled and sentinel in client.shown[self.sentinels])
+        ]
+
+    def mistaken(self) -> list[Client]:
+        """Return those that met what they did not expect."""
+        return [client for client in self.clients if client.tools.counts["mistake"]]
 
     def wake(self) -> None:
         """Have every user look at the page."""

@@ -56,7 +56,7 @@ class Faults:
                 await self._hit(kind, self._world.processes[target][fault.target], lasts)
 
     async def _hit(self, kind: str, process: Process, lasts: float) -> None:
-        match kind.split()[0]:
+        match kind.partition(" ")[0]:
             case "kill":
                 await self._kill(process)
                 await asyncio.sleep(lasts)
@@ -78,7 +78,7 @@ class Faults:
         process.kill()
 
     async def _disturb(self, kind: str, proxy: Proxy, lasts: float) -> None:
-        match kind.split()[0]:
+        match kind.partition(" ")[0]:
             case "cut":
                 proxy.cut()
             case "refuse":
@@ -102,7 +102,7 @@ class Faults:
     async def _shake(self, kind: str, lasts: float) -> None:
         proxy = self._world.database_proxy
         assert proxy is not None
-        match kind.split()[0]:
+        match kind.partition(" ")[0]:
             case "restart" | "crash":
                 await self._world.with_postgres("kill" if kind.startswith("crash") else "stop")
                 await asyncio.sleep(lasts)

@@ -74,7 +74,8 @@ class Process:
         facts = {"folder": self._folder, "name": self.name, "life": self._life, **self._facts}
         command = [part.format(**facts) for part in KINDS[self.kind].command]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            # It takes milliseconds, and must be this thread's: see end_with_parent().
+            self._process = subprocess.Popen(  # noqa: ASYNC220
                 [sys.executable, *command],
                 cwd=ROOT,
                 env=dict(self._environment),

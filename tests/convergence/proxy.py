@@ -15,7 +15,7 @@ RESET = struct.pack("ii", 1, 0)
 
 
 class Proxy:
-    """Listens on a port of its own, and hands on to a Unix socket. One loop's; faults are fields."""
+    """Listens on a port of its own, and hands on to a Unix socket. One event loop's."""
 
     def __init__(self, target: Path, draw: Random) -> None:
         self.delay = 0.0

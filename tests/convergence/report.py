@@ -33,6 +33,8 @@ class Report:
     refetches: int = 0
     connections: int = 0
     denied: int = 0
+    mistakes: int = 0
+    """What the clients did not expect: errors that the server sent, or bugs of the imitation."""
     quiet_seconds: float = 0.0
     """From the end of faults and writes until every client had settled."""
     stale: int = 0
@@ -51,13 +53,11 @@ class Report:
         faults = ", ".join(f"{number} {kind}" for kind, number in sorted(self.faults.items()))
         resets = ", ".join(f"{n} {reason}" for reason, n in sorted(self.resets_by_reason.items()))
         lines = [
-            f"convergence on {self.database}, backend {self.backend}, seed {self.seed},"
-            f" {self.seconds:.0f} s",
-            f"  {self.commits} commits ({self.refused} refused) told to {self.clients} clients on"
-            f" {self.connections} connections",
+            f"convergence: {self.database}, backend {self.backend}, seed {self.seed}",
+            f"  {self.commits} commits in {self.seconds:.0f} s; refused: {self.refused}",
+            f"  {self.clients} clients on {self.connections} connections; denied: {self.denied}",
             f"  faults: {faults or 'none'}",
-            f"  {self.frames} frames, {self.refetches} refetches, {self.denied} denied,"
-            f" {self.tracebacks} tracebacks",
+            f"  frames: {self.frames}; refetches: {self.refetches}; tracebacks: {self.tracebacks}",
             f"  resets: {self.resets} ({resets or 'none'}); repeats: {self.repeats}",
             f"  quiet after {self.quiet_seconds:.1f} s; stale clients: {self.stale}",
         ]

@@ -29,7 +29,7 @@ class Size:
     clients: int = 50
     webs: int = 3
     writers: int = 2
-    rate: float = 10.0
+    rate: float = 20.0
     """Transactions a second of each writer."""
 
 

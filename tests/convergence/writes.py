@@ -115,25 +115,24 @@ class Writes:
             comment.delete()
 
     def raw(self) -> None:
-        """Write behind the ORM's back."""
+        """Write behind the ORM's back; to comments, since the resets that follow heal a lot."""
         with connection.cursor() as cursor:
-            sql = f"UPDATE {Task._meta.db_table} SET title = %s WHERE list_id = %s"
-            cursor.execute(sql, [self._title(), self._list()])
+            sql = f"UPDATE {Comment._meta.db_table} SET text = %s WHERE author_id = %s"
+            cursor.execute(sql, [self._title(), self._person()])
 
     def _title(self) -> str:
         return f"{self._name}.{next(self._numbers)}"
 
     def _new(self) -> Task:
-        return Task(
-            list_id=self._list(), assignee_id=self._person_or_none(), title=self._title()
-        )
+        return Task(list_id=self._list(), assignee_id=self._person_or_none(), title=self._title())
 
     def _tasks(self, most: int) -> list[Task]:
         return list(self._some(most))
 
     def _some(self, most: int) -> Any:
         """Return a QuerySet of tasks, by their keys."""
-        known = list(Task.objects.exclude(list=SENTINELS).values_list("pk", flat=True).order_by("pk"))
+        tasks = Task.objects.exclude(list=SENTINELS).order_by("pk")
+        known = list(tasks.values_list("pk", flat=True))
         chosen = self.draw.sample(known, min(len(known), self.draw.randint(1, most)))
         return Task.objects.filter(pk__in=chosen)
 

@@ -59,9 +59,17 @@ def truth() -> object:
     return {topic: rows_of(topic) for topic in all_topics()}
 
 
+def topics() -> object:
+    """Return every topic; the last is the sentinels'."""
+    from tests.convergence.board.topics import SENTINELS, all_topics
+
+    return sorted(all_topics(), key=lambda topic: topic == f"list:{SENTINELS}")
+
+
 COMMANDS: dict[str, Callable[[], object]] = {
     "prepare": prepare,
     "sentinel": sentinel,
+    "topics": topics,
     "truth": truth,
 }
 

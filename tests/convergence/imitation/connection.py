@@ -1,4 +1,4 @@
-"""`connection.js`, `comeback.js` and `liveness.js`: one websocket at a time, opened again when lost."""
+"""`connection.js`, `comeback.js`, `liveness.js`: one websocket at a time, and again when lost."""
 
 from __future__ import annotations
 

@@ -53,7 +53,11 @@ class Live:
             options.get("denied", lambda: None)()
 
         subscription = Subscription(
-            topic, cursor, handler, self._tools, **{**options, "denied": denied},
+            topic,
+            cursor,
+            handler,
+            self._tools,
+            **{**options, "denied": denied},
             cancelled=self._remove,
         )
         self.every.append(subscription)

@@ -1,4 +1,4 @@
-"""`region.js` and `region_topics.js`: content that is fetched anew when one of its topics changes."""
+"""`region.js` and `region_topics.js`: content that is fetched anew when its topics change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`subscription.js` and `watched_topic.js`: handlers' watches of topics, and the topic on the wire."""
+"""`subscription.js` and `watched_topic.js`: watches of topics, and the topic on the wire."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from tests.convergence.imitation.http import NotAnswered
+
 Event = tuple[float, str, dict[str, Any]]
 
 
@@ -54,7 +56,8 @@ class Tools:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, NotAnswered):
             self.note("mistake", error=repr(error))
 
 
