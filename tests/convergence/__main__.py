@@ -1,6 +1,6 @@
 """Run rounds: `python -m tests.convergence --seconds 3600 --seed 1 --database postgres`.
 
-From 150 seconds on the time is divided into rounds, each with the next seed. More is asked of
+From 180 seconds on the time is divided into rounds, each with the next seed. More is asked of
 those, and they are noted in docs/reference/soak.json unless an option made them smaller or broke
 something. What is noted there for this code already is counted, so that a run that was interrupted
 goes on where it was.
@@ -20,7 +20,7 @@ from tests.convergence.sabotage import CARELESS, SABOTAGES
 from tests.convergence.site import BACKENDS
 from tests.convergence.world import DATABASES, Size
 
-LONG_ROUND = 150.0
+LONG_ROUND = 180.0
 LEAST_COMMITS = 2_000
 LEAST_FAULTS = 2
 
@@ -59,7 +59,7 @@ def _run(wanted: Round, *, is_evidence: bool) -> bool:
         return False
     began = time.monotonic()
     report = asyncio.run(wanted.run())
-    print(report.text(), flush=True)
+    print(report.text(most=3), flush=True)
     if is_evidence:
         evidence.write(_entry(what, report, time.monotonic() - began))
     return bool(report.problems)

@@ -88,8 +88,16 @@ def repeats(client: Client, commits: Commits) -> int:
     return number
 
 
-def portrait(client: Client, found: Mapping[str, Difference], began: float) -> str:
-    """Print a stale client: what it holds, what is true, and what happened to it last."""
+def portrait(
+    client: Client,
+    found: Mapping[str, Difference],
+    began: float,
+    faults: Iterable[tuple[float, str]] = (),
+) -> str:
+    """Print a stale client: what it holds, what is true, and what happened to it last.
+
+    `faults` are what the nemesis did meanwhile, in capitals.
+    """
     lines = [f"{client.name} ({client.kind}), {client.live.state}, idle: {client.live.idle}"]
     for topic, rows in found.items():
         lines.append(f"  {topic}")
@@ -101,8 +109,10 @@ def portrait(client: Client, found: Mapping[str, Difference], began: float) -> s
                 f" confirmed: {subscription.confirmed}, cursor {subscription.cursor}"
             )
     lines.append("  its last events:")
-    for moment, kind, what in client.tools.events:
-        lines.append(f"    {moment - began:8.3f} {kind} {_short(what)}")
+    events = [(moment, f"{kind} {_short(what)}") for moment, kind, what in client.tools.events]
+    first = events[0][0] if events else 0.0
+    events += [(moment, what.upper()) for moment, what in faults if moment >= first]
+    lines += [f"    {moment - began:8.3f} {what}" for moment, what in sorted(events)]
     return "\n".join(lines)
 
 

@@ -48,8 +48,8 @@ class Report:
         """Return all of it."""
         return json.dumps(asdict(self), indent=1)
 
-    def text(self) -> str:
-        """Return it for people; of a round that failed with all that is known."""
+    def text(self, most: int | None = None) -> str:
+        """Return it for people; of a round that failed with `most` portraits of its clients."""
         faults = ", ".join(f"{number} {kind}" for kind, number in sorted(self.faults.items()))
         resets = ", ".join(f"{n} {reason}" for reason, n in sorted(self.resets_by_reason.items()))
         lines = [
@@ -63,7 +63,8 @@ class Report:
         ]
         if self.problems:
             lines += ["  FAILED", *(f"  - {problem}" for problem in self.problems)]
-            lines += [*self.portraits, f"  logs and all of the report: {self.folder}"]
+            lines += self.portraits[:most]
+            lines += [f"  logs and all of the report: {self.folder}"]
             lines += [f"  again: python -m tests.convergence {self.again()}"]
         return "\n".join(lines)
 

@@ -141,7 +141,7 @@ class Running:
         )
 
     def _portrait(self, client: Client, truth: Truth) -> str:
-        return portrait(client, differences(client, truth), self._began)
+        return portrait(client, differences(client, truth), self._began, self._faults.log)
 
 
 def stale(crowd: Crowd, truth: Truth) -> list[Client]:

@@ -77,7 +77,8 @@ class Page:
 class Rounds:
     """One region's refetches: all that it is told before a fetch begins is applied once."""
 
-    def __init__(self, page: Page, apply: Callable[[Fetched], None]) -> None:
+    def __init__(self, page: Page, apply: Callable[[Fetched], bool]) -> None:
+        """`apply` returns whether it could: not where the page has another address by now."""
         self._page = page
         self._apply = apply
         self._latest: tuple[asyncio.Task[Fetched], asyncio.Future[None]] | None = None
@@ -91,4 +92,5 @@ class Rounds:
         await asyncio.shield(self._latest[1])
 
     async def _applied(self, answer: asyncio.Task[Fetched]) -> None:
-        self._apply(await asyncio.shield(answer))
+        while not self._apply(await asyncio.shield(answer)):
+            answer = self._page.fresh()

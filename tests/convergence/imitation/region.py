@@ -48,8 +48,11 @@ class Region:
         """Fetch the page and apply it."""
         await self._rounds.join()
 
-    def _apply(self, fetched: Fetched) -> None:
+    def _apply(self, fetched: Fetched) -> bool:
+        if not set(self.named) <= fetched.rows.keys():
+            return False
         self._become(fetched)
+        return True
 
     def _become(self, fetched: Fetched) -> None:
         self.topics = self.named
