@@ -24,7 +24,7 @@ class Report:
     commits: int = 0
     commits_by_kind: dict[str, int] = field(default_factory=dict)
     refused: int = 0
-    """Transactions that the database did not take: deadlocks, or it was away."""
+    """Transactions that the database did not take: deadlocks, missing rows, or it was away."""
     faults: dict[str, int] = field(default_factory=dict)
     resets: int = 0
     resets_by_reason: dict[str, int] = field(default_factory=dict)

@@ -93,7 +93,6 @@ def _without_a_fault(report: Report) -> list[str]:
         "repeats": report.repeats,
         "lost connections": report.connections - report.clients,
         "refusals": report.denied,
-        "refused transactions": report.refused,
         "tracebacks": report.tracebacks,
     }
     return [f"{number} {what} without a fault" for what, number in numbers.items() if number]
