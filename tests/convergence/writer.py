@@ -66,6 +66,8 @@ class Writer:
             except (DatabaseError, InterfaceError) as error:
                 # A deadlock, or a database that went away: what was begun is void.
                 self._note("refused", why=str(error)[:200])
+                if self._order:
+                    self._orders.put(self._order)
                 connection.close()
                 time.sleep(PATIENCE)
             spent = time.monotonic() - began
