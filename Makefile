@@ -19,13 +19,16 @@ PYTEST_ARGS ?=
 DJANGO_TESTS := tests/invalidation tests/contract tests/realtime tests/demo_todo
 SOAK_FILE := tests/invalidation/oracle/soak.py
 POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime/test_position.py \
-  tests/realtime/test_publish.py tests/realtime/test_live_head.py tests/demo_todo
+  tests/realtime/test_publish.py tests/realtime/test_live_head.py tests/demo_todo tests/convergence
+# Seconds of writes and faults on each database, in rounds of 180.
+CONVERGENCE_SECONDS ?= 3600
 
 export VENV PYTHON SEED SOAK_TRANSACTIONS SOAK_EXAMPLES
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-js test-postgres test-versions lint packaging soak bench docs dev clean
+.PHONY: help demo test test-js test-postgres test-versions lint packaging soak soak-convergence bench \
+  docs dev clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -68,14 +71,18 @@ packaging: $(STAMPS)/test ## build the wheel, follow the README with it in an em
 	@sh tools/ensure_system.sh browser
 	@$(PY) -m pytest -m packaging $(PYTEST_ARGS) tests/packaging
 
-soak: $(STAMPS)/test ## look for what is missed, long: SOAK_TRANSACTIONS=… SEED=… SOAK_EXAMPLES=…
-	@sh tools/ensure_system.sh postgres
+soak: soak-convergence ## look for what is missed, long: SOAK_TRANSACTIONS=… SEED=… SOAK_EXAMPLES=…
 	@$(PY) -m pytest --timeout=0 -p no:randomly $(SOAK_FILE)
 	@$(PY) tools/postgres.py $(PY) -m pytest --timeout=0 -p no:randomly -m "not sqlite" $(SOAK_FILE)
 	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest -n $(JOBS) -m 'hypothesis and not postgres' --timeout=0 \
 	  $(if $(SEED),--hypothesis-seed=$(SEED)) $(PYTEST_ARGS)
 	@HYPOTHESIS_PROFILE=soak $(PY) tools/postgres.py $(PY) -m pytest -n $(JOBS) --timeout=0 \
 	  -m 'hypothesis and postgres' $(if $(SEED),--hypothesis-seed=$(SEED)) $(PYTEST_ARGS)
+
+soak-convergence: $(STAMPS)/test ## its first part alone, which kills: CONVERGENCE_SECONDS=… SEED=…
+	@sh tools/ensure_system.sh postgres
+	@$(PY) -m tests.convergence --seconds $(CONVERGENCE_SECONDS) --seed $(or $(SEED),1) --database sqlite
+	@$(PY) -m tests.convergence --seconds $(CONVERGENCE_SECONDS) --seed $(or $(SEED),1) --database postgres
 
 bench: $(STAMPS)/test ## run a benchmark: NAME=…
 	@sh tools/ensure_system.sh browser

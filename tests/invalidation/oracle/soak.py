@@ -16,7 +16,7 @@ import pytest
 from django.db import connection, connections
 from hypothesis import HealthCheck, given, seed, settings
 
-from tests.invalidation.oracle import evidence
+from tests import evidence
 from tests.invalidation.oracle.audit import audited
 from tests.invalidation.oracle.fighting import fight
 from tests.invalidation.oracle.isolation import MODES, let_threads_connect
@@ -94,9 +94,22 @@ def run_round(what, number, monkeypatch):
         failed = {"failed": f"{type(error).__name__}: {error}"[:200]}
         raise
     finally:
-        entry = evidence.entry_of(what, number, totals, time.monotonic() - began) | failed
+        entry = entry_of(what, number, totals, time.monotonic() - began) | failed
         evidence.write(entry)
     return entry
+
+
+def entry_of(what, seed, totals, seconds):
+    """Return the entry of a round."""
+    return {
+        **evidence.about(what),
+        "seed": seed,
+        "transactions": totals.transactions,
+        "false_negatives": totals.missing,
+        "resets_without_cause": totals.causeless,
+        "needless_percent": round(totals.needless_percent, 2),
+        "seconds": round(seconds),
+    }
 
 
 def be_careless(monkeypatch):

@@ -18,32 +18,33 @@ from typing import Any
 import django
 from django.db import connection
 
-from tests.invalidation.oracle.running import Totals
-
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[1]
 PATH = ROOT / "docs/reference/soak.json"
 
 Entry = dict[str, Any]
 
 
-def entry_of(what: str, seed: int, totals: Totals, seconds: float) -> Entry:
-    """Return the entry of a round."""
+def about(what: str, database: str | None = None) -> Entry:
+    """Return how an entry begins: what it is about, and on what; by default Django's database."""
     return {
-        **_about(what),
-        "seed": seed,
-        "transactions": totals.transactions,
-        "false_negatives": totals.missing,
-        "resets_without_cause": totals.causeless,
-        "needless_percent": round(totals.needless_percent, 2),
-        "seconds": round(seconds),
+        "what": what,
+        "database": database or f"{connection.display_name} {_version()}",
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "django": django.__version__,
     }
 
 
-def rounds_of(what: str) -> dict[int, Entry]:
-    """Return the rounds that this code has stood on this database, by seed."""
-    about = _about(what)
-    stood = (each for each in read() if "failed" not in each)
-    return {each["seed"]: each for each in stood if about.items() <= each.items()}
+def rounds_of(what: str, kind: str | None = None) -> dict[int, Entry]:
+    """Return the rounds that this code has stood, by seed: on this database, or any of a kind."""
+    known = about(what, kind)
+    name = known.pop("database")
+    stood = [each for each in read() if "failed" not in each and known.items() <= each.items()]
+    return {
+        each["seed"]: each
+        for each in stood
+        if each["database"] == name or each["database"].split()[0] == kind
+    }
 
 
 def read() -> list[Entry]:
@@ -59,16 +60,6 @@ def write(entry: Entry) -> None:
         entries = sorted([*others, entry], key=lambda each: [each[name] for name in key])
         lines = ",\n".join(f"  {json.dumps(each)}" for each in entries)
         PATH.write_text(f"[\n{lines}\n]\n")
-
-
-def _about(what: str) -> Entry:
-    return {
-        "what": what,
-        "database": f"{connection.display_name} {_version()}",
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "django": django.__version__,
-    }
 
 
 def _version() -> str:

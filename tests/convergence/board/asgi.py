@@ -1,0 +1,11 @@
+"""The board as an ASGI application; broken on purpose where the harness must be seen to notice."""
+
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+
+from realtime.asgi import with_websockets
+from tests.convergence.sabotage import SABOTAGES
+
+application = with_websockets(get_asgi_application())
+if settings.SITE.sabotage in SABOTAGES:
+    application = SABOTAGES[settings.SITE.sabotage](application)

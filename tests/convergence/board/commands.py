@@ -1,0 +1,78 @@
+"""What the harness has done by a process of its own: `python -m tests.convergence.board.commands`.
+
+Each command prints JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Callable
+
+import django
+from django.core.management import call_command
+from django.db import connection
+
+
+def prepare() -> object:
+    """Make the tables and the first rows; say what this database and backend are."""
+    from realtime.backends import get_pubsub
+    from tests.convergence.board.models import Comment, List, Person, Task
+    from tests.convergence.board.topics import LISTS, PEOPLE, SENTINELS
+
+    call_command("migrate", run_syncdb=True, verbosity=0)
+    draw = random.Random(0)
+    List.objects.bulk_create(List(pk=pk, name=f"list {pk}") for pk in range(1, SENTINELS + 1))
+    Person.objects.bulk_create(Person(pk=pk, name=f"person {pk}") for pk in range(1, PEOPLE + 1))
+    tasks = Task.objects.bulk_create(
+        Task(
+            list_id=draw.randint(1, LISTS),
+            assignee_id=draw.choice([None, draw.randint(1, PEOPLE)]),
+            title=f"first {number}",
+        )
+        for number in range(5 * LISTS)
+    )
+    Comment.objects.bulk_create(
+        Comment(task=draw.choice(tasks), author_id=draw.randint(1, PEOPLE), text=f"first {number}")
+        for number in range(5 * PEOPLE)
+    )
+    version = ".".join(map(str, connection.get_database_version()))
+    return {
+        "database": f"{connection.display_name} {version}",
+        "replays": get_pubsub().supports_replay,
+    }
+
+
+def sentinel() -> object:
+    """Write a row that every client watches for, and return its key."""
+    from tests.convergence.board.models import Task
+    from tests.convergence.board.topics import SENTINELS
+
+    return str(Task.objects.create(list_id=SENTINELS, title="the last").pk)
+
+
+def truth() -> object:
+    """Return the rows of every topic."""
+    from tests.convergence.board.topics import all_topics, rows_of
+
+    return {topic: rows_of(topic) for topic in all_topics()}
+
+
+def topics() -> object:
+    """Return every topic; the last is the sentinels'."""
+    from tests.convergence.board.topics import SENTINELS, all_topics
+
+    return sorted(all_topics(), key=lambda topic: topic == f"list:{SENTINELS}")
+
+
+COMMANDS: dict[str, Callable[[], object]] = {
+    "prepare": prepare,
+    "sentinel": sentinel,
+    "topics": topics,
+    "truth": truth,
+}
+
+if __name__ == "__main__":
+    django.setup()
+    print(json.dumps(COMMANDS[sys.argv[1]]()))

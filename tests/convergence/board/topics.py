@@ -1,0 +1,39 @@
+"""The rows of a topic, as clients show them and as the database has them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db.models import QuerySet
+
+from tests.convergence.board.models import Comment, Task
+
+Row = list[object]
+
+LISTS, PEOPLE = 60, 20
+"""Their keys are 1 and up."""
+SENTINELS = LISTS + 1
+"""A list that nobody writes to but who writes last of all."""
+
+TASK_LABEL, COMMENT_LABEL = Task._meta.label_lower, Comment._meta.label_lower
+
+
+def all_topics() -> list[str]:
+    """Return every topic that a client may watch."""
+    lists = [f"list:{pk}" for pk in range(1, SENTINELS + 1)]
+    people = [f"{kind}:{pk}" for kind in ("user", "comments") for pk in range(1, PEOPLE + 1)]
+    return [*lists, *people]
+
+
+def rows_of(topic: str, pks: Collection[str] | None = None) -> dict[str, Row]:
+    """Return the rows that belong to a topic now, by primary key: all, or those of `pks`."""
+    family, _, key = topic.partition(":")
+    found: QuerySet[Task] | QuerySet[Comment]
+    if family == "comments":
+        found, shown = Comment.objects.filter(author=key), ("task_id", "text")
+    else:
+        column = {"list": "list", "user": "assignee"}[family]
+        found, shown = Task.objects.filter(**{column: key}), ("list_id", "assignee_id", "title")
+    if pks is not None:
+        found = found.filter(pk__in=pks)
+    return {str(pk): row for pk, *row in found.values_list("pk", *shown)}

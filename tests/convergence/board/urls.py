@@ -1,0 +1,11 @@
+"""The board's pages."""
+
+from django.urls import path
+
+from tests.convergence.board import views
+
+urlpatterns = [
+    path("page/", views.page),
+    path("rows/", views.rows),
+    path("up/", views.up),
+]

@@ -1,0 +1,35 @@
+"""Fetching over HTTP: a connection a request, and nothing taken for an answer that is not whole."""
+
+from __future__ import annotations
+
+import asyncio
+
+FETCH_TIMEOUT = 20.0
+
+
+class NotAnswered(Exception):
+    """The server could not be reached, or its answer was cut off, late, or said no."""
+
+
+async def fetch(host: str, port: int, path: str, seconds: float = FETCH_TIMEOUT) -> str:
+    """Return the body that a GET is answered with; raise NotAnswered unless it is a whole 200."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await _fetch(host, port, path)
+    except (OSError, asyncio.IncompleteReadError, ValueError) as error:
+        raise NotAnswered(f"{path}: {error!r}") from error
+
+
+async def _fetch(host: str, port: int, path: str) -> str:
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        head = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode())
+        status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in lines if line)
+        body = await reader.readexactly(int(headers.get("content-length", -1)))
+    finally:
+        writer.transport.abort()
+    if status.split()[1] != "200":
+        raise NotAnswered(f"{path}: {status}")
+    return body.decode()

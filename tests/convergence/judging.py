@@ -1,0 +1,120 @@
+"""What came of a round: who is stale, and what was told twice."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from tests.convergence.clients import Client
+
+UNCOMMITTED = ("rollback", "refused")
+LAG = 2.0
+"""Seconds by which a server may be behind. What it reads after a client has subscribed it tells,
+though that client's page showed it already: needlessly, but once."""
+
+Truth = Mapping[str, Mapping[str, Any]]
+Difference = dict[str, tuple[Any, Any]]
+"""By key: the row that a client holds, and the one that the database has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commits:
+    """What the writers noted: how many commits, and when each row of each topic was written."""
+
+    number: int
+    refused: int
+    kinds: Counter[str]
+    moments: Mapping[tuple[str, str, str], list[float]]
+
+    def since(self, row: tuple[str, str, str], moment: float) -> int:
+        """Return how many commits behind a moment concern a row of a topic, or some more."""
+        moments = self.moments.get(row, [])
+        return len(moments) - bisect_left(moments, moment)
+
+
+def read_commits(paths: Iterable[Path], last: tuple[str, str, str]) -> Commits:
+    """Read the writers' notes; `last` is the row written last of all, by nobody of them.
+
+    A line that a kill cut off is none.
+    """
+    kinds: Counter[str] = Counter()
+    moments: defaultdict[tuple[str, str, str], list[float]] = defaultdict(list)
+    moments[last].append(inf)
+    for line in (line for path in paths for line in path.read_text().splitlines()):
+        try:
+            note = json.loads(line)
+        except ValueError:
+            continue
+        if note["kind"] in UNCOMMITTED or not (note["told"] or note["kind"] == "raw"):
+            kinds["refused"] += note["kind"] == "refused"
+            continue
+        kinds[note["kind"]] += 1
+        for topic, label, pk in note["told"]:
+            moments[topic, label, pk].append(note["at"])
+    refused = kinds.pop("refused", 0)
+    ordered = {row: sorted(each) for row, each in moments.items()}
+    return Commits(kinds.total(), refused, kinds, ordered)
+
+
+def differences(client: Client, truth: Truth) -> dict[str, Difference]:
+    """Return where what a client shows is not what the database has, by topic."""
+    found = {}
+    for topic, rows in client.shown.items():
+        pairs = {pk: (rows.get(pk), truth[topic].get(pk)) for pk in {*rows, *truth[topic]}}
+        wrong = {pk: (held, true) for pk, (held, true) in pairs.items() if held != true}
+        if wrong:
+            found[topic] = wrong
+    return found
+
+
+def repeats(client: Client, commits: Commits) -> int:
+    """Return how often a client was told of a row more often than it was written; at least.
+
+    Since messages are merged some repeats hide behind fewer tellings; none is counted that is not
+    one.
+    """
+    number = 0
+    for subscription in client.live.every:
+        for (label, pk), told in subscription.told.items():
+            row = (subscription.topic, label, pk)
+            since = subscription.since - LAG
+            number += max(0, told - commits.since(row, since))
+    return number
+
+
+def portrait(
+    client: Client,
+    found: Mapping[str, Difference],
+    began: float,
+    faults: Iterable[tuple[float, str]] = (),
+) -> str:
+    """Print a stale client: what it holds, what is true, and what happened to it last.
+
+    `faults` are what the nemesis did meanwhile, in capitals.
+    """
+    lines = [f"{client.name} ({client.kind}), {client.live.state}, idle: {client.live.idle}"]
+    for topic, rows in found.items():
+        lines.append(f"  {topic}")
+        lines += [f"    {pk}: holds {held}, true is {true}" for pk, (held, true) in rows.items()]
+    for subscription in client.live.every:
+        if subscription.topic in found:
+            lines.append(
+                f"  subscription to {subscription.topic} since {subscription.since - began:.3f},"
+                f" confirmed: {subscription.confirmed}, cursor {subscription.cursor}"
+            )
+    lines.append("  its last events:")
+    events = [(moment, f"{kind} {_short(what)}") for moment, kind, what in client.tools.events]
+    first = events[0][0] if events else 0.0
+    events += [(moment, what.upper()) for moment, what in faults if moment >= first]
+    lines += [f"    {moment - began:8.3f} {what}" for moment, what in sorted(events)]
+    return "\n".join(lines)
+
+
+def _short(what: Mapping[str, Any]) -> str:
+    return json.dumps(what, default=str)[:600]

@@ -1,0 +1,83 @@
+"""What goes wrong, and when: a plan that a seed decides, so that it can be had again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """A kind of fault: whom it meets, and how long it lasts, in seconds."""
+
+    target: str
+    """A kind of process, `clients` (a proxy in front of a server), or `database`."""
+    shortest: float
+    longest: float
+
+
+FAULTS = {
+    "kill web": FaultKind("web", 0.1, 2.0),
+    "stop web": FaultKind("web", 0.3, 3.0),
+    "kill relay": FaultKind("relay", 0.1, 2.0),
+    "stop relay": FaultKind("relay", 0.3, 3.0),
+    "kill writer": FaultKind("writer", 0.1, 1.0),
+    "stop writer": FaultKind("writer", 0.3, 2.0),
+    "hold transaction": FaultKind("writer", 0.5, 2.5),
+    "cut clients": FaultKind("clients", 0.0, 0.0),
+    "refuse clients": FaultKind("clients", 0.3, 2.0),
+    "delay clients": FaultKind("clients", 0.5, 3.0),
+    "stall clients": FaultKind("clients", 0.5, 7.0),
+    "late answers": FaultKind("clients", 1.0, 4.0),
+    "restart database": FaultKind("database", 0.0, 0.5),
+    "crash database": FaultKind("database", 0.0, 0.5),
+    "cut database": FaultKind("database", 0.0, 0.0),
+    "delay database": FaultKind("database", 0.5, 3.0),
+}
+
+FIRST, LAST = 0.03, 0.9
+"""The part of the round within which faults begin."""
+EVERY = 1.2
+"""A fault each so many seconds, or more often where each kind must come."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One fault: `at` so many seconds, to the `target`-th of whom it meets."""
+
+    at: float
+    kind: str
+    target: int
+    lasts: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for the report."""
+        return asdict(self)
+
+
+def plan(
+    seed: int, seconds: float, targets: Mapping[str, int], least: int, only: Sequence[str] = ()
+) -> list[Fault]:
+    """Return the faults of a round: each kind that meets somebody at least `least` times.
+
+    `targets` says how many there are of whom faults may meet. `only` names the kinds wanted.
+    """
+    draw = Random(f"{seed}/nemesis")
+    kinds = [name for name, kind in FAULTS.items() if targets.get(kind.target)]
+    kinds = [name for name in kinds if not only or name in only]
+    number = max(least * len(kinds), round(seconds / EVERY))
+    names = [*kinds * least, *draw.choices(kinds, k=number - least * len(kinds))] if kinds else []
+    return sorted(_fault(draw, name, seconds, targets) for name in names)
+
+
+def _fault(draw: Random, name: str, seconds: float, targets: Mapping[str, int]) -> Fault:
+    kind = FAULTS[name]
+    longest = min(kind.longest, max(kind.shortest, seconds / 5))
+    return Fault(
+        at=round(draw.uniform(FIRST, LAST) * seconds, 2),
+        kind=name,
+        target=draw.randrange(targets[kind.target]),
+        lasts=round(draw.uniform(kind.shortest, longest), 2),
+    )

@@ -1,0 +1,165 @@
+"""The processes of a round: started, killed, stopped for a while, and never left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_WITHIN = 60.0
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is run, with `{name}`, `{folder}` and the like filled in, and when it is ready."""
+
+    command: tuple[str, ...]
+    serves: bool = False
+    """Does it answer on the socket `{folder}/{name}.sock`?"""
+
+
+KINDS = {
+    "web": Kind(
+        (
+            *("-m", "uvicorn", "--uds", "{folder}/{name}.sock", "--ws", "websockets-sansio"),
+            *("--log-level", "warning", "tests.convergence.board.asgi:application"),
+        ),
+        serves=True,
+    ),
+    "writer": Kind(
+        (
+            *("-m", "tests.convergence.writer", "{name}", "{seed}/{name}/{life}", "{rate}"),
+            *("{raw}", "{folder}/{name}.commits"),
+        )
+    ),
+    "relay": Kind(("-m", "django", "realtime_relay")),
+}
+"""Each a line: what a backend needs beside is added here, and its number in `site.BACKENDS`."""
+
+
+class Process:
+    """One process of the round, over all its lives. Its output is `{folder}/{name}.log`."""
+
+    def __init__(
+        self, kind: str, number: int, folder: Path, environment: Mapping[str, str], **facts: object
+    ) -> None:
+        self.kind = kind
+        self.name = f"{kind}-{number}"
+        self.log = folder / f"{self.name}.log"
+        self.socket = folder / f"{self.name}.sock"
+        self.killed = False
+        self._folder = folder
+        self._environment = environment
+        self._facts = facts
+        self._life = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Has it been started, and not ended?"""
+        return self._process is not None and self._process.poll() is None
+
+    async def start(self) -> None:
+        """Start it, and return when it answers, if it is of a kind that does."""
+        self._life += 1
+        self.killed = False
+        facts = {"folder": self._folder, "name": self.name, "life": self._life, **self._facts}
+        command = [part.format(**facts) for part in KINDS[self.kind].command]
+        with self.log.open("ab") as log:
+            # It takes milliseconds, and must be this thread's: see end_with_parent().
+            self._process = subprocess.Popen(  # noqa: ASYNC220
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=dict(self._environment),
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                preexec_fn=end_with_parent,  # noqa: PLW1509 -- one system call
+            )
+        if KINDS[self.kind].serves:
+            await self._until_it_answers()
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        if self._process is not None:
+            self.killed = True
+            self._process.kill()
+            self._process.wait()
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it is there."""
+        if self.running:
+            assert self._process is not None
+            self._process.send_signal(number)
+
+    def order(self, line: str) -> None:
+        """Write a line to its standard input."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            # Whoever asks for its end will see it.
+            pass
+
+    async def ended(self, seconds: float) -> int | None:
+        """Wait for its end; return its exit code, or None when time is up."""
+        assert self._process is not None
+        deadline = time.monotonic() + seconds
+        while self._process.poll() is None and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        return self._process.returncode
+
+    async def _until_it_answers(self) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        while not await self._answers():
+            if not self.running or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name} did not start:\n{self.log.read_text()[-3000:]}")
+            await asyncio.sleep(0.05)
+
+    async def _answers(self) -> bool:
+        try:
+            reader, writer = await asyncio.open_unix_connection(str(self.socket))
+        except OSError:
+            return False
+        try:
+            writer.write(b"GET /up/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            return (await reader.readline()).startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False
+        finally:
+            writer.transport.abort()
+
+
+def end_with_parent() -> None:
+    """Let Linux end this process with the thread that started it, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+async def run(arguments: list[str], environment: Mapping[str, str]) -> bytes:
+    """Run Python with these arguments; return what it printed, raise RuntimeError if it failed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        cwd=ROOT,
+        env=dict(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=end_with_parent,
+    )
+    out, err = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"{arguments} failed:\n{err.decode()}")
+    return out

@@ -1,0 +1,83 @@
+"""A round's report: for people, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Report:
+    """What was done in a round and what came of it. `problems` is empty if all is well."""
+
+    seed: int
+    database: str
+    backend: str
+    seconds: float
+    replays: bool
+    """Can the backend replay what was missed?"""
+    settings: dict[str, Any] = field(default_factory=dict)
+    plan: list[dict[str, Any]] = field(default_factory=list)
+    clients: int = 0
+    commits: int = 0
+    commits_by_kind: dict[str, int] = field(default_factory=dict)
+    refused: int = 0
+    """Transactions that the database did not take: deadlocks, missing rows, or it was away."""
+    faults: dict[str, int] = field(default_factory=dict)
+    resets: int = 0
+    resets_by_reason: dict[str, int] = field(default_factory=dict)
+    repeats: int = 0
+    frames: int = 0
+    refetches: int = 0
+    connections: int = 0
+    denied: int = 0
+    mistakes: int = 0
+    """What the clients did not expect: errors that the server sent, or bugs of the imitation."""
+    quiet_seconds: float = 0.0
+    """From the end of faults and writes until every client had settled."""
+    stale: int = 0
+    tracebacks: int = 0
+    """In the servers' logs."""
+    problems: list[str] = field(default_factory=list)
+    portraits: list[str] = field(default_factory=list)
+    folder: str = ""
+
+    def as_json(self) -> str:
+        """Return all of it."""
+        return json.dumps(asdict(self), indent=1)
+
+    def text(self, most: int | None = None) -> str:
+        """Return it for people; of a round that failed with `most` portraits of its clients."""
+        faults = ", ".join(f"{number} {kind}" for kind, number in sorted(self.faults.items()))
+        resets = ", ".join(f"{n} {reason}" for reason, n in sorted(self.resets_by_reason.items()))
+        lines = [
+            f"convergence: {self.database}, backend {self.backend}, seed {self.seed}",
+            f"  {self.commits} commits in {self.seconds:.0f} s; refused: {self.refused}",
+            f"  {self.clients} clients on {self.connections} connections; denied: {self.denied}",
+            f"  faults: {faults or 'none'}",
+            f"  frames: {self.frames}; refetches: {self.refetches}; tracebacks: {self.tracebacks}",
+            f"  resets: {self.resets} ({resets or 'none'}); repeats: {self.repeats}",
+            f"  quiet after {self.quiet_seconds:.1f} s; stale clients: {self.stale}",
+        ]
+        if self.problems:
+            lines += ["  FAILED", *(f"  - {problem}" for problem in self.problems)]
+            lines += self.portraits[:most]
+            lines += [f"  logs and all of the report: {self.folder}"]
+            lines += [f"  again: python -m tests.convergence {self.again()}"]
+        return "\n".join(lines)
+
+    def again(self) -> str:
+        """Return the arguments that repeat this round."""
+        return " ".join(
+            f"--{name.replace('_', '-')}" if value is True else f"--{name} {value!s}"
+            for name, value in self.settings.items()
+            if value not in (False, None, "")
+        )
+
+    def keep(self, folder: Path) -> None:
+        """Write it beside the logs."""
+        self.folder = str(folder)
+        (folder / "report.json").write_text(self.as_json())
+        (folder / "report.txt").write_text(self.text())

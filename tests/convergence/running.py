@@ -1,0 +1,149 @@
+"""A round under way: writes and faults, then quiet, then every client against the database."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tests.convergence.clients import Client
+from tests.convergence.crowd import Crowd
+from tests.convergence.faults import Faults
+from tests.convergence.judging import Truth, differences, portrait, read_commits, repeats
+from tests.convergence.nemesis import Fault, plan
+from tests.convergence.report import Report
+from tests.convergence.sabotage import CARELESS
+from tests.convergence.world import World
+
+if TYPE_CHECKING:
+    from tests.convergence.rounds import Round
+
+ALL_LOADED_WITHIN = 60.0
+QUIET_WITHIN = 60.0
+STOPPED_WITHIN = 30.0
+LATE = 1.0
+"""At most so many seconds late comes every answer to careless clients."""
+
+
+class Running:
+    """One round. `run()` returns what came of it, but for what is asked of its numbers."""
+
+    def __init__(self, wanted: Round, world: World) -> None:
+        self._wanted = wanted
+        self._world = world
+        self._faults = Faults(world, wanted.seed)
+        self._careless = wanted.sabotage == CARELESS
+        self._began = time.monotonic()
+        self._problems: list[str] = []
+
+    async def run(self) -> Report:
+        """Run it."""
+        wanted, world = self._wanted, self._world
+        planned = plan(wanted.seed, wanted.seconds, world.targets, wanted.least, wanted.only)
+        faults = [] if wanted.faultless else planned
+        topics = await world.command("topics")
+        crowd = Crowd(wanted.seed, world.size.clients, topics, world.ports, careless=self._careless)
+        try:
+            await self._disturb(crowd, faults)
+            report = await self._judge(crowd)
+        finally:
+            await crowd.end()
+        report.plan = [fault.as_json() for fault in faults]
+        report.problems = self._problems
+        return report
+
+    async def _disturb(self, crowd: Crowd, faults: Sequence[Fault]) -> None:
+        """Write and break for the time wanted, then let everything be whole and still."""
+        writers = self._world.processes["writer"]
+        for writer in writers:
+            await writer.start()
+        async with asyncio.timeout(ALL_LOADED_WITHIN):
+            await crowd.start()
+        self._began = time.monotonic()
+        for proxy in self._world.proxies:
+            proxy.late = LATE if self._careless else 0.0
+        over = asyncio.create_task(asyncio.sleep(self._wanted.seconds))
+        await self._faults.run(faults)
+        await over
+        for writer in writers:
+            writer.order("stop")
+        for writer in writers:
+            if await writer.ended(STOPPED_WITHIN) != 0:
+                self._problems.append(f"{writer.name} did not end well; see {writer.log}")
+        async with asyncio.timeout(QUIET_WITHIN):
+            await crowd.settle()
+
+    async def _judge(self, crowd: Crowd) -> Report:
+        """Wait until nobody has anything to do, then compare."""
+        began = time.monotonic()
+        crowd.wake()
+        sentinel = await self._world.command("sentinel")
+        if not await crowd.wait(lambda: not crowd.restless(sentinel), QUIET_WITHIN):
+            names = ", ".join(client.name for client in crowd.restless(sentinel))
+            self._problems.append(f"not quiet within {QUIET_WITHIN:.0f} s: {names}")
+        quiet_seconds = time.monotonic() - began
+        for process in self._world.every_process():
+            if process.kind != "writer" and not process.running:
+                self._problems.append(f"{process.name} ended by itself; see {process.log}")
+        truth = await self._world.command("truth")
+        early = stale(crowd, truth)
+        await crowd.wait(lambda: not stale(crowd, truth), self._wanted.patience)
+        return self._report(crowd, sentinel, quiet_seconds, truth, early)
+
+    def _report(
+        self,
+        crowd: Crowd,
+        sentinel: str,
+        quiet_seconds: float,
+        truth: Truth,
+        early: Sequence[Client],
+    ) -> Report:
+        wanted, counts, found = self._wanted, crowd.counts(), stale(crowd, truth)
+        late = [client for client in early if client not in found]
+        for what, clients in (("stale", found), ("told after they had settled", late)):
+            if clients:
+                self._problems.append(f"{what}: {', '.join(client.name for client in clients)}")
+        strange = [*found, *late, *crowd.restless(sentinel), *crowd.mistaken()]
+        commits = read_commits(
+            self._world.folder.glob("*.commits"), (crowd.sentinels, "board.task", sentinel)
+        )
+        logs = [process.log for process in self._world.processes["web"]]
+        resets = {
+            kind.removeprefix("reset "): number
+            for kind, number in counts.items()
+            if kind.startswith("reset ")
+        }
+        return Report(
+            wanted.seed,
+            self._world.facts["database"],
+            wanted.backend,
+            wanted.seconds,
+            self._world.facts["replays"],
+            settings=wanted.settings(),
+            clients=len(crowd.clients),
+            commits=commits.number,
+            commits_by_kind=dict(commits.kinds),
+            refused=commits.refused,
+            faults=dict(self._faults.done),
+            resets=sum(resets.values()),
+            resets_by_reason=resets,
+            repeats=sum(repeats(client, commits) for client in crowd.clients),
+            frames=counts["changed"],
+            refetches=counts["applied"],
+            connections=counts["open"],
+            denied=counts["denied"],
+            mistakes=counts["mistake"],
+            quiet_seconds=round(quiet_seconds, 2),
+            stale=len(found),
+            tracebacks=sum(log.read_text().count("Traceback (") for log in logs),
+            portraits=[self._portrait(each, truth) for each in dict.fromkeys(strange)],
+        )
+
+    def _portrait(self, client: Client, truth: Truth) -> str:
+        return portrait(client, differences(client, truth), self._began, self._faults.log)
+
+
+def stale(crowd: Crowd, truth: Truth) -> list[Client]:
+    """Return the clients that show what is not so."""
+    return [client for client in crowd.clients if differences(client, truth)]

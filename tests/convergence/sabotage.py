@@ -1,0 +1,55 @@
+"""Products that are broken, to see that the harness notices.
+
+Each stands between the server and the product, and does to frames what a mistake within would do:
+so it breaks any version of the product, whatever that looks like inside.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Event = dict[str, Any]
+Application = Callable[..., Awaitable[Any]]
+
+
+def forget_cursors(application: Application) -> Application:
+    """Subscribe from now on whoever comes with a cursor: "nothing was missed", unproven."""
+
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        async def receive_without_cursors() -> Event:
+            event: Event = await receive()
+            if event["type"] == "websocket.receive" and "subscriptions" in (event["text"] or ""):
+                frame = json.loads(event["text"])
+                for wanted in frame["subscriptions"]:
+                    wanted.pop("cursor", None)
+                event = {**event, "text": json.dumps(frame)}
+            return event
+
+        await application(scope, receive_without_cursors, send)
+
+    return broken
+
+
+def tell_twice(application: Application) -> Application:
+    """Send every frame about changes a second time."""
+
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        async def send_twice(event: Event) -> None:
+            await send(event)
+            if event["type"] == "websocket.send" and '"changed"' in (event.get("text") or ""):
+                await send(event)
+
+        await application(scope, receive, send_twice)
+
+    return broken
+
+
+SABOTAGES: dict[str, Callable[[Application], Application]] = {
+    "forget cursors": forget_cursors,
+    "tell twice": tell_twice,
+}
+
+CARELESS = "careless clients"
+"""The third is not the product's: clients that fetch at once and apply answers as they come."""

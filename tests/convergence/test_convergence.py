@@ -1,0 +1,83 @@
+"""Short rounds: with nothing wrong, and with each kind of fault; and products that are broken.
+
+`make soak` runs long ones.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.convergence.report import Report
+from tests.convergence.rounds import Round
+from tests.convergence.sabotage import CARELESS
+from tests.convergence.world import Size
+
+pytestmark = pytest.mark.timeout(240)
+
+DATABASES = [
+    pytest.param("sqlite", marks=pytest.mark.sqlite),
+    pytest.param("postgres", marks=pytest.mark.postgres),
+]
+SMALL = Size(clients=16, rate=12)
+# What sabotage breaks is the same on any database.
+ONCE = pytest.mark.sqlite
+
+
+@pytest.mark.parametrize("database", DATABASES)
+async def test_without_faults_every_client_is_told_each_change_once(database: str) -> None:
+    """Nobody is stale; there is no reset, and no change is told again."""
+    report = await Round(
+        seed=1, seconds=8, database=database, size=SMALL, faultless=True, least_commits=30
+    ).run()
+
+    assert not report.problems, report.text(most=3)
+
+
+@pytest.mark.parametrize("database", DATABASES)
+async def test_no_client_is_stale_after_each_kind_of_fault(database: str) -> None:
+    """Processes killed and stopped, connections cut, late answers, databases that crash."""
+    report = await Round(seed=2, seconds=12, database=database, size=SMALL, least_commits=30).run()
+
+    assert not report.problems, report.text(most=3)
+
+
+@ONCE
+async def test_a_product_that_forgets_cursors_is_found() -> None:
+    """One that tells a client which comes back, unproven, that it has missed nothing."""
+    report = await broken("forget cursors", only=("cut clients", "kill web", "refuse clients"))
+
+    assert report.stale, report.text()
+    assert "its last events" in report.text()
+
+
+@ONCE
+async def test_clients_that_apply_answers_out_of_order_are_found() -> None:
+    """Those that take for the newest what comes last."""
+    report = await broken(CARELESS, only=("late answers",))
+
+    assert report.stale, report.text()
+
+
+@ONCE
+async def test_a_product_that_tells_twice_is_found() -> None:
+    """Nobody is stale, and everybody reloads for nothing."""
+    report = await broken("tell twice", faultless=True)
+
+    assert not report.stale, report.text()
+    assert report.repeats
+    assert report.problems == [f"{report.repeats} repeats without a fault"]
+
+
+async def broken(sabotage: str, *, only: tuple[str, ...] = (), faultless: bool = False) -> Report:
+    """Run a round that is broken on purpose; what it leaves behind is of no use."""
+    return await Round(
+        seed=3,
+        seconds=5,
+        size=Size(clients=24, rate=20),
+        least=4,
+        only=only,
+        faultless=faultless,
+        sabotage=sabotage,
+        patience=1,
+        keep=False,
+    ).run()

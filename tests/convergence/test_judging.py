@@ -1,0 +1,55 @@
+"""Repeats are counted by what the writers noted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+from tests.convergence.judging import differences, read_commits, repeats
+
+ROW = ("list:1", "board.task", "7")
+LAST = ("list:61", "board.task", "9")
+
+
+def noted(folder: Path, *moments: float) -> Path:
+    """Write what a writer notes of commits at these moments, and the line it was killed in."""
+    lines = [json.dumps({"at": at, "kind": "statement", "told": [ROW]}) for at in moments]
+    path = folder / "writer-1.commits"
+    path.write_text("\n".join([*lines, '{"at": 1']))
+    return path
+
+
+def client(since: float, told: int) -> SimpleNamespace:
+    """A client that was told so often of the row."""
+    subscription = SimpleNamespace(topic=ROW[0], since=since, told=Counter({ROW[1:]: told}))
+    return SimpleNamespace(live=SimpleNamespace(every=[subscription]))
+
+
+def test_more_told_than_written_is_a_repeat(tmp_path: Path) -> None:
+    """Once a time that it was told in excess."""
+    commits = read_commits([noted(tmp_path, 100, 101)], LAST)
+
+    assert commits.number == 2
+    assert repeats(client(since=50, told=2), commits) == 0
+    assert repeats(client(since=50, told=4), commits) == 2
+
+
+def test_what_was_written_before_a_client_came_does_not_count(tmp_path: Path) -> None:
+    """It has no business with being told of that."""
+    commits = read_commits([noted(tmp_path, 10, 100)], LAST)
+
+    assert repeats(client(since=50, told=2), commits) == 1
+
+
+def test_a_row_that_is_held_or_missed_is_a_difference() -> None:
+    """And one that is the same is none."""
+    shown = {"list:1": {"1": ["a"], "2": ["old"], "3": ["gone"]}}
+    truth = {"list:1": {"1": ["a"], "2": ["new"], "4": ["more"]}}
+
+    found = differences(SimpleNamespace(shown=shown), truth)
+
+    assert found == {
+        "list:1": {"2": (["old"], ["new"]), "3": (["gone"], None), "4": (None, ["more"])}
+    }

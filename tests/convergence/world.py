@@ -1,0 +1,135 @@
+"""What a round runs on: a database, servers behind proxies, writers; all gone when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any, Self
+
+from tests.convergence.processes import Process, run
+from tests.convergence.proxy import Proxy
+from tests.convergence.site import BACKENDS, Site
+from tools.postgres import Postgres
+
+DATABASES = ("sqlite", "postgres")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of everything."""
+
+    clients: int = 50
+    webs: int = 3
+    writers: int = 2
+    rate: float = 20.0
+    """Transactions a second of each writer."""
+
+
+class World:
+    """The surroundings of one round; an async context manager."""
+
+    def __init__(self, database: str, site: Site, size: Size, seed: int, *, raw: bool) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="convergence-"))
+        self.database = database
+        self.size = size
+        self.facts: dict[str, Any] = {}
+        self.ports: list[int] = []
+        self.proxies: list[Proxy] = []
+        self.database_proxy: Proxy | None = None
+        self.postgres: Postgres | None = None
+        self.processes: dict[str, list[Process]] = {"web": [], "writer": [], "relay": []}
+        self._site = site
+        self._seed = seed
+        self._raw = raw
+        self._stack = AsyncExitStack()
+        # Linux ends PostgreSQL with the thread that started it, so that one has to last.
+        self._keeper = ThreadPoolExecutor(1)
+
+    @property
+    def targets(self) -> dict[str, int]:
+        """How many there are of whom faults may meet."""
+        numbers = {kind: len(processes) for kind, processes in self.processes.items()}
+        return {**numbers, "clients": len(self.proxies), "database": int(bool(self.postgres))}
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for process in self.every_process():
+            process.kill()
+        await self._stack.aclose()
+        self._keeper.shutdown()
+
+    def every_process(self) -> Iterator[Process]:
+        """Give all the processes that Django runs in."""
+        for processes in self.processes.values():
+            yield from processes
+
+    async def command(self, name: str) -> Any:
+        """Have one of the board's commands run in a process of its own; return what it says."""
+        direct = self._direct.environment()
+        return json.loads(await run(["-m", "tests.convergence.board.commands", name], direct))
+
+    async def with_postgres(self, method: str) -> None:
+        """Call a method of the PostgreSQL server in its own thread."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._keeper, getattr(self.postgres, method))
+
+    def remove(self) -> None:
+        """Delete what the processes have written."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    async def _start(self) -> None:
+        url, served_url = await self._start_database()
+        self._direct = replace(self._site, database=url)
+        environment = replace(self._site, database=served_url).environment()
+        self.facts = await self.command("prepare")
+        numbers = {
+            "web": self.size.webs,
+            "relay": BACKENDS[self._site.backend].relays,
+            "writer": self.size.writers,
+        }
+        facts = {"rate": self.size.rate, "raw": "yes" if self._raw else "no", "seed": self._seed}
+        for kind, number in numbers.items():
+            # Only servers reach the database by way of the proxy.
+            where = self._direct.environment() if kind == "writer" else environment
+            self.processes[kind] = [
+                Process(kind, each, self.folder, where, **facts) for each in range(1, number + 1)
+            ]
+        served = [process for kind in ("web", "relay") for process in self.processes[kind]]
+        await asyncio.gather(*(process.start() for process in served))
+        for web in self.processes["web"]:
+            proxy = Proxy(web.socket, Random(f"{self._seed}/{web.name}"))
+            self.proxies.append(proxy)
+            self.ports.append(await self._listen(proxy))
+
+    async def _start_database(self) -> tuple[str, str]:
+        """Return where it is, and where servers are told that it is."""
+        if self.database == "sqlite":
+            path = str(self.folder / "board.sqlite3")
+            return path, path
+        self.postgres = Postgres(durable=True)
+        self._stack.push_async_callback(self.with_postgres, "__exit__")
+        await self.with_postgres("start")
+        socket = self.postgres.folder / ".s.PGSQL.5432"
+        self.database_proxy = Proxy(socket, Random(f"{self._seed}/database"))
+        port = await self._listen(self.database_proxy)
+        return self.postgres.url, f"postgres://postgres@127.0.0.1:{port}/postgres"
+
+    async def _listen(self, proxy: Proxy) -> int:
+        port = await proxy.start()
+        self._stack.push_async_callback(proxy.close)
+        return port
