@@ -38,6 +38,8 @@ class Report:
     quiet_seconds: float = 0.0
     """From the end of faults and writes until every client had settled."""
     stale: int = 0
+    silently_stale: int = 0
+    """Those among them that believe that what they show is true."""
     tracebacks: int = 0
     """In the servers' logs."""
     problems: list[str] = field(default_factory=list)
@@ -59,7 +61,8 @@ class Report:
             f"  faults: {faults or 'none'}",
             f"  frames: {self.frames}; refetches: {self.refetches}; tracebacks: {self.tracebacks}",
             f"  resets: {self.resets} ({resets or 'none'}); repeats: {self.repeats}",
-            f"  quiet after {self.quiet_seconds:.1f} s; stale clients: {self.stale}",
+            f"  quiet after {self.quiet_seconds:.1f} s",
+            f"  stale clients: {self.stale}; silently so: {self.silently_stale}",
         ]
         if self.problems:
             lines += ["  FAILED", *(f"  - {problem}" for problem in self.problems)]

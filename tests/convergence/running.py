@@ -101,7 +101,13 @@ class Running:
     ) -> Report:
         wanted, counts, found = self._wanted, crowd.counts(), stale(crowd, truth)
         late = [client for client in early if client not in found]
-        for what, clients in (("stale", found), ("told after they had settled", late)):
+        silent = [client for client in found if client.settled]
+        lists = {
+            "stale": found,
+            "stale, and believe that they are not": silent,
+            "told after they had settled": late,
+        }
+        for what, clients in lists.items():
             if clients:
                 self._problems.append(f"{what}: {', '.join(client.name for client in clients)}")
         strange = [*found, *late, *crowd.restless(sentinel), *crowd.mistaken()]
@@ -136,6 +142,7 @@ class Running:
             mistakes=counts["mistake"],
             quiet_seconds=round(quiet_seconds, 2),
             stale=len(found),
+            silently_stale=len(silent),
             tracebacks=sum(log.read_text().count("Traceback (") for log in logs),
             portraits=[self._portrait(each, truth) for each in dict.fromkeys(strange)],
         )

@@ -80,7 +80,7 @@ class World:
 
     async def command(self, name: str) -> Any:
         """Have one of the board's commands run in a process of its own; return what it says."""
-        direct = self._direct.environment()
+        direct = self.direct.environment()
         return json.loads(await run(["-m", "tests.convergence.board.commands", name], direct))
 
     async def with_postgres(self, method: str) -> None:
@@ -94,7 +94,7 @@ class World:
 
     async def _start(self) -> None:
         url, served_url = await self._start_database()
-        self._direct = replace(self._site, database=url)
+        self.direct = replace(self._site, database=url)
         environment = replace(self._site, database=served_url).environment()
         self.facts = await self.command("prepare")
         numbers = {
@@ -105,7 +105,7 @@ class World:
         facts = {"rate": self.size.rate, "raw": "yes" if self._raw else "no", "seed": self._seed}
         for kind, number in numbers.items():
             # Only servers reach the database by way of the proxy.
-            where = self._direct.environment() if kind == "writer" else environment
+            where = self.direct.environment() if kind == "writer" else environment
             self.processes[kind] = [
                 Process(kind, each, self.folder, where, **facts) for each in range(1, number + 1)
             ]

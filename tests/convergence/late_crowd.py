@@ -1,0 +1,81 @@
+"""A crowd comes back to a server that has just been started, with cursors that are long old.
+
+    python -m tests.convergence.late_crowd --records 3000 --clients 17 --topics 5
+
+Prints after how many seconds each was answered, or sent away: a server does not read on while it
+looks for what a client missed, so uvicorn, which waits forty seconds for the answer to its own
+ping, may take that client for dead. It comes back then, and all begins anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from pathlib import Path
+
+from websockets.asyncio.client import unix_connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.convergence.processes import Process, run
+from tests.convergence.rounds import Round
+from tests.convergence.world import Size, World
+
+WRITE = """
+import django, sys
+django.setup()
+from realtime import Message, Topic, position, publish
+first = position()
+for number in range(int(sys.argv[1])):
+    topics = [Topic(f"list:{1 + (number + each) % 60}") for each in range(int(sys.argv[2]))]
+    rows = {str(row): "updated" for row in range(3)}
+    publish([Message(topic, {"board.task": rows}) for topic in topics])
+print(first)
+"""
+
+
+async def main(records: int, wide: int, clients: int, topics: int) -> None:
+    """Write a history, start a server, and let everybody come back to before it."""
+    wanted = Round(size=Size(webs=1, writers=0))
+    async with World("sqlite", wanted.site(), wanted.size, 1, raw=False) as world:
+        (web,) = world.processes["web"]
+        environment = world.direct.environment()
+        cursor = (await run(["-c", WRITE, str(records), str(wide)], environment)).decode().strip()
+        web.kill()
+        await web.start()
+        answers = (_come_back(web, cursor, each, topics) for each in range(clients))
+        print(*await asyncio.gather(*answers), sep="\n")
+    world.remove()
+
+
+async def _come_back(web: Process, cursor: str, number: int, topics: int) -> str:
+    names = [f"list:{1 + (number * topics + each) % 60}" for each in range(topics)]
+    wanted = [{"topic": name, "cursor": cursor} for name in names]
+    began = time.monotonic()
+    try:
+        async with _connect(web.socket) as socket:
+            await socket.send(json.dumps({"type": "subscribe", "subscriptions": wanted}))
+            while (frame := json.loads(await socket.recv()))["type"] != "subscribed":
+                if frame["type"] == "ping":
+                    await socket.send(json.dumps({"type": "pong", "seq": frame["seq"]}))
+            what = "answered"
+    except ConnectionClosed as closed:
+        what = f"sent away: {closed}"
+    return f"client {number} {what} after {time.monotonic() - began:.1f} s"
+
+
+def _connect(path: Path) -> unix_connect:
+    origin = "http://127.0.0.1"
+    return unix_connect(
+        str(path), "ws://127.0.0.1/ws/live/", origin=origin, ping_interval=None, open_timeout=60
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser("python -m tests.convergence.late_crowd", description=__doc__)
+    parser.add_argument("--records", type=int, default=3_000)
+    parser.add_argument("--wide", type=int, default=12, help="messages of each record")
+    parser.add_argument("--clients", type=int, default=17)
+    parser.add_argument("--topics", type=int, default=5, help="of each client")
+    asyncio.run(main(**vars(parser.parse_args())))
