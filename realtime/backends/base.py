@@ -108,8 +108,9 @@ class Upstream(ABC):
     async def watch(self, topics: Iterable[Topic]) -> Cursor:
         """Receive messages of `topics` from here on; return once the backend has confirmed.
 
-        Return a cursor from which nothing of these topics is missed. Raise UpstreamLost when the
-        connection breaks first, or is broken or closed already.
+        Return a cursor from which nothing of these topics is missed, and which runs ahead of
+        nothing that waits to be received, of a topic or family that is watched already. Raise
+        UpstreamLost when the connection breaks first, or is broken or closed already.
         """
 
     @abstractmethod

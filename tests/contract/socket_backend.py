@@ -71,7 +71,9 @@ class SocketUpstream(Upstream):
         self._listening: asyncio.Task[None] | None = None
 
     async def watch(self, topics: Iterable[Topic]) -> Cursor:
-        head = _head(await self._ask({"do": "watch", "topics": list(topics)}))
+        # All topics stand at one position: what came behind it of a new one is sent now.
+        since = int(self._head.offset) if self._head else None
+        head = _head(await self._ask({"do": "watch", "topics": list(topics), "since": since}))
         self._head = self._head or head
         return self._head
 

@@ -65,7 +65,13 @@ class Server:
         return {}
 
     def do_watch(self, request: dict[str, Any], writer: asyncio.StreamWriter) -> dict[str, Any]:
-        self.listening.setdefault(writer, set()).update(request["topics"])
+        """Send `topics` from now on, and those that are new from where the others stand."""
+        watched = self.listening.setdefault(writer, set())
+        new = set(request["topics"]) - watched
+        watched |= new
+        for placed in self.recent if request["since"] is not None else ():
+            if placed["number"] > request["since"] and placed["topic"] in new:
+                self.write(writer, {"news": placed, "epoch": self.epoch})
         return {}
 
     def do_unwatch(self, request: dict[str, Any], writer: asyncio.StreamWriter) -> dict[str, Any]:
