@@ -48,7 +48,7 @@ test: $(STAMPS)/test ## run all tests but the packaging test, on SQLite and Post
 
 test-postgres: $(STAMPS)/test ## run what a database matters to on a private PostgreSQL
 	@sh tools/ensure_system.sh postgres
-	@$(PY) tools/postgres.py $(PY) -m pytest -n $(JOBS) -m "not packaging and not sqlite" \
+	@$(PY) tools/postgres.py $(PY) -m pytest -n $(JOBS) -m "not packaging and not sqlite and not long" \
 	  $(PYTEST_ARGS) $(POSTGRES_TESTS)
 
 test-versions: $(STAMPS)/venv ## run what depends on Django on its other versions
@@ -81,6 +81,7 @@ soak: soak-convergence ## look for what is missed, long: SOAK_TRANSACTIONS=… S
 
 soak-convergence: $(STAMPS)/test ## its first part alone, which kills: CONVERGENCE_SECONDS=… SEED=…
 	@sh tools/ensure_system.sh postgres
+	@$(PY) -m pytest -m long tests/convergence
 	@$(PY) -m tests.convergence --seconds $(CONVERGENCE_SECONDS) --seed $(or $(SEED),1) --database sqlite
 	@$(PY) -m tests.convergence --seconds $(CONVERGENCE_SECONDS) --seed $(or $(SEED),1) --database postgres
 

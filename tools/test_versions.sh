@@ -34,5 +34,5 @@ for version in "$@"; do
   echo "Testing with $("$venv/bin/python" -c 'import django, sys; print("Django", django.__version__, "on Python", sys.version.split()[0])')"
   "$venv/bin/python" -m pytest -n "${JOBS:-2}" $DJANGO_TESTS ${PYTEST_ARGS:-}
   "$venv/bin/python" "$here/postgres.py" "$venv/bin/python" -m pytest -n "${JOBS:-2}" \
-    -m "not packaging and not sqlite" $POSTGRES_TESTS ${PYTEST_ARGS:-}
+    -m "not packaging and not sqlite and not long" $POSTGRES_TESTS ${PYTEST_ARGS:-}
 done

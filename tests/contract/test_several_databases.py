@@ -63,8 +63,8 @@ class TestSecond(SecondDatabase, PubSubContract):
         self.using = self.second
 
 
-class TestBoth(SecondDatabase, PubSubContract):
-    """The contract, with another database beside."""
+class TestBoth(SecondDatabase):
+    """Messages of both, through one upstream."""
 
     async def test_messages_of_both_are_received(self) -> None:
         """Each with a cursor that stands for both."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 from asgiref.sync import sync_to_async
 from django.test import TransactionTestCase
 
@@ -15,6 +16,8 @@ from realtime.testing import PubSubContract
 from tests.contract.socket_backend import SocketPubSub, SocketServer
 
 
+# The outbox on PostgreSQL has tests of its own.
+@pytest.mark.sqlite
 class TestSocketPubSub(PubSubContract, TransactionTestCase):
     """The contract, through a server process."""
 
