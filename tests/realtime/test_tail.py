@@ -48,8 +48,9 @@ def line(running: subprocess.Popen[str]) -> str:
     return running.stdout.readline()
 
 
-def test_messages_are_printed_as_they_come() -> None:
-    """First what was sent since the position, then what comes; Ctrl-C ends it without a word."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_messages_are_printed_as_they_come(number: int) -> None:
+    """First what was sent since the position, then what comes; a signal ends it without a word."""
     publish([row(0)])
     since = str(position())
     publish([row(1)])
@@ -60,7 +61,7 @@ def test_messages_are_printed_as_they_come() -> None:
         publish([Message(Topic("list:"), reset="bulk")])
         assert line(running).startswith("list:5  reset: bulk  ")
 
-        os.kill(running.pid, signal.SIGINT)
+        os.kill(running.pid, number)
         _, errors = running.communicate(timeout=20)
         assert (running.returncode, errors) == (0, "")
 

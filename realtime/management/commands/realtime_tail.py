@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from argparse import ArgumentParser
 from contextlib import suppress
 from typing import Any
@@ -28,21 +29,32 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="a JSON object a line")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Listen until somebody presses Ctrl-C."""
+        """Listen until SIGINT, as Ctrl-C sends it, or SIGTERM."""
         try:
-            with suppress(KeyboardInterrupt):
+            with suppress(KeyboardInterrupt, asyncio.CancelledError):
                 asyncio.run(self._tail(options["topics"], options["since"], options["json"]))
         except (InvalidTopic, InvalidCursor) as error:
             raise CommandError(str(error)) from error
 
     async def _tail(self, topics: list[str], since: str | None, as_json: bool) -> None:
         spell = _json if as_json else _line
+        _end_by_signals()
         try:
             async for message in listen(topics, since):
                 self.stdout.write(spell(message))
                 self.stdout.flush()
         finally:
             await close_hub()
+
+
+def _end_by_signals() -> None:
+    """Cancel the running task by a signal, also where the shell had SIGINT ignored."""
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Not everywhere can a loop do so; there Ctrl-C raises KeyboardInterrupt.
+        with suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 def _line(message: Message) -> str:
