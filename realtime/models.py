@@ -9,8 +9,11 @@ from django.db import models
 
 
 def new_token() -> str:
-    """Return text that no other record will ever have."""
-    return secrets.token_urlsafe(9)
+    """Return text that no other record will ever have.
+
+    It begins cursors, which are given to commands: one with a dash in front would be an option.
+    """
+    return secrets.token_hex(8)
 
 
 class TransactionId(models.Func):

@@ -61,7 +61,7 @@ class _History:
 
     def __init__(self, keep: int) -> None:
         self._lock = threading.Lock()
-        self._epoch = secrets.token_urlsafe(9)
+        self._epoch = secrets.token_hex(8)
         self._sent = 0
         self._recent: deque[tuple[int, Message]] = deque(maxlen=keep)
         self._upstreams: set[_MemoryUpstream] = set()

@@ -14,6 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from realtime import Message, position, publish
+from realtime.models import new_token
 from realtime.topics import Topic
 from tests.contract.database_case import environment_of_the_demo
 
@@ -55,7 +56,8 @@ def test_messages_are_printed_as_they_come(number: int) -> None:
     since = str(position())
     publish([row(1)])
     with tail("list:5", "--since", since) as running:
-        assert line(running).startswith("list:5  todo.task 1 updated  ")
+        first = line(running)
+        assert first.startswith("list:5  todo.task 1 updated  "), running.communicate(timeout=20)
         publish([row(2)])
         assert line(running).startswith("list:5  todo.task 2 updated  ")
         publish([Message(Topic("list:"), reset="bulk")])
@@ -83,3 +85,8 @@ def test_nonsense_is_a_command_error(arguments: list[str]) -> None:
     """With what was expected."""
     with pytest.raises(CommandError, match="expected"):
         call_command("realtime_tail", *arguments)
+
+
+def test_no_cursor_looks_like_an_option() -> None:
+    """`--since -abc.5` would be refused, one time in sixty."""
+    assert not [token for token in (new_token() for _ in range(2_000)) if token.startswith("-")]
