@@ -85,7 +85,10 @@ _SEARCH = f"""
     FROM now LEFT JOIN (found f JOIN {_TABLE} r ON f.hit AND r.id = f.id) ON true
 """  # noqa: S608
 _RECENT = f"""
-    SELECT ({{epoch}}), r.xid, r.id, r.payload FROM (
+    SELECT ({{epoch}}) AS epoch,
+        (SELECT p.xid FROM {_TABLE} p WHERE p.id = {_PRUNED} AND p.token = ({{epoch}})),
+        r.xid, r.id, r.payload
+    FROM (
         SELECT xid, id, payload FROM {_TABLE}
         WHERE xid < %s AND xid <> ALL(%s::bigint[]) AND id > {_PRUNED}
         ORDER BY xid DESC FETCH FIRST (%s) ROWS WITH TIES
@@ -163,16 +166,17 @@ def search(cursor: Cursor, topics: Collection[Topic], most: int, alias: str) -> 
 def recent(most: int, position: Cursor, alias: str) -> tuple[Cursor, list[Record]]:
     """Return `most` records or some more that `position` sees, and where they begin.
 
-    They begin at a snapshot that sees all transactions before the first of them. That some of those
-    may still run, or were pruned, is no matter: a cursor that does not see one sees less than that.
+    They begin at a snapshot that sees all transactions before the first of them, or what was pruned
+    where those are all; but for those that still run, whose records are read when they commit.
     """
     seen = Snapshot.parse(position.offset)
     assert seen is not None
     rows = _ask(alias, _RECENT, seen.xmax, list(seen.running), most)
-    found = sorted(row[1:] for row in rows if row[0] == position.epoch)
+    found = sorted(row[2:] for row in rows if row[0] == position.epoch)
     if not found:
         return position, []
-    start = Snapshot(found[0][0])
+    begin = found[0][0] if len(found) >= most else rows[0][1] or 1
+    start = Snapshot(begin, tuple(xid for xid in seen.running if xid < begin))
     return Cursor(position.epoch, start.offset), _records(found, start, seen, position.epoch)
 
 
