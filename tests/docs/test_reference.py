@@ -89,4 +89,4 @@ def test_every_table_of_figures_is_filled() -> None:
 
     blocks = re.findall(r"<!-- begin (\w+) -->(.*?)<!-- end \1 -->", text, re.DOTALL)
 
-    assert sorted(name for name, block in blocks if "| --- |" in block) == ["idle", "orm", "screen"]
+    assert sorted(name for name, block in blocks if "| --- |" in block) == ["idle", "orm", "pubsub", "screen"]
