@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from types import CodeType
 from typing import Any
@@ -66,7 +67,7 @@ def marked(message: Message, declaration: Declaration) -> Message:
     """Return the message to a model's own topic with the fingerprint of its declaration."""
     extra = message.extra if isinstance(message.extra, dict) else {}
     said = {**extra, KEY: {declaration.label: fingerprint(declaration)}}
-    return Message(message.topic, message.changes, message.reset, message.cursor, said)
+    return replace(message, extra=said)
 
 
 def _code_of(function: Any) -> object:

@@ -98,7 +98,7 @@ class DatabaseUpstream(Upstream):
                 found = await off_loop(records.replay, topics, parts[number], alias)
             for message in found:
                 parts[number] = message.cursor or parts[number]
-                told.append(replace(message, cursor=joined.join(parts), extra=None))
+                told.append(self._placed(message, parts))
         return told
 
     async def check(self) -> None:
@@ -125,11 +125,14 @@ class DatabaseUpstream(Upstream):
 
     def _messages_of(self, batch: _Batch) -> Iterator[Message]:
         """Give the watched ones among the messages of a batch, and go on to its end."""
-        alone = len(self._heads) == 1
         for record in batch.records:
             self._heads[batch.alias] = record.cursor
             watched = [each for each in record.messages if each.topic in self._watched]
             for message in watched:
-                yield message if alone else replace(message, cursor=self.head())
+                yield self._placed(message, list(self._heads.values()))
         self._histories[batch.alias].add(batch.records, batch.position)
         self._heads[batch.alias] = records.short(batch.position, batch.alias)
+
+    def _placed(self, message: Message, heads: Sequence[Cursor]) -> Message:
+        """Give a message the position in all databases; that of one alone it has already."""
+        return message if len(heads) == 1 else replace(message, cursor=joined.join(heads))

@@ -47,16 +47,16 @@ _EPOCH = f"""
 _HEAD = """
     SELECT ({epoch}), pg_current_snapshot()::text, pg_current_xact_id_if_assigned()::text
 """
+_NOW = """now AS MATERIALIZED (
+        SELECT ({epoch}) AS epoch, pg_current_snapshot() AS snapshot,
+            pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax
+    )"""
+_PRUNED_TO = f"(SELECT p.xid FROM {_TABLE} p WHERE p.id = {_PRUNED} AND p.token = now.epoch)"  # noqa: S608
 # Two searches of the index rather than one OR, which would read all since the oldest transaction
 # that was running, again and again. WITH TIES: a transaction is read whole.
 _READ = f"""
-    WITH now AS MATERIALIZED (
-        SELECT ({{epoch}}) AS epoch, pg_current_snapshot() AS snapshot,
-            pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax
-    )
-    SELECT now.epoch, now.snapshot::text,
-        (SELECT p.xid FROM {_TABLE} p WHERE p.id = {_PRUNED} AND p.token = now.epoch),
-        r.xid, r.id, r.payload
+    WITH {_NOW}
+    SELECT now.epoch, now.snapshot::text, {_PRUNED_TO}, r.xid, r.id, r.payload
     FROM now LEFT JOIN LATERAL (
         SELECT xid, id, payload FROM {_TABLE} WHERE xid >= %s AND xid < now.xmax AND id > {_PRUNED}
         UNION ALL
@@ -66,10 +66,7 @@ _READ = f"""
 """  # noqa: S608
 # The texts are searched by the database: to read them all would take a hundred times as long.
 _SEARCH = f"""
-    WITH now AS MATERIALIZED (
-        SELECT ({{{{epoch}}}}) AS epoch, pg_current_snapshot() AS snapshot,
-            pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax
-    ), found AS MATERIALIZED (
+    WITH {_NOW.replace("{", "{{").replace("}", "}}")}, found AS MATERIALIZED (
         SELECT r.xid, r.id, r.hit FROM now JOIN LATERAL (
             SELECT xid, id, {{hits}} AS hit FROM {_TABLE}
             WHERE xid >= %s AND xid < now.xmax AND id > {_PRUNED}
@@ -79,16 +76,14 @@ _SEARCH = f"""
             ORDER BY xid LIMIT %s
         ) r ON true
     )
-    SELECT now.epoch, now.snapshot::text,
-        (SELECT p.xid FROM {_TABLE} p WHERE p.id = {_PRUNED} AND p.token = now.epoch),
-        (SELECT count(*) FROM found), r.xid, r.id, r.payload
+    SELECT now.epoch, now.snapshot::text, {_PRUNED_TO}, (SELECT count(*) FROM found),
+        r.xid, r.id, r.payload
     FROM now LEFT JOIN (found f JOIN {_TABLE} r ON f.hit AND r.id = f.id) ON true
 """  # noqa: S608
 _RECENT = f"""
-    SELECT ({{epoch}}) AS epoch,
-        (SELECT p.xid FROM {_TABLE} p WHERE p.id = {_PRUNED} AND p.token = ({{epoch}})),
-        r.xid, r.id, r.payload
-    FROM (
+    WITH {_NOW}
+    SELECT now.epoch, {_PRUNED_TO}, r.xid, r.id, r.payload
+    FROM now CROSS JOIN (
         SELECT xid, id, payload FROM {_TABLE}
         WHERE xid < %s AND xid <> ALL(%s::bigint[]) AND id > {_PRUNED}
         ORDER BY xid DESC FETCH FIRST (%s) ROWS WITH TIES
