@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import logging
+import threading
+from contextlib import suppress
 
 logger = logging.getLogger("realtime.outbox")
 
 
 class Outage:
-    """Is `what` away? Owner: one thread."""
+    """Is `what` away? Any thread may say so.
 
-    def __init__(self, what: str) -> None:
+    The lock is the state itself, and nobody ever waits for it: so each change is one thread's to
+    log, and a process that is forked meanwhile is not stuck.
+    """
+
+    def __init__(self, what: str, so: str = "messages wait in the outbox") -> None:
         self._what = what
-        self.lasts = False
+        self._so = so
+        self._away = threading.Lock()
+
+    @property
+    def lasts(self) -> bool:
+        """Is it away?"""
+        return self._away.locked()
 
     def begin(self, error: BaseException) -> None:
         """Note that it is away; log an error unless that is known."""
-        if not self.lasts:
-            logger.error("%s: %s; messages wait in the outbox", self._what, error)
-        self.lasts = True
+        if self._away.acquire(blocking=False):
+            logger.error("%s: %s; %s", self._what, error, self._so)
 
     def end(self) -> bool:
         """Note that it works; say whether it was away."""
-        ended, self.lasts = self.lasts, False
-        return ended
+        if self._away.locked():
+            # Somebody else may note the same.
+            with suppress(RuntimeError):
+                self._away.release()
+                return True
+        return False

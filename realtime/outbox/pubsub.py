@@ -11,13 +11,19 @@ from django.core.checks import CheckMessage
 from realtime.backends import get_pubsub
 from realtime.backends.base import PubSub, nothing_to_do
 from realtime.conf import conf
+from realtime.cursors import Cursor
 from realtime.messages import Message
 from realtime.outbox import process
+from realtime.outbox.positions import Positions
 from realtime.outbox.queue import Stored, Unstored
 
 
 class OutboxPubSub(PubSub):
-    """Sends through the outbox. A subclass says how: `send()`, `position()`, `connect()`."""
+    """Sends through the outbox. A subclass says how: `send()`, `ask_position()`, `connect()`."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(**options)
+        self._positions = Positions()
 
     @abstractmethod
     def send(self, messages: Sequence[Message]) -> None:
@@ -29,6 +35,18 @@ class OutboxPubSub(PubSub):
         InvalidMessage for what it will never take, such as a message too large for it: a reset of
         the topic is sent instead.
         """
+
+    @abstractmethod
+    def ask_position(self) -> Cursor:
+        """Ask the backend for a cursor for "now", good for any topic.
+
+        Called for each page that is shown, in any thread. Raise whatever came when the backend does
+        not answer; within a second or two, since that page waits.
+        """
+
+    def position(self) -> Cursor:
+        """Return the backend's "now"; one that proves nothing while the backend is away."""
+        return self._positions.take(self.ask_position)
 
     def check(self) -> list[CheckMessage]:
         """Say what is lost where the outbox was switched off."""

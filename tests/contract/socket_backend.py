@@ -38,7 +38,7 @@ class SocketPubSub(OutboxPubSub):
     def send(self, messages: Sequence[Message]) -> None:
         self._ask({"do": "publish", "messages": [_text(message) for message in messages]})
 
-    def position(self) -> Cursor:
+    def ask_position(self) -> Cursor:
         return _head(self._ask({"do": "head"}))
 
     def connect(self) -> SocketUpstream:

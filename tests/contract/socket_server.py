@@ -1,8 +1,8 @@
-"""A pubsub server of its own process: `python -m tests.contract.socket_server PATH`.
+"""A pubsub server of its own process: `python -m tests.contract.socket_server PATH [KEEP]`.
 
-It keeps the newest messages, numbered, under an epoch that it draws when it starts, and forgets all
-with its end. One JSON object a line, in both directions, on a unix socket at PATH. It prints
-"ready" once it listens, and ends with whoever started it.
+It keeps the newest KEEP messages, numbered, under an epoch that it draws when it starts, and
+forgets all with its end. One JSON object a line, in both directions, on a unix socket at PATH. It
+prints "ready" once it listens, and ends with whoever started it.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from collections import deque
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
-KEEP = 20_000
+MANY = 20_000
 LIMIT = 64 * 1024 * 1024
 
 
 class Server:
     """The history, and who listens. Owner: the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int) -> None:
         self.epoch = secrets.token_urlsafe(9)
         self.sent = 0
-        self.recent: deque[dict[str, Any]] = deque(maxlen=KEEP)
+        self.recent: deque[dict[str, Any]] = deque(maxlen=keep)
         self.listening: dict[asyncio.StreamWriter, set[str]] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -93,8 +93,8 @@ class Server:
         return {"messages": [each for each in found if each["topic"] in topics]}
 
 
-async def main(path: str) -> None:
-    server = await asyncio.start_unix_server(Server().serve, path, limit=LIMIT)
+async def main(path: str, keep: str | int = MANY) -> None:
+    server = await asyncio.start_unix_server(Server(int(keep)).serve, path, limit=LIMIT)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     async with server:
@@ -104,4 +104,4 @@ async def main(path: str) -> None:
 if __name__ == "__main__":
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != 1:
-        asyncio.run(main(sys.argv[1]))
+        asyncio.run(main(*sys.argv[1:]))

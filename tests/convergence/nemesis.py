@@ -23,6 +23,8 @@ FAULTS = {
     "stop web": FaultKind("web", 0.3, 3.0),
     "kill relay": FaultKind("relay", 0.1, 2.0),
     "stop relay": FaultKind("relay", 0.3, 3.0),
+    "kill broker": FaultKind("broker", 0.1, 2.0),
+    "stop broker": FaultKind("broker", 0.3, 4.0),
     "kill writer": FaultKind("writer", 0.1, 1.0),
     "stop writer": FaultKind("writer", 0.3, 2.0),
     "hold transaction": FaultKind("writer", 0.5, 2.5),

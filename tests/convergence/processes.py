@@ -22,8 +22,10 @@ class Kind:
     """What is run, with `{name}`, `{folder}` and the like filled in, and when it is ready."""
 
     command: tuple[str, ...]
-    serves: bool = False
-    """Does it answer on the socket `{folder}/{name}.sock`?"""
+    question: bytes = b""
+    """What it answers, once it is ready, on the socket `{folder}/{name}.sock`."""
+    answer: bytes = b""
+    """How its answer begins then."""
 
 
 KINDS = {
@@ -32,7 +34,8 @@ KINDS = {
             *("-m", "uvicorn", "--uds", "{folder}/{name}.sock", "--ws", "websockets-sansio"),
             *("--log-level", "warning", "tests.convergence.board.asgi:application"),
         ),
-        serves=True,
+        question=b"GET /up/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
+        answer=b"HTTP/1.1 200",
     ),
     "writer": Kind(
         (
@@ -41,8 +44,13 @@ KINDS = {
         )
     ),
     "relay": Kind(("-m", "django", "realtime_relay")),
+    "broker": Kind(
+        ("-m", "tests.contract.socket_server", "{folder}/{name}.sock", "{history}"),
+        question=b'{"do": "head"}\n',
+        answer=b"{",
+    ),
 }
-"""Each a line: what a backend needs beside is added here, and its number in `site.BACKENDS`."""
+"""Each an entry: what a backend needs beside is added here, its number to `site.BACKENDS`."""
 
 
 class Process:
@@ -84,7 +92,7 @@ class Process:
                 stderr=log,
                 preexec_fn=end_with_parent,  # noqa: PLW1509 -- one system call
             )
-        if KINDS[self.kind].serves:
+        if KINDS[self.kind].question:
             await self._until_it_answers()
 
     def kill(self) -> None:
@@ -134,8 +142,8 @@ class Process:
         except OSError:
             return False
         try:
-            writer.write(b"GET /up/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-            return (await reader.readline()).startswith(b"HTTP/1.1 200")
+            writer.write(KINDS[self.kind].question)
+            return (await reader.readline()).startswith(KINDS[self.kind].answer)
         except OSError:
             return False
         finally:

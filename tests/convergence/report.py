@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ class Report:
     def again(self) -> str:
         """Return the arguments that repeat this round."""
         return " ".join(
-            f"--{name.replace('_', '-')}" if value is True else f"--{name} {value!s}"
+            f"--{name}" if value is True else f"--{name} {shlex.quote(str(value))}"
             for name, value in self.settings.items()
             if value not in (False, None, "")
         )

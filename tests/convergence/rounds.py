@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,6 @@ from tests.convergence.sabotage import CARELESS
 from tests.convergence.site import Site
 from tests.convergence.world import Size, World
 
-SHORT_RETENTION = 3.0
 NO_REPLAY = "no-replay"
 """The reset of a backend that cannot replay, for whoever comes with an old cursor."""
 
@@ -40,10 +38,10 @@ class Round:
     """Are the logs of a round that failed kept?"""
 
     def site(self) -> Site:
-        """Return what the processes are told. Every second round prunes its history early."""
+        """Return what the processes are told. In every second round the history is short."""
         short = not self.faultless and self.seed % 2 == 0
         broken = "" if self.sabotage == CARELESS else self.sabotage
-        return Site("", self.backend, SHORT_RETENTION if short else None, sabotage=broken)
+        return Site("", self.backend, short=short, sabotage=broken)
 
     async def run(self) -> Report:
         """Run it. What is left behind on disk is the folder of a round that failed."""
@@ -81,7 +79,7 @@ class Round:
         """Return the command line's arguments that say this."""
         of = ("seed", "seconds", "database", "backend", "faultless", "least", "sabotage")
         sizes = {name: getattr(self.size, name) for name in ("clients", "webs", "writers", "rate")}
-        faults = {"faults": json.dumps(",".join(self.only))} if self.only else {}
+        faults = {"faults": ",".join(self.only)} if self.only else {}
         return {**{name: getattr(self, name) for name in of}, **sizes, **faults}
 
 

@@ -77,6 +77,8 @@ class Running:
     async def _judge(self, crowd: Crowd) -> Report:
         """Wait until nobody has anything to do, then compare."""
         began = time.monotonic()
+        if left := await self._world.command("deliver"):
+            self._problems.append(f"{left} records are left in the outbox")
         crowd.wake()
         sentinel = await self._world.command("sentinel")
         if not await crowd.wait(lambda: not crowd.restless(sentinel), QUIET_WITHIN):

@@ -51,5 +51,8 @@ SABOTAGES: dict[str, Callable[[Application], Application]] = {
     "tell twice": tell_twice,
 }
 
+NO_OUTBOX = "no outbox"
+"""A setting, and no frames: messages wait in the writer's memory, and end with it."""
+
 CARELESS = "careless clients"
-"""The third is not the product's: clients that fetch at once and apply answers as they come."""
+"""This one is not the product's: clients that fetch at once and apply answers as they come."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dj_database_url
 
+from tests.convergence.sabotage import NO_OUTBOX
 from tests.convergence.site import Site
 
 SITE = Site.of_environment()
@@ -61,6 +62,9 @@ REALTIME = {
     "ALLOW_ANONYMOUS": True,
     # So that a connection that is dead without a word is noticed within a short run.
     "HEARTBEAT": SITE.heartbeat,
+    # And what a process that was killed has left behind.
+    "OUTBOX_SWEEP": 1,
+    "OUTBOX": SITE.sabotage != NO_OUTBOX,
 }
 
 LOGGING = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 VARIABLE = "CONVERGENCE"
@@ -12,14 +13,24 @@ VARIABLE = "CONVERGENCE"
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A backend as a project would set it, and how many relay processes it wants."""
+    """A backend as a project would set it, and the processes that it needs beside."""
 
-    pubsub: dict[str, Any]
-    relays: int = 0
+    dotted_path: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """`{folder}` in them is where the round's sockets are."""
+    short: Mapping[str, Any] = field(default_factory=dict)
+    """What more is said where the history shall be too short for whoever is away for long."""
+    processes: Mapping[str, int] = field(default_factory=dict)
+    """How many of each of these kinds."""
 
 
 BACKENDS = {
-    "database": Backend({"BACKEND": "realtime.backends.database.DatabasePubSub"}),
+    "database": Backend("realtime.backends.database.DatabasePubSub", short={"retention": 3.0}),
+    "socket": Backend(
+        "tests.contract.socket_backend.SocketPubSub",
+        options={"path": "{folder}/broker-1.sock"},
+        processes={"broker": 1, "relay": 2},
+    ),
 }
 """Those that a round can be run on, by the name that `--backend` takes."""
 
@@ -30,8 +41,9 @@ class Site:
 
     database: str
     backend: str = "database"
-    retention: float | None = None
-    """Seconds for which the backend keeps its history; None leaves it to the backend."""
+    folder: str = ""
+    short: bool = False
+    """Shall the backend forget its history early?"""
     heartbeat: float = 2.0
     sabotage: str = ""
     """One of `sabotage.SABOTAGES`: what the served process does wrong on purpose."""
@@ -50,7 +62,10 @@ class Site:
 
     def pubsub(self) -> dict[str, Any]:
         """Return REALTIME["PUBSUB"]."""
-        pubsub = BACKENDS[self.backend].pubsub
-        if self.retention is None:
-            return pubsub
-        return pubsub | {"OPTIONS": pubsub.get("OPTIONS", {}) | {"retention": self.retention}}
+        backend = BACKENDS[self.backend]
+        said = {**backend.options, **(backend.short if self.short else {})}
+        options = {
+            name: value.format(folder=self.folder) if isinstance(value, str) else value
+            for name, value in said.items()
+        }
+        return {"BACKEND": backend.dotted_path, "OPTIONS": options}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.convergence.report import Report
 from tests.convergence.rounds import Round
-from tests.convergence.sabotage import CARELESS
+from tests.convergence.sabotage import CARELESS, NO_OUTBOX
 from tests.convergence.world import Size
 
 pytestmark = pytest.mark.timeout(240)
@@ -18,14 +18,14 @@ DATABASES = [
     pytest.param("sqlite", marks=pytest.mark.sqlite),
     pytest.param("postgres", marks=pytest.mark.postgres),
 ]
-# Nothing in it depends on the database that the other one does not show.
-FAULTLESS = [DATABASES[0], pytest.param("postgres", marks=pytest.mark.long)]
+# Nothing in these depends on the database that the other one does not show.
+ON_ONE = [DATABASES[0], pytest.param("postgres", marks=pytest.mark.long)]
 SMALL = Size(clients=16, rate=12)
 # What sabotage breaks is the same on any database.
 ONCE = pytest.mark.sqlite
 
 
-@pytest.mark.parametrize("database", FAULTLESS)
+@pytest.mark.parametrize("database", ON_ONE)
 async def test_without_faults_every_client_is_told_each_change_once(database: str) -> None:
     """Nobody is stale; there is no reset, and no change is told again."""
     report = await Round(
@@ -43,6 +43,16 @@ async def test_no_client_is_stale_after_each_kind_of_fault(database: str) -> Non
     assert not report.problems, report.text(most=3)
 
 
+@pytest.mark.parametrize("database", ON_ONE)
+async def test_no_client_is_stale_where_messages_go_through_the_outbox(database: str) -> None:
+    """A backend outside the database, and its relays, are killed and stopped as well."""
+    report = await Round(
+        seed=4, seconds=8, database=database, backend="socket", size=SMALL, least_commits=30
+    ).run()
+
+    assert not report.problems, report.text(most=3)
+
+
 @ONCE
 async def test_a_product_that_forgets_cursors_is_found() -> None:
     """One that tells a client which comes back, unproven, that it has missed nothing."""
@@ -50,6 +60,14 @@ async def test_a_product_that_forgets_cursors_is_found() -> None:
 
     assert report.stale, report.text()
     assert "its last events" in report.text()
+
+
+@pytest.mark.long
+async def test_an_outbox_that_is_switched_off_is_found() -> None:
+    """Where a writer is killed while the backend hangs."""
+    report = await broken(NO_OUTBOX, only=("stop broker", "kill writer"), backend="socket")
+
+    assert report.silently_stale, report.text()
 
 
 @pytest.mark.long
@@ -70,7 +88,13 @@ async def test_a_product_that_tells_twice_is_found() -> None:
     assert report.problems == [f"{report.repeats} repeats without a fault"]
 
 
-async def broken(sabotage: str, *, only: tuple[str, ...] = (), faultless: bool = False) -> Report:
+async def broken(
+    sabotage: str,
+    *,
+    only: tuple[str, ...] = (),
+    faultless: bool = False,
+    backend: str = "database",
+) -> Report:
     """Run a round that is broken on purpose; what it leaves behind is of no use."""
     return await Round(
         seed=3,
@@ -80,6 +104,7 @@ async def broken(sabotage: str, *, only: tuple[str, ...] = (), faultless: bool =
         only=only,
         faultless=faultless,
         sabotage=sabotage,
+        backend=backend,
         patience=1,
         keep=False,
     ).run()

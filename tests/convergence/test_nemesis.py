@@ -6,7 +6,7 @@ from collections import Counter
 
 from tests.convergence.nemesis import FAULTS, plan
 
-TARGETS = {"web": 3, "writer": 2, "relay": 0, "clients": 3, "database": 1}
+TARGETS = {"web": 3, "writer": 2, "relay": 0, "broker": 1, "clients": 3, "database": 1}
 
 
 def test_a_seed_has_one_plan() -> None:

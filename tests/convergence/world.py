@@ -14,12 +14,14 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
-from tests.convergence.processes import Process, run
+from tests.convergence.processes import KINDS, Process, run
 from tests.convergence.proxy import Proxy
 from tests.convergence.site import BACKENDS, Site
 from tools.postgres import Postgres
 
 DATABASES = ("sqlite", "postgres")
+SHORT_HISTORY, LONG_HISTORY = 300, 20_000
+"""Messages that a broker keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class World:
         self.proxies: list[Proxy] = []
         self.database_proxy: Proxy | None = None
         self.postgres: Postgres | None = None
-        self.processes: dict[str, list[Process]] = {"web": [], "writer": [], "relay": []}
+        self.processes: dict[str, list[Process]] = {kind: [] for kind in KINDS}
         self._site = site
         self._seed = seed
         self._raw = raw
@@ -94,21 +96,28 @@ class World:
 
     async def _start(self) -> None:
         url, served_url = await self._start_database()
-        self.direct = replace(self._site, database=url)
-        environment = replace(self._site, database=served_url).environment()
-        self.facts = await self.command("prepare")
+        site = replace(self._site, folder=str(self.folder))
+        self.direct = replace(site, database=url)
+        environment = replace(site, database=served_url).environment()
         numbers = {
+            **BACKENDS[site.backend].processes,
             "web": self.size.webs,
-            "relay": BACKENDS[self._site.backend].relays,
             "writer": self.size.writers,
         }
-        facts = {"rate": self.size.rate, "raw": "yes" if self._raw else "no", "seed": self._seed}
+        facts = {
+            "rate": self.size.rate,
+            "raw": "yes" if self._raw else "no",
+            "seed": self._seed,
+            "history": SHORT_HISTORY if site.short else LONG_HISTORY,
+        }
         for kind, number in numbers.items():
             # Only servers reach the database by way of the proxy.
             where = self.direct.environment() if kind == "writer" else environment
             self.processes[kind] = [
                 Process(kind, each, self.folder, where, **facts) for each in range(1, number + 1)
             ]
+        await asyncio.gather(*(process.start() for process in self.processes["broker"]))
+        self.facts = await self.command("prepare")
         served = [process for kind in ("web", "relay") for process in self.processes[kind]]
         await asyncio.gather(*(process.start() for process in served))
         for web in self.processes["web"]:

@@ -1,7 +1,8 @@
 """A process that writes: `python -m tests.convergence.writer NAME SEED RATE RAW LOG`.
 
 It writes until its standard input says `stop` or ends. `hold SECONDS` lets the next transaction
-stay open so long behind its last write; `die` lets it end there as by kill -9.
+stay open so long behind its last write; `die` lets it end as by kill -9, there or right behind its
+commit.
 
 Each commit adds a line to LOG: when, of what kind, and which rows of which topics it has told. A
 line is written behind the commit, so its time is never before it.
@@ -127,9 +128,11 @@ class Writer:
     def _obey(self, order: str, seconds: str = "0") -> None:
         with transaction.atomic():
             self._several()
-            if order == "die":
-                os.kill(os.getpid(), signal.SIGKILL)
+            if order == "die" and self._draw.random() < 0.5:
+                _die()
             time.sleep(float(seconds))
+        if order == "die":
+            _die()
 
     def _read_order(self) -> list[str]:
         try:
@@ -145,6 +148,10 @@ class Writer:
 
     def _note(self, kind: str, **more: object) -> None:
         self._log.write(json.dumps({"at": time.monotonic(), "kind": kind, **more}) + "\n")
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _topics_of(label: str, image: Any) -> list[str]:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import random
 import sys
+import time
 from collections.abc import Callable
 
 import django
 from django.core.management import call_command
 from django.db import connection
+
+DELIVERED_WITHIN = 30.0
 
 
 def prepare() -> object:
@@ -52,6 +55,16 @@ def sentinel() -> object:
     return str(Task.objects.create(list_id=SENTINELS, title="the last").pk)
 
 
+def deliver() -> object:
+    """Wait until the outbox is empty, for a while; say how many records are left in it."""
+    from realtime.models import OutboxRecord
+
+    deadline = time.monotonic() + DELIVERED_WITHIN
+    while (left := OutboxRecord.objects.count()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
 def truth() -> object:
     """Return the rows of every topic."""
     from tests.convergence.board.topics import all_topics, rows_of
@@ -67,6 +80,7 @@ def topics() -> object:
 
 
 COMMANDS: dict[str, Callable[[], object]] = {
+    "deliver": deliver,
     "prepare": prepare,
     "sentinel": sentinel,
     "topics": topics,
