@@ -14,7 +14,7 @@ from realtime.topics import Topic
 
 
 class Connection:
-    """What frame handlers are given. Owner: the task that reads the client's frames.
+    """What frame handlers are given. Owner: the task that handles the client's frames.
 
     `send(frame)` writes at once; what the hub has to say waits in `mailbox` for the transport's
     writer. `close(code)` ends the connection.

@@ -23,18 +23,22 @@ Handler = Callable[[Any, F], Awaitable[None]]
 class _Kind:
     decode: Callable[[bytes | str], Frame]
     handler: Handler[Any]
+    at_once: bool
 
 
 _kinds: dict[str, _Kind] = {}
 
 
-def handles(frame: type[F]) -> Callable[[Handler[F]], Handler[F]]:
-    """Register the decorated coroutine function as the handler of `frame`s from clients."""
+def handles(frame: type[F], *, at_once: bool = False) -> Callable[[Handler[F]], Handler[F]]:
+    """Register the decorated coroutine function as the handler of `frame`s from clients.
+
+    One handler at a time, in the order of the frames; but those `at_once` pass by one that waits.
+    """
 
     def register(handler: Handler[F]) -> Handler[F]:
         name = frame.__struct_config__.tag
         assert isinstance(name, str)
-        _kinds[name] = _Kind(msgspec.json.Decoder(frame).decode, handler)
+        _kinds[name] = _Kind(msgspec.json.Decoder(frame).decode, handler, at_once)
         return handler
 
     return register
@@ -60,7 +64,16 @@ class BadFrame(Exception):
 _decode_any = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def read_frame(text: str) -> tuple[Handler[Any], Frame]:
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A client's frame, and what is to be done with it."""
+
+    frame: Frame
+    handler: Handler[Any]
+    at_once: bool
+
+
+def read_frame(text: str) -> Received:
     """Return a client's frame with its handler, or raise BadFrame."""
     try:
         fields = _decode_any(text)
@@ -75,6 +88,6 @@ def read_frame(text: str) -> tuple[Handler[Any], Frame]:
         message = f"expected a type of {known}, got {name!r:.80}"
         raise BadFrame(Error("unknown-type", message, frame_id))
     try:
-        return kind.handler, kind.decode(text)
+        return Received(kind.decode(text), kind.handler, kind.at_once)
     except (msgspec.ValidationError, UnicodeError) as error:
         raise BadFrame(Error("bad-field", f"in {name!r}: {error}", frame_id)) from error

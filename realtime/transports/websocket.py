@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -11,7 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from realtime.conf import conf
 from realtime.connection import Connection
-from realtime.frames import BadFrame, handles, read_frame
+from realtime.frames import BadFrame, Received, handles, read_frame
 from realtime.hub import get_hub
 from realtime.protocol import (
     PROTOCOL,
@@ -29,17 +30,20 @@ from realtime.protocol import (
 
 logger = logging.getLogger("realtime.websocket")
 
+MOST_WAITING = 16
+"""A client's frames that wait while one before them is handled."""
+
 INTERNAL_ERROR = 1011
 """The websocket protocol's own code for a server that failed."""
 
 
-@handles(ClientPing)
+@handles(ClientPing, at_once=True)
 async def answer_ping(connection: Connection, frame: ClientPing) -> None:
     """Say that the server is there."""
     await connection.send(Pong())
 
 
-@handles(ClientPong)
+@handles(ClientPong, at_once=True)
 async def note_pong(connection: Connection, frame: ClientPong) -> None:
     """Take a sign of life: the transport has noted when this frame came."""
 
@@ -47,9 +51,11 @@ async def note_pong(connection: Connection, frame: ClientPong) -> None:
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
     """One client's websocket.
 
-    Three tasks serve it: Channels' own, which reads the client's frames one by one; a writer,
-    which empties the mailbox; and a heart. When one of them fails the socket is closed, and the
-    client comes back with its cursors: it is told late, never left believing.
+    Channels' own task reads the client's frames; a writer empties the mailbox; a heart beats; and
+    while there are frames to handle, another task does so one by one. That one may wait for a rule
+    or for the backend, and a server whose application does not read on takes the client for dead.
+    When a task fails the socket is closed, and the client comes back with its cursors: it is told
+    late, never left believing.
     """
 
     connection: Connection | None = None
@@ -63,16 +69,19 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
     ) -> None:
         """Serve the socket; whatever ends it, let everything go."""
         self._tasks: list[asyncio.Task[None]] = []
+        self._handling: asyncio.Task[None] | None = None
+        self._waiting: deque[Received] = deque()
         self._seq = 0
         self._heard = asyncio.get_running_loop().time()
         try:
             await super().__call__(scope, receive, send)
         finally:
-            for task in self._tasks:
+            tasks = [*self._tasks, *([self._handling] if self._handling else [])]
+            for task in tasks:
                 task.cancel()
             if self.connection is not None:
                 await self.connection.let_go()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def connect(self) -> None:
         """Accept, and greet who is logged in."""
@@ -82,7 +91,13 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
             await self._close_with(CloseCode.NOT_AUTHENTICATED)
             return
         self.connection = Connection(user, get_hub(), self._send_frame, self._close_with)
-        await self._send_frame(Welcome(PROTOCOL, self.connection.id, conf.HEARTBEAT))
+        try:
+            await self._send_frame(Welcome(PROTOCOL, self.connection.id, conf.HEARTBEAT))
+        except (OSError, RuntimeError):
+            # Who left during the handshake is not there to be greeted: uvicorn calls that an error
+            # of ours. The disconnect is on its way.
+            self._ended = True
+            return
         self._tasks = [self._spawn(self._write(self.connection)), self._spawn(self._beat())]
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -91,7 +106,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
             return
         self._heard = asyncio.get_running_loop().time()
         try:
-            handler, frame = self._read(text_data)
+            received = self._read(text_data)
         except BadFrame as bad:
             await self._send_frame(bad.error)
             if bad.fatal:
@@ -99,9 +114,25 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         except _TooLargeError:
             await self._close_with(CloseCode.TOO_LARGE)
         else:
-            await handler(self.connection, frame)
+            if received.at_once:
+                await received.handler(self.connection, received.frame)
+            else:
+                await self._handle_in_turn(self.connection, received)
 
-    def _read(self, text: str | None) -> tuple[Callable[..., Awaitable[None]], Frame]:
+    async def _handle_in_turn(self, connection: Connection, received: Received) -> None:
+        self._waiting.append(received)
+        if self._handling is None or self._handling.done():
+            self._handling = self._spawn(self._handle_waiting(connection))
+        if len(self._waiting) > MOST_WAITING:
+            # From a client that goes on nothing more is read until all of it is done.
+            await asyncio.wait([self._handling])
+
+    async def _handle_waiting(self, connection: Connection) -> None:
+        while self._waiting and not self._ended:
+            received = self._waiting.popleft()
+            await received.handler(connection, received.frame)
+
+    def _read(self, text: str | None) -> Received:
         if text is None:
             message = "expected JSON in a text frame, got a binary one"
             raise BadFrame(Error("not-text", message), fatal=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import realtime.routing  # noqa: F401 -- the transport registers its frames
 from realtime import frames
-from realtime.frames import BadFrame, client_frames, handles, read_frame
+from realtime.frames import BadFrame, Received, client_frames, handles, read_frame
 from realtime.protocol import ClientPong, Frame, Subscribe, Unsubscribe, Wanted
 from realtime.subscribing import subscribe, unsubscribe
 
@@ -37,12 +37,17 @@ def test_a_frame_comes_with_its_handler() -> None:
     """As a value of its type."""
     text = '{"type":"subscribe","subscriptions":[{"topic":"a:1","cursor":"e.1","ticket":"t"}]}'
 
-    assert read_frame(text) == (subscribe, Subscribe([Wanted("a:1", "e.1", "t")]))
-    assert read_frame('{"topics":["a:1"],"type":"unsubscribe"}') == (
-        unsubscribe,
-        Unsubscribe(["a:1"]),
-    )
-    assert read_frame('{"type":"pong","seq":3,"more":[1]}')[1] == ClientPong(3)
+    wanted = Subscribe([Wanted("a:1", "e.1", "t")])
+    assert read_frame(text) == Received(wanted, subscribe, at_once=False)
+    text = '{"topics":["a:1"],"type":"unsubscribe"}'
+    assert read_frame(text) == Received(Unsubscribe(["a:1"]), unsubscribe, at_once=False)
+    assert read_frame('{"type":"pong","seq":3,"more":[1]}').frame == ClientPong(3)
+
+
+def test_signs_of_life_pass_by_what_may_wait() -> None:
+    """A client that gets no answer to its ping goes away."""
+    assert read_frame('{"type":"ping"}').at_once
+    assert read_frame('{"type":"pong","seq":3}').at_once
 
 
 def test_what_this_version_understands() -> None:
@@ -60,7 +65,7 @@ def test_another_package_may_register_a_frame(monkeypatch: pytest.MonkeyPatch) -
     @handles(Dance)
     async def dance(connection: Any, frame: Dance) -> None: ...
 
-    assert read_frame('{"type":"dance","steps":2}') == (dance, Dance(2))
+    assert read_frame('{"type":"dance","steps":2}') == Received(Dance(2), dance, at_once=False)
     assert bad('{"type":"dance","id":"d"}').error.id == "d"
 
 
