@@ -11,15 +11,17 @@ TYPESCRIPT := typescript@~7.0.2
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
-# Test processes; `make test JOBS=0 PYTEST_ARGS="-k hub"` runs some tests in one process.
-JOBS ?= 2
+# Test processes, one more than two cores since many tests wait; `make test JOBS=0 PYTEST_ARGS="-k hub"`
+# runs some tests in one process.
+JOBS ?= 3
 DJANGO_VERSIONS := 6.0 6.1
 PYTEST_ARGS ?=
 # What depends on Django, and is run on each of its versions; and what on the kind of database.
 DJANGO_TESTS := tests/invalidation tests/contract tests/realtime tests/demo_todo
 SOAK_FILE := tests/invalidation/oracle/soak.py
 POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime/test_position.py \
-  tests/realtime/test_publish.py tests/realtime/test_live_head.py tests/demo_todo tests/convergence
+  tests/realtime/test_publish.py tests/realtime/test_live_head.py tests/realtime/outbox \
+  tests/demo_todo tests/convergence
 # Seconds of writes and faults on each database, in rounds of 180.
 CONVERGENCE_SECONDS ?= 3600
 
@@ -27,7 +29,7 @@ export VENV PYTHON SEED SOAK_TRANSACTIONS SOAK_EXAMPLES
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-js test-postgres test-versions lint packaging soak soak-convergence bench \
+.PHONY: help demo test test-js test-postgres test-long test-versions lint packaging soak soak-convergence bench \
   docs dev clean
 
 help: ## say what there is
@@ -56,6 +58,10 @@ test-versions: $(STAMPS)/venv ## run what depends on Django on its other version
 	@JOBS='$(JOBS)' PYTEST_ARGS='$(PYTEST_ARGS)' DJANGO_TESTS='$(DJANGO_TESTS)' \
 	  POSTGRES_TESTS='$(POSTGRES_TESTS)' sh tools/test_versions.sh $(DJANGO_VERSIONS)
 
+test-long: $(STAMPS)/test ## run what shows that the convergence harness notices what is broken
+	@sh tools/ensure_system.sh postgres
+	@$(PY) -m pytest -m long tests/convergence $(PYTEST_ARGS)
+
 test-js: ## run the JavaScript unit tests
 	@node --test $$(find tests/js -name '*.test.js')
 
@@ -80,8 +86,7 @@ soak: soak-convergence ## look for what is missed, long: SOAK_TRANSACTIONS=… S
 	  -m 'hypothesis and postgres' $(if $(SEED),--hypothesis-seed=$(SEED)) $(PYTEST_ARGS)
 
 soak-convergence: $(STAMPS)/test ## its first part alone, which kills: CONVERGENCE_SECONDS=… SEED=…
-	@sh tools/ensure_system.sh postgres
-	@$(PY) -m pytest -m long tests/convergence
+	@$(MAKE) --no-print-directory test-long
 	@$(PY) -m tests.convergence --seconds $(CONVERGENCE_SECONDS) --seed $(or $(SEED),1) --database sqlite
 	@$(PY) -m tests.convergence --seconds $(CONVERGENCE_SECONDS) --seed $(or $(SEED),1) --database postgres
 

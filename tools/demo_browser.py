@@ -10,6 +10,8 @@ from playwright.async_api import Browser, Page, async_playwright
 from tools.find_browser import find_browser
 
 PASSWORD = "live-demo"
+LIVE = "html[data-live-state=live]"
+"""Selects what is there once a page hears of changes."""
 
 
 @asynccontextmanager
@@ -32,4 +34,4 @@ async def log_in(page: Page, user: str, path: str) -> None:
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Log in").click()
     await page.wait_for_url(f"**{path}")
-    await page.wait_for_selector("html[data-live-state=live]")
+    await page.wait_for_selector(LIVE)

@@ -97,8 +97,7 @@ class DemoServer:
 
     def shell(self, code: str) -> str:
         """Run Python code with the demo's models in another process; return what it printed."""
-        prelude = "from demo_todo.models import *; from django.contrib.auth.models import User\n"
-        return manage(self.database, "shell", "--verbosity", "0", "-c", prelude + code)
+        return in_shell(self.database, code)
 
     def __enter__(self) -> Self:
         self.start()
@@ -126,6 +125,12 @@ def prepare_database(database: Path | str) -> None:
     """Migrate and seed a database; a file is made by that, one on a server has to be there."""
     manage(database, "migrate", "--verbosity", "0")
     manage(database, "seed")
+
+
+def in_shell(database: Path | str, code: str) -> str:
+    """Run Python code with the demo's models in a process of its own; return what it printed."""
+    prelude = "from demo_todo.models import *; from django.contrib.auth.models import User\n"
+    return manage(database, "shell", "--verbosity", "0", "-c", prelude + code)
 
 
 def manage(database: Path | str, *arguments: str) -> str:

@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page
 
-from tools.demo_browser import chromium, log_in
-from tools.demo_server import DemoServer, prepare_database
+from tests.acceptance.todo import Template, Todo
+from tools.demo_browser import LIVE, chromium
+from tools.demo_server import DemoServer
 
 PATIENCE = 10_000
 """Milliseconds within which a page must show what it should; it takes some tens."""
@@ -20,18 +21,23 @@ Open = Callable[..., Awaitable[Page]]
 
 
 @pytest.fixture(scope="session")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file to copy, migrated and seeded once."""
-    database = tmp_path_factory.mktemp("seeded") / "demo.sqlite3"
-    prepare_database(database)
-    return database
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """A database file to copy, prepared once."""
+    return Template.prepare(tmp_path_factory.mktemp("template") / "demo.sqlite3")
 
 
 @pytest.fixture
-def server(tmp_path: Path, seeded: Path) -> Iterator[DemoServer]:
+def server(tmp_path: Path, template: Template) -> Iterator[DemoServer]:
     """A running demo with a database of its own."""
-    with DemoServer.prepared(tmp_path, template=seeded) as server:
+    assert isinstance(template.database, Path)
+    with DemoServer.prepared(tmp_path, template=template.database) as server:
         yield server
+
+
+@pytest.fixture
+def todo(server: DemoServer, template: Template) -> Todo:
+    """Two lists that ada and grace share, with known tasks."""
+    return Todo(server, template)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -42,7 +48,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_as(server: DemoServer, browser: Browser) -> AsyncIterator[Open]:
+async def open_as(todo: Todo, browser: Browser) -> AsyncIterator[Open]:
     """`page = await open_as("ada", "/lists/1/")`: a page in a browser logged in as ada.
 
     The page is live when it is returned. A script error on any page fails the test.
@@ -57,13 +63,16 @@ async def open_as(server: DemoServer, browser: Browser) -> AsyncIterator[Open]:
     async with AsyncExitStack() as stack:
 
         async def open_as(user: str, path: str = "/", **options: object) -> Page:
-            context = await browser.new_context(base_url=server.url, **options)  # type: ignore[arg-type]
+            url, session = todo.server.url, todo.template.sessions[user]
+            context = await browser.new_context(base_url=url, **options)  # type: ignore[arg-type]
             stack.push_async_callback(context.close)
             context.set_default_timeout(PATIENCE)
             page = await context.new_page()
             page.on("pageerror", lambda error: problems.append(str(error)))
             page.on("console", note)
-            await log_in(page, user, path)
+            await context.add_cookies([{"name": "sessionid", "value": session, "url": url}])
+            await page.goto(path)
+            await page.wait_for_selector(LIVE)
             return page
 
         yield open_as

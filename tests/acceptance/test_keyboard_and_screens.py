@@ -8,17 +8,10 @@ from playwright.async_api import Page, expect
 
 from tests.acceptance.conftest import Open
 from tests.acceptance.todo import ListPage, Todo
-from tools.demo_server import DemoServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 PHONE = {"width": 360, "height": 740}
-
-
-@pytest.fixture
-def todo(server: DemoServer) -> Todo:
-    """Two lists that ada and grace share, with known tasks."""
-    return Todo.prepare(server)
 
 
 async def tab_to(page: Page, selector: str) -> None:

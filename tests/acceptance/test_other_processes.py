@@ -14,12 +14,6 @@ from tools.demo_server import DemoServer
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
-@pytest.fixture
-def todo(server: DemoServer) -> Todo:
-    """Two lists that ada and grace share, with known tasks."""
-    return Todo.prepare(server)
-
-
 async def shell(server: DemoServer, code: str) -> None:
     """Write from another process."""
     await asyncio.to_thread(server.shell, code)

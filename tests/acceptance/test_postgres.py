@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from tests.acceptance.conftest import Open
-from tests.acceptance.todo import ListPage, Todo
-from tools.demo_server import DemoServer, prepare_database
+from tests.acceptance.todo import ListPage, Template, Todo
+from tools.demo_server import DemoServer
 from tools.find_postgres import find_postgres
 from tools.postgres import Postgres
 
@@ -19,27 +19,19 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest.fixture(scope="module")
-def seeded_url() -> Iterator[str]:
-    """A database to copy, migrated (with the triggers) and seeded, on a server of its own."""
+def template() -> Iterator[Template]:
+    """A database to copy, migrated (with the triggers), on a server of its own."""
     with Postgres() as postgres:
         with psycopg.connect(postgres.url, autocommit=True) as connection:
-            connection.execute("CREATE DATABASE seeded")
-        url = postgres.url_of("seeded")
-        prepare_database(url)
-        yield url
+            connection.execute("CREATE DATABASE template")
+        yield Template.prepare(postgres.url_of("template"))
 
 
 @pytest.fixture
-def server(seeded_url: str) -> Iterator[DemoServer]:
+def server(template: Template) -> Iterator[DemoServer]:
     """A running demo on a database of its own."""
-    with DemoServer.prepared_on(seeded_url) as server:
+    with DemoServer.prepared_on(str(template.database)) as server:
         yield server
-
-
-@pytest.fixture
-def todo(server: DemoServer) -> Todo:
-    """Two lists that ada and grace share, with known tasks."""
-    return Todo.prepare(server)
 
 
 async def two(open_as: Open, todo: Todo) -> tuple[ListPage, ListPage]:

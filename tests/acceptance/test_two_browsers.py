@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from tests.acceptance.conftest import Open
 from tests.acceptance.todo import ListPage, Todo, in_sync
-from tools.demo_server import DemoServer
+from tools.demo_browser import log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
-@pytest.fixture
-def todo(server: DemoServer) -> Todo:
-    """Two lists that ada and grace share, with known tasks."""
-    return Todo.prepare(server)
+async def test_who_logs_in_comes_to_the_page_that_was_wanted(browser: Browser, todo: Todo) -> None:
+    """And the page is live. All other tests begin logged in."""
+    context = await browser.new_context(base_url=todo.server.url)
+    page = await context.new_page()
+
+    await log_in(page, "ada", todo.home_path)
+
+    await ListPage(page).task("Call Alan").is_shown()
+    await context.close()
 
 
 async def test_a_task_moved_between_lists_leaves_one_and_enters_the_other(

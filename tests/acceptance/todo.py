@@ -2,31 +2,61 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from playwright.async_api import Locator, Page, expect
 
-from tools.demo_server import DemoServer
+from tools.demo_server import DemoServer, in_shell, prepare_database
+
+PATIENCE = 10.0
+"""Seconds within which pages agree."""
 
 SETUP = """
 import json
-ada, grace, alan = (User.objects.get(username=n) for n in ("ada", "grace", "alan"))
+from django.test import Client
+def session_of(user):
+    client = Client()
+    client.force_login(user)
+    return client.cookies["sessionid"].value
+users = {user.username: user for user in User.objects.all()}
 TodoList.objects.all().delete()
-pks = {"users": {u.username: u.pk for u in (ada, grace, alan)}}
+lists = {}
 for name, titles in (
     ("Home", ["Pay the rent", "Water the plants", "Call Alan"]),
     ("Work", ["Write the report"]),
 ):
     made = TodoList.objects.create(name=name)
-    pks[name] = made.pk
-    for user in (ada, grace):
-        made.memberships.create(user=user)
+    lists[name] = made.pk
+    for member in ("ada", "grace"):
+        made.memberships.create(user=users[member])
     for position, title in enumerate(titles):
         made.tasks.create(title=title, position=position)
-print(json.dumps(pks))
+print(json.dumps({
+    "pks": lists,
+    "users": {name: user.pk for name, user in users.items()},
+    "sessions": {name: session_of(user) for name, user in users.items()},
+}))
 """
+
+
+@dataclass(frozen=True)
+class Template:
+    """A database to copy, with what `Todo` says is in it."""
+
+    database: Path | str
+    pks: dict[str, int]
+    users: dict[str, int]
+    sessions: dict[str, str]
+
+    @classmethod
+    def prepare(cls, database: Path | str) -> Self:
+        """Migrate and seed a database, replace the seeded lists, and log everybody in."""
+        prepare_database(database)
+        return cls(database, **json.loads(in_shell(database, SETUP)))
 
 
 @dataclass(frozen=True)
@@ -34,31 +64,25 @@ class Todo:
     """Two lists that ada and grace share, Home with three tasks and Work with one."""
 
     server: DemoServer
-    pks: dict[str, int]
-    users: dict[str, int]
-
-    @classmethod
-    def prepare(cls, server: DemoServer) -> Self:
-        """Replace the seeded lists."""
-        pks = json.loads(server.shell(SETUP))
-        return cls(server, users=pks.pop("users"), pks=pks)
+    template: Template
 
     @property
     def home_path(self) -> str:
-        return f"/lists/{self.pks['Home']}/"
+        return f"/lists/{self.template.pks['Home']}/"
 
     @property
     def work_path(self) -> str:
-        return f"/lists/{self.pks['Work']}/"
+        return f"/lists/{self.template.pks['Work']}/"
 
     def user_pk(self, name: str) -> int:
-        return self.users[name]
+        return self.template.users[name]
 
     def titles(self, name: str) -> list[str]:
         """Return a list's tasks as the database has them."""
+        pk = self.template.pks[name]
         code = (
             "import json; print(json.dumps(list("
-            f"Task.objects.filter(list={self.pks[name]}).values_list('title', flat=True))))"
+            f"Task.objects.filter(list={pk}).values_list('title', flat=True))))"
         )
         titles: list[str] = json.loads(self.server.shell(code))
         return titles
@@ -151,6 +175,10 @@ class ListPage:
 
 
 async def in_sync(*pages: ListPage) -> None:
-    """Assert that pages of one list show the same."""
-    first, *others = [await page.shown() for page in pages]
-    assert all(shown == first for shown in others)
+    """Wait until pages of one list show the same: each is told by itself."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            first, *others = [await page.shown() for page in pages]
+            if all(shown == first for shown in others):
+                return
+            await asyncio.sleep(0.05)

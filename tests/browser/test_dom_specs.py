@@ -1,4 +1,4 @@
-"""The browser client's DOM specs, each run in a page of its own in Chromium."""
+"""The browser client's DOM specs, each run in a page loaded anew in Chromium."""
 
 import re
 import threading
@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Page
 
 from tools.demo_browser import chromium
 
@@ -64,21 +64,19 @@ def files() -> Iterator[str]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """One Chromium for all specs."""
+async def page(files: str) -> AsyncIterator[Page]:
+    """One page for all specs, which each of them loads anew."""
     async with chromium() as browser:
-        yield browser
+        yield await browser.new_page(base_url=files)
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.stem)
-async def test_every_spec_is_found(spec: Path, files: str, browser: Browser) -> None:
+async def test_every_spec_is_found(spec: Path, page: Page) -> None:
     """What is read from the file is what it exports: no spec is passed over."""
-    page = await browser.new_page()
-    await page.goto(f"{files}/blank")
+    await page.goto("/blank")
 
     exported = await page.evaluate(NAMES, f"/{spec.relative_to(ROOT)}")
 
-    await page.close()
     assert exported == names(spec)
     assert exported
 
@@ -87,11 +85,8 @@ async def test_every_spec_is_found(spec: Path, files: str, browser: Browser) -> 
     ("spec", "name"),
     [pytest.param(spec, name, id=f"{spec.stem}: {name}") for spec in SPECS for name in names(spec)],
 )
-async def test_dom(spec: Path, name: str, files: str, browser: Browser) -> None:
+async def test_dom(spec: Path, name: str, page: Page) -> None:
     """The spec does not throw."""
-    page = await browser.new_page()
-    await page.goto(f"{files}/blank")
+    await page.goto("/blank")
 
     await page.evaluate(RUN, [f"/{spec.relative_to(ROOT)}", name])
-
-    await page.close()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from django.test import TransactionTestCase
 
 from realtime.backends.memory import MemoryPubSub
 from realtime.testing import PubSubContract
 
 
+# Nothing in it depends on the database.
+@pytest.mark.sqlite
 class TestMemoryPubSub(PubSubContract, TransactionTestCase):
     """The contract, within one process."""
 

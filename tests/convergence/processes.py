@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import json
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN = 60.0
 PR_SET_PDEATHSIG = 1
+LONGEST_ANSWER = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,16 +161,52 @@ def end_with_parent() -> None:
 
 async def run(arguments: list[str], environment: Mapping[str, str]) -> bytes:
     """Run Python with these arguments; return what it printed, raise RuntimeError if it failed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        cwd=ROOT,
-        env=dict(environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=end_with_parent,
-    )
+    process = await _python(arguments, environment)
     out, err = await process.communicate()
     if process.returncode:
         raise RuntimeError(f"{arguments} failed:\n{err.decode()}")
     return out
+
+
+class Answering:
+    """A process that answers each line of its input with a line of JSON. Owner: one task."""
+
+    def __init__(self, arguments: list[str], environment: Mapping[str, str]) -> None:
+        self._arguments = arguments
+        self._environment = environment
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def ask(self, line: str) -> Any:
+        """Return the answer, raise RuntimeError if the process failed."""
+        if self._process is None:
+            self._process = await _python(self._arguments, self._environment)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{line}\n".encode())
+        answer = await self._process.stdout.readline()
+        if not answer:
+            _, err = await self._process.communicate()
+            raise RuntimeError(f"{line!r} failed:\n{err.decode()}")
+        return json.loads(answer)
+
+    async def end(self) -> None:
+        """End the process, if it was needed."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.communicate()
+
+
+def _python(
+    arguments: list[str], environment: Mapping[str, str]
+) -> Awaitable[asyncio.subprocess.Process]:
+    return asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        cwd=ROOT,
+        env=dict(environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        limit=LONGEST_ANSWER,
+        preexec_fn=end_with_parent,
+    )

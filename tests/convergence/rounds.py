@@ -32,6 +32,8 @@ class Round:
     only: tuple[str, ...] = ()
     """The kinds of faults, if not all."""
     sabotage: str = ""
+    quiet_within: float = 60.0
+    """Seconds that clients have to settle in the end."""
     patience: float = 10.0
     """Seconds that a client which believes itself true has to be told better."""
     keep: bool = True

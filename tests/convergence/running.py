@@ -19,8 +19,7 @@ from tests.convergence.world import World
 if TYPE_CHECKING:
     from tests.convergence.rounds import Round
 
-ALL_LOADED_WITHIN = 60.0
-QUIET_WITHIN = 60.0
+ALL_LOADED_WITHIN = SETTLED_WITHIN = 60.0
 STOPPED_WITHIN = 30.0
 LATE = 1.0
 """At most so many seconds late comes every answer to careless clients."""
@@ -71,7 +70,7 @@ class Running:
         for writer in writers:
             if await writer.ended(STOPPED_WITHIN) != 0:
                 self._problems.append(f"{writer.name} did not end well; see {writer.log}")
-        async with asyncio.timeout(QUIET_WITHIN):
+        async with asyncio.timeout(SETTLED_WITHIN):
             await crowd.settle()
 
     async def _judge(self, crowd: Crowd) -> Report:
@@ -81,9 +80,10 @@ class Running:
             self._problems.append(f"{left} records are left in the outbox")
         crowd.wake()
         sentinel = await self._world.command("sentinel")
-        if not await crowd.wait(lambda: not crowd.restless(sentinel), QUIET_WITHIN):
+        quiet_within = self._wanted.quiet_within
+        if not await crowd.wait(lambda: not crowd.restless(sentinel), quiet_within):
             names = ", ".join(client.name for client in crowd.restless(sentinel))
-            self._problems.append(f"not quiet within {QUIET_WITHIN:.0f} s: {names}")
+            self._problems.append(f"not quiet within {quiet_within:.0f} s: {names}")
         quiet_seconds = time.monotonic() - began
         for process in self._world.every_process():
             if process.kind != "writer" and not process.running:

@@ -20,16 +20,14 @@ DATABASES = [
 ]
 # Nothing in these depends on the database that the other one does not show.
 ON_ONE = [DATABASES[0], pytest.param("postgres", marks=pytest.mark.long)]
-SMALL = Size(clients=16, rate=12)
-# What sabotage breaks is the same on any database.
-ONCE = pytest.mark.sqlite
+SMALL = Size(clients=12, rate=12)
 
 
 @pytest.mark.parametrize("database", ON_ONE)
 async def test_without_faults_every_client_is_told_each_change_once(database: str) -> None:
     """Nobody is stale; there is no reset, and no change is told again."""
     report = await Round(
-        seed=1, seconds=8, database=database, size=SMALL, faultless=True, least_commits=30
+        seed=1, seconds=5, database=database, size=SMALL, faultless=True, least_commits=30
     ).run()
 
     assert not report.problems, report.text(most=3)
@@ -38,7 +36,7 @@ async def test_without_faults_every_client_is_told_each_change_once(database: st
 @pytest.mark.parametrize("database", DATABASES)
 async def test_no_client_is_stale_after_each_kind_of_fault(database: str) -> None:
     """Processes killed and stopped, connections cut, late answers, databases that crash."""
-    report = await Round(seed=2, seconds=12, database=database, size=SMALL, least_commits=30).run()
+    report = await Round(seed=2, seconds=8, database=database, size=SMALL, least_commits=30).run()
 
     assert not report.problems, report.text(most=3)
 
@@ -47,13 +45,13 @@ async def test_no_client_is_stale_after_each_kind_of_fault(database: str) -> Non
 async def test_no_client_is_stale_where_messages_go_through_the_outbox(database: str) -> None:
     """A backend outside the database, and its relays, are killed and stopped as well."""
     report = await Round(
-        seed=4, seconds=8, database=database, backend="socket", size=SMALL, least_commits=30
+        seed=4, seconds=6, database=database, backend="socket", size=SMALL, least_commits=30
     ).run()
 
     assert not report.problems, report.text(most=3)
 
 
-@ONCE
+@pytest.mark.long
 async def test_a_product_that_forgets_cursors_is_found() -> None:
     """One that tells a client which comes back, unproven, that it has missed nothing."""
     report = await broken("forget cursors", only=("cut clients", "kill web", "refuse clients"))
@@ -105,6 +103,7 @@ async def broken(
         faultless=faultless,
         sabotage=sabotage,
         backend=backend,
+        quiet_within=6,
         patience=1,
         keep=False,
     ).run()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
-from tests.convergence.processes import KINDS, Process, run
+from tests.convergence.processes import KINDS, Answering, Process
 from tests.convergence.proxy import Proxy
 from tests.convergence.site import BACKENDS, Site
 from tools.postgres import Postgres
@@ -82,8 +81,7 @@ class World:
 
     async def command(self, name: str) -> Any:
         """Have one of the board's commands run in a process of its own; return what it says."""
-        direct = self.direct.environment()
-        return json.loads(await run(["-m", "tests.convergence.board.commands", name], direct))
+        return await self._commands.ask(name)
 
     async def with_postgres(self, method: str) -> None:
         """Call a method of the PostgreSQL server in its own thread."""
@@ -99,6 +97,9 @@ class World:
         site = replace(self._site, folder=str(self.folder))
         self.direct = replace(site, database=url)
         environment = replace(site, database=served_url).environment()
+        commands = ["-m", "tests.convergence.board.commands"]
+        self._commands = Answering(commands, self.direct.environment())
+        self._stack.push_async_callback(self._commands.end)
         numbers = {
             **BACKENDS[site.backend].processes,
             "web": self.size.webs,

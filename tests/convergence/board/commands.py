@@ -1,6 +1,7 @@
 """What the harness has done by a process of its own: `python -m tests.convergence.board.commands`.
 
-Each command prints JSON.
+Each line of its input is a command; what comes of that is printed as a line of JSON. In between it
+holds no connection, and sends nothing from the outbox: others shall.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable
 
 import django
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 
 DELIVERED_WITHIN = 30.0
 
@@ -87,6 +88,18 @@ COMMANDS: dict[str, Callable[[], object]] = {
     "truth": truth,
 }
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Obey until the input ends."""
     django.setup()
-    print(json.dumps(COMMANDS[sys.argv[1]]()))
+    from realtime.outbox import flush_relay, stop_relay
+
+    for line in sys.stdin:
+        print(json.dumps(COMMANDS[line.strip()]()), flush=True)
+        flush_relay()
+        stop_relay()
+        connections.close_all()
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,12 @@ from realtime.models import OutboxRecord
 from realtime.outbox import ensure_relay, flush_relay, metrics
 from tests.realtime.outbox.conftest import until, write
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("outbox")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("outbox"),
+    # Nothing in these depends on the database.
+    pytest.mark.sqlite,
+]
 
 MANY = 30
 

@@ -14,7 +14,12 @@ from realtime.outbox import flush_relay
 from realtime.topics import Topic
 from tests.realtime.outbox.conftest import until, write
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("outbox")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("outbox"),
+    # Nothing in these depends on the database.
+    pytest.mark.sqlite,
+]
 
 
 def states(caplog) -> list[int]:
