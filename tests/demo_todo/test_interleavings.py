@@ -1,0 +1,358 @@
+"""Pages are rendered, written behind, subscribed, fetched and cut off in any order: none is stale.
+
+One thread plays all parts, so that the order is Hypothesis's: the hubs of two servers hear when
+they are let, and writes come between any two steps of a subscription. The pages do what the
+JavaScript client does: what they have received and what they have applied are two things.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from unittest import mock
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from demo_todo.models import Membership, Task, TodoList
+from realtime import Message, position, publish
+from realtime.backends import get_pubsub, records
+from realtime.backends.history import History
+from realtime.connection import Connection
+from realtime.cursors import Cursor
+from realtime.hub import Hub
+from realtime.mailbox import Mailbox
+from realtime.protocol import Frame, Subscribe, Wanted
+from realtime.subscribing import subscribe
+from realtime.topics import Topic
+from tests.contract.test_interleaving import using
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.hypothesis]
+
+T = TypeVar("T")
+Rows = dict[str, str]
+
+LISTS, PAGES, HUBS = 3, 3, 2
+PATIENCE = 20.0
+LABEL = Task._meta.label_lower
+SENTINEL = Topic("sentinel:1")
+
+lists, pages, hubs = (st.integers(0, number - 1) for number in (LISTS, PAGES, HUBS))
+WAYS = ("create", "rename", "move", "move all", "delete")
+writes = st.tuples(st.sampled_from(WAYS), lists, lists)
+Write = tuple[str, int, int]
+perhaps = st.lists(writes, max_size=1)
+
+
+@dataclass
+class Page:
+    """What a page shows, and what it has been told."""
+
+    rows: dict[str, Rows] = field(default_factory=dict)
+    applied: dict[str, str] = field(default_factory=dict)
+    """By topic: the cursor up to which the rows are true."""
+    dirty: list[Message] = field(default_factory=list)
+    """What was received and not asked for yet."""
+    response: tuple[list[Message], dict[str, Rows]] | None = None
+    """What was asked for, and the tasks as they were at that moment."""
+    hub: int = 0
+    connection: Connection | None = None
+
+
+class Doors:
+    """A hub, with something happening whenever somebody goes in or out."""
+
+    def __init__(self, hub: Hub, happen: Callable[[], Awaitable[None]]) -> None:
+        self._hub = hub
+        self._happen = happen
+        self.unsubscribe = hub.unsubscribe
+
+    async def subscribe(self, mailbox: Mailbox, topic: Topic) -> Cursor:
+        await self._happen()
+        found = await self._hub.subscribe(mailbox, topic)
+        await self._happen()
+        return found
+
+    async def replay(self, topic: Topic, since: Cursor) -> Sequence[Message]:
+        found = await self._hub.replay(topic, since)
+        await self._happen()
+        return found
+
+
+class Interleavings(RuleBasedStateMachine):
+    """Three pages that show three lists, two servers, and writers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = 0
+        TodoList.objects.all().delete()
+        self.user, _ = User.objects.get_or_create(username="ada")
+        self.lists = [TodoList.objects.create(name=f"list {each}") for each in range(LISTS)]
+        for each in self.lists:
+            Membership.objects.create(list=each, user=self.user)
+        self.topics = [str(Topic.of("list", each.pk)) for each in self.lists]
+        self.loop = asyncio.new_event_loop()
+        self.hubs = [Hub(get_pubsub()) for _ in range(HUBS)]
+        self.longer = connections[DEFAULT_DB_ALIAS].copy()
+        self.pages = [Page() for _ in range(PAGES)]
+        for page in self.pages:
+            self._render(page, [])
+
+    @rule(what=writes)
+    def write(self, what: Write) -> None:
+        self._write(what)
+
+    @precondition(lambda self: _may_be_long(self.longer))
+    @rule(what=writes)
+    def begin_a_long_transaction(self, what: Write) -> None:
+        """It creates: what it held locked, the other writers would wait for."""
+        with using(self.longer):
+            self.block = transaction.atomic()
+            self.block.__enter__()
+            self._write(("create", *what[1:]))
+
+    @rule()
+    def end_the_long_transaction(self) -> None:
+        if self.longer.in_atomic_block:
+            with using(self.longer):
+                self.block.__exit__(None, None, None)
+
+    @rule(page=pages, between=perhaps)
+    def render(self, page: int, between: list[Write]) -> None:
+        if self.pages[page].connection is None:
+            self._render(self.pages[page], between)
+
+    @rule(page=pages, hub=hubs, happening=st.lists(perhaps, max_size=9))
+    def connect(self, page: int, hub: int, happening: list[list[Write]]) -> None:
+        if self.pages[page].connection is None:
+            self._connect(self.pages[page], hub, happening)
+
+    @rule(hub=hubs)
+    def let_a_server_hear(self, hub: int) -> None:
+        self._hear(hub)
+
+    @rule(page=pages)
+    def receive(self, page: int) -> None:
+        self._receive(self.pages[page])
+
+    @rule(page=pages)
+    def ask(self, page: int) -> None:
+        self._ask(self.pages[page])
+
+    @rule(page=pages)
+    def apply(self, page: int) -> None:
+        self._apply(self.pages[page])
+
+    @rule(page=pages)
+    def cut_off(self, page: int) -> None:
+        self._cut_off(self.pages[page])
+
+    @rule(hub=hubs)
+    def restart_a_server(self, hub: int) -> None:
+        for page in self.pages:
+            if page.hub == hub:
+                self._cut_off(page)
+        self._run(self.hubs[hub].close())
+        self.hubs[hub] = Hub(get_pubsub())
+
+    @rule()
+    def forget_the_history(self) -> None:
+        records.prune(records.head(DEFAULT_DB_ALIAS), DEFAULT_DB_ALIAS)
+
+    @rule()
+    def let_all_be_quiet(self) -> None:
+        """Nothing is written any more; then nobody is stale."""
+        self.end_the_long_transaction()
+        for page in self.pages:
+            if page.connection is None:
+                self._connect(page, page.hub, [])
+        for hub in range(HUBS):
+            self._hear(hub)
+        for page in self.pages:
+            self._apply(page)
+            self._receive(page)
+            self._ask(page)
+            self._apply(page)
+            for topic in self.topics:
+                assert page.rows[topic] == _rows_of(topic), f"{topic} since {page.applied[topic]}"
+
+    def teardown(self) -> None:
+        try:
+            self.let_all_be_quiet()
+        finally:
+            self.end_the_long_transaction()
+            for page in self.pages:
+                self._cut_off(page)
+            for hub in self.hubs:
+                self._run(hub.close())
+            self.longer.close()
+            self.loop.close()
+
+    def _run(self, work: Awaitable[T]) -> T:
+        return self.loop.run_until_complete(asyncio.wait_for(work, PATIENCE))
+
+    def _write(self, what: Write) -> None:
+        way, one, other = what
+        self.number += 1
+        title, tasks = f"task {self.number}", Task.objects.filter(list=self.lists[one])
+        task = tasks.first()
+        if way == "create":
+            Task.objects.create(list=self.lists[one], title=title)
+        elif way == "move all":
+            tasks.update(list=self.lists[other], title=title)
+        elif task is not None and way == "delete":
+            task.delete()
+        elif task is not None:
+            task.title = title
+            task.list = self.lists[other if way == "move" else one]
+            task.save()
+
+    def _render(self, page: Page, between: list[Write]) -> None:
+        cursor = str(position())
+        for what in between:
+            self._write(what)
+        page.rows = {topic: _rows_of(topic) for topic in self.topics}
+        page.applied = dict.fromkeys(self.topics, cursor)
+        page.dirty, page.response = [], None
+
+    def _connect(self, page: Page, hub: int, happening: list[list[Write]]) -> None:
+        steps = iter(happening)
+
+        async def happen() -> None:
+            for what in next(steps, []):
+                await asyncio.to_thread(self._write_elsewhere, what)
+
+        async def send(frame: Frame) -> None:
+            assert frame.__struct_config__.tag != "denied"
+
+        async def close(code: object) -> None:
+            raise AssertionError(code)
+
+        page.hub = hub
+        doors: Any = Doors(self.hubs[hub], happen)
+        page.connection = Connection(self.user, doors, send, close)
+        wanted = [Wanted(topic, cursor) for topic, cursor in page.applied.items()]
+        self._run(subscribe(page.connection, Subscribe(wanted)))
+
+    def _write_elsewhere(self, what: Write) -> None:
+        try:
+            self._write(what)
+        finally:
+            connections.close_all()
+
+    def _hear(self, hub: int) -> None:
+        """Let a server come to where the database is."""
+
+        async def until_it_has() -> None:
+            mailbox = Mailbox(1)
+            await self.hubs[hub].subscribe(mailbox, SENTINEL)
+            await asyncio.to_thread(self._tell_sentinel)
+            await mailbox.take()
+            await self.hubs[hub].unsubscribe(mailbox, SENTINEL)
+
+        self._run(until_it_has())
+
+    def _tell_sentinel(self) -> None:
+        try:
+            publish([Message(SENTINEL, reset="bulk")])
+        finally:
+            connections.close_all()
+
+    def _receive(self, page: Page) -> None:
+        if page.connection is not None and page.connection.mailbox._waiting:
+            messages = self._run(page.connection.mailbox.take())
+            page.connection.note_told(messages)
+            page.dirty += messages
+
+    def _ask(self, page: Page) -> None:
+        if page.dirty and page.response is None:
+            now = {topic: _rows_of(topic) for topic in self.topics}
+            page.response, page.dirty = (page.dirty, now), []
+
+    def _apply(self, page: Page) -> None:
+        if page.response is not None:
+            messages, now = page.response
+            page.response = None
+            for message in messages:
+                _replace(page.rows[message.topic], now[message.topic], message)
+                page.applied[message.topic] = str(message.cursor)
+
+    def _cut_off(self, page: Page) -> None:
+        """What it was sent and has not applied is as if it had never come."""
+        if page.connection is not None:
+            self._run(page.connection.let_go())
+        page.connection, page.response, page.dirty = None, None, []
+
+
+def _rows_of(topic: str) -> Rows:
+    tasks = Task.objects.filter(list=int(Topic(topic).key))
+    return {str(pk): title for pk, title in tasks.values_list("pk", "title")}
+
+
+def _replace(shown: Rows, now: Rows, message: Message) -> None:
+    """Take over the rows that the message is about, and no others: nothing is right by chance."""
+    told = {*shown, *now} if message.reset else set(message.changes.get(LABEL, ()))
+    for pk in told:
+        shown.pop(pk, None)
+        if pk in now:
+            shown[pk] = now[pk]
+
+
+def _may_be_long(connection: BaseDatabaseWrapper) -> bool:
+    """May it be open while others write, and is it not yet?"""
+    return connection.vendor == "postgresql" and not connection.in_atomic_block
+
+
+def test_no_page_is_stale() -> None:
+    """Whatever came between what."""
+    run_machine(settings().max_examples // 3)
+
+
+class HastyReader(Interleavings):
+    """Reads, and then asks where it stands."""
+
+    def _render(self, page: Page, between: list[Write]) -> None:
+        super()._render(page, [])
+        for what in between:
+            self._write(what)
+        page.applied = dict.fromkeys(self.topics, str(position()))
+
+
+class HastyApplier(Interleavings):
+    """Takes what it was told for what it shows."""
+
+    def _receive(self, page: Page) -> None:
+        super()._receive(page)
+        page.applied |= {message.topic: str(message.cursor) for message in page.dirty}
+
+
+class Forgetful(Interleavings):
+    """A server that takes what it does not remember for nothing."""
+
+    def _connect(self, *arguments: Any) -> None:
+        with mock.patch.object(History, "since", return_value=[]):
+            super()._connect(*arguments)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    "broken", [HastyReader, pytest.param(HastyApplier, marks=pytest.mark.long), Forgetful]
+)
+def test_what_is_broken_is_found(broken: type[Interleavings]) -> None:
+    """Else the test above would show nothing."""
+    with pytest.raises(AssertionError, match="since"):
+        run_machine(1_000, broken, phases=[Phase.generate])
+
+
+def run_machine(examples: int, machine: type[Interleavings] = Interleavings, **more: Any) -> None:
+    chosen = settings(
+        max_examples=examples, stateful_step_count=30, deadline=None, database=None, **more
+    )
+    run_state_machine_as_test(machine, settings=chosen)
