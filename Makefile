@@ -22,8 +22,8 @@ SOAK_FILE := tests/invalidation/oracle/soak.py
 POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime/test_position.py \
   tests/realtime/test_publish.py tests/realtime/test_live_head.py tests/realtime/outbox \
   tests/demo_todo tests/convergence
-# Seconds of writes and faults on each database, in rounds of 180.
-CONVERGENCE_SECONDS ?= 3600
+# Seconds of writes and faults on each database with each backend, in rounds of 180.
+CONVERGENCE_SECONDS ?= 900
 
 export VENV PYTHON SEED SOAK_TRANSACTIONS SOAK_EXAMPLES
 
@@ -58,9 +58,9 @@ test-versions: $(STAMPS)/venv ## run what depends on Django on its other version
 	@JOBS='$(JOBS)' PYTEST_ARGS='$(PYTEST_ARGS)' DJANGO_TESTS='$(DJANGO_TESTS)' \
 	  POSTGRES_TESTS='$(POSTGRES_TESTS)' sh tools/test_versions.sh $(DJANGO_VERSIONS)
 
-test-long: $(STAMPS)/test ## run what shows that the convergence harness notices what is broken
+test-long: $(STAMPS)/test ## run what shows that the long tests notice what is broken
 	@sh tools/ensure_system.sh postgres
-	@$(PY) -m pytest -m long tests/convergence $(PYTEST_ARGS)
+	@$(PY) -m pytest -m long $(PYTEST_ARGS)
 
 test-js: ## run the JavaScript unit tests
 	@node --test $$(find tests/js -name '*.test.js')
@@ -87,8 +87,9 @@ soak: soak-convergence ## look for what is missed, long: SOAK_TRANSACTIONS=… S
 
 soak-convergence: $(STAMPS)/test ## its first part alone, which kills: CONVERGENCE_SECONDS=… SEED=…
 	@$(MAKE) --no-print-directory test-long
-	@$(PY) -m tests.convergence --seconds $(CONVERGENCE_SECONDS) --seed $(or $(SEED),1) --database sqlite
-	@$(PY) -m tests.convergence --seconds $(CONVERGENCE_SECONDS) --seed $(or $(SEED),1) --database postgres
+	@for database in sqlite postgres; do for backend in database socket; do \
+	  $(PY) -m tests.convergence --seconds $(CONVERGENCE_SECONDS) --seed $(or $(SEED),1) \
+	    --database $$database --backend $$backend || exit 1; done; done
 
 bench: $(STAMPS)/test ## run a benchmark: NAME=…
 	@sh tools/ensure_system.sh browser
