@@ -7,13 +7,16 @@ from dataclasses import fields
 from importlib import metadata
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
+from django.db import router
 
 from realtime.backends import get_pubsub
 from realtime.conf import Defaults
 from realtime.exceptions import BackendMissing
+from realtime.routers import FreshReads
 
 DISTRIBUTION = "django-livequery"
 
@@ -49,6 +52,24 @@ def check_package(**_: Any) -> list[CheckMessage]:
         )
         for owner in sorted(owners)
     ]
+
+
+@register
+def check_routers(**_: Any) -> list[CheckMessage]:
+    """Notice replicas whose reads could be older than the position that goes with them."""
+    reading = [each for each in router.routers if hasattr(each, "db_for_read")]
+    if not reading or isinstance(reading[0], FreshReads):
+        return []
+    for model in apps.get_models():
+        read, written = router.db_for_read(model), router.db_for_write(model)
+        if read != written:
+            what = (
+                f"{model._meta.label} is read from {read!r} and written on {written!r}: a live page"
+                " may read what is older than the position that it has taken, and nobody tells it"
+            )
+            hint = 'Put "realtime.routers.FreshReads" first in DATABASE_ROUTERS.'
+            return [checks.Warning(what, hint=hint, id="realtime.W003")]
+    return []
 
 
 def check_conf(setting: str, defaults: type[Any], package: str) -> list[CheckMessage]:

@@ -50,6 +50,8 @@ class Hub:
         self._upstream: Upstream | None = None
         self._connected = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
+        self._is_away = False
+        """Is it known, and logged, that the backend cannot be reached?"""
         self._locks: WeakValueDictionary[Topic, asyncio.Lock] = WeakValueDictionary()
         self._lingering: dict[Topic, asyncio.TimerHandle] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -170,19 +172,25 @@ class Hub:
             started = asyncio.get_running_loop().time()
             try:
                 await self._listen_once(reset=lost)
-            except UpstreamLost as error:
-                logger.warning("the backend may have lost messages, clients are reset: %s", error)
-            except asyncio.CancelledError:
+            except (Exception, asyncio.CancelledError) as error:
                 # A backend that raises this by itself must not end the listening unnoticed.
                 if _is_cancelled():
                     raise
-                logger.exception("the backend was cancelled; clients will be reset")
-            except Exception:
-                logger.exception("listening to the backend failed; clients will be reset")
+                self._note_lost(error)
             lost = True
             lasted = asyncio.get_running_loop().time() - started
             pause = FIRST_PAUSE if lasted > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
+
+    def _note_lost(self, error: BaseException) -> None:
+        """Log it once a change of state, however many attempts fail."""
+        if self._is_away:
+            logger.debug("the backend is still away: %s", error)
+        elif isinstance(error, UpstreamLost):
+            logger.warning("the backend may have lost messages; clients are reset: %s", error)
+        else:
+            logger.error("listening to the backend failed; clients are reset", exc_info=error)
+        self._is_away = True
 
     async def _listen_once(self, *, reset: bool) -> None:
         # What a crash left in the outbox is sent, also where nobody writes.
@@ -223,7 +231,9 @@ class Hub:
         # From here on nothing is awaited: whoever subscribes after this finds the new upstream.
         self._upstream = upstream
         self._connected.set()
+        self._is_away = False
         if reset:
+            logger.info("the backend is back")
             for topic in self._subscribers.topics():
                 self._deliver(topic, Message(topic, reset=Reset.BACKEND_RESTART, cursor=head))
 

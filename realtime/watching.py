@@ -75,8 +75,9 @@ def watched(request: HttpRequest) -> Watched | None:
 
 def _may_read_the_past(connection: BaseDatabaseWrapper, pubsub: PubSub) -> bool:
     """May this thread read a snapshot of `connection` that began before the position is taken?"""
-    in_transaction = connection.in_atomic_block or not connection.autocommit
-    return in_transaction and not pubsub.reads_on(connection.alias)
+    # One that is not connected reads nothing yet, and says that it does not commit by itself.
+    is_by_hand = connection.connection is not None and not connection.autocommit
+    return (connection.in_atomic_block or is_by_hand) and not pubsub.reads_on(connection.alias)
 
 
 def _topic(family: str, *parts: object) -> Topic:

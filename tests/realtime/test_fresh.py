@@ -16,6 +16,7 @@ from django.test import RequestFactory, override_settings
 
 from realtime import aposition, awatch, position, watch
 from realtime.backends.memory import MemoryPubSub
+from realtime.checks import check_routers
 from realtime.fresh import forget, must_be_fresh
 from realtime.middleware import LiveResponses
 
@@ -87,6 +88,38 @@ def test_the_next_request_of_the_thread_begins_anew() -> None:
     request_started.send(sender=None, environ={"REQUEST_METHOD": "GET"})
 
     assert router.db_for_read(Group) == "replica"
+
+
+class Sharded:
+    """Has more than one database, and no replica."""
+
+    def db_for_read(self, model: object, **hints: Any) -> str:
+        return "other"
+
+    db_for_write = db_for_read
+
+
+FRESH, REPLICAS, SHARDED = (
+    "realtime.routers.FreshReads",
+    f"{__name__}.Replicas",
+    f"{__name__}.Sharded",
+)
+
+
+@pytest.mark.parametrize(
+    ("routers", "found"),
+    [
+        ([REPLICAS], ["realtime.W003"]),
+        ([REPLICAS, FRESH], ["realtime.W003"]),
+        ([FRESH, REPLICAS], []),
+        ([SHARDED], []),
+        ([], []),
+    ],
+)
+def test_replicas_without_fresh_reads_are_noticed(routers: list[str], found: list[str]) -> None:
+    """Also where the router comes too late to be asked; never where there are none."""
+    with override_settings(DATABASE_ROUTERS=routers):
+        assert [problem.id for problem in check_routers()] == found
 
 
 def live(request: HttpRequest) -> HttpResponse:

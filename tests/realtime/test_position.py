@@ -78,6 +78,23 @@ def transaction_of_one_snapshot() -> Iterator[None]:
             yield
 
 
+def test_a_position_of_a_thread_that_has_not_connected_yet_is_a_good_one(backend: PubSub) -> None:
+    """Its first query comes behind the position."""
+    taken: list[Cursor] = []
+
+    def first_request() -> None:
+        assert connections["default"].connection is None
+        taken.append(position())
+        connections.close_all()
+
+    commit_elsewhere(backend)
+    thread = threading.Thread(target=first_request)
+    thread.start()
+    thread.join()
+
+    assert is_proven(backend, *taken)
+
+
 def test_a_position_within_an_older_snapshot_does_not_hide_what_it_lacks(backend: PubSub) -> None:
     """The transaction had read before the commit that the position lies behind."""
     with transaction_of_one_snapshot():

@@ -80,6 +80,28 @@ async def test_a_backend_that_is_away_at_first_is_waited_for() -> None:
         assert [message.topic for message in await taken(box)] == [LIST]
 
 
+@pytest.mark.parametrize(
+    ("error", "said"), [(UpstreamLost("gone"), "may have lost"), (OSError("gone"), "failed")]
+)
+async def test_an_outage_is_logged_once(
+    error: Exception, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However many attempts fail meanwhile; and so is its end, and the next one."""
+    caplog.set_level("INFO", "realtime.hub")
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        box = mailbox()
+        await hub.subscribe(box, LIST)
+        for _ in range(2):
+            pubsub.fail = [OSError("away"), UpstreamLost("away")]
+            pubsub.current.break_with(error)
+            await taken(box)
+
+    logged = [record.getMessage() for record in caplog.records]
+    assert [said in each for each in logged] == [True, False] * 2
+    assert logged[1::2] == ["the backend is back"] * 2
+
+
 async def test_an_upstream_that_breaks_at_its_first_watch_is_replaced() -> None:
     """A subscriber waits for the next."""
     pubsub = FakePubSub()
