@@ -31,7 +31,9 @@ _PYTHON = (
     " store them takes twice what Django's own statement takes"
 )
 _FAST_DISK = "as where the commit waits for nothing: a disk that answers at once hides little of it"
-_ROUND_TRIPS = "four statements where there was one: BEGIN, the write, the record and COMMIT"
+_ROUND_TRIPS = (
+    "five statements where there was one: BEGIN, the write, the record, COMMIT and NOTIFY"
+)
 _STATEMENT_JOURNAL = (
     "within a transaction SQLite keeps what a statement changes, to take it back alone, as an"
     " untracked UPDATE in `atomic()` shows too; in autocommit it need not"
@@ -69,7 +71,10 @@ def run(only: Sequence[str] = ()) -> str:
 def _measure(work: Work, alias: str) -> Times:
     from django.test import override_settings
 
-    backend = {"BACKEND": "realtime.backends.database.DatabasePubSub", "OPTIONS": {"alias": alias}}
+    backend = {
+        "BACKEND": "realtime.backends.database.DatabasePubSub",
+        "OPTIONS": {"aliases": [alias]},
+    }
     with override_settings(REALTIME={"PUBSUB": backend}):
         competitors = _competitors()
         if work.name not in SINGLE:
