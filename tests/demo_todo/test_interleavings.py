@@ -8,8 +8,10 @@ JavaScript client does: what they have received and what they have applied are t
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from traceback import format_exception
 from typing import Any, TypeVar
 from unittest import mock
 
@@ -19,6 +21,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from demo_todo.models import Membership, Task, TodoList
@@ -152,6 +155,15 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(page=pages)
     def cut_off(self, page: int) -> None:
+        self._cut_off(self.pages[page])
+
+    @rule(page=pages, hub=hubs, what=writes)
+    def lose_what_was_received(self, page: int, hub: int, what: Write) -> None:
+        """Told, and cut off before it was asked for: rare by chance, and frequent in trains."""
+        self.connect(page, hub, [])
+        self._write(what)
+        self._hear(self.pages[page].hub)
+        self._receive(self.pages[page])
         self._cut_off(self.pages[page])
 
     @rule(hub=hubs)
@@ -320,7 +332,7 @@ class HastyReader(Interleavings):
 
     def _render(self, page: Page, between: list[Write]) -> None:
         super()._render(page, [])
-        for what in between:
+        for what in between or [("create", 0, 0)]:
             self._write(what)
         page.applied = dict.fromkeys(self.topics, str(position()))
 
@@ -342,13 +354,13 @@ class Forgetful(Interleavings):
 
 
 @pytest.mark.sqlite
-@pytest.mark.parametrize(
-    "broken", [HastyReader, pytest.param(HastyApplier, marks=pytest.mark.long), Forgetful]
-)
+@pytest.mark.parametrize("broken", [HastyReader, HastyApplier, Forgetful])
 def test_what_is_broken_is_found(broken: type[Interleavings]) -> None:
-    """Else the test above would show nothing."""
-    with pytest.raises(AssertionError, match="since"):
+    """Else the test above would show nothing. The hubs' threads may find it once and not again."""
+    with pytest.raises((AssertionError, FlakyFailure)) as found:
         run_machine(1_000, broken, phases=[Phase.generate])
+
+    assert re.search(r"AssertionError: list:\d+ since ", "".join(format_exception(found.value)))
 
 
 def run_machine(examples: int, machine: type[Interleavings] = Interleavings, **more: Any) -> None:
