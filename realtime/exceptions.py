@@ -8,10 +8,13 @@ RealtimeError
 ├── CannotReplay      what followed a cursor is not known: whoever comes with it is reset
 ├── BackendMissing    (also an ImproperlyConfigured)  REALTIME["PUBSUB"] names no usable backend
 ├── UpstreamLost      the connection to the backend broke: what followed may have been missed
-└── NotSent           a backend did not take messages, which wait for the next attempt
+├── NotSent           a backend did not take messages, which wait for the next attempt
+└── PartlySent        (a NotSent)  a part of a backend did not take its share
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -54,3 +57,11 @@ class UpstreamLost(RealtimeError):
 
 class NotSent(RealtimeError):
     """A backend did not take messages; its error is the cause. They are sent again later."""
+
+
+class PartlySent(NotSent):
+    """A backend took messages, and not those that are `unsent`, by a part of it that is away."""
+
+    def __init__(self, what: str, unsent: Sequence[object]) -> None:
+        super().__init__(what)
+        self.unsent = unsent

@@ -48,6 +48,9 @@ class OutboxPubSub(PubSub):
         """Return the backend's "now"; one that proves nothing while the backend is away."""
         return self._positions.take(self.ask_position)
 
+    def ended(self) -> None:
+        """Let go of what `send()` keeps in the relay's thread, which ends."""
+
     def check(self) -> list[CheckMessage]:
         """Say what is lost where the outbox was switched off."""
         if conf.OUTBOX:

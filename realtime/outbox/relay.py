@@ -11,12 +11,12 @@ from time import monotonic
 from django.db import Error, connections
 
 from realtime.conf import conf
-from realtime.exceptions import NotSent
+from realtime.exceptions import NotSent, PartlySent
 from realtime.messages import Message
 from realtime.outbox import rows
 from realtime.outbox.metrics import metrics
 from realtime.outbox.outage import Outage
-from realtime.outbox.pubsub import project_pubsub
+from realtime.outbox.pubsub import OutboxPubSub, project_pubsub
 from realtime.outbox.queue import Item, Queue, Sender, Stored, Unstored
 from realtime.outbox.sending import send_all
 from realtime.outbox.sweep import BATCH, Sweep
@@ -25,6 +25,9 @@ logger = logging.getLogger("realtime.outbox")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 """Seconds between attempts at a backend that is away; doubled each time, with jitter."""
+
+PART_SWEEP = 0.5
+"""Seconds between sweeps while a part of the backend does not take its share, which waits there."""
 
 KEEP = 0.5
 """Seconds without work after which the database connections are closed."""
@@ -44,6 +47,7 @@ class Relay:
         self._next_sweep = 0.0
         self._last_used: Sender | None = None
         self._backend = Outage("the backend does not take messages")
+        self._part = Outage("a part of the backend does not take messages")
         self._database = Outage("cannot send from the outbox")
         self._taken = 0
         self._pause = FIRST_PAUSE
@@ -78,12 +82,19 @@ class Relay:
                 self._turn()
         finally:
             connections.close_all()
+            if isinstance(self._last_used, OutboxPubSub):
+                self._last_used.ended()
 
     def _turn(self) -> None:
         sent, self._taken = metrics.sent, 0
         try:
             worked = self._send_queued()
             worked = self._send_left_behind() or worked
+        except PartlySent as error:
+            metrics.count("failed")
+            self._part.begin(error)
+            self._sweeping = None
+            self._next_sweep = min(self._next_sweep, monotonic() + PART_SWEEP)
         except NotSent as error:
             metrics.count("failed")
             self._backend.begin(error)
@@ -103,10 +114,19 @@ class Relay:
         if not batch:
             return False
         self._last_used = batch[0].pubsub
-        if isinstance(batch[0], Stored):
-            self._send_rows(batch[0], [item.row for item in batch if isinstance(item, Stored)])
-        else:
-            self._send_unstored(batch)
+        try:
+            if isinstance(batch[0], Stored):
+                self._send_rows(batch[0], [item.row for item in batch if isinstance(item, Stored)])
+            else:
+                self._send_unstored(batch)
+        except PartlySent as error:
+            # The others must not wait: what is stored is left to a sweep.
+            self.queue.done(len(batch))
+            if isinstance(batch[0], Unstored):
+                unsent = tuple(each for each in error.unsent if isinstance(each, Message))
+                self.queue.put(Unstored(batch[0].pubsub, unsent))
+                self.queue.wait_until_closed(FIRST_PAUSE)
+            raise
         self.queue.done(len(batch))
         return True
 
@@ -120,13 +140,12 @@ class Relay:
         if first.place != rows.place(alias):
             return  # a test's database, which is gone
         try:
-            sent = rows.send(chosen, alias, lambda messages: self._send_to(first.pubsub, messages))
+            rows.send(chosen, alias, lambda messages: self._send_to(first.pubsub, messages))
         except Error as error:
             # The rows are still there, so they are the next sweep's.
             self._database.begin(error)
             connections[alias].close()
         else:
-            metrics.count("sent", sent)
             if self._database.end():
                 logger.warning("sending from the outbox works again")
 
@@ -140,6 +159,8 @@ class Relay:
             self._sweeping = self._sweep.steps() if project_pubsub() else None
         if self._sweeping is not None and next(self._sweeping, None) is None:
             self._sweeping = None
+            if self._part.end():
+                logger.warning("all parts of the backend take messages again")
         return self._sweeping is not None
 
     def _send_spilled(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -13,8 +13,10 @@ from django.db import connections, router, transaction
 from realtime.backends import record_table
 from realtime.backends.stored import payload_of, record_of
 from realtime.cursors import NOWHERE
+from realtime.exceptions import PartlySent
 from realtime.messages import Message
 from realtime.models import OutboxRecord
+from realtime.outbox.metrics import metrics
 from realtime.outbox.queue import Place
 
 logger = logging.getLogger("realtime.outbox")
@@ -73,13 +75,15 @@ def count(alias: str) -> int:
 def send(chosen: Iterable[int], alias: str, send: Callable[[Sequence[Message]], None]) -> int:
     """Send those of the rows that are committed and that nobody else is sending; delete them.
 
-    They are sent in the order given, and stay when `send` raises. Return how many were sent.
+    They are sent in the order given, and stay when `send` raises; when it raises PartlySent only
+    what was not sent stays. Return how many were sent.
 
     Where rows can be locked they are locked meanwhile, so that two relays share the work. Elsewhere
     both may send: a database with one writer at a time must not be locked while a backend thinks.
     """
     locks = connections[alias].features.has_select_for_update_skip_locked
     rows = OutboxRecord.objects.using(alias).filter(id__in=(wanted := list(chosen)))
+    partly: PartlySent | None = None
     with _transaction(alias, locks):
         locked = rows.select_for_update(skip_locked=True) if locks else rows
         found = dict(locked.values_list("id", "payload"))
@@ -89,9 +93,30 @@ def send(chosen: Iterable[int], alias: str, send: Callable[[Sequence[Message]], 
             if row in found and (messages := _messages(found[row], row, alias)) is not None
         }
         if readable:
-            send([message for messages in readable.values() for message in messages])
+            try:
+                send([message for messages in readable.values() for message in messages])
+            except PartlySent as error:
+                partly = error
+                left = _left_of(readable, error.unsent)
+                for row, messages in left.items():
+                    # What was sent of it is not to be sent again by everybody who sweeps.
+                    payload = payload_of(messages)
+                    OutboxRecord.objects.using(alias).filter(id=row).update(payload=payload)
+                readable = {row: readable[row] for row in readable.keys() - left.keys()}
             OutboxRecord.objects.using(alias).filter(id__in=list(readable))._raw_delete(alias)
+    metrics.count("sent", len(readable))
+    if partly is not None:
+        raise partly
     return len(readable)
+
+
+def _left_of(
+    rows: Mapping[int, Sequence[Message]], unsent: Iterable[object]
+) -> dict[int, list[Message]]:
+    """Return by row what was not sent of it, where something was not."""
+    ids = {id(message) for message in unsent}
+    left = {row: [each for each in messages if id(each) in ids] for row, messages in rows.items()}
+    return {row: messages for row, messages in left.items() if messages}
 
 
 def _transaction(alias: str, locks: bool) -> AbstractContextManager[object]:

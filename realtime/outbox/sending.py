@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from realtime.exceptions import InvalidMessage, NotSent
+from realtime.exceptions import InvalidMessage, NotSent, PartlySent
 from realtime.messages import Message, Reset
 from realtime.outbox.metrics import metrics
 from realtime.outbox.queue import Sender
@@ -17,14 +17,27 @@ MOST = 500
 
 
 def send_all(pubsub: Sender, messages: Sequence[Message]) -> None:
-    """Hand over all messages in their order, or raise NotSent."""
+    """Hand over all messages in their order, or raise NotSent.
+
+    Raise PartlySent, at the end, where a part of the backend did not take its share.
+    """
+    unsent: list[object] = []
+    why = ""
     for start in range(0, len(messages), MOST):
-        _send(pubsub, messages[start : start + MOST])
+        try:
+            _send(pubsub, messages[start : start + MOST])
+        except PartlySent as error:
+            unsent += error.unsent
+            why = str(error)
+    if unsent:
+        raise PartlySent(why, unsent)
 
 
 def _send(pubsub: Sender, messages: Sequence[Message]) -> None:
     try:
         pubsub.send(messages)
+    except PartlySent:
+        raise
     except InvalidMessage:
         if len(messages) > 1:
             for message in messages:

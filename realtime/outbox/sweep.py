@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from django.db import connections
 
-from realtime.exceptions import NotSent
+from realtime.exceptions import NotSent, PartlySent
 from realtime.messages import Message
 from realtime.outbox import rows
 from realtime.outbox.metrics import metrics
@@ -35,13 +35,16 @@ class Sweep:
         self._places = {alias: rows.place(alias) for alias in connections}
         self._seen: dict[str, frozenset[int]] = {}
         self._outages: dict[str, Outage] = {}
+        self._partly: PartlySent | None = None
 
     def steps(self, *, everything: bool = False) -> Iterator[int]:
         """Look once, and send what was left behind, or everything.
 
         Each step sends one batch, and yields how many rows that were. Raise NotSent if the backend
-        does not take them; a database that fails is passed over, see `broken()`.
+        does not take them, at the end if a part of it does; a database that fails is passed over,
+        see `broken()`.
         """
+        self._partly = None
         for alias, place in self._places.items():
             outage = self._outages.setdefault(alias, Outage(f"cannot read the outbox on {alias!r}"))
             try:
@@ -54,6 +57,8 @@ class Sweep:
             except Exception as error:
                 outage.begin(error)
                 connections[alias].close()
+        if self._partly is not None:
+            raise self._partly
 
     def broken(self) -> list[str]:
         """Return the databases that failed at the last look."""
@@ -80,8 +85,15 @@ class Sweep:
             last = page[-1] if page else last
             due = page if everything or full else [row for row in page if row in seen]
             for start in range(0, len(due), BATCH):
-                sent = rows.send(due[start : start + BATCH], alias, self._send)
-                metrics.count("sent", sent)
-                metrics.count("swept", sent)
-                yield sent
+                yield self._send_rows(due[start : start + BATCH], alias)
         self._seen[alias] = frozenset(page)
+
+    def _send_rows(self, due: Sequence[int], alias: str) -> int:
+        before = metrics.sent
+        try:
+            rows.send(due, alias, self._send)
+        except PartlySent as error:
+            self._partly = error
+        sent = metrics.sent - before
+        metrics.count("swept", sent)
+        return sent
