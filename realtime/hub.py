@@ -98,12 +98,16 @@ class Hub:
         try:
             found = await upstream.replay([topic, topic.family], since)
         except CannotReplay as error:
-            return [Message(topic, reset=error.reason, cursor=upstream.head())]
+            return [
+                _at(upstream, topic, Message(topic, reset=error.reason, cursor=upstream.head()))
+            ]
         except Exception:
             # Whatever it was, nothing is proven.
             logger.exception("cannot look for what %s may have missed; it is reset", topic)
-            return [Message(topic, reset=Reset.SERVER, cursor=upstream.head())]
-        return [replace(message, topic=topic, extra=None) for message in found]
+            return [
+                _at(upstream, topic, Message(topic, reset=Reset.SERVER, cursor=upstream.head()))
+            ]
+        return [_at(upstream, topic, message) for message in found]
 
     async def close(self) -> None:
         """Stop listening and let the backend go."""
@@ -206,7 +210,7 @@ class Hub:
     async def _receive(self, upstream: Upstream) -> None:
         while True:
             for message in await upstream.receive():
-                self._fan_out(message)
+                self._fan_out(upstream, message)
 
     async def _refresh(self, upstream: Upstream) -> None:
         """Let clients whose topics are idle know now and then how far they have been told.
@@ -217,7 +221,8 @@ class Hub:
             await asyncio.sleep(conf.REFRESH * random.uniform(0.5, 1))  # noqa: S311 -- jitter
             head = upstream.head()
             for topic in self._subscribers.topics():
-                self._deliver(topic, Message(topic, cursor=head))
+                if upstream.narrow(head, topic) is not None:
+                    self._deliver(upstream, topic, Message(topic, cursor=head))
 
     async def _start(self, upstream: Upstream, *, reset: bool) -> None:
         """Watch all that is wanted on a new upstream, then tell everybody to reload."""
@@ -235,23 +240,30 @@ class Hub:
         if reset:
             logger.info("the backend is back")
             for topic in self._subscribers.topics():
-                self._deliver(topic, Message(topic, reset=Reset.BACKEND_RESTART, cursor=head))
+                reset_all = Message(topic, reset=Reset.BACKEND_RESTART, cursor=head)
+                self._deliver(upstream, topic, reset_all)
 
-    def _fan_out(self, message: Message) -> None:
+    def _fan_out(self, upstream: Upstream, message: Message) -> None:
         for told in observe(message):
-            self._tell(told)
-        self._tell(message)
+            self._tell(upstream, told)
+        self._tell(upstream, message)
 
-    def _tell(self, message: Message) -> None:
-        # What is opaque to clients ends here.
-        message = replace(message, extra=None) if message.extra is not None else message
+    def _tell(self, upstream: Upstream, message: Message) -> None:
         for topic in self._subscribers.reached_by(message.topic):
-            same = topic == message.topic
-            self._deliver(topic, message if same else replace(message, topic=topic))
+            self._deliver(upstream, topic, message)
 
-    def _deliver(self, topic: Topic, message: Message) -> None:
+    def _deliver(self, upstream: Upstream, topic: Topic, message: Message) -> None:
+        told = _at(upstream, topic, message)
         for mailbox in self._subscribers.of(topic):
-            mailbox.put(message)
+            mailbox.put(told)
+
+
+def _at(upstream: Upstream, topic: Topic, message: Message) -> Message:
+    """Return a message as the subscribers of a topic are told it. What is opaque ends here."""
+    cursor = message.cursor and upstream.narrow(message.cursor, topic)
+    if message.topic == topic and message.cursor is cursor and message.extra is None:
+        return message
+    return replace(message, topic=topic, cursor=cursor, extra=None)
 
 
 async def _sweep(upstream: Upstream) -> None:

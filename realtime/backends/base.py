@@ -132,6 +132,15 @@ class Upstream(ABC):
         sent before they were watched. It may be given to a client who was told all of that.
         """
 
+    def narrow(self, cursor: Cursor, topic: Topic) -> Cursor | None:
+        """Return of a cursor, a message's or `head()`, what concerns a topic and its family.
+
+        That is what clients are given. A backend of one history returns it as it is; one of many
+        leaves out what the topic is not heard from, and returns None where nothing can be said of
+        the topic yet.
+        """
+        return cursor
+
     @abstractmethod
     async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
         """Return what was sent to `topics` after `since`, in order, each with its cursor.

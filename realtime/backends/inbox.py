@@ -20,7 +20,7 @@ class Inbox(Generic[T]):
     """
 
     def __init__(self, most: int = 10_000) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._most = most
         self._waiting: deque[T] = deque()
         self._size = 0
@@ -30,9 +30,9 @@ class Inbox(Generic[T]):
     def call(self, function: Callable[..., None], *args: object) -> None:
         """Run `function` on the owning loop, from any thread; a closed loop hears nothing."""
         try:
-            self._loop.call_soon_threadsafe(function, *args)
+            self.loop.call_soon_threadsafe(function, *args)
         except RuntimeError:
-            if not self._loop.is_closed():
+            if not self.loop.is_closed():
                 raise
 
     def put(self, items: Sequence[T], messages: int | None = None) -> None:
@@ -59,6 +59,11 @@ class Inbox(Generic[T]):
         self._waiting.clear()
         self._size = 0
         return taken
+
+    @property
+    def is_lost(self) -> bool:
+        """May messages be missing?"""
+        return self._lost is not None
 
     def check(self) -> None:
         """Raise UpstreamLost if messages may be missing."""

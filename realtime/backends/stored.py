@@ -40,7 +40,7 @@ class Found:
     more: bool
 
 
-class _Stored(msgspec.Struct, omit_defaults=True):
+class StoredMessage(msgspec.Struct, omit_defaults=True):
     """A message as it stands in a record."""
 
     topic: str
@@ -54,26 +54,29 @@ def needle(topic: Topic) -> str:
     return f'"{topic}"'
 
 
-_decode = msgspec.json.Decoder(list[_Stored]).decode
+_decode = msgspec.json.Decoder(list[StoredMessage]).decode
 
 
 def payload_of(messages: Sequence[Message]) -> str:
     """Return messages as the text of a record."""
-    return msgspec.json.encode([_stored(message) for message in messages]).decode()
+    return msgspec.json.encode([stored(message) for message in messages]).decode()
 
 
 def record_of(payload: str, cursor: Cursor, place: int) -> Record:
     """Return the record with this text, whose position is `cursor`."""
     return Record(
         cursor,
-        tuple(
-            Message(Topic(item.topic), item.changes, item.reset, cursor, item.extra)
-            for item in _decode(payload)
-        ),
+        tuple(message_of(item, cursor) for item in _decode(payload)),
         place,
     )
 
 
-def _stored(message: Message) -> _Stored:
+def message_of(item: StoredMessage, cursor: Cursor | None) -> Message:
+    """Return what was stored as a message again."""
+    return Message(Topic(item.topic), item.changes, item.reset, cursor, item.extra)
+
+
+def stored(message: Message) -> StoredMessage:
+    """Return a message as it is stored."""
     changes = {label: dict(rows) for label, rows in message.changes.items()}
-    return _Stored(str(message.topic), changes, message.reset, message.extra)
+    return StoredMessage(str(message.topic), changes, message.reset, message.extra)

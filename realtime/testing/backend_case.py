@@ -209,8 +209,9 @@ class BackendCase(Mixin):
     async def assert_nothing_since(
         self, upstream: Upstream, topics: Collection[Topic], since: Cursor
     ) -> None:
-        """Assert that it is proven that nothing follows `since`."""
-        self.assertEqual(await self.replayed(upstream, topics, since), [], since)
+        """Assert that it is proven that nothing follows `since`, by a backend that can prove it."""
+        expected: list[Message] | None = [] if self.make_pubsub().supports_replay else None
+        self.assertEqual(await self.replayed(upstream, topics, since), expected, since)
 
     async def assert_refused(self, upstream: Upstream, since: Cursor) -> None:
         """Assert that a cursor is not believed, whatever topic it is for."""

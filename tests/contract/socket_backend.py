@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from realtime.backends.base import Upstream
 from realtime.backends.inbox import Inbox
@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 class SocketPubSub(OutboxPubSub):
     """Sends through the socket at `path`, waiting `timeout` seconds for an answer."""
+
+    supports_replay: ClassVar[bool] = True
 
     def __init__(self, path: str, timeout: float = 2.0, **options: object) -> None:
         super().__init__(**options)

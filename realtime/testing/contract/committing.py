@@ -24,7 +24,7 @@ class Committing(BackendCase):
                 before_commit = await self.replayed(upstream, [LIST], since)
                 self.assertFalse(receiving.done(), "received before the commit")
 
-            self.assertEqual(before_commit, [])
+            self.assertEqual(before_commit, [] if self.make_pubsub().supports_replay else None)
             self.assertEqual(await receiving, [row(LIST, 1)])
             await self.assert_told_since(upstream, [LIST], since, row(LIST, 1))
 

@@ -8,6 +8,7 @@ from asgiref.sync import sync_to_async
 
 from realtime.backends.base import Upstream
 from realtime.cursors import Cursor
+from realtime.exceptions import CannotReplay
 from realtime.messages import Message
 from realtime.testing.backend_case import BackendCase, without_cursor
 from realtime.testing.contract.topics import ALIKE, FAMILY, LIST, OTHER, SENTINEL, row, turns
@@ -161,7 +162,11 @@ class Positions(BackendCase):
                 await self.send(row(LIST, number))
             await self.receive(upstream, 3)
 
-            first, *rest = await self.within(upstream.replay([LIST], since))
+            try:
+                first, *rest = await self.within(upstream.replay([LIST], since))
+            except CannotReplay:
+                self.assertFalse(self.make_pubsub().supports_replay)
+                return
             assert first.cursor is not None
             told = [without_cursor(message) for message in rest]
             await self.assert_told_since(upstream, [LIST], first.cursor, *told)
