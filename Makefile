@@ -43,7 +43,7 @@ demo: $(STAMPS)/demo ## run the demo on http://HOST:PORT/
 	@exec $(PY) manage.py runserver $(HOST):$(PORT)
 
 test: $(STAMPS)/test ## run all tests but the packaging test, on SQLite and PostgreSQL
-	@sh tools/ensure_system.sh browser node postgres
+	@sh tools/ensure_system.sh browser node postgres redis
 	@$(MAKE) --no-print-directory test-js
 	@$(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory test-postgres
@@ -54,12 +54,12 @@ test-postgres: $(STAMPS)/test ## run what a database matters to on a private Pos
 	  $(PYTEST_ARGS) $(POSTGRES_TESTS)
 
 test-versions: $(STAMPS)/venv ## run what depends on Django on its other versions
-	@sh tools/ensure_system.sh postgres
+	@sh tools/ensure_system.sh postgres redis
 	@JOBS='$(JOBS)' PYTEST_ARGS='$(PYTEST_ARGS)' DJANGO_TESTS='$(DJANGO_TESTS)' \
 	  POSTGRES_TESTS='$(POSTGRES_TESTS)' sh tools/test_versions.sh $(DJANGO_VERSIONS)
 
 test-long: $(STAMPS)/test ## run what shows that the long tests notice what is broken
-	@sh tools/ensure_system.sh postgres
+	@sh tools/ensure_system.sh npx postgres redis
 	@$(PY) -m pytest -m long $(PYTEST_ARGS)
 
 test-js: ## run the JavaScript unit tests
@@ -87,7 +87,7 @@ soak: soak-convergence ## look for what is missed, long: SOAK_TRANSACTIONS=… S
 
 soak-convergence: $(STAMPS)/test ## its first part alone, which kills: CONVERGENCE_SECONDS=… SEED=…
 	@$(MAKE) --no-print-directory test-long
-	@for database in sqlite postgres; do for backend in database socket; do \
+	@for database in sqlite postgres; do for backend in database socket redis redis-cluster; do \
 	  $(PY) -m tests.convergence --seconds $(CONVERGENCE_SECONDS) --seed $(or $(SEED),1) \
 	    --database $$database --backend $$backend || exit 1; done; done
 

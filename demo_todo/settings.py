@@ -67,6 +67,9 @@ DATABASES: dict[str, Any] = {
 }
 if "DATABASE_URL" in os.environ:
     DATABASES = {"default": dj_database_url.config(conn_health_checks=True)}
+if "REDIS_URL" in os.environ:  # one, or several of a cluster with commas between
+    _redis = {"url": os.environ["REDIS_URL"].split(",")}
+    REALTIME = {"PUBSUB": {"BACKEND": "realtime.backends.redis.RedisPubSub", "OPTIONS": _redis}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "index"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Ensure what the tests need beside Python: `sh tools/ensure_system.sh browser node npx postgres`.
+# Ensure what the tests need beside Python: `sh tools/ensure_system.sh browser node npx postgres redis`.
 # Root on Debian or Ubuntu gets what is missing by apt-get; anybody else is told in one line.
 set -u
 here=$(dirname "$0")
@@ -8,6 +8,9 @@ python=${VENV:-.venv}/bin/python
 has_browser() { "$python" "$here/find_browser.py" >/dev/null 2>&1; }
 has_node() { node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null; }
 has_postgres() { "$python" "$here/find_postgres.py" >/dev/null 2>&1; }
+has_redis() {
+  "${REDIS_SERVER:-redis-server}" --version 2>/dev/null | grep -Eq 'v=([7-9]|[1-9][0-9])\.'
+}
 has_npx() { has_node && command -v npx >/dev/null; }
 
 apt_is_ours() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
@@ -57,12 +60,26 @@ install_postgres() {
   mv "$settings.before" "$settings"
 }
 
+ensure_redis() {
+  has_redis || install_redis
+  has_redis || give_up "Redis 7 or newer is missing: install it (Debian/Ubuntu: apt-get install redis-server), or set REDIS_SERVER to its path."
+}
+install_redis() {
+  # The program alone: left to itself the package starts a server on port 6379.
+  apt_is_ours || return
+  policy=/usr/sbin/policy-rc.d
+  [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && made=yes; }
+  apt_install redis-server
+  [ -z "${made:-}" ] || rm -f "$policy"
+}
+
 for thing in "$@"; do
   case $thing in
     browser) ensure_browser ;;
     node) ensure_node ;;
     npx) ensure_npx ;;
     postgres) ensure_postgres ;;
-    *) give_up "$0 knows browser, node, npx and postgres, not $thing." ;;
+    redis) ensure_redis ;;
+    *) give_up "$0 knows browser, node, npx, postgres and redis, not $thing." ;;
   esac
 done

@@ -1,0 +1,81 @@
+"""How the servers are reached: what the backend's options say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis import asyncio as aioredis
+from redis.asyncio.connection import AbstractConnection, parse_url
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.connection import ConnectionPool
+from redis.connection import parse_url as parse_url_for_threads
+from redis.retry import Retry
+
+from realtime.backends.redis.layout import Address
+
+PORT = 6379
+
+
+@dataclass(frozen=True)
+class Config:
+    """`urls` of one server, or of any of a cluster's; all else is the same for all servers.
+
+    `timeout` is how long, in seconds, an answer may take.
+    """
+
+    urls: tuple[str, ...]
+    timeout: float
+
+    @property
+    def seeds(self) -> list[Address]:
+        """The servers that the project named."""
+        return [_address(parse_url(url)) for url in self.urls]
+
+    def connection(self, address: Address, *, listens: bool = False) -> AbstractConnection:
+        """Return a connection for an event loop, not connected yet; one that listens may be idle.
+
+        redis-py would connect again by itself, and a message that was pushed meanwhile be lost
+        without a word: so it has no retries, and no health checks of its own.
+        """
+        arguments = self._arguments(dict(parse_url(self.urls[0])), address)
+        cls: type[AbstractConnection] = arguments.pop("connection_class", aioredis.Connection)
+        if listens:
+            arguments["socket_timeout"] = None
+        return cls(**arguments, retry=AsyncRetry(NoBackoff(), 0))
+
+    def pool(self, address: Address) -> ConnectionPool:
+        """Return connections for threads."""
+        given: dict[str, Any] = parse_url_for_threads(self.urls[0])  # type: ignore[no-untyped-call]
+        arguments = self._arguments(given, address)
+        return ConnectionPool(**arguments, retry=Retry(NoBackoff(), 0))
+
+    def _arguments(self, given: dict[str, Any], address: Address) -> dict[str, Any]:
+        """Return what both kinds of connection are made with: the URL's, at another address."""
+        where = {"host": address.host, "port": address.port} if address.port else {}
+        fixed = {
+            "socket_timeout": self.timeout,
+            "socket_connect_timeout": self.timeout,
+            "protocol": 2,
+            "decode_responses": False,
+            "client_name": "realtime",
+        }
+        return {**given, **where, **fixed}
+
+
+def config_of(url: str | Sequence[str], timeout: float) -> Config:
+    """Check options, and return them; raise ValueError for what no server can have."""
+    urls = (url,) if isinstance(url, str) else tuple(url)
+    if not urls or not all(isinstance(each, str) for each in urls):
+        raise ValueError(f"expected url as text, or a list of them, got {url!r}")
+    for each in urls:
+        parse_url(each)
+    return Config(urls, timeout)
+
+
+def _address(arguments: Any) -> Address:
+    if "path" in arguments:
+        return Address(arguments["path"], 0)
+    return Address(arguments.get("host", "localhost"), arguments.get("port", PORT))

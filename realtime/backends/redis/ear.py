@@ -1,0 +1,112 @@
+"""A connection that listens: it subscribes to channels and hears what is pushed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from itertools import count
+
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import RedisError
+
+MOST_AT_ONCE = 1_000
+"""Channels in a command."""
+
+
+class Deaf(RedisError):
+    """Not everything is heard any more."""
+
+
+class Ear:
+    """Owner: the event loop. `hear()` is run by one task; without it nothing is confirmed."""
+
+    def __init__(self, connection: AbstractConnection, timeout: float) -> None:
+        self._connection = connection
+        self._timeout = timeout
+        self._sending = asyncio.Lock()
+        self._waiting: dict[bytes, asyncio.Future[None]] = {}
+        """Channels whose confirmation is waited for."""
+        self._leaving: dict[bytes, int] = {}
+        self._pongs: dict[bytes, asyncio.Future[None]] = {}
+        self._tokens = count(1)
+
+    async def open(self) -> None:
+        """Connect; raise RedisError or OSError."""
+        async with asyncio.timeout(2 * self._timeout):
+            await self._connection.connect()  # type: ignore[no-untyped-call]
+
+    async def close(self) -> None:
+        """Hang up."""
+        for future in (*self._waiting.values(), *self._pongs.values()):
+            future.cancel()
+        await self._connection.disconnect(nowait=True)
+
+    async def subscribe(self, channels: Iterable[str]) -> None:
+        """Subscribe to channels of one slot; return once the server has confirmed each."""
+        loop = asyncio.get_running_loop()
+        names = [channel.encode() for channel in channels]
+        for start in range(0, len(names), MOST_AT_ONCE):
+            some = names[start : start + MOST_AT_ONCE]
+            futures = {name: loop.create_future() for name in some}
+            self._waiting |= futures
+            await self._send("SSUBSCRIBE", *some)
+            async with asyncio.timeout(self._timeout + len(some) / 1_000):
+                await asyncio.gather(*futures.values())
+
+    async def unsubscribe(self, channels: Iterable[str]) -> None:
+        """Unsubscribe from channels of one slot; nothing is waited for."""
+        names = [channel.encode() for channel in channels]
+        for name in names:
+            self._leaving[name] = self._leaving.get(name, 0) + 1
+        await self._send("SUNSUBSCRIBE", *names)
+
+    async def catch_up(self) -> None:
+        """Return when all that the server has pushed until now was heard; raise TimeoutError.
+
+        redis-py's health check sends a ping and waits for no answer.
+        """
+        token = str(next(self._tokens)).encode()
+        future = self._pongs[token] = asyncio.get_running_loop().create_future()
+        try:
+            await self._send("PING", token)
+            async with asyncio.timeout(self._timeout):
+                await future
+        finally:
+            self._pongs.pop(token, None)
+
+    async def hear(self) -> AsyncIterator[tuple[str, bytes]]:
+        """Give channel and data of each push, for ever. Raise when not all is heard any more."""
+        while True:
+            heard = await self._connection.read_response()
+            if isinstance(heard, list) and heard[0] == b"smessage":
+                yield heard[1].decode(), heard[2]
+            else:
+                self._note(heard if isinstance(heard, list) else [b"pong", heard])
+
+    def _note(self, heard: list[bytes]) -> None:
+        kind, name = heard[0], heard[1]
+        if kind == b"ssubscribe":
+            if (future := self._waiting.pop(name, None)) and not future.done():
+                future.set_result(None)
+        elif kind == b"sunsubscribe":
+            self._note_left(name)
+        elif (pong := self._pongs.get(name)) and not pong.done():
+            pong.set_result(None)
+
+    def _note_left(self, name: bytes) -> None:
+        left = self._leaving.get(name, 0)
+        if not left:
+            # The only sign of a failover as planned, and of a slot that has moved.
+            raise Deaf(f"the server unsubscribed us from {name.decode(errors='replace')}")
+        if left == 1:
+            del self._leaving[name]
+        else:
+            self._leaving[name] = left - 1
+
+    async def _send(self, *command: object) -> None:
+        if not self._connection.is_connected:
+            # redis-py would connect again, and subscribe to nothing.
+            raise Deaf("the connection broke before")
+        async with self._sending:
+            async with asyncio.timeout(self._timeout):
+                await self._connection.send_command(*command, check_health=False)

@@ -1,0 +1,35 @@
+-- Send a message to a topic: number it, keep it, push it to who listens.
+-- KEYS meta, index, log (the topic's, and the name of its channel)
+-- ARGV topic, message (JSON), most messages kept of a topic, seconds to keep them
+-- Returns the message's number.
+
+local meta, index, log = KEYS[1], KEYS[2], KEYS[3]
+local topic, message, most, seconds = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local at = now()
+local state = load(meta, index, at)
+
+if at.time - state.mark_time >= seconds * 1000000 then
+  -- All up to the mark is old enough to be forgotten.
+  state.floor, state.floor_commands, state.floor_time = state.mark, state.mark_commands, state.mark_time
+  redis.call('ZREMRANGEBYSCORE', index, '-inf', text(state.floor))
+  state.mark, state.mark_commands, state.mark_time = state.last, state.commands, math.max(state.time, at.time)
+end
+
+local before = tonumber(redis.call('ZSCORE', index, topic)) or 0
+state.last = state.last + 1
+state.commands = at.commands
+state.time = math.max(state.time, at.time)
+redis.call('ZADD', index, text(state.last), topic)
+state.topics = redis.call('ZCARD', index)
+write(meta, state)
+
+local entry = { text(state.last) .. '-0', 'before', text(before), 'commands', text(at.commands), 'time', text(at.time), 'message', message }
+local added = redis.pcall('XADD', log, 'MAXLEN', '~', most, unpack(entry))
+if type(added) == 'table' and added.err then
+  -- What is there is no stream, or one of other numbers. The chain of numbers tells.
+  redis.call('DEL', log)
+  redis.call('XADD', log, unpack(entry))
+end
+redis.call('EXPIRE', log, seconds * 2)
+redis.call('SPUBLISH', log, '[' .. text(state.last) .. ',' .. text(before) .. ',' .. text(at.commands) .. ',' .. text(at.time) .. ',' .. message .. ']')
+return text(state.last)

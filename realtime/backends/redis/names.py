@@ -1,0 +1,58 @@
+"""Where things stand in Redis: the partitions, and the names of keys and channels.
+
+A topic belongs to the partition that the first byte of its SHA-1 names. All keys of a partition
+hold its number in braces, so that a cluster keeps them, and the channels beside them, on one node,
+and spreads the partitions over its nodes. This is part of the contract with other programs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha1
+
+from redis.crc import key_slot
+
+from realtime.topics import Topic
+
+PARTITIONS = 256
+
+
+@lru_cache(maxsize=65_536)
+def partition_of(topic: Topic) -> int:
+    """Return the number of the partition that a topic belongs to."""
+    return sha1(topic.encode(), usedforsecurity=False).digest()[0]
+
+
+@lru_cache(maxsize=PARTITIONS)
+def slot_of(partition: int) -> int:
+    """Return a cluster's slot for a partition."""
+    return key_slot(f"{{{partition}}}".encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that begin with a project's `prefix`."""
+
+    prefix: str
+
+    def meta(self, partition: int) -> str:
+        """Return the key of a partition's hash."""
+        return f"{self.prefix}:1:{{{partition}}}:meta"
+
+    def index(self, partition: int) -> str:
+        """Return the key of a partition's sorted set of topics."""
+        return f"{self.prefix}:1:{{{partition}}}:index"
+
+    def log(self, topic: Topic) -> str:
+        """Return the key of a topic's stream, which is the name of its channel too."""
+        return f"{self.prefix}:1:{{{partition_of(topic)}}}:topic:{topic}"
+
+    def keys(self, topic: Topic) -> tuple[str, str, str]:
+        """Return the keys that the scripts of a topic are given."""
+        partition = partition_of(topic)
+        return self.meta(partition), self.index(partition), self.log(topic)
+
+    def topic_in(self, channel: str) -> str:
+        """Return the topic of a channel, as text."""
+        return channel.split(":topic:", 1)[1]

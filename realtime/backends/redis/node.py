@@ -1,0 +1,370 @@
+"""One server of those that hold partitions: its connections, and what is watched there."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from redis.exceptions import RedisError, ResponseError
+
+from realtime.backends.redis.config import Config
+from realtime.backends.redis.ear import Deaf, Ear
+from realtime.backends.redis.layout import Address
+from realtime.backends.redis.line import Line
+from realtime.backends.redis.marks import SERVER, Mark
+from realtime.backends.redis.names import Names, partition_of
+from realtime.backends.redis.scripts import NOW, SINCE, begin
+from realtime.backends.redis.watched import Gap, Watched
+from realtime.backends.redis.wire import Answer, Sent, read_answer, read_push
+from realtime.exceptions import UpstreamLost
+from realtime.messages import Message
+from realtime.together import until_one_ends
+from realtime.topics import Topic
+
+logger = logging.getLogger("realtime.redis")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+"""Seconds between attempts at a server that is away; doubled each time, with jitter."""
+
+SWEEP = 2.0
+"""Seconds between looks at whether all that was pushed has arrived."""
+
+MOST_TOLD = 1_000
+"""Messages of one topic that are replayed. Of more, a reset."""
+
+MOST_KEPT = 20_000
+"""Messages that are kept in this process for those who come back."""
+
+ENDLESS = (1 << 52, 1 << 52)
+"""Commands and time behind all that was heard."""
+
+TROUBLE = (RedisError, OSError, TimeoutError, Gap, UpstreamLost)
+"""What ends a connection, so that another is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Something for the upstream, in the order in which it came.
+
+    Each message has the position behind it, if its server is known to stand there. `joined` names
+    topics that are live from here on, and `left` those that are not any more; `mark` is where the
+    server stands for all that are live.
+    """
+
+    address: Address
+    messages: Sequence[tuple[Message, Mark | None]] = ()
+    joined: Sequence[tuple[Topic, str]] = ()
+    left: Sequence[Topic] = ()
+    mark: Mark | None = None
+    size: int = field(default=1)
+
+
+class Node:
+    """Listens to a server and keeps it true. Owner of its state: the event loop.
+
+    One task lives as long as the node. It connects, and while it is connected three others listen,
+    subscribe and sweep; whatever one of them meets ends all, and it connects again. Then every
+    topic is subscribed and asked for anew, from where all was heard for sure.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        config: Config,
+        names: Names,
+        tell: Callable[[Heard], None],
+        on_trouble: Callable[[], None],
+    ) -> None:
+        self.address = address
+        self.partitions: frozenset[int] = frozenset()
+        self._config = config
+        self._names = names
+        self._tell = tell
+        self._on_trouble = on_trouble
+        self._topics: dict[Topic, Watched] = {}
+        self._wanted = asyncio.Event()
+        self._connected = asyncio.Event()
+        self._line: Line | None = None
+        self._mark: Mark | None = None
+        """Up to here all was heard for sure, of all topics that are live."""
+        self._in_step = False
+        """Are all topics that were live before the connection broke live again?"""
+        self._kept: deque[Topic] = deque()
+        self._seen: dict[int, bytes] = {}
+        self._is_away = False
+        self._task = asyncio.create_task(self._run(), name=f"realtime-redis-{address}")
+
+    @property
+    def task(self) -> asyncio.Task[None]:
+        """What ends only when the node is closed, or by a bug."""
+        return self._task
+
+    def add(self, watched: Watched) -> None:
+        """Watch a topic here."""
+        self._topics[watched.topic] = watched
+        self._wanted.set()
+
+    def remove(self, topic: Topic) -> None:
+        """Watch it here no more."""
+        if self._topics.pop(topic, None) is not None:
+            self._wanted.set()
+
+    async def close(self) -> None:
+        """End, and hang up."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def find(self) -> Mark:
+        """Wait until the server was found; return where. Raise TimeoutError if it is away."""
+        async with asyncio.timeout(self._config.timeout):
+            await self._connected.wait()
+        assert self._mark is not None
+        return self._mark
+
+    async def since(self, topics: Sequence[Topic], mark: Mark) -> list[Answer]:
+        """Return what each topic was sent since a position; raise what came.
+
+        From this process's memory if it goes back so far for all of them.
+        """
+        known = [self._recent(topic, mark) for topic in topics]
+        if all(answer is not None for answer in known):
+            return [answer for answer in known if answer is not None]
+        if self._line is None:
+            raise UpstreamLost(f"{self.address} is away")
+        replies = await self._line.ask([self._since(topic, mark) for topic in topics])
+        return [read_answer(*pair) for pair in zip(topics, replies, strict=True)]
+
+    def _recent(self, topic: Topic, mark: Mark) -> Answer | None:
+        watched = self._topics.get(topic)
+        sent = watched.recent(mark) if watched is not None and self._in_step else None
+        if sent is None or watched is None:
+            return None
+        return Answer(Mark(mark.server, *ENDLESS), watched.newest, "", sent)
+
+    def release(self, some: Iterable[Watched]) -> None:
+        """Let those of the topics be live that are not yet; all have been answered."""
+        messages: list[tuple[Message, Mark | None]] = []
+        joined = []
+        for watched in some:
+            if not watched.is_live:
+                messages += self._release(watched)
+                assert self._mark is not None
+                joined.append((watched.topic, self._mark.server))
+        if joined:
+            self._tell(Heard(self.address, messages, joined, size=len(messages)))
+
+    def _release(self, watched: Watched) -> list[tuple[Message, Mark | None]]:
+        reason, sent = watched.release()
+        reset = [(Message(watched.topic, reset=reason), self._mark)] if reason else []
+        self._keep(watched.topic, len(sent))
+        return [*reset, *((each.message, self._behind(each)) for each in sent)]
+
+    # -- the life of the connections -----------------------------------------------------------
+
+    async def _run(self) -> None:
+        pause = FIRST_PAUSE
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            try:
+                await self._live()
+            except TROUBLE as error:
+                self._note_trouble(error)
+            pause = FIRST_PAUSE if loop.time() - started > 1 else min(pause * 2, LONGEST_PAUSE)
+            self._on_trouble()
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
+
+    async def _live(self) -> None:
+        line = Line(self._config.connection(self.address))
+        ear = Ear(self._config.connection(self.address, listens=True), self._config.timeout)
+        try:
+            await line.open()
+            await ear.open()
+            await line.ask([begin(self._names, number) for number in sorted(self.partitions)])
+            mark = await self._now(line)
+            self._begin_anew(mark)
+            self._line = line
+            self._connected.set()
+            await until_one_ends(
+                self._listen(ear), self._join(ear, line, mark), self._sweep(ear, line)
+            )
+        finally:
+            self._line = None
+            self._connected.clear()
+            await line.close()
+            await ear.close()
+
+    def _begin_anew(self, mark: Mark) -> None:
+        since = self._mark
+        self._mark = self._mark or mark
+        self._in_step = False
+        self._kept.clear()
+        self._seen.clear()
+        for watched in self._topics.values():
+            watched.begin_anew(since)
+        self._wanted.set()
+
+    def _note_trouble(self, error: BaseException) -> None:
+        level = logging.DEBUG if self._is_away else logging.WARNING
+        logger.log(level, "redis at %s: %s; asking again", self.address, str(error) or repr(error))
+        self._is_away = True
+
+    # -- listening -----------------------------------------------------------------------------
+
+    async def _listen(self, ear: Ear) -> None:
+        async for channel, data in ear.hear():
+            # A topic is text, and found by it.
+            if watched := self._topics.get(self._names.topic_in(channel)):  # type: ignore[call-overload]
+                self._hear(watched, data)
+
+    def _hear(self, watched: Watched, data: bytes) -> None:
+        try:
+            sent = read_push(watched.topic, data)
+        except ValueError as error:
+            # Nobody who publishes as agreed sends this.
+            logger.warning("not a message, pushed to %s: %s", watched.topic, error)
+            return
+        if watched.hear(sent):
+            behind = self._behind(sent)
+            self._keep(watched.topic, 1)
+            self._tell(
+                Heard(
+                    self.address, [(sent.message, behind)], mark=behind if self._in_step else None
+                )
+            )
+
+    def _behind(self, sent: Sent) -> Mark:
+        assert self._mark is not None
+        return Mark(self._mark.server, sent.commands + 1, sent.time + 1)
+
+    def _keep(self, topic: Topic, count: int) -> None:
+        self._kept.extend([topic] * count)
+        while len(self._kept) > MOST_KEPT:
+            if watched := self._topics.get(self._kept.popleft()):
+                watched.forget()
+
+    # -- subscribing ---------------------------------------------------------------------------
+
+    async def _join(self, ear: Ear, line: Line, mark: Mark) -> None:
+        """Subscribe and ask for topics as they are added; first for all there are."""
+        subscribed: set[Topic] = set()
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            gone = subscribed - self._topics.keys()
+            await self._unsubscribe(ear, gone)
+            subscribed -= gone
+            new = [topic for topic, each in self._topics.items() if not each.answered.is_set()]
+            await self._subscribe(ear, [topic for topic in new if topic not in subscribed])
+            subscribed.update(new)
+            await self._ask(line, new, mark)
+            if not self._in_step:
+                self._come_into_step(mark)
+            self._release_returned()
+
+    async def _subscribe(self, ear: Ear, topics: Iterable[Topic]) -> None:
+        for some in _by_partition(topics):
+            await ear.subscribe(self._names.log(topic) for topic in some)
+
+    async def _unsubscribe(self, ear: Ear, topics: Iterable[Topic]) -> None:
+        for some in _by_partition(topics):
+            await ear.unsubscribe(self._names.log(topic) for topic in some)
+
+    async def _ask(self, line: Line, topics: Sequence[Topic], mark: Mark) -> None:
+        asked = [self._topics[topic] for topic in topics if topic in self._topics]
+        for watched in asked:
+            watched.since = watched.since or mark
+        commands = [self._since(w.topic, w.since or mark) for w in asked]
+        for watched, reply in zip(asked, await line.ask(commands, may_fail=True), strict=True):
+            if not isinstance(reply, ResponseError):
+                watched.answer(read_answer(watched.topic, reply))
+            else:
+                self._ask_later(watched.topic, reply)
+
+    def _ask_later(self, topic: Topic, error: ResponseError) -> None:
+        """Ask for a topic again: while its slot moves nobody answers, and others need not wait."""
+        logger.info("redis at %s says nothing of %s yet: %s", self.address, topic, error)
+        self._on_trouble()
+        asyncio.get_running_loop().call_later(LONGEST_PAUSE, self._wanted.set)
+
+    def _come_into_step(self, mark: Mark) -> None:
+        """Let all that was live before be live again, and say where the server stands now."""
+        self._mark = mark
+        self._release_returned()
+        left = [topic for topic, each in self._topics.items() if each.was_live]
+        self._tell(Heard(self.address, left=left))
+        self._in_step = True
+        self._tell(Heard(self.address, mark=mark))
+        if self._is_away:
+            self._is_away = False
+            logger.warning("redis at %s answers again", self.address)
+
+    def _release_returned(self) -> None:
+        """Release what nobody waits for, since it was live before."""
+        returned = [each for each in self._topics.values() if each.was_live]
+        self.release(each for each in returned if each.answered.is_set())
+
+    def _since(self, topic: Topic, since: Mark) -> tuple[object, ...]:
+        return SINCE.call(self._names.keys(topic), topic, *since, MOST_TOLD)
+
+    # -- sweeping ------------------------------------------------------------------------------
+
+    async def _sweep(self, ear: Ear, line: Line) -> None:
+        """Look now and then whether all that was pushed has arrived, so that a loss is noticed."""
+        while True:
+            await asyncio.sleep(SWEEP * random.uniform(0.7, 1))  # noqa: S311 -- jitter
+            mark = await self._now(line)
+            if self._in_step and self._mark and mark.server != self._mark.server:
+                raise Deaf("the server is another")
+            newest = await self._look(line, mark)
+            # What was pushed before that look has been heard once this returns.
+            await ear.catch_up()
+            for topic, number in newest.items():
+                watched = self._topics.get(topic)
+                if watched is not None and watched.is_live and watched.newest < number:
+                    raise Gap(f"message {number} to {topic} did not arrive")
+            if self._in_step:
+                self._mark = mark
+                self._tell(Heard(self.address, mark=mark))
+
+    async def _look(self, line: Line, mark: Mark) -> dict[Topic, int]:
+        """Return the numbers of the newest messages, where a partition has moved on."""
+        by_partition: defaultdict[int, list[Topic]] = defaultdict(list)
+        for topic, watched in self._topics.items():
+            if watched.is_live:
+                by_partition[partition_of(topic)].append(topic)
+        numbers = list(by_partition)
+        asked = [("HMGET", self._names.meta(number), "server", "last") for number in numbers]
+        moved = []
+        for number, (server, last) in zip(numbers, await line.ask(asked), strict=True):
+            if server is None or not server.startswith(mark.server.encode()):
+                raise Deaf("what a partition knew is gone")
+            if self._seen.get(number) != last:
+                moved.append(number)
+                self._seen[number] = last
+        commands = [
+            ("ZMSCORE", self._names.index(number), *by_partition[number]) for number in moved
+        ]
+        newest = {}
+        for number, scores in zip(moved, await line.ask(commands), strict=True):
+            for topic, score in zip(by_partition[number], scores, strict=True):
+                newest[topic] = int(float(score)) if score is not None else 0
+        return newest
+
+    async def _now(self, line: Line) -> Mark:
+        (reply,) = await line.ask([NOW.call(())])
+        server, commands, time, role = reply
+        if role != b"master":
+            raise Deaf("the server is a replica now")
+        return Mark(server[:SERVER].decode(), int(commands), int(time))
+
+
+def _by_partition(topics: Iterable[Topic]) -> list[list[Topic]]:
+    found: defaultdict[int, list[Topic]] = defaultdict(list)
+    for topic in topics:
+        found[partition_of(topic)].append(topic)
+    return list(found.values())

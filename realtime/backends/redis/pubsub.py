@@ -1,0 +1,99 @@
+"""Sends through Redis, and listens there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from django.core.checks import CheckMessage
+from redis.exceptions import RedisError
+
+from realtime.backends.base import Upstream
+from realtime.backends.redis.checking import check_servers
+from realtime.backends.redis.config import config_of
+from realtime.backends.redis.layout import Address
+from realtime.backends.redis.marks import SERVER, Mark, cursor_of
+from realtime.backends.redis.names import Names
+from realtime.backends.redis.publishing import Keep, publish
+from realtime.backends.redis.scripts import NOW, begin
+from realtime.backends.redis.servers import Servers
+from realtime.cursors import Cursor
+from realtime.messages import Message
+from realtime.outbox import OutboxPubSub
+
+
+class RedisPubSub(OutboxPubSub):
+    """Carry messages through the Redis at `url`: a server's, or those of some of a cluster.
+
+    `prefix` begins all names there. Of each topic `keep` messages are kept at most, for
+    `retention` seconds at least; `timeout` is how long, in seconds, an answer may take.
+    """
+
+    supports_replay: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        url: str | Sequence[str] = "redis://localhost:6379/0",
+        prefix: str = "realtime",
+        keep: int = 1_000,
+        retention: int = 3600,
+        timeout: float = 2.0,
+        **options: object,
+    ) -> None:
+        super().__init__(**options)
+        for name, value in (("keep", keep), ("retention", retention), ("timeout", timeout)):
+            if not isinstance(value, int | float) or value <= 0:
+                raise ValueError(f"expected {name} as a number above 0, got {value!r}")
+        self.config = config_of(url, timeout)
+        self.names = Names(prefix)
+        self.keep = Keep(int(keep), int(retention))
+        self._servers = Servers(self.config)
+        self._begun: set[str] = set()
+        """Servers whose partitions all have a beginning."""
+
+    def check(self) -> list[CheckMessage]:
+        """Ask the servers what they are, and say what should be otherwise."""
+        return [*super().check(), *check_servers(self._servers)]
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Hand messages to the servers that hold their partitions."""
+        publish(self._servers, self.names, self.keep, messages)
+
+    def ask_position(self) -> Cursor:
+        """Ask every server where it stands; those that do not answer have no part in the cursor."""
+        marks, error = [], None
+        for address in sorted(self._servers.layout().addresses):
+            try:
+                marks.append(self._mark_of(address))
+            except RedisError as caught:
+                self._servers.look_again()
+                error = caught
+        if not marks:
+            raise error or RedisError("no server holds anything")
+        return cursor_of(marks)
+
+    def _mark_of(self, address: Address) -> Mark:
+        """Ask a server where it stands.
+
+        A position counts from when its partition has a state. One that this process has not met
+        before is given what it lacks first, so that its first pages need no reset.
+        """
+        mark = self._now(address)
+        if mark.server not in self._begun:
+            partitions = self._servers.layout().partitions_of(address)
+            self._servers.ask(address, [begin(self.names, number) for number in partitions])
+            self._begun.add(mark.server)
+            mark = self._now(address)
+        return mark
+
+    def _now(self, address: Address) -> Mark:
+        (reply,) = self._servers.ask(address, [NOW.call(())])
+        if isinstance(reply, Exception):
+            raise reply
+        return Mark(reply[0][:SERVER].decode(), int(reply[1]), int(reply[2]))
+
+    def connect(self) -> Upstream:
+        """Listen to all servers, for the running event loop."""
+        from realtime.backends.redis.upstream import RedisUpstream  # noqa: PLC0415
+
+        return RedisUpstream(self.config, self.names)

@@ -1,0 +1,312 @@
+"""One event loop's way to all the servers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from redis.exceptions import RedisError
+
+from realtime.backends.base import Upstream
+from realtime.backends.inbox import Inbox
+from realtime.backends.redis.config import Config
+from realtime.backends.redis.layout import Address, Layout
+from realtime.backends.redis.line import Line
+from realtime.backends.redis.marks import Mark, Marks, cursor_of, marks_of
+from realtime.backends.redis.names import Names, partition_of
+from realtime.backends.redis.node import Heard, Node
+from realtime.backends.redis.servers import LAYOUT_COMMANDS, layout_from
+from realtime.backends.redis.watched import Watched
+from realtime.backends.redis.wire import Sent
+from realtime.cursors import NOWHERE, Cursor
+from realtime.exceptions import CannotReplay, UpstreamLost
+from realtime.messages import Message, Reset
+from realtime.topics import Topic
+
+logger = logging.getLogger("realtime.redis")
+
+LAYOUT_IS_GOOD_FOR = 10.0
+"""Seconds after which the servers are asked again which of them holds what."""
+
+FIRST_LOOK = 0.2
+"""Seconds between looks at the layout when a server is in trouble, at least."""
+
+
+class RedisUpstream(Upstream):
+    """Listens to every server through a `Node`. Owner of its state: the event loop it was made on.
+
+    Nodes put what they hear into one inbox. What a client may be told of where it stands changes
+    only when that is taken: `_heads` and `_homes` are as of then.
+    """
+
+    def __init__(self, config: Config, names: Names) -> None:
+        self._config = config
+        self._names = names
+        self._inbox: Inbox[Heard] = Inbox()
+        self._layout: Layout | None = None
+        self._nodes: dict[Address, Node] = {}
+        self._watched: dict[Topic, Watched] = {}
+        self._at: dict[Topic, Node] = {}
+        self._heads: dict[Address, Mark] = {}
+        """How far what each server pushed was taken."""
+        self._homes: dict[Topic, str] = {}
+        """The server that each topic that is live is heard from."""
+        self._starting = asyncio.Lock()
+        self._trouble = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    async def watch(self, topics: Iterable[Topic]) -> Cursor:
+        """Receive messages of `topics`; the first time, find the servers."""
+        self._inbox.check()
+        await self._start()
+        wanted = [self._watch(topic) for topic in dict.fromkeys(topics)]
+        stands = {each.topic: self._head_of(each.topic) for each in wanted}
+        # While one is waited for others may have to begin anew.
+        while waiting := [each for each in wanted if not each.answered.is_set()]:
+            await waiting[0].answered.wait()
+            self._inbox.check()
+        for watched in wanted:
+            if watched.topic in self._at:
+                self._at[watched.topic].release([watched])
+        return _oldest(stands[each.topic] or each.since for each in wanted)
+
+    async def unwatch(self, topics: Iterable[Topic]) -> None:
+        """Receive no more of `topics`."""
+        for topic in topics:
+            self._watched.pop(topic, None)
+            self._homes.pop(topic, None)
+            if node := self._at.pop(topic, None):
+                node.remove(topic)
+
+    async def receive(self) -> Sequence[Message]:
+        """Wait for messages of the watched topics."""
+        while True:
+            taken = [message for heard in await self._inbox.take() for message in self._take(heard)]
+            if taken:
+                return taken
+
+    def head(self) -> Cursor:
+        """Return how far the messages of each server have been taken."""
+        return cursor_of(self._heads.values()) if self._heads else NOWHERE
+
+    def narrow(self, cursor: Cursor, topic: Topic) -> Cursor | None:
+        """Return of a cursor what concerns a topic and its family: where they are heard from."""
+        if len(self._heads) == 1 and topic in self._homes:
+            return cursor
+        concerned = [each for each in (topic, topic.family) if each in self._watched]
+        if not all(each in self._homes for each in concerned):
+            return None
+        marks = marks_of(cursor) or {}
+        servers = dict.fromkeys(self._homes[each] for each in concerned)
+        found = [marks[server] for server in servers if server in marks]
+        return cursor_of(found) if len(found) == len(servers) else None
+
+    async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
+        """Return what follows a cursor: from memory if it goes back so far, or from the servers."""
+        marks = marks_of(since)
+        if marks is None:
+            raise CannotReplay(Reset.UNKNOWN_CURSOR)
+        await self._start()
+        by_node: defaultdict[Node, list[Topic]] = defaultdict(list)
+        for topic in topics:
+            by_node[self._node_of(topic)].append(topic)
+        told: list[Message] = []
+        current = dict(marks)
+        for node, some in by_node.items():
+            for mark, sent in await self._sent_since(node, some, marks):
+                current[mark.server] = Mark(mark.server, sent.commands + 1, sent.time + 1)
+                told.append(replace(sent.message, cursor=cursor_of(current.values())))
+        return told
+
+    async def check(self) -> None:
+        """Raise UpstreamLost if a task that keeps this true has ended."""
+        for task in (self._keeper, *(node.task for node in self._nodes.values())):
+            if task is not None and task.done():
+                error = None if task.cancelled() else task.exception()
+                raise UpstreamLost(f"a task ended: {error!r}")
+
+    async def close(self) -> None:
+        """Hang up everywhere."""
+        self._lose("the upstream was closed")
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        nodes, self._nodes = self._nodes, {}
+        await asyncio.gather(*(node.close() for node in nodes.values()), *self._leaving)
+
+    # -- what is taken -------------------------------------------------------------------------
+
+    def _hear(self, heard: Heard) -> None:
+        if heard.mark is not None:
+            # Nothing of a server that was just found waits to be taken.
+            self._heads.setdefault(heard.address, heard.mark)
+        self._inbox.put([heard], heard.size)
+        if self._inbox.is_lost:
+            self._wake()
+
+    def _take(self, heard: Heard) -> Iterable[Message]:
+        for topic in heard.left:
+            self._homes.pop(topic, None)
+        for topic, server in heard.joined:
+            if topic in self._watched:
+                self._homes[topic] = server
+        for message, mark in heard.messages:
+            if message.topic in self._watched:
+                yield replace(message, cursor=self._cursor(heard.address, mark))
+        if heard.mark is not None and heard.address in self._nodes:
+            self._heads[heard.address] = heard.mark
+
+    def _cursor(self, address: Address, mark: Mark | None) -> Cursor:
+        heads = self._heads if mark is None else {**self._heads, address: mark}
+        return cursor_of(heads.values()) if heads else NOWHERE
+
+    def _head_of(self, topic: Topic) -> Mark | None:
+        """Return how far a topic that is live was taken."""
+        node = self._at.get(topic)
+        return self._heads.get(node.address) if node and topic in self._homes else None
+
+    # -- what is watched -----------------------------------------------------------------------
+
+    def _watch(self, topic: Topic) -> Watched:
+        watched = self._watched.get(topic)
+        if watched is None:
+            node = self._owner_of(topic)
+            since = self._heads.get(node.address) if node else None
+            watched = self._watched[topic] = Watched(topic, since)
+            self._place(watched, node)
+        return watched
+
+    def _place(self, watched: Watched, node: Node | None) -> None:
+        """Let a topic be heard from a node; from none, until somebody holds its partition."""
+        if node is not None:
+            self._at[watched.topic] = node
+            node.add(watched)
+
+    def _owner_of(self, topic: Topic) -> Node | None:
+        assert self._layout is not None
+        owner = self._layout.owners[partition_of(topic)]
+        return self._nodes.get(owner) if owner is not None else None
+
+    def _node_of(self, topic: Topic) -> Node:
+        node = self._at.get(topic) or self._owner_of(topic)
+        if node is None:
+            raise CannotReplay(Reset.BACKEND_RESTART)
+        return node
+
+    async def _sent_since(
+        self, node: Node, topics: Sequence[Topic], marks: Marks
+    ) -> list[tuple[Mark, Sent]]:
+        """Return what topics of one server were sent, up to where all of them are known."""
+        try:
+            mark = marks.get((await node.find()).server)
+            if mark is None:
+                raise CannotReplay(Reset.BACKEND_RESTART)
+            answers = await node.since(topics, mark)
+        except (RedisError, OSError, TimeoutError, UpstreamLost) as error:
+            logger.info("cannot ask what %s was sent: %s", topics[0], error)
+            raise CannotReplay(Reset.BACKEND_RESTART) from error
+        for answer in answers:
+            if answer.reason:
+                raise CannotReplay(answer.reason)
+        # What came between two answers is received: a replay is for those who watch.
+        end = min((answer.mark for answer in answers), key=lambda each: each.commands)
+        sent = [each for answer in answers for each in answer.sent]
+        sent.sort(key=lambda each: each.commands)
+        return [(mark, each) for each in sent if each.commands < end.commands]
+
+    # -- who holds what ------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        async with self._starting:
+            if self._keeper is None:
+                try:
+                    self._apply(await self._ask_for_layout())
+                except (RedisError, OSError, TimeoutError) as error:
+                    self._lose(f"cannot connect: {error}")
+                    raise UpstreamLost(f"cannot connect: {error}") from error
+                self._inbox.check()
+                self._keeper = asyncio.create_task(self._keep(), name="realtime-redis-layout")
+                self._keeper.add_done_callback(self._note_end)
+
+    async def _keep(self) -> None:
+        """Keep the layout true: look now and then, and soon when a server is in trouble."""
+        while True:
+            try:
+                async with asyncio.timeout(LAYOUT_IS_GOOD_FOR):
+                    await self._trouble.wait()
+            except TimeoutError:
+                pass
+            self._trouble.clear()
+            try:
+                self._apply(await self._ask_for_layout())
+            except (RedisError, OSError, TimeoutError) as error:
+                logger.debug("nobody says who holds what: %s", error)
+            await asyncio.sleep(FIRST_LOOK * random.uniform(0.5, 1))  # noqa: S311 -- jitter
+
+    async def _ask_for_layout(self) -> Layout:
+        known = list(self._layout.addresses) if self._layout else []
+        random.shuffle(known)
+        error: Exception = UpstreamLost("there is no server to ask")
+        for address in (*known, *self._config.seeds):
+            line = Line(self._config.connection(address))
+            try:
+                await line.open()
+                replies = await line.ask(LAYOUT_COMMANDS, may_fail=True)
+                return layout_from(replies, address)
+            except (RedisError, OSError, TimeoutError) as caught:
+                error = caught
+            finally:
+                await line.close()
+        raise error
+
+    def _apply(self, layout: Layout) -> None:
+        self._layout = layout
+        for address in layout.addresses:
+            node = self._nodes.get(address) or self._found(address)
+            node.partitions = frozenset(layout.partitions_of(address))
+        for topic, watched in self._watched.items():
+            owner, old = self._owner_of(topic), self._at.get(topic)
+            if owner is not None and owner is not old:
+                if old is not None:
+                    old.remove(topic)
+                    watched.begin_anew(watched.since)
+                self._place(watched, owner)
+        for address in self._nodes.keys() - layout.addresses:
+            self._heads.pop(address, None)
+            task = asyncio.create_task(self._nodes.pop(address).close())
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+
+    def _found(self, address: Address) -> Node:
+        node = Node(address, self._config, self._names, self._hear, self._trouble.set)
+        node.task.add_done_callback(self._note_end)
+        self._nodes[address] = node
+        return node
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("listening to redis failed", exc_info=error)
+            self._lose(f"{task.get_name()} failed: {error!r}")
+
+    def _lose(self, why: str) -> None:
+        self._inbox.lose(why)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let those who wait for an answer see that none will come."""
+        for watched in self._watched.values():
+            watched.answered.set()
+
+
+def _oldest(marks: Iterable[Mark | None]) -> Cursor:
+    """Return the cursor of what is the oldest position on each server."""
+    found: dict[str, Mark] = {}
+    for mark in marks:
+        if mark is not None and found.setdefault(mark.server, mark).is_behind(mark):
+            found[mark.server] = mark
+    return cursor_of(found.values()) if found else NOWHERE

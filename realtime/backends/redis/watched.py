@@ -1,0 +1,114 @@
+"""What is known of a watched topic: how far it was heard, and what was heard last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from realtime.backends.redis.marks import Mark
+from realtime.backends.redis.wire import Answer, Sent
+from realtime.topics import Topic
+
+MOST_HELD = 10_000
+"""Pushes that wait for what came before them."""
+
+
+class Gap(Exception):
+    """A message was pushed, and did not arrive."""
+
+
+class Watched:
+    """A topic that an upstream watches. Owner: the event loop.
+
+    First its channel is subscribed and pushes are held; then the server is asked what the topic
+    was sent since `since`; when that is `answered`, `release()` gives both, in their order, and
+    from there on the topic is live. After a new connection all of that begins anew.
+    """
+
+    def __init__(self, topic: Topic, since: Mark | None) -> None:
+        self.topic = topic
+        self.since = since
+        """From here on its messages are told; None for "from where its server is found"."""
+        self.newest = 0
+        """The number of the message that was told last."""
+        self.was_live = False
+        """Was it live before the connection broke? Then it is released without being asked for."""
+        self.answered = asyncio.Event()
+        self._answer: Answer | None = None
+        self._held: list[Sent] | None = []
+        self._recent: deque[Sent] = deque()
+        self._known_since: Mark | None = None
+        """What came behind this is in `_recent`."""
+
+    @property
+    def is_live(self) -> bool:
+        """Are its pushes told as they come?"""
+        return self._held is None
+
+    def begin_anew(self, since: Mark | None) -> None:
+        """Hold pushes until a server was asked again, one that is live from `since` on.
+
+        What was held is asked for again too: from where it was to be told from before.
+        """
+        if self.is_live:
+            self.was_live = True
+            self.since = since
+        self._answer, self._held, self._known_since = None, [], None
+        self._recent.clear()
+        self.answered.clear()
+
+    def answer(self, answer: Answer) -> None:
+        """Take what the server says of it."""
+        self._answer = answer
+        self.answered.set()
+
+    def hear(self, sent: Sent) -> bool:
+        """Take a push; say whether it is to be told now. Raise Gap if one before it is missing."""
+        if self._held is not None:
+            self._held.append(sent)
+            if len(self._held) > MOST_HELD:
+                raise Gap(f"more than {MOST_HELD} messages to {self.topic} waited")
+            return False
+        self._follow(sent)
+        return True
+
+    def release(self) -> tuple[str, list[Sent]]:
+        """Go live. Return the reason of a reset, or "", and what is to be told behind that."""
+        answer, held = self._answer, self._held
+        assert answer is not None
+        assert held is not None
+        told = [each for each in answer.sent if each.number > self.newest]
+        # Another server may count from anywhere.
+        self.newest = answer.newest if answer.reason else max(self.newest, answer.newest)
+        self._held, self.was_live = None, False
+        self._known_since = answer.mark if answer.reason else self.since
+        self._recent.extend(told)
+        for sent in held:
+            if sent.number > self.newest:
+                self._follow(sent)
+                told.append(sent)
+        return answer.reason, told
+
+    def recent(self, since: Mark) -> list[Sent] | None:
+        """Return what came since a position; None if it is not known here."""
+        known = self._known_since
+        if known is None or not self.is_live or not since.is_behind(known):
+            return None
+        return [each for each in self._recent if not since.covers(each.commands, each.time)]
+
+    def forget(self) -> None:
+        """Keep its oldest message no more."""
+        if self._recent and self._known_since is not None:
+            sent = self._recent.popleft()
+            server = self._known_since.server
+            self._known_since = Mark(server, sent.commands + 1, sent.time + 1)
+
+    def _follow(self, sent: Sent) -> None:
+        # A server that has forgotten what came before says 0; so does one that never knew any.
+        if not sent.before <= self.newest < sent.number:
+            raise Gap(
+                f"expected what follows message {self.newest} to {self.topic},"
+                f" got {sent.number}, which follows {sent.before}"
+            )
+        self.newest = sent.number
+        self._recent.append(sent)

@@ -1,0 +1,88 @@
+"""What is pushed and kept: messages as JSON, with their numbers."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, NamedTuple
+
+import msgspec
+
+from realtime.backends.redis.marks import SERVER, Mark
+from realtime.backends.stored import StoredMessage, message_of, stored
+from realtime.exceptions import InvalidMessage, InvalidTopic
+from realtime.messages import Message, Reset
+from realtime.topics import Topic
+
+LARGEST = 1_000_000
+"""Bytes of a message. One that is larger becomes a reset of its topic."""
+
+
+class Sent(NamedTuple):
+    """A message as a server has it.
+
+    `number` counts up within the partition, and `before` is the number of the topic's message
+    before this, or 0 where none is known. `commands` and `time` are the server's when it came.
+    """
+
+    number: int
+    before: int
+    commands: int
+    time: int
+    message: Message
+
+
+class Answer(NamedTuple):
+    """What a server says of a topic since a position.
+
+    `mark` is its now, `newest` the number of the topic's newest message or 0, `reason` that of a
+    reset where the rest is not proven.
+    """
+
+    mark: Mark
+    newest: int
+    reason: str
+    sent: list[Sent]
+
+
+logger = logging.getLogger("realtime.redis")
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(tuple[int, int, int, int, msgspec.Raw]).decode
+_decode_message = msgspec.json.Decoder(StoredMessage).decode
+
+
+def text_of(message: Message) -> bytes:
+    """Return a message as it is sent, or raise InvalidMessage for one that is too large."""
+    text = _encode(stored(message))
+    if len(text) > LARGEST:
+        raise InvalidMessage(f"expected a message of at most {LARGEST} bytes, got {len(text)}")
+    return text
+
+
+def read_push(topic: Topic, data: bytes) -> Sent:
+    """Read what came through a topic's channel; raise ValueError for what was not published."""
+    number, before, commands, time, text = _decode(data)
+    return Sent(number, before, commands, time, _message(topic, text))
+
+
+def read_answer(topic: Topic, reply: list[Any]) -> Answer:
+    """Read what the script `since` returned."""
+    server, commands, time, newest, reason, *rest = reply
+    mark = Mark(server[:SERVER].decode(), int(commands), int(time))
+    sent = []
+    for number, its_commands, its_time, text in zip(*[iter(rest)] * 4, strict=True):
+        message = _message(topic, text)
+        sent.append(Sent(int(number), 0, int(its_commands), int(its_time), message))
+    return Answer(mark, int(newest), reason.decode(), sent)
+
+
+def _message(topic: Topic, text: bytes) -> Message:
+    """Read a message; a reset stands for one that another program wrote and nobody can read."""
+    try:
+        item = _decode_message(text)
+        if item.topic != topic:
+            raise InvalidTopic(f"expected a message to {topic}, got one to {item.topic!r:.80}")
+        return message_of(item, None)
+    except ValueError:
+        logger.exception("cannot read a message to %s; it is reset", topic)
+        return Message(topic, reset=Reset.SERVER)

@@ -1,0 +1,78 @@
+"""Redis keeps the contract: a server alone, one with a replica, and a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.test import TransactionTestCase
+
+from realtime.backends.redis import RedisPubSub
+from realtime.messages import Message
+from realtime.models import OutboxRecord
+from realtime.outbox import flush_relay, stop_relay
+from realtime.testing import PubSubContract
+from tools.redis_servers import RedisCluster, RedisServer, wait_until
+
+# The outbox on PostgreSQL has tests of its own.
+pytestmark = pytest.mark.sqlite
+
+
+class RedisContract(PubSubContract):
+    """The contract, with the servers that a class has started."""
+
+    many = 2_000
+    urls: Sequence[str]
+    servers: Sequence[RedisServer]
+
+    def setUp(self) -> None:
+        OutboxRecord.objects.all().delete()
+        for server in self.servers:
+            server.ask("FLUSHALL")
+
+    def tearDown(self) -> None:
+        stop_relay()
+
+    def make_pubsub(self) -> RedisPubSub:
+        return RedisPubSub(self.urls)
+
+    async def send(self, *messages: Message) -> None:
+        """Send, and wait until the backend has the messages: the relay takes them there later."""
+        await super().send(*messages)
+        self.assertTrue(await sync_to_async(flush_relay)(self.patience))
+
+
+class TestOneServer(RedisContract, TransactionTestCase):
+    """The contract on a server alone."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.servers = [cls.enterClassContext(RedisServer())]
+        cls.urls = [cls.servers[0].url]
+
+
+@pytest.mark.long
+class TestServerWithReplica(RedisContract, TransactionTestCase):
+    """The contract on a primary that a replica follows: it makes no difference."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        primary = cls.enterClassContext(RedisServer())
+        cls.enterClassContext(RedisServer("--replicaof", "127.0.0.1", str(primary.port)))
+        wait_until(
+            "the replica", lambda: primary.ask("INFO", "replication")["connected_slaves"] == 1
+        )
+        cls.servers, cls.urls = [primary], [primary.url]
+
+
+class TestCluster(RedisContract, TransactionTestCase):
+    """The contract on a cluster of three primaries and as many replicas."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cluster = cls.enterClassContext(RedisCluster())
+        cls.servers, cls.urls = cluster.primaries, cluster.urls

@@ -1,0 +1,90 @@
+"""What `manage.py check` says of Redis, and what options cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from realtime.backends.redis import RedisPubSub
+from tools.redis_servers import RedisServer
+
+pytestmark = pytest.mark.sqlite
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+def found(url: str) -> list[str]:
+    pubsub = RedisPubSub(url, timeout=1)
+    return [str(problem.id) for problem in pubsub.check()]
+
+
+def test_a_server_as_it_should_be_is_nothing_to_speak_of(server: RedisServer) -> None:
+    """As it is installed, but without a file."""
+    server.ask("CONFIG SET", "maxmemory-policy", "noeviction")
+    server.ask("CONFIG SET", "appendonly", "no")
+
+    assert found(server.url) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("maxmemory-policy", "allkeys-lru", "realtime.W006"),
+        ("appendonly", "yes", "realtime.I001"),
+    ],
+)
+def test_what_should_be_otherwise_is_said(
+    server: RedisServer, name: str, value: str, says: str
+) -> None:
+    """A warning where clients would be reset, and advice where nothing is at stake."""
+    before = server.ask("CONFIG GET", name)[name]
+    server.ask("CONFIG SET", name, value)
+    try:
+        assert found(server.url) == [says]
+    finally:
+        server.ask("CONFIG SET", name, before)
+
+
+def test_a_server_that_is_away_is_no_obstacle() -> None:
+    """Only it was not checked."""
+    assert found("redis://127.0.0.1:1/0") == ["realtime.W005"]
+
+
+def test_a_server_that_tells_no_settings_is_taken_as_it_is(server: RedisServer) -> None:
+    """Those that others run often do not."""
+    server.ask("ACL SETUSER", "guest", "on", ">secret", "~*", "&*", "+@all", "-config")
+    url = server.url.replace("redis://", "redis://guest:secret@")
+
+    assert found(url) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"url": "http://localhost"},
+        {"url": []},
+        {"url": [3]},
+        {"keep": 0},
+        {"retention": -1},
+        {"timeout": "long"},
+    ],
+    ids=repr,
+)
+def test_options_that_could_not_work_are_refused(options: dict[str, object]) -> None:
+    """At start-up, where the check of the backend says so."""
+    with pytest.raises(ValueError, match="expected|must"):
+        RedisPubSub(**options)  # type: ignore[arg-type]
+
+
+def test_passwords_are_not_in_errors(server: RedisServer) -> None:
+    """A log is read by many."""
+    url = server.url.replace("redis://", "redis://nobody:very-secret@")
+
+    (problem,) = RedisPubSub(url, timeout=1).check()
+
+    assert "very-secret" not in str(problem)
