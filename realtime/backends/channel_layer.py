@@ -1,0 +1,300 @@
+"""Messages over any layer of Channels, for projects that have one.
+
+A layer promises less than a backend must: what it cannot deliver it drops without a word, and it
+keeps no history. So each message is numbered by its sender, and a topic whose numbers have a hole
+is reset; what is lost at the end, with nothing behind it, is made good by a reset now and then.
+Who comes back is always reset. See `docs/explanation/backends.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Coroutine, Iterable, Sequence
+from hashlib import sha256
+from typing import Any, ClassVar
+
+import msgspec
+from channels import DEFAULT_CHANNEL_LAYER
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage
+
+from realtime.backends.base import Upstream
+from realtime.backends.inbox import Inbox
+from realtime.backends.stored import StoredMessage, message_of, stored
+from realtime.cursors import Cursor
+from realtime.exceptions import CannotReplay, UpstreamLost
+from realtime.messages import Message, Reset
+from realtime.outbox import OutboxPubSub
+from realtime.together import until_one_ends
+from realtime.topics import Topic
+
+TYPE = "realtime.message"
+POSITION = Cursor("layer", "0")
+"""The one position there is: nothing is proven by it."""
+
+_listening: set[Inbox[Message]] = set()
+"""Who listens in this process. Added to and removed from by event loops, read by the relay."""
+
+_own = threading.local()
+"""The event loop of a thread that sends where nobody listens."""
+
+LEAVE_WITHIN = 2.0
+"""Seconds that a group may take to let go of a channel."""
+
+REJOIN = 3600.0
+"""Seconds until groups are joined anew where there is no net: a layer forgets old members."""
+
+MOST_COUNTED = 100_000
+"""Topics whose messages a sender counts; then it begins anew, under another name."""
+
+
+class ChannelLayerPubSub(OutboxPubSub):
+    """Carry messages over the layer `alias` of CHANNEL_LAYERS.
+
+    Every topic is reset each `net` seconds, which makes good what the layer lost; `None` leaves
+    that out. `timeout` is how long, in seconds, the layer may take to send.
+    """
+
+    supports_replay: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        alias: str = DEFAULT_CHANNEL_LAYER,
+        net: float | None = 60.0,
+        timeout: float = 5.0,
+        **options: object,
+    ) -> None:
+        super().__init__(**options)
+        for name, value in (("net", net or 1), ("timeout", timeout)):
+            if not isinstance(value, int | float) or value <= 0:
+                raise ValueError(f"expected {name} in seconds, above 0, got {value!r}")
+        self.alias = alias
+        self.net = net
+        self.timeout = timeout
+        self._numbering = _Numbering()
+
+    def check(self) -> list[CheckMessage]:
+        """Say what a layer cannot promise, and whether it is there."""
+        if self.alias not in getattr(settings, "CHANNEL_LAYERS", {}):
+            what = f"There is no channel layer {self.alias!r}."
+            hint = "Configure it in CHANNEL_LAYERS, or name another in OPTIONS['alias']."
+            return [*super().check(), checks.Error(what, hint=hint, id="realtime.E006")]
+        what = (
+            "A channel layer drops messages without a word when it is full or away: a client may be"
+            f" stale for up to {self.net} seconds, and whoever comes back reloads everything."
+            if self.net
+            else "A channel layer drops messages without a word when it is full or away, and"
+            " OPTIONS['net'] is None: a client may be stale for good."
+        )
+        hint = "Use the database or the Redis backend, or silence this if that does no harm."
+        return [*super().check(), checks.Warning(what, hint=hint, id="realtime.W004")]
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Send messages to their groups, one after another."""
+        _run(self._send(messages), self.timeout)
+
+    def ended(self) -> None:
+        """Close the relay's event loop, if it needed one."""
+        if (runner := getattr(_own, "runner", None)) is not None:
+            del _own.runner
+            runner.close()
+
+    def ask_position(self) -> Cursor:
+        """Return what proves nothing: a layer remembers nothing."""
+        return POSITION
+
+    def connect(self) -> Upstream:
+        """Listen on a channel of its own, for the running event loop."""
+        return _LayerUpstream(self.alias, self.net)
+
+    async def _send(self, messages: Sequence[Message]) -> None:
+        layer = get_channel_layer(self.alias)
+        for message in messages:
+            sender, number = self._numbering.next(message.topic)
+            text = _encode(_Numbered(sender, number, stored(message))).decode()
+            await layer.group_send(group_of(message.topic), {"type": TYPE, "text": text})
+
+
+class _Numbered(msgspec.Struct):
+    """A message, numbered by its sender within its topic, from 1 on."""
+
+    sender: str
+    number: int
+    message: StoredMessage
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Numbered).decode
+
+
+class _Numbering:
+    """Numbers a process's messages. Owner: the relay's thread."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def next(self, topic: Topic) -> tuple[str, int]:
+        if len(self._numbers) > MOST_COUNTED or self._process != os.getpid():
+            self._begin()
+        self._numbers[topic] += 1
+        return self._sender, self._numbers[topic]
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._sender = secrets.token_hex(8)
+        self._numbers: defaultdict[Topic, int] = defaultdict(int)
+
+
+class _LayerUpstream(Upstream):
+    """Listens on one channel. Owner of its state: the event loop it was made on."""
+
+    def __init__(self, alias: str, net: float | None) -> None:
+        self._alias = alias
+        self._net = net
+        self._inbox: Inbox[Message] = Inbox()
+        self._watched: dict[Topic, dict[str, int]] = {}
+        """For each topic the number that each sender's message had last."""
+        self._channel = ""
+        self._starting = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        _listening.add(self._inbox)
+
+    async def watch(self, topics: Iterable[Topic]) -> Cursor:
+        """Join the topics' groups."""
+        self._inbox.check()
+        await self._start()
+        for topic in topics:
+            if topic not in self._watched:
+                self._watched[topic] = {}
+                await self._join(topic)
+        return POSITION
+
+    async def unwatch(self, topics: Iterable[Topic]) -> None:
+        """Leave their groups."""
+        for topic in topics:
+            if self._watched.pop(topic, None) is not None:
+                await self._call(self._leave(topic))
+
+    async def receive(self) -> Sequence[Message]:
+        """Wait for messages of the watched topics."""
+        while True:
+            if found := [m for m in await self._inbox.take() if m.topic in self._watched]:
+                return found
+
+    def head(self) -> Cursor:
+        """Return the one position there is."""
+        return POSITION
+
+    async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
+        """Refuse: a layer keeps no history."""
+        raise CannotReplay(Reset.NO_REPLAY)
+
+    async def check(self) -> None:
+        """Raise UpstreamLost if nobody listens any more."""
+        self._inbox.check()
+
+    async def close(self) -> None:
+        """Leave all groups: a channel that nobody reads would fill up."""
+        self._inbox.lose("the upstream was closed")
+        _listening.discard(self._inbox)
+        leaving = [self._leave(topic) for topic in self._watched]
+        self._watched.clear()
+        await asyncio.gather(*leaving, return_exceptions=True)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def _layer(self) -> Any:
+        return get_channel_layer(self._alias)
+
+    async def _start(self) -> None:
+        async with self._starting:
+            if self._task is None:
+                self._channel = await self._call(self._layer.new_channel("realtime"))
+                self._task = asyncio.create_task(self._listen(), name="realtime-layer")
+
+    async def _join(self, topic: Topic) -> None:
+        await self._call(self._layer.group_add(group_of(topic), self._channel))
+
+    async def _leave(self, topic: Topic) -> None:
+        async with asyncio.timeout(LEAVE_WITHIN):
+            await self._layer.group_discard(group_of(topic), self._channel)
+
+    async def _call(self, call: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return await call
+        except Exception as error:
+            # A layer may raise whatever its server's library does.
+            self._inbox.lose(f"{type(error).__name__}: {error}")
+            raise UpstreamLost(f"the channel layer failed: {error}") from error
+
+    async def _listen(self) -> None:
+        try:
+            await until_one_ends(self._hear_all(), self._reset_now_and_then())
+        except Exception as error:
+            self._inbox.lose(f"{type(error).__name__}: {error}")
+
+    async def _hear_all(self) -> None:
+        while True:
+            event = await self._layer.receive(self._channel)
+            self._inbox.put(self._hear(event.get("text", "")))
+
+    def _hear(self, text: str) -> list[Message]:
+        """Return a message, behind a reset where one of its sender before it is missing."""
+        try:
+            numbered = _decode(text)
+            message = message_of(numbered.message, POSITION)
+        except ValueError as error:
+            raise UpstreamLost(f"what came over the layer is no message: {error}") from error
+        senders = self._watched.get(message.topic)
+        if senders is None:
+            return []
+        due = senders.get(numbered.sender, 0) + 1
+        senders[numbered.sender] = max(numbered.number, due)
+        if numbered.number <= due:
+            return [message]
+        return [Message(message.topic, reset=Reset.NO_REPLAY, cursor=POSITION), message]
+
+    async def _reset_now_and_then(self) -> None:
+        """Make good what was lost with nothing behind it; join again, since groups forget too."""
+        while True:
+            await asyncio.sleep((self._net or REJOIN) * random.uniform(0.7, 1))  # noqa: S311
+            for topic in list(self._watched):
+                await self._join(topic)
+                if self._net and topic in self._watched:
+                    self._inbox.put([Message(topic, reset=Reset.NO_REPLAY, cursor=POSITION)])
+
+
+def group_of(topic: Topic) -> str:
+    """Return the name of a topic's group: groups may hold fewer characters than topics do."""
+    return f"realtime.{sha256(topic.encode()).hexdigest()}"
+
+
+def _run(work: Coroutine[Any, Any, None], timeout: float) -> None:
+    """Run on an event loop that listens in this process; else on one of this thread's own.
+
+    A layer in memory lives on the loop of those who listen, and is not safe in threads.
+    """
+    loop = next((each.loop for each in list(_listening) if each.loop.is_running()), None)
+    if loop is None:
+        if not hasattr(_own, "runner"):
+            _own.runner = asyncio.Runner()
+        _own.runner.run(asyncio.wait_for(work, timeout))
+        return
+    sending = asyncio.run_coroutine_threadsafe(work, loop)
+    try:
+        sending.result(timeout)
+    except TimeoutError:
+        sending.cancel()
+        raise
+
+
+os.register_at_fork(after_in_child=_listening.clear)

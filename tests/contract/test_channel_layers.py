@@ -1,0 +1,93 @@
+"""Channel layers, as far as they can keep the contract: with room enough, and nothing away."""
+
+from __future__ import annotations
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.layers import channel_layers
+from django.test import TransactionTestCase, override_settings
+
+from realtime.backends.channel_layer import ChannelLayerPubSub
+from realtime.messages import Message
+from realtime.models import OutboxRecord
+from realtime.outbox import flush_relay, stop_relay
+from realtime.testing import PubSubContract
+from tools.redis_servers import RedisServer
+
+pytestmark = [
+    pytest.mark.sqlite,
+    # Layers keep connections for each event loop, and let go of them when they are collected.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+ROOMY = {"capacity": 100_000}
+
+
+class LayerContract(PubSubContract):
+    """The contract over one of CHANNEL_LAYERS."""
+
+    many = 1_000
+    rounds = 8
+    alias: str
+
+    def setUp(self) -> None:
+        OutboxRecord.objects.all().delete()
+        layers = {
+            "memory": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": ROOMY},
+            **self.more_layers(),
+        }
+        self.enterContext(override_settings(CHANNEL_LAYERS=layers))
+        self.pubsub = ChannelLayerPubSub(self.alias)
+
+    def more_layers(self) -> dict[str, object]:
+        return {}
+
+    def tearDown(self) -> None:
+        stop_relay()
+        channel_layers.backends.clear()
+
+    def make_pubsub(self) -> ChannelLayerPubSub:
+        # One a process, as in a project: its messages are numbered.
+        return self.pubsub
+
+    async def send(self, *messages: Message) -> None:
+        """Send, and wait until the backend has the messages: the relay takes them there later."""
+        await super().send(*messages)
+        self.assertTrue(await sync_to_async(flush_relay)(self.patience))
+
+
+class TestInMemoryLayer(LayerContract, TransactionTestCase):
+    """Channels' own layer."""
+
+    alias = "memory"
+
+
+class OnRedis(LayerContract):
+    """A layer of channels_redis."""
+
+    backend: str
+    alias = "redis"
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.server = cls.enterClassContext(RedisServer())
+
+    def more_layers(self) -> dict[str, object]:
+        config = {**ROOMY, "hosts": [self.server.url]}
+        return {"redis": {"BACKEND": self.backend, "CONFIG": config}}
+
+
+@pytest.mark.long
+class TestCoreLayer(OnRedis, TransactionTestCase):
+    """The one of lists."""
+
+    backend = "channels_redis.core.RedisChannelLayer"
+
+
+@pytest.mark.long
+class TestPubSubLayer(OnRedis, TransactionTestCase):
+    """The one of channels."""
+
+    backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
