@@ -52,8 +52,21 @@ class Faults:
                 await self._disturb(kind, self._world.proxies[fault.target], lasts)
             case "database":
                 await self._shake(kind, lasts)
+            case "redis" | "publishers" | "cluster":
+                await self._hit_redis(fault)
             case target:
                 await self._hit(kind, self._world.processes[target][fault.target], lasts)
+
+    async def _hit_redis(self, fault: Fault) -> None:
+        redis = self._world.redis
+        assert redis is not None
+        match FAULTS[fault.kind].target:
+            case "redis":
+                await redis.hit(fault.kind, fault.target, fault.lasts)
+            case "publishers":
+                await redis.disturb_publishers(fault.lasts)
+            case _:
+                await redis.shake(fault.kind)
 
     async def _hit(self, kind: str, process: Process, lasts: float) -> None:
         match kind.partition(" ")[0]:

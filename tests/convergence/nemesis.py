@@ -13,7 +13,8 @@ class FaultKind:
     """A kind of fault: whom it meets, and how long it lasts, in seconds."""
 
     target: str
-    """A kind of process, `clients` (a proxy in front of a server), or `database`."""
+    """A kind of process, `clients` (a proxy in front of a server), `database`, `redis` (one of its
+    servers), `publishers` (a proxy between writers and Redis), or `cluster`."""
     shortest: float
     longest: float
 
@@ -37,6 +38,15 @@ FAULTS = {
     "crash database": FaultKind("database", 0.0, 0.5),
     "cut database": FaultKind("database", 0.0, 0.0),
     "delay database": FaultKind("database", 0.5, 3.0),
+    "kill redis": FaultKind("redis", 0.1, 5.0),
+    "stop redis": FaultKind("redis", 0.3, 5.0),
+    "flush redis": FaultKind("redis", 0.0, 0.0),
+    "cut redis": FaultKind("redis", 0.0, 0.0),
+    "overflow redis": FaultKind("redis", 0.5, 1.5),
+    "forget scripts": FaultKind("redis", 0.0, 0.0),
+    "cut publishers": FaultKind("publishers", 0.3, 4.0),
+    "fail over": FaultKind("cluster", 0.0, 0.0),
+    "move slots": FaultKind("cluster", 0.0, 0.0),
 }
 
 FIRST, LAST = 0.03, 0.9

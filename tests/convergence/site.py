@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -22,6 +22,8 @@ class Backend:
     """What more is said where the history shall be too short for whoever is away for long."""
     processes: Mapping[str, int] = field(default_factory=dict)
     """How many of each of these kinds."""
+    redis: str = ""
+    """Which Redis: `one`, or a `cluster`. Its URLs stand for `{redis}` in the options."""
 
 
 BACKENDS = {
@@ -31,6 +33,16 @@ BACKENDS = {
         options={"path": "{folder}/broker-1.sock"},
         processes={"broker": 1, "relay": 2},
     ),
+    **{
+        name: Backend(
+            "realtime.backends.redis.RedisPubSub",
+            options={"url": "{redis}", "timeout": 1.0},
+            short={"keep": 5, "retention": 3},
+            processes={"relay": 2},
+            redis=kind,
+        )
+        for name, kind in {"redis": "one", "redis-cluster": "cluster"}.items()
+    },
 }
 """Those that a round can be run on, by the name that `--backend` takes."""
 
@@ -42,6 +54,7 @@ class Site:
     database: str
     backend: str = "database"
     folder: str = ""
+    redis: Sequence[str] = ()
     short: bool = False
     """Shall the backend forget its history early?"""
     heartbeat: float = 2.0
@@ -64,8 +77,10 @@ class Site:
         """Return REALTIME["PUBSUB"]."""
         backend = BACKENDS[self.backend]
         said = {**backend.options, **(backend.short if self.short else {})}
-        options = {
-            name: value.format(folder=self.folder) if isinstance(value, str) else value
-            for name, value in said.items()
-        }
+        options = {name: self._filled_in(value) for name, value in said.items()}
         return {"BACKEND": backend.dotted_path, "OPTIONS": options}
+
+    def _filled_in(self, value: object) -> object:
+        if value == "{redis}":
+            return list(self.redis)
+        return value.format(folder=self.folder) if isinstance(value, str) else value

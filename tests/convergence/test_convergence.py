@@ -51,6 +51,30 @@ async def test_no_client_is_stale_where_messages_go_through_the_outbox(database:
     assert not report.problems, report.text(most=3)
 
 
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    "backend", ["redis", pytest.param("redis-cluster", marks=pytest.mark.long)]
+)
+async def test_no_client_is_stale_whatever_happens_to_redis(backend: str) -> None:
+    """Killed, stopped, flushed, cut off; in a cluster failed over, and its slots moved."""
+    report = await Round(seed=5, seconds=8, backend=backend, size=SMALL, least_commits=30).run()
+
+    assert not report.problems, report.text(most=3)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    "backend", ["redis", pytest.param("redis-cluster", marks=pytest.mark.long)]
+)
+async def test_without_faults_redis_tells_each_change_once(backend: str) -> None:
+    """Nobody is reset."""
+    report = await Round(
+        seed=6, seconds=4, backend=backend, size=SMALL, faultless=True, least_commits=20
+    ).run()
+
+    assert not report.problems, report.text(most=3)
+
+
 @pytest.mark.long
 async def test_a_product_that_forgets_cursors_is_found() -> None:
     """One that tells a client which comes back, unproven, that it has missed nothing."""

@@ -7,6 +7,7 @@ from collections import Counter
 from tests.convergence.nemesis import FAULTS, plan
 
 TARGETS = {"web": 3, "writer": 2, "relay": 0, "broker": 1, "clients": 3, "database": 1}
+TARGETS |= {"redis": 1, "publishers": 1, "cluster": 0}
 
 
 def test_a_seed_has_one_plan() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from tests.convergence.processes import KINDS, Answering, Process
 from tests.convergence.proxy import Proxy
+from tests.convergence.redis_side import RedisSide
 from tests.convergence.site import BACKENDS, Site
 from tools.postgres import Postgres
 
@@ -46,6 +47,7 @@ class World:
         self.proxies: list[Proxy] = []
         self.database_proxy: Proxy | None = None
         self.postgres: Postgres | None = None
+        self.redis: RedisSide | None = None
         self.processes: dict[str, list[Process]] = {kind: [] for kind in KINDS}
         self._site = site
         self._seed = seed
@@ -58,7 +60,9 @@ class World:
     def targets(self) -> dict[str, int]:
         """How many there are of whom faults may meet."""
         numbers = {kind: len(processes) for kind, processes in self.processes.items()}
-        return {**numbers, "clients": len(self.proxies), "database": int(bool(self.postgres))}
+        redis = self.redis.targets if self.redis else {}
+        others = {"clients": len(self.proxies), "database": int(bool(self.postgres))}
+        return {**numbers, **others, **redis}
 
     async def __aenter__(self) -> Self:
         try:
@@ -94,7 +98,7 @@ class World:
 
     async def _start(self) -> None:
         url, served_url = await self._start_database()
-        site = replace(self._site, folder=str(self.folder))
+        site = replace(self._site, folder=str(self.folder), redis=await self._start_redis())
         self.direct = replace(site, database=url)
         environment = replace(site, database=served_url).environment()
         commands = ["-m", "tests.convergence.board.commands"]
@@ -113,7 +117,7 @@ class World:
         }
         for kind, number in numbers.items():
             # Only servers reach the database by way of the proxy.
-            where = self.direct.environment() if kind == "writer" else environment
+            where = self._for_writers().environment() if kind == "writer" else environment
             self.processes[kind] = [
                 Process(kind, each, self.folder, where, **facts) for each in range(1, number + 1)
             ]
@@ -125,6 +129,20 @@ class World:
             proxy = Proxy(web.socket, Random(f"{self._seed}/{web.name}"))
             self.proxies.append(proxy)
             self.ports.append(await self._listen(proxy))
+
+    async def _start_redis(self) -> Sequence[str]:
+        """Return where it is, if the backend needs one."""
+        kind = BACKENDS[self._site.backend].redis
+        if not kind:
+            return ()
+        self.redis = RedisSide(kind, self.folder, self._seed)
+        self._stack.push_async_callback(self.redis.stop)
+        await self.redis.start()
+        return self.redis.urls
+
+    def _for_writers(self) -> Site:
+        redis = self.redis.urls_of_writers if self.redis else ()
+        return replace(self.direct, redis=redis)
 
     async def _start_database(self) -> tuple[str, str]:
         """Return where it is, and where servers are told that it is."""
