@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,15 +50,26 @@ def find_redis() -> str:
 
 
 class RedisServer:
-    """One server. Not running until `start()`; `durable=True` appends what it is told to a file."""
+    """One server. Not running until `start()`; `durable=True` appends what it is told to a file.
 
-    def __init__(self, *options: str, durable: bool = False, clustered: bool = False) -> None:
+    `tls` are the options of its second port, `tls_port`.
+    """
+
+    def __init__(
+        self,
+        *options: str,
+        durable: bool = False,
+        clustered: bool = False,
+        tls: Sequence[str] = (),
+    ) -> None:
         self.port, self._held = _free_port()
         # The bus's default, 10,000 above the port, may be none.
         self.bus_port, self._held_for_bus = _free_port()
         self._options = options
         self._durable = durable
         self._clustered = clustered
+        self._tls = tls
+        self.tls_port, self._held_for_tls = _free_port()
         self._process: subprocess.Popen[Any] | None = None
         self.folder = Path(tempfile.mkdtemp(prefix="livequery-redis-", dir="/tmp"))
 
@@ -110,11 +121,14 @@ class RedisServer:
                 "--cluster-enabled", "yes", "--cluster-port", str(self.bus_port),
                 "--cluster-node-timeout", str(NODE_TIMEOUT),
             ]  # fmt: skip
+        if self._tls:
+            line += ["--tls-port", str(self.tls_port), *self._tls]
         return line
 
     def _let_go_of_ports(self) -> None:
         self._held.close()
         self._held_for_bus.close()
+        self._held_for_tls.close()
 
     def kill(self) -> None:
         """End it as a crash does."""
