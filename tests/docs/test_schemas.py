@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from realtime.backends.redis import scripts
 from realtime.frames import client_frames
 from realtime.transports import websocket  # noqa: F401 -- it registers handlers
-from tools.schemas import CLIENT_FRAMES, FOLDER, SCHEMAS, schema
-
-SCRIPTS = Path(FOLDER).parent / "redis"
+from tools.schemas import CLIENT_FRAMES, FOLDER, REFERENCE, SCHEMAS, SCRIPTS, schema
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -25,7 +20,7 @@ def test_every_frame_of_clients_has_a_schema() -> None:
     assert {frame.__struct_config__.tag for frame in CLIENT_FRAMES} == client_frames()
 
 
-@pytest.mark.parametrize("name", ["publish", "since", "now"])
+@pytest.mark.parametrize("name", SCRIPTS)
 def test_script_is_the_one_that_runs(name: str) -> None:
     """Whole, with what they all begin with."""
-    assert (SCRIPTS / f"{name}.lua").read_text() == getattr(scripts, name.upper()).text
+    assert (REFERENCE / "redis" / f"{name}.lua").read_text() == SCRIPTS[name].text

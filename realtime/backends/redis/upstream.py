@@ -96,11 +96,11 @@ class RedisUpstream(Upstream):
 
     def narrow(self, cursor: Cursor, topic: Topic) -> Cursor | None:
         """Return of a cursor what concerns a topic and its family: where they are heard from."""
-        if len(self._heads) == 1 and topic in self._homes:
-            return cursor
         concerned = [each for each in (topic, topic.family) if each in self._watched]
         if not all(each in self._homes for each in concerned):
             return None
+        if len(self._heads) == 1:
+            return cursor
         marks = marks_of(cursor) or {}
         servers = dict.fromkeys(self._homes[each] for each in concerned)
         found = [marks[server] for server in servers if server in marks]
