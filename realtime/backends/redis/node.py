@@ -93,6 +93,8 @@ class Node:
         """Up to here all was heard for sure, of all topics that are live."""
         self._in_step = False
         """Are all topics that were live before the connection broke live again?"""
+        self._refused: set[Topic] = set()
+        """Of these nothing was said a moment ago."""
         self._kept: deque[Topic] = deque()
         self._seen: dict[int, bytes] = {}
         self._is_away = False
@@ -135,7 +137,10 @@ class Node:
             return [answer for answer in known if answer is not None]
         if self._line is None:
             raise UpstreamLost(f"{self.address} is away")
-        replies = await self._line.ask([self._since(topic, mark) for topic in topics])
+        asking = asyncio.create_task(self._line.ask([self._since(topic, mark) for topic in topics]))
+        # Whoever asks may go away meanwhile: the line is everybody's.
+        asking.add_done_callback(lambda task: task.cancelled() or task.exception())
+        replies = await asyncio.shield(asking)
         return [read_answer(*pair) for pair in zip(topics, replies, strict=True)]
 
     def _recent(self, topic: Topic, mark: Mark) -> Answer | None:
@@ -184,7 +189,9 @@ class Node:
         try:
             await line.open()
             await ear.open()
-            await line.ask([begin(self._names, number) for number in sorted(self.partitions)])
+            # One whose slot moves right now begins when a topic of it is asked for.
+            beginnings = [begin(self._names, number) for number in sorted(self.partitions)]
+            await line.ask(beginnings, may_fail=True)
             mark = await self._now(line)
             self._begin_anew(mark)
             self._line = line
@@ -258,7 +265,11 @@ class Node:
             gone = subscribed - self._topics.keys()
             await self._unsubscribe(ear, gone)
             subscribed -= gone
-            new = [topic for topic, each in self._topics.items() if not each.answered.is_set()]
+            new = [
+                topic
+                for topic, each in self._topics.items()
+                if not each.answered.is_set() and topic not in self._refused
+            ]
             await self._subscribe(ear, [topic for topic in new if topic not in subscribed])
             subscribed.update(new)
             await self._ask(line, new, mark)
@@ -278,18 +289,28 @@ class Node:
         asked = [self._topics[topic] for topic in topics if topic in self._topics]
         for watched in asked:
             watched.since = watched.since or mark
+        generations = [watched.generation for watched in asked]
         commands = [self._since(w.topic, w.since or mark) for w in asked]
-        for watched, reply in zip(asked, await line.ask(commands, may_fail=True), strict=True):
-            if not isinstance(reply, ResponseError):
-                watched.answer(read_answer(watched.topic, reply))
-            else:
+        replies = await line.ask(commands, may_fail=True)
+        for watched, generation, reply in zip(asked, generations, replies, strict=True):
+            if self._topics.get(watched.topic) is not watched or watched.generation != generation:
+                continue  # it is another node's meanwhile
+            if isinstance(reply, ResponseError):
                 self._ask_later(watched.topic, reply)
+            else:
+                watched.answer(read_answer(watched.topic, reply))
 
     def _ask_later(self, topic: Topic, error: ResponseError) -> None:
         """Ask for a topic again: while its slot moves nobody answers, and others need not wait."""
         logger.info("redis at %s says nothing of %s yet: %s", self.address, topic, error)
-        self._on_trouble()
-        asyncio.get_running_loop().call_later(LONGEST_PAUSE, self._wanted.set)
+        if not self._refused:
+            asyncio.get_running_loop().call_later(LONGEST_PAUSE, self._ask_again)
+            self._on_trouble()
+        self._refused.add(topic)
+
+    def _ask_again(self) -> None:
+        self._refused.clear()
+        self._wanted.set()
 
     def _come_into_step(self, mark: Mark) -> None:
         """Let all that was live before be live again, and say where the server stands now."""
@@ -340,7 +361,12 @@ class Node:
         numbers = list(by_partition)
         asked = [("HMGET", self._names.meta(number), "server", "last") for number in numbers]
         moved = []
-        for number, (server, last) in zip(numbers, await line.ask(asked), strict=True):
+        replies = await line.ask(asked, may_fail=True)
+        for number, reply in zip(numbers, replies, strict=True):
+            if isinstance(reply, ResponseError):
+                self._on_trouble()  # its slot moves
+                continue
+            server, last = reply
             if server is None or not server.startswith(mark.server.encode()):
                 raise Deaf("what a partition knew is gone")
             if self._seen.get(number) != last:
@@ -350,7 +376,10 @@ class Node:
             ("ZMSCORE", self._names.index(number), *by_partition[number]) for number in moved
         ]
         newest = {}
-        for number, scores in zip(moved, await line.ask(commands), strict=True):
+        for number, scores in zip(moved, await line.ask(commands, may_fail=True), strict=True):
+            if isinstance(scores, ResponseError):
+                self._seen.pop(number, None)
+                continue
             for topic, score in zip(by_partition[number], scores, strict=True):
                 newest[topic] = int(float(score)) if score is not None else 0
         return newest

@@ -90,6 +90,9 @@ class RedisPubSub(OutboxPubSub):
         (reply,) = self._servers.ask(address, [NOW.call(())])
         if isinstance(reply, Exception):
             raise reply
+        if reply[3] != b"master":
+            # It has its primary's replication id, and counts for itself.
+            raise RedisError(f"the server at {address} is a replica now")
         return Mark(reply[0][:SERVER].decode(), int(reply[1]), int(reply[2]))
 
     def connect(self) -> Upstream:

@@ -99,8 +99,6 @@ class RedisUpstream(Upstream):
         concerned = [each for each in (topic, topic.family) if each in self._watched]
         if not all(each in self._homes for each in concerned):
             return None
-        if len(self._heads) == 1:
-            return cursor
         marks = marks_of(cursor) or {}
         servers = dict.fromkeys(self._homes[each] for each in concerned)
         found = [marks[server] for server in servers if server in marks]
@@ -271,9 +269,10 @@ class RedisUpstream(Upstream):
             node.partitions = frozenset(layout.partitions_of(address))
         for topic, watched in self._watched.items():
             owner, old = self._owner_of(topic), self._at.get(topic)
-            if owner is not None and owner is not old:
+            if owner is not old:
                 if old is not None:
                     old.remove(topic)
+                    del self._at[topic]
                     watched.begin_anew(watched.since)
                 self._place(watched, owner)
         for address in self._nodes.keys() - layout.addresses:

@@ -34,6 +34,8 @@ class Watched:
         self.was_live = False
         """Was it live before the connection broke? Then it is released without being asked for."""
         self.answered = asyncio.Event()
+        self.generation = 0
+        """How often it began anew: what was asked before that is no answer."""
         self._answer: Answer | None = None
         self._held: list[Sent] | None = []
         self._recent: deque[Sent] = deque()
@@ -53,6 +55,7 @@ class Watched:
         if self.is_live:
             self.was_live = True
             self.since = since
+        self.generation += 1
         self._answer, self._held, self._known_since = None, [], None
         self._recent.clear()
         self.answered.clear()
