@@ -78,8 +78,9 @@ def test_convergence_was_tried_on_both_databases_and_through_the_outbox(evidence
     rounds = about("convergence", evidence)
     kinds = {(each["what"], each["database"].split()[0]) for each in rounds}
 
-    assert {kind for kind, _ in kinds} == {"convergence: database", "convergence: socket"}
-    assert len(kinds) == 4
+    for backend in ("database", "socket"):
+        for database in ("SQLite", "PostgreSQL"):
+            assert (f"convergence: {backend}", database) in kinds
     assert len(rounds) * 180 >= 3_600
 
 
