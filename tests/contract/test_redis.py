@@ -23,6 +23,8 @@ class RedisContract(PubSubContract):
     """The contract, with the servers that a class has started."""
 
     many = 2_000
+    # What a relay leaves to a sweep is sent by the second look, seconds later.
+    patience = 30.0
     urls: Sequence[str]
     servers: Sequence[RedisServer]
 

@@ -2,6 +2,10 @@
 
 A cursor of this backend is text: for each server that it is good for a part of its replication id,
 its count of commands, and its clock. What came before a position came before it by both.
+
+One that was taken for any topic holds all servers. One that a client of a topic is given holds two
+positions at most, and says which is the topic's and which its family's: either may move to the
+server of the other, whose position says nothing of it.
 """
 
 from __future__ import annotations
@@ -11,12 +15,15 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from realtime.cursors import Cursor
+from realtime.topics import Topic
 
 EPOCH = "redis1"
 SERVER = 10
 """Hexadecimal digits of a replication id that are kept: with 40 bits no two servers meet."""
 
-_MARK = re.compile(rf"([0-9a-f]{{{SERVER}}})-([0-9a-f]{{1,13}})-([0-9a-f]{{1,13}})")
+TOPIC, FAMILY = "t~", "f~"
+
+_MARK = re.compile(rf"(t~|f~)?([0-9a-f]{{{SERVER}}})-([0-9a-f]{{1,13}})-([0-9a-f]{{1,13}})")
 
 
 class Mark(NamedTuple):
@@ -42,24 +49,46 @@ class Mark(NamedTuple):
         )
 
 
-Marks = Mapping[str, Mark]
-"""Positions by server."""
+class Marks(NamedTuple):
+    """Positions by server: those that count for a topic, and those that count for its family."""
+
+    topic: Mapping[str, Mark]
+    family: Mapping[str, Mark]
+
+    def of(self, topic: Topic) -> Mapping[str, Mark]:
+        """Return those that count for a topic, or a family."""
+        return self.family if topic.is_family else self.topic
 
 
 def cursor_of(marks: Iterable[Mark]) -> Cursor:
     """Return the cursor that stands for these positions; there is one at least."""
-    return Cursor(EPOCH, "_".join(f"{m.server}-{m.commands:x}-{m.time:x}" for m in marks))
+    return Cursor(EPOCH, "_".join(map(_text, marks)))
+
+
+def cursor_for(topic: Mark | None, family: Mark | None) -> Cursor:
+    """Return the cursor of a topic and its family that stand there; one of them does at least."""
+    given = ((TOPIC, topic), (FAMILY, family))
+    return Cursor(EPOCH, "_".join(f"{kind}{_text(mark)}" for kind, mark in given if mark))
 
 
 def marks_of(cursor: Cursor) -> Marks | None:
     """Return the positions that a cursor holds; None for what is no cursor of this backend."""
     if cursor.epoch != EPOCH:
         return None
-    found = {}
+    topic: dict[str, Mark] = {}
+    family: dict[str, Mark] = {}
     for part in cursor.offset.split("_"):
         match = _MARK.fullmatch(part)
         if match is None:
             return None
-        server, commands, time = match.groups()
-        found[server] = Mark(server, int(commands, 16), int(time, 16))
-    return found
+        kind, server, commands, time = match.groups()
+        mark = Mark(server, int(commands, 16), int(time, 16))
+        if kind != FAMILY:
+            topic[server] = mark
+        if kind != TOPIC:
+            family[server] = mark
+    return Marks(topic, family)
+
+
+def _text(mark: Mark) -> str:
+    return f"{mark.server}-{mark.commands:x}-{mark.time:x}"

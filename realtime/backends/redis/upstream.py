@@ -16,7 +16,7 @@ from realtime.backends.inbox import Inbox
 from realtime.backends.redis.config import Config
 from realtime.backends.redis.layout import Address, Layout
 from realtime.backends.redis.line import Line
-from realtime.backends.redis.marks import Mark, Marks, cursor_of, marks_of
+from realtime.backends.redis.marks import Mark, Marks, cursor_for, cursor_of, marks_of
 from realtime.backends.redis.names import Names, partition_of
 from realtime.backends.redis.node import Heard, Node
 from realtime.backends.redis.servers import LAYOUT_COMMANDS, layout_from
@@ -73,7 +73,11 @@ class RedisUpstream(Upstream):
         for watched in wanted:
             if watched.topic in self._at:
                 self._at[watched.topic].release([watched])
-        return _oldest(stands[each.topic] or each.since for each in wanted)
+        marks = {each.topic: stands[each.topic] or each.since for each in wanted}
+        topics = [topic for topic in marks if not topic.is_family]
+        if len(topics) == 1 and marks.keys() <= {topics[0], topics[0].family}:
+            return cursor_for(marks[topics[0]], marks.get(topics[0].family))
+        return _oldest(marks.values())
 
     async def unwatch(self, topics: Iterable[Topic]) -> None:
         """Receive no more of `topics`."""
@@ -99,10 +103,13 @@ class RedisUpstream(Upstream):
         concerned = [each for each in (topic, topic.family) if each in self._watched]
         if not all(each in self._homes for each in concerned):
             return None
-        marks = marks_of(cursor) or {}
-        servers = dict.fromkeys(self._homes[each] for each in concerned)
-        found = [marks[server] for server in servers if server in marks]
-        return cursor_of(found) if len(found) == len(servers) else None
+        marks = marks_of(cursor)
+        if marks is None:
+            return None
+        found = {each: marks.of(each).get(self._homes[each]) for each in concerned}
+        if not all(found.values()):
+            return None
+        return cursor_for(found.get(topic), found.get(topic.family))
 
     async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
         """Return what follows a cursor: from memory if it goes back so far, or from the servers."""
@@ -113,12 +120,18 @@ class RedisUpstream(Upstream):
         by_node: defaultdict[Node, list[Topic]] = defaultdict(list)
         for topic in topics:
             by_node[self._node_of(topic)].append(topic)
-        told: list[Message] = []
-        current = dict(marks)
+        stands: dict[bool, Mark] = {}
+        found: list[tuple[list[Topic], Mark, Sent]] = []
         for node, some in by_node.items():
-            for mark, sent in await self._sent_since(node, some, marks):
-                current[mark.server] = Mark(mark.server, sent.commands + 1, sent.time + 1)
-                told.append(replace(sent.message, cursor=cursor_of(current.values())))
+            mark, sent = await self._sent_since(node, some, marks)
+            stands |= {topic.is_family: mark for topic in some}
+            found += [(some, mark, each) for each in sent]
+        told: list[Message] = []
+        for some, mark, each in found:
+            behind = Mark(mark.server, each.commands + 1, each.time + 1)
+            stands |= {topic.is_family: behind for topic in some}
+            cursor = cursor_for(stands.get(False), stands.get(True))
+            told.append(replace(each.message, cursor=cursor))
         return told
 
     async def check(self) -> None:
@@ -198,12 +211,17 @@ class RedisUpstream(Upstream):
 
     async def _sent_since(
         self, node: Node, topics: Sequence[Topic], marks: Marks
-    ) -> list[tuple[Mark, Sent]]:
-        """Return what topics of one server were sent, up to where all of them are known."""
+    ) -> tuple[Mark, list[Sent]]:
+        """Return what topics of one server were sent, up to where all of them are known.
+
+        And from where on: the older of their positions, if they differ.
+        """
         try:
-            mark = marks.get((await node.find()).server)
-            if mark is None:
+            server = (await node.find()).server
+            known = [marks.of(topic).get(server) for topic in topics]
+            if not all(known):
                 raise CannotReplay(Reset.BACKEND_RESTART)
+            mark = min((each for each in known if each), key=lambda each: each.commands)
             answers = await node.since(topics, mark)
         except (RedisError, OSError, TimeoutError, UpstreamLost) as error:
             logger.info("cannot ask what %s was sent: %s", topics[0], error)
@@ -215,7 +233,7 @@ class RedisUpstream(Upstream):
         end = min((answer.mark for answer in answers), key=lambda each: each.commands)
         sent = [each for answer in answers for each in answer.sent]
         sent.sort(key=lambda each: each.commands)
-        return [(mark, each) for each in sent if each.commands < end.commands]
+        return mark, [each for each in sent if each.commands < end.commands]
 
     # -- who holds what ------------------------------------------------------------------------
 
