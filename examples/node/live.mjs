@@ -10,7 +10,8 @@ import { createClient } from "redis";
 
 const [action, topic, changes] = process.argv.slice(2);
 const { REDIS_URL = "redis://localhost:6379", PREFIX = "realtime" } = process.env;
-const script = readFileSync(new URL("../../docs/reference/redis/publish.lua", import.meta.url), "utf8");
+const lua = (name) => readFileSync(new URL(`../../realtime/backends/redis/lua/${name}`, import.meta.url), "utf8");
+const script = lua("partition.lua") + lua("publish.lua");
 const KEEP = ["1000", "3600"]; // messages of a topic, seconds: as in the project's OPTIONS
 
 const partition = createHash("sha1").update(topic).digest()[0];

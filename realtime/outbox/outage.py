@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 logger = logging.getLogger("realtime.outbox")
@@ -16,9 +17,15 @@ class Outage:
     log, and a process that is forked meanwhile is not stuck.
     """
 
-    def __init__(self, what: str, so: str = "messages wait in the outbox") -> None:
+    def __init__(
+        self,
+        what: str,
+        so: str = "messages wait in the outbox",
+        log: Callable[..., None] = logger.error,
+    ) -> None:
         self._what = what
         self._so = so
+        self._log = log
         self._away = threading.Lock()
 
     @property
@@ -27,9 +34,9 @@ class Outage:
         return self._away.locked()
 
     def begin(self, error: BaseException) -> None:
-        """Note that it is away; log an error unless that is known."""
+        """Note that it is away; log that unless it is known."""
         if self._away.acquire(blocking=False):
-            logger.error("%s: %s; %s", self._what, error, self._so)
+            self._log("%s: %s; %s", self._what, str(error) or repr(error), self._so)
 
     def end(self) -> bool:
         """Note that it works; say whether it was away."""

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from asgiref.sync import sync_to_async
 from channels.layers import channel_layers
 from django.test import TransactionTestCase, override_settings
 
 from realtime.backends.channel_layer import ChannelLayerPubSub
-from realtime.messages import Message
-from realtime.models import OutboxRecord
-from realtime.outbox import flush_relay, stop_relay
-from realtime.testing import PubSubContract
+from tests.contract.outbox_case import OutboxContract
 from tools.redis_servers import RedisServer
 
 pytestmark = [
@@ -24,7 +20,7 @@ pytestmark = [
 ROOMY = {"capacity": 100_000}
 
 
-class LayerContract(PubSubContract):
+class LayerContract(OutboxContract):
     """The contract over one of CHANNEL_LAYERS."""
 
     many = 1_000
@@ -32,7 +28,7 @@ class LayerContract(PubSubContract):
     alias: str
 
     def setUp(self) -> None:
-        OutboxRecord.objects.all().delete()
+        super().setUp()
         layers = {
             "memory": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": ROOMY},
             **self.more_layers(),
@@ -44,17 +40,12 @@ class LayerContract(PubSubContract):
         return {}
 
     def tearDown(self) -> None:
-        stop_relay()
+        super().tearDown()
         channel_layers.backends.clear()
 
     def make_pubsub(self) -> ChannelLayerPubSub:
         # One a process, as in a project: its messages are numbered.
         return self.pubsub
-
-    async def send(self, *messages: Message) -> None:
-        """Send, and wait until the backend has the messages: the relay takes them there later."""
-        await super().send(*messages)
-        self.assertTrue(await sync_to_async(flush_relay)(self.patience))
 
 
 class TestInMemoryLayer(LayerContract, TransactionTestCase):

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.test import TransactionTestCase
 
 from realtime.backends.redis import RedisPubSub
-from realtime.messages import Message
-from realtime.models import OutboxRecord
-from realtime.outbox import flush_relay, stop_relay
-from realtime.testing import PubSubContract
+from tests.contract.outbox_case import OutboxContract
 from tools.redis_servers import RedisCluster, RedisServer, wait_until
 
 # The outbox on PostgreSQL has tests of its own.
 pytestmark = pytest.mark.sqlite
 
 
-class RedisContract(PubSubContract):
+class RedisContract(OutboxContract):
     """The contract, with the servers that a class has started."""
 
     many = 2_000
@@ -29,20 +25,12 @@ class RedisContract(PubSubContract):
     servers: Sequence[RedisServer]
 
     def setUp(self) -> None:
-        OutboxRecord.objects.all().delete()
+        super().setUp()
         for server in self.servers:
             server.ask("FLUSHALL")
 
-    def tearDown(self) -> None:
-        stop_relay()
-
     def make_pubsub(self) -> RedisPubSub:
         return RedisPubSub(self.urls)
-
-    async def send(self, *messages: Message) -> None:
-        """Send, and wait until the backend has the messages: the relay takes them there later."""
-        await super().send(*messages)
-        self.assertTrue(await sync_to_async(flush_relay)(self.patience))
 
 
 class TestOneServer(RedisContract, TransactionTestCase):

@@ -1,4 +1,4 @@
-"""The schemas and scripts that other programs go by are those that the server goes by."""
+"""The schemas that other programs go by are those that the server goes by."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from realtime.frames import client_frames
 from realtime.transports import websocket  # noqa: F401 -- it registers handlers
-from tools.schemas import CLIENT_FRAMES, FOLDER, REFERENCE, SCHEMAS, SCRIPTS, schema
+from tools.schemas import CLIENT_FRAMES, FOLDER, SCHEMAS, schema
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -18,9 +18,3 @@ def test_schema_is_that_of_the_types(name: str) -> None:
 def test_every_frame_of_clients_has_a_schema() -> None:
     """Those that have a handler are those that may be sent."""
     assert {frame.__struct_config__.tag for frame in CLIENT_FRAMES} == client_frames()
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_script_is_the_one_that_runs(name: str) -> None:
-    """Whole, with what they all begin with."""
-    assert (REFERENCE / "redis" / f"{name}.lua").read_text() == SCRIPTS[name].text

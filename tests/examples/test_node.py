@@ -27,7 +27,7 @@ TOPIC = Topic("list:5")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the repository's part that the example needs, with what npm installs."""
     copy = tmp_path_factory.mktemp("node")
-    for part in ("examples/node", "docs/reference/redis"):
+    for part in ("examples/node", "realtime/backends/redis/lua"):
         shutil.copytree(ROOT / part, copy / part)
     command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock"]
     subprocess.run(command, cwd=copy / "examples/node", check=True, capture_output=True)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import ResponseError
 
-from realtime.backends.redis.scripts import ALL
+from realtime.backends.redis.scripts import LOADING, unknown_in
 from realtime.backends.redis.servers import Command
 
 MOST_AT_ONCE = 500
@@ -46,9 +46,8 @@ class Line:
 
     async def _ask_known(self, commands: Sequence[Command]) -> list[Any]:
         replies = await self._execute(commands)
-        unknown = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if unknown:
-            await self._execute([("SCRIPT", "LOAD", script.text) for script in ALL])
+        if unknown := unknown_in(replies):
+            await self._execute(LOADING)
             again = await self._execute([commands[number] for number in unknown])
             for number, reply in zip(unknown, again, strict=True):
                 replies[number] = reply

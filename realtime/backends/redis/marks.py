@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from realtime.cursors import Cursor
+from realtime.cursors import NOWHERE, Cursor
 from realtime.topics import Topic
 
 EPOCH = "redis1"
@@ -69,6 +69,15 @@ def cursor_for(topic: Mark | None, family: Mark | None) -> Cursor:
     """Return the cursor of a topic and its family that stand there; one of them does at least."""
     given = ((TOPIC, topic), (FAMILY, family))
     return Cursor(EPOCH, "_".join(f"{kind}{_text(mark)}" for kind, mark in given if mark))
+
+
+def oldest(marks: Iterable[Mark | None]) -> Cursor:
+    """Return the cursor of what is the oldest position on each server."""
+    found: dict[str, Mark] = {}
+    for mark in marks:
+        if mark is not None and found.setdefault(mark.server, mark).is_behind(mark):
+            found[mark.server] = mark
+    return cursor_of(found.values()) if found else NOWHERE
 
 
 def marks_of(cursor: Cursor) -> Marks | None:

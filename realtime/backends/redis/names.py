@@ -7,6 +7,8 @@ and spreads the partitions over its nodes. This is part of the contract with oth
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha1
@@ -22,6 +24,14 @@ PARTITIONS = 256
 def partition_of(topic: Topic) -> int:
     """Return the number of the partition that a topic belongs to."""
     return sha1(topic.encode(), usedforsecurity=False).digest()[0]
+
+
+def by_partition(topics: Iterable[Topic]) -> dict[int, list[Topic]]:
+    """Group topics by the partitions that they belong to."""
+    found: defaultdict[int, list[Topic]] = defaultdict(list)
+    for topic in topics:
+        found[partition_of(topic)].append(topic)
+    return found
 
 
 @lru_cache(maxsize=PARTITIONS)

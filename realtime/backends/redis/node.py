@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError, ResponseError
 
 from realtime.backends.redis.config import Config
 from realtime.backends.redis.ear import Deaf, Ear
+from realtime.backends.redis.heard import Heard
 from realtime.backends.redis.layout import Address
 from realtime.backends.redis.line import Line
-from realtime.backends.redis.marks import SERVER, Mark
-from realtime.backends.redis.names import Names, partition_of
-from realtime.backends.redis.scripts import NOW, SINCE, begin
+from realtime.backends.redis.looking import Look, now
+from realtime.backends.redis.marks import Mark
+from realtime.backends.redis.names import Names, by_partition
+from realtime.backends.redis.scripts import SINCE, begin
 from realtime.backends.redis.watched import Gap, Watched
 from realtime.backends.redis.wire import Answer, Sent, read_answer, read_push
 from realtime.exceptions import UpstreamLost
 from realtime.messages import Message
+from realtime.outbox.outage import Outage
 from realtime.together import until_one_ends
 from realtime.topics import Topic
 
@@ -44,23 +46,6 @@ ENDLESS = (1 << 52, 1 << 52)
 
 TROUBLE = (RedisError, OSError, TimeoutError, Gap, UpstreamLost)
 """What ends a connection, so that another is made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Something for the upstream, in the order in which it came.
-
-    Each message has the position behind it, if its server is known to stand there. `joined` names
-    topics that are live from here on, and `left` those that are not any more; `mark` is where the
-    server stands for all that are live.
-    """
-
-    address: Address
-    messages: Sequence[tuple[Message, Mark | None]] = ()
-    joined: Sequence[tuple[Topic, str]] = ()
-    left: Sequence[Topic] = ()
-    mark: Mark | None = None
-    size: int = field(default=1)
 
 
 class Node:
@@ -96,8 +81,8 @@ class Node:
         self._refused: set[Topic] = set()
         """Of these nothing was said a moment ago."""
         self._kept: deque[Topic] = deque()
-        self._seen: dict[int, bytes] = {}
-        self._is_away = False
+        self._look = Look(names, on_trouble)
+        self._outage = Outage(f"redis at {address}", so="asking again", log=logger.warning)
         self._task = asyncio.create_task(self._run(), name=f"realtime-redis-{address}")
 
     @property
@@ -160,7 +145,7 @@ class Node:
                 assert self._mark is not None
                 joined.append((watched.topic, self._mark.server))
         if joined:
-            self._tell(Heard(self.address, messages, joined, size=len(messages)))
+            self._tell(Heard(self.address, messages, joined))
 
     def _release(self, watched: Watched) -> list[tuple[Message, Mark | None]]:
         reason, sent = watched.release()
@@ -178,7 +163,7 @@ class Node:
             try:
                 await self._live()
             except TROUBLE as error:
-                self._note_trouble(error)
+                self._outage.begin(error)
             pause = FIRST_PAUSE if loop.time() - started > 1 else min(pause * 2, LONGEST_PAUSE)
             self._on_trouble()
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
@@ -192,7 +177,7 @@ class Node:
             # One whose slot moves right now begins when a topic of it is asked for.
             beginnings = [begin(self._names, number) for number in sorted(self.partitions)]
             await line.ask(beginnings, may_fail=True)
-            mark = await self._now(line)
+            mark = await now(line)
             self._begin_anew(mark)
             self._line = line
             self._connected.set()
@@ -210,15 +195,10 @@ class Node:
         self._mark = self._mark or mark
         self._in_step = False
         self._kept.clear()
-        self._seen.clear()
+        self._look.forget()
         for watched in self._topics.values():
             watched.begin_anew(since)
         self._wanted.set()
-
-    def _note_trouble(self, error: BaseException) -> None:
-        level = logging.DEBUG if self._is_away else logging.WARNING
-        logger.log(level, "redis at %s: %s; asking again", self.address, str(error) or repr(error))
-        self._is_away = True
 
     # -- listening -----------------------------------------------------------------------------
 
@@ -246,7 +226,7 @@ class Node:
 
     def _behind(self, sent: Sent) -> Mark:
         assert self._mark is not None
-        return Mark(self._mark.server, sent.commands + 1, sent.time + 1)
+        return sent.behind(self._mark.server)
 
     def _keep(self, topic: Topic, count: int) -> None:
         self._kept.extend([topic] * count)
@@ -278,11 +258,11 @@ class Node:
             self._release_returned()
 
     async def _subscribe(self, ear: Ear, topics: Iterable[Topic]) -> None:
-        for some in _by_partition(topics):
+        for some in by_partition(topics).values():
             await ear.subscribe(self._names.log(topic) for topic in some)
 
     async def _unsubscribe(self, ear: Ear, topics: Iterable[Topic]) -> None:
-        for some in _by_partition(topics):
+        for some in by_partition(topics).values():
             await ear.unsubscribe(self._names.log(topic) for topic in some)
 
     async def _ask(self, line: Line, topics: Sequence[Topic], mark: Mark) -> None:
@@ -320,8 +300,7 @@ class Node:
         self._tell(Heard(self.address, left=left))
         self._in_step = True
         self._tell(Heard(self.address, mark=mark))
-        if self._is_away:
-            self._is_away = False
+        if self._outage.end():
             logger.warning("redis at %s answers again", self.address)
 
     def _release_returned(self) -> None:
@@ -338,10 +317,10 @@ class Node:
         """Look now and then whether all that was pushed has arrived, so that a loss is noticed."""
         while True:
             await asyncio.sleep(SWEEP * random.uniform(0.7, 1))  # noqa: S311 -- jitter
-            mark = await self._now(line)
+            mark = await now(line)
             if self._in_step and self._mark and mark.server != self._mark.server:
                 raise Deaf("the server is another")
-            newest = await self._look(line, mark)
+            newest = await self._look.newest(line, mark, self._topics.values())
             # What was pushed before that look has been heard once this returns.
             await ear.catch_up()
             for topic, number in newest.items():
@@ -351,49 +330,3 @@ class Node:
             if self._in_step:
                 self._mark = mark
                 self._tell(Heard(self.address, mark=mark))
-
-    async def _look(self, line: Line, mark: Mark) -> dict[Topic, int]:
-        """Return the numbers of the newest messages, where a partition has moved on."""
-        by_partition: defaultdict[int, list[Topic]] = defaultdict(list)
-        for topic, watched in self._topics.items():
-            if watched.is_live:
-                by_partition[partition_of(topic)].append(topic)
-        numbers = list(by_partition)
-        asked = [("HMGET", self._names.meta(number), "server", "last") for number in numbers]
-        moved = []
-        replies = await line.ask(asked, may_fail=True)
-        for number, reply in zip(numbers, replies, strict=True):
-            if isinstance(reply, ResponseError):
-                self._on_trouble()  # its slot moves
-                continue
-            server, last = reply
-            if server is None or not server.startswith(mark.server.encode()):
-                raise Deaf("what a partition knew is gone")
-            if self._seen.get(number) != last:
-                moved.append(number)
-                self._seen[number] = last
-        commands = [
-            ("ZMSCORE", self._names.index(number), *by_partition[number]) for number in moved
-        ]
-        newest = {}
-        for number, scores in zip(moved, await line.ask(commands, may_fail=True), strict=True):
-            if isinstance(scores, ResponseError):
-                self._seen.pop(number, None)
-                continue
-            for topic, score in zip(by_partition[number], scores, strict=True):
-                newest[topic] = int(float(score)) if score is not None else 0
-        return newest
-
-    async def _now(self, line: Line) -> Mark:
-        (reply,) = await line.ask([NOW.call(())])
-        server, commands, time, role = reply
-        if role != b"master":
-            raise Deaf("the server is a replica now")
-        return Mark(server[:SERVER].decode(), int(commands), int(time))
-
-
-def _by_partition(topics: Iterable[Topic]) -> list[list[Topic]]:
-    found: defaultdict[int, list[Topic]] = defaultdict(list)
-    for topic in topics:
-        found[partition_of(topic)].append(topic)
-    return list(found.values())

@@ -12,11 +12,12 @@ from realtime.backends.base import Upstream
 from realtime.backends.redis.checking import check_servers
 from realtime.backends.redis.config import config_of
 from realtime.backends.redis.layout import Address
-from realtime.backends.redis.marks import SERVER, Mark, cursor_of
+from realtime.backends.redis.marks import Mark, cursor_of
 from realtime.backends.redis.names import Names
 from realtime.backends.redis.publishing import Keep, publish
 from realtime.backends.redis.scripts import NOW, begin
 from realtime.backends.redis.servers import Servers
+from realtime.backends.redis.wire import read_now
 from realtime.cursors import Cursor
 from realtime.messages import Message
 from realtime.outbox import OutboxPubSub
@@ -90,10 +91,7 @@ class RedisPubSub(OutboxPubSub):
         (reply,) = self._servers.ask(address, [NOW.call(())])
         if isinstance(reply, Exception):
             raise reply
-        if reply[3] != b"master":
-            # It has its primary's replication id, and counts for itself.
-            raise RedisError(f"the server at {address} is a replica now")
-        return Mark(reply[0][:SERVER].decode(), int(reply[1]), int(reply[2]))
+        return read_now(reply)
 
     def connect(self) -> Upstream:
         """Listen to all servers, for the running event loop."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1
 from pathlib import Path
+
+from redis.exceptions import NoScriptError
 
 from realtime.backends.redis.names import Names
 
@@ -33,7 +36,13 @@ def _script(name: str) -> Script:
 
 
 BEGIN, NOW, PUBLISH, SINCE = map(_script, ("begin", "now", "publish", "since"))
-ALL = (BEGIN, NOW, PUBLISH, SINCE)
+LOADING = tuple(("SCRIPT LOAD", script.text) for script in (BEGIN, NOW, PUBLISH, SINCE))
+"""The commands after which a server knows them all."""
+
+
+def unknown_in(replies: Sequence[object]) -> list[int]:
+    """Return which replies say that a script is not known."""
+    return [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
 
 
 def begin(names: Names, partition: int) -> tuple[object, ...]:

@@ -9,12 +9,12 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import ConnectionError as Unreachable
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as HangsError
 
 from realtime.backends.redis.config import Config
 from realtime.backends.redis.layout import Address, Layout, layout_of_cluster, layout_of_one
-from realtime.backends.redis.scripts import ALL
+from realtime.backends.redis.scripts import LOADING, unknown_in
 
 LAYOUT_IS_GOOD_FOR = 10.0
 """Seconds after which the servers are asked again which of them holds what."""
@@ -103,9 +103,8 @@ class Servers:
 
     def _ask(self, address: Address, commands: Sequence[Command]) -> list[Any]:
         replies = self._execute(address, commands)
-        unknown = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if unknown:
-            self._execute(address, [("SCRIPT LOAD", script.text) for script in ALL])
+        if unknown := unknown_in(replies):
+            self._execute(address, LOADING)
             again = self._execute(address, [commands[number] for number in unknown])
             for number, reply in zip(unknown, again, strict=True):
                 replies[number] = reply

@@ -14,12 +14,12 @@ from redis.exceptions import RedisError
 from realtime.backends.base import Upstream
 from realtime.backends.inbox import Inbox
 from realtime.backends.redis.config import Config
+from realtime.backends.redis.finding import ask_for_layout
+from realtime.backends.redis.heard import Heard
 from realtime.backends.redis.layout import Address, Layout
-from realtime.backends.redis.line import Line
-from realtime.backends.redis.marks import Mark, Marks, cursor_for, cursor_of, marks_of
+from realtime.backends.redis.marks import Mark, Marks, cursor_for, cursor_of, marks_of, oldest
 from realtime.backends.redis.names import Names, partition_of
-from realtime.backends.redis.node import Heard, Node
-from realtime.backends.redis.servers import LAYOUT_COMMANDS, layout_from
+from realtime.backends.redis.node import Node
 from realtime.backends.redis.watched import Watched
 from realtime.backends.redis.wire import Sent
 from realtime.cursors import NOWHERE, Cursor
@@ -77,7 +77,7 @@ class RedisUpstream(Upstream):
         topics = [topic for topic in marks if not topic.is_family]
         if len(topics) == 1 and marks.keys() <= {topics[0], topics[0].family}:
             return cursor_for(marks[topics[0]], marks.get(topics[0].family))
-        return _oldest(marks.values())
+        return oldest(marks.values())
 
     async def unwatch(self, topics: Iterable[Topic]) -> None:
         """Receive no more of `topics`."""
@@ -128,8 +128,7 @@ class RedisUpstream(Upstream):
             found += [(some, mark, each) for each in sent]
         told: list[Message] = []
         for some, mark, each in found:
-            behind = Mark(mark.server, each.commands + 1, each.time + 1)
-            stands |= {topic.is_family: behind for topic in some}
+            stands |= {topic.is_family: each.behind(mark.server) for topic in some}
             cursor = cursor_for(stands.get(False), stands.get(True))
             told.append(replace(each.message, cursor=cursor))
         return told
@@ -156,7 +155,7 @@ class RedisUpstream(Upstream):
         if heard.mark is not None:
             # Nothing of a server that was just found waits to be taken.
             self._heads.setdefault(heard.address, heard.mark)
-        self._inbox.put([heard], heard.size)
+        self._inbox.put([heard], max(1, len(heard.messages)))
         if self._inbox.is_lost:
             self._wake()
 
@@ -241,7 +240,7 @@ class RedisUpstream(Upstream):
         async with self._starting:
             if self._keeper is None:
                 try:
-                    self._apply(await self._ask_for_layout())
+                    self._apply(await ask_for_layout(self._config, self._known()))
                 except (RedisError, OSError, TimeoutError) as error:
                     self._lose(f"cannot connect: {error}")
                     raise UpstreamLost(f"cannot connect: {error}") from error
@@ -259,26 +258,13 @@ class RedisUpstream(Upstream):
                 pass
             self._trouble.clear()
             try:
-                self._apply(await self._ask_for_layout())
+                self._apply(await ask_for_layout(self._config, self._known()))
             except (RedisError, OSError, TimeoutError) as error:
                 logger.debug("nobody says who holds what: %s", error)
             await asyncio.sleep(FIRST_LOOK * random.uniform(0.5, 1))  # noqa: S311 -- jitter
 
-    async def _ask_for_layout(self) -> Layout:
-        known = list(self._layout.addresses) if self._layout else []
-        random.shuffle(known)
-        error: Exception = UpstreamLost("there is no server to ask")
-        for address in (*known, *self._config.seeds):
-            line = Line(self._config.connection(address))
-            try:
-                await line.open()
-                replies = await line.ask(LAYOUT_COMMANDS, may_fail=True)
-                return layout_from(replies, address)
-            except (RedisError, OSError, TimeoutError) as caught:
-                error = caught
-            finally:
-                await line.close()
-        raise error
+    def _known(self) -> Iterable[Address]:
+        return self._layout.addresses if self._layout else ()
 
     def _apply(self, layout: Layout) -> None:
         self._layout = layout
@@ -318,12 +304,3 @@ class RedisUpstream(Upstream):
         """Let those who wait for an answer see that none will come."""
         for watched in self._watched.values():
             watched.answered.set()
-
-
-def _oldest(marks: Iterable[Mark | None]) -> Cursor:
-    """Return the cursor of what is the oldest position on each server."""
-    found: dict[str, Mark] = {}
-    for mark in marks:
-        if mark is not None and found.setdefault(mark.server, mark).is_behind(mark):
-            found[mark.server] = mark
-    return cursor_of(found.values()) if found else NOWHERE

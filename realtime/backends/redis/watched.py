@@ -102,9 +102,7 @@ class Watched:
     def forget(self) -> None:
         """Keep its oldest message no more."""
         if self._recent and self._known_since is not None:
-            sent = self._recent.popleft()
-            server = self._known_since.server
-            self._known_since = Mark(server, sent.commands + 1, sent.time + 1)
+            self._known_since = self._recent.popleft().behind(self._known_since.server)
 
     def _follow(self, sent: Sent) -> None:
         # A server that has forgotten what came before says 0; so does one that never knew any.

@@ -6,6 +6,7 @@ import logging
 from typing import Any, NamedTuple
 
 import msgspec
+from redis.exceptions import RedisError
 
 from realtime.backends.redis.marks import SERVER, Mark
 from realtime.backends.stored import StoredMessage, message_of, stored
@@ -29,6 +30,14 @@ class Sent(NamedTuple):
     commands: int
     time: int
     message: Message
+
+    def behind(self, server: str) -> Mark:
+        """Return the position behind it, on the server that has it."""
+        return Mark(server, self.commands + 1, self.time + 1)
+
+
+class NotPrimary(RedisError):
+    """A replica answered: it has its primary's replication id, and counts for itself."""
 
 
 class Answer(NamedTuple):
@@ -65,15 +74,26 @@ def read_push(topic: Topic, data: bytes) -> Sent:
     return Sent(number, before, commands, time, _message(topic, text))
 
 
+def read_now(reply: list[Any]) -> Mark:
+    """Read what the script `now` returned; raise NotPrimary where a replica did."""
+    *stands, role = reply
+    if role != b"master":
+        raise NotPrimary("the server is a replica now")
+    return _mark(*stands)
+
+
 def read_answer(topic: Topic, reply: list[Any]) -> Answer:
     """Read what the script `since` returned."""
     server, commands, time, newest, reason, *rest = reply
-    mark = Mark(server[:SERVER].decode(), int(commands), int(time))
     sent = []
     for number, its_commands, its_time, text in zip(*[iter(rest)] * 4, strict=True):
         message = _message(topic, text)
         sent.append(Sent(int(number), 0, int(its_commands), int(its_time), message))
-    return Answer(mark, int(newest), reason.decode(), sent)
+    return Answer(_mark(server, commands, time), int(newest), reason.decode(), sent)
+
+
+def _mark(server: bytes, commands: bytes, time: bytes) -> Mark:
+    return Mark(server[:SERVER].decode(), int(commands), int(time))
 
 
 def _message(topic: Topic, text: bytes) -> Message:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from time import monotonic, sleep
+from collections.abc import Sequence
 
 import pytest
 
@@ -16,8 +15,7 @@ from realtime.outbox import process, relay, rows
 from realtime.outbox.queue import Stored, Unstored
 from realtime.outbox.sending import MOST, send_all
 from realtime.outbox.sweep import Sweep
-
-PATIENCE = 20.0
+from tests.realtime.outbox.conftest import PATIENCE, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -107,9 +105,9 @@ def test_the_relay_goes_on_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> No
         row = rows.write([message(topic)], "default")
         process.hand_over(Stored(halves, rows.place("default"), row))
 
-    wait_until(lambda: halves.taken == ["list:1"])
+    until(lambda: halves.taken == ["list:1"])
     halves.away = False
-    wait_until(lambda: halves.taken == ["list:1", "seat:1"])
+    until(lambda: halves.taken == ["list:1", "seat:1"])
 
     assert process.flush_relay(PATIENCE)
     assert waiting() == []
@@ -122,14 +120,7 @@ def test_what_has_no_row_is_kept_for_its_part() -> None:
     process.hand_over(Unstored(halves, (message("seat:1"), message("list:1"))))
     process.hand_over(Unstored(halves, (message("list:2"),)))
 
-    wait_until(lambda: halves.taken == ["list:1", "list:2"])
+    until(lambda: halves.taken == ["list:1", "list:2"])
     halves.away = False
-    wait_until(lambda: halves.taken[2:] == ["seat:1"])
+    until(lambda: halves.taken[2:] == ["seat:1"])
     process.stop_relay()
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = monotonic() + PATIENCE
-    while not is_so():
-        assert monotonic() < deadline
-        sleep(0.01)

@@ -48,7 +48,7 @@ async def test_the_rights_named_are_enough() -> None:
                 (missed,) = await upstream.replay([TOPIC, TOPIC.family], since)
                 await upstream.unwatch([TOPIC])
                 node = next(iter(upstream._nodes.values()))
-                await node._look(node._line, node._mark)
+                await node._look.newest(node._line, node._mark, node._topics.values())
         finally:
             await upstream.close()
         denied = [each["object"] for each in server.ask("ACL LOG")]
