@@ -43,7 +43,7 @@ class Round:
         """Return what the processes are told. In every second round the history is short."""
         short = not self.faultless and self.seed % 2 == 0
         broken = "" if self.sabotage == CARELESS else self.sabotage
-        return Site("", self.backend, short=short, sabotage=broken)
+        return Site("", self.backend, short=short, faultless=self.faultless, sabotage=broken)
 
     async def run(self) -> Report:
         """Run it. What is left behind on disk is the folder of a round that failed."""

@@ -62,10 +62,12 @@ REALTIME = {
     "ALLOW_ANONYMOUS": True,
     # So that a connection that is dead without a word is noticed within a short run.
     "HEARTBEAT": SITE.heartbeat,
-    # And what a process that was killed has left behind.
-    "OUTBOX_SWEEP": 1,
     "OUTBOX": SITE.sabotage != NO_OUTBOX,
 }
+if not SITE.faultless:
+    # What a process that was killed has left behind is found soon. Where nothing goes wrong that
+    # would only be to send again what waits for the writer's lock to be deleted.
+    REALTIME["OUTBOX_SWEEP"] = 1
 
 LOGGING = {
     "version": 1,

@@ -57,6 +57,8 @@ class Site:
     redis: Sequence[str] = ()
     short: bool = False
     """Shall the backend forget its history early?"""
+    faultless: bool = False
+    """Does nothing go wrong in this round?"""
     heartbeat: float = 2.0
     sabotage: str = ""
     """One of `sabotage.SABOTAGES`: what the served process does wrong on purpose."""

@@ -79,13 +79,15 @@ class RedisPubSub(OutboxPubSub):
         A position counts from when its partition has a state. One that this process has not met
         before is given what it lacks first, so that its first pages need no reset.
         """
+        begun = frozenset(self._begun)  # before asking: what a thread begins now is behind the mark
         mark = self._now(address)
-        if mark.server not in self._begun:
-            partitions = self._servers.layout().partitions_of(address)
-            self._servers.ask(address, [begin(self.names, number) for number in partitions])
+        if mark.server in begun:
+            return mark
+        partitions = self._servers.layout().partitions_of(address)
+        replies = self._servers.ask(address, [begin(self.names, number) for number in partitions])
+        if not any(isinstance(reply, Exception) for reply in replies):
             self._begun.add(mark.server)
-            mark = self._now(address)
-        return mark
+        return self._now(address)
 
     def _now(self, address: Address) -> Mark:
         (reply,) = self._servers.ask(address, [NOW.call(())])
