@@ -109,6 +109,17 @@ class Hub:
             ]
         return [_at(upstream, topic, message) for message in found]
 
+    def head(self, topics: Iterable[Topic]) -> Cursor | None:
+        """Return the position behind all that subscribers of all these topics were given.
+
+        None while that is not known of one of them: while the backend is away, most of all.
+        """
+        upstream = self._upstream
+        if upstream is None:
+            return None
+        head = upstream.head()
+        return None if any(upstream.narrow(head, topic) is None for topic in topics) else head
+
     async def close(self) -> None:
         """Stop listening and let the backend go."""
         for timer in self._lingering.values():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from realtime.conf import conf
 from realtime.cursors import Cursor
@@ -20,8 +21,9 @@ async def listen(
 
     Each stands for all that came since the one before: of a topic on which a worker is slow the
     messages are merged. Where something may have been missed, or too much waits, it is a reset.
-    One without changes says only how far the worker has been told. A worker that keeps the last
-    `message.cursor` it has dealt with, and comes back with it, misses nothing.
+    A message with a cursor stands behind all that was given before it, of any of the topics; one
+    without changes says only that. A worker that keeps the last cursor it has come to, and comes
+    back with it, misses nothing. Where several messages waited only the last of them has one.
 
     No rules are asked. Raise InvalidTopic for a bare family, InvalidCursor for what is no cursor.
     """
@@ -37,10 +39,21 @@ async def listen(
                 mailbox.put(message)
             mailbox.release(topic)
         while True:
-            for message in await mailbox.take():
+            messages = await mailbox.take()
+            # At this very moment: all that came before the hub's head is in these messages, and not
+            # in the first of them alone.
+            for message in _up_to(messages, hub.head(wanted)):
                 yield message
     finally:
         await hub.unsubscribe(mailbox, *wanted)
+
+
+def _up_to(messages: Sequence[Message], head: Cursor | None) -> Iterator[Message]:
+    """Give what messages have to say, the last of them with the position behind them all."""
+    for message in messages[:-1]:
+        if message.changes or message.reset:
+            yield replace(message, cursor=None)
+    yield replace(messages[-1], cursor=head)
 
 
 def _topic(text: str) -> Topic:

@@ -285,7 +285,8 @@ class TestFailing(DatabaseCase):
             since = records.head(alias)
             started = self._ask(alias, "SELECT pg_postmaster_start_time()")
 
-            os.kill(self._ask(alias, "SELECT pg_backend_pid()"), signal.SIGKILL)
+            with self._until_all_are_cut_off(alias):
+                os.kill(self._ask(alias, "SELECT pg_backend_pid()"), signal.SIGKILL)
             connections[alias].close()
             self._wait_until_it_answers(alias)
 
@@ -312,6 +313,20 @@ class TestFailing(DatabaseCase):
         with connections[alias].cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetchone()[0]
+
+    @contextmanager
+    def _until_all_are_cut_off(self, alias: str) -> Iterator[None]:
+        """Wait at the end until another connection breaks; before, all seems to be well."""
+        witness = connections[alias].copy()
+        witness.ensure_connection()
+        try:
+            yield
+            deadline = monotonic() + self.patience
+            with self.assertRaises(OperationalError), witness.cursor() as cursor:
+                while monotonic() < deadline:
+                    cursor.execute("SELECT pg_sleep(0.01)")
+        finally:
+            witness.close()
 
     def _wait_until_it_answers(self, alias: str) -> None:
         deadline = monotonic() + self.patience

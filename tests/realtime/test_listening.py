@@ -8,12 +8,15 @@ from contextlib import asynccontextmanager
 from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from realtime import listen
 from realtime.backends.memory import MemoryPubSub
 from realtime.exceptions import InvalidCursor, InvalidTopic
 from realtime.hub import close_hub, get_hub
 from realtime.messages import Message, Reset
+from realtime.topics import Topic
 from tests.realtime.hub.listening import FAMILY, LIST, OTHER, row, send, within
 
 
@@ -60,6 +63,47 @@ async def test_what_was_sent_since_comes_first(pubsub: MemoryPubSub) -> None:
     async with listening(LIST, since=told.cursor) as messages:
         send(pubsub, row(LIST, 2))
         assert (await within(anext(messages))).changes == row(LIST, 2).changes
+
+
+async def test_a_cursor_stands_behind_all_that_was_given(pubsub: MemoryPubSub) -> None:
+    """Of messages that waited together the last one has it: the first may have come last."""
+    async with listening(LIST, OTHER, since=pubsub.position()) as messages:
+        send(pubsub, row(LIST, 0))
+        assert (await within(anext(messages))).cursor is not None
+        send(pubsub, row(LIST, 1), row(OTHER, 2), row(LIST, 3))
+        first = await within(anext(messages))
+        last = await within(anext(messages))
+
+    assert first.changes == {"shop.order": {"1": "updated", "3": "updated"}}
+    assert first.cursor is None
+    async with listening(LIST, OTHER, since=last.cursor) as messages:
+        send(pubsub, row(OTHER, 4))
+        assert (await within(anext(messages))).changes == row(OTHER, 4).changes
+
+
+@given(
+    sent=st.lists(st.tuples(st.sampled_from([LIST, OTHER]), st.booleans()), max_size=12),
+    dealt=st.integers(0, 12),
+)
+async def test_a_worker_that_dies_anywhere_misses_nothing(
+    sent: list[tuple[Topic, bool]], dealt: int
+) -> None:
+    """It goes on from the last cursor that it came to, whatever it had taken besides."""
+    pubsub = MemoryPubSub()
+    with mock.patch("realtime.hub.get_pubsub", return_value=pubsub):
+        done: set[str] = set()
+        known = pubsub.position()
+        async with listening(LIST, OTHER, since=known) as messages:
+            told = 0
+            for number, (topic, wait) in enumerate(sent):
+                send(pubsub, row(topic, number))
+                if wait and told < dealt:
+                    message = await within(anext(messages))
+                    done |= set(message.changes.get("shop.order", ()))
+                    known, told = message.cursor or known, told + 1
+        async with listening(LIST, OTHER, since=known) as messages:
+            while len(done) < len(sent):
+                done |= set((await within(anext(messages))).changes.get("shop.order", ()))
 
 
 async def test_a_cursor_that_proves_nothing_is_a_reset(pubsub: MemoryPubSub) -> None:

@@ -58,14 +58,15 @@ def _end_by_signals() -> None:
 
 
 def _line(message: Message) -> str:
+    behind = f"  {message.cursor}" if message.cursor else ""
     if message.reset:
-        return f"{message.topic}  reset: {message.reset}  {message.cursor}"
+        return f"{message.topic}  reset: {message.reset}{behind}"
     rows = [
         f"{label} {pk} {verb}"
         for label, changes in message.changes.items()
         for pk, verb in changes.items()
     ]
-    return f"{message.topic}  {', '.join(rows) or 'nothing new'}  {message.cursor}"
+    return f"{message.topic}  {', '.join(rows) or 'nothing new'}{behind}"
 
 
 def _json(message: Message) -> str:
@@ -75,6 +76,6 @@ def _json(message: Message) -> str:
             "topic": message.topic,
             "changes": changes,
             "reset": message.reset,
-            "cursor": str(message.cursor),
+            "cursor": str(message.cursor) if message.cursor else None,
         }
     )
