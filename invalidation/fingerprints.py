@@ -28,6 +28,11 @@ KEY = "code"
 
 _LENGTH = 12
 
+_LOST = frozenset(
+    {Reset.BACKEND_RESTART, Reset.HISTORY_EXPIRED, Reset.UNKNOWN_CURSOR, Reset.OVERFLOW}
+)
+"""Why a backend resets a topic of which messages are lost, with what they said."""
+
 
 @cache
 def fingerprint(declaration: Declaration) -> str:
@@ -52,15 +57,26 @@ class Foreign:
         return [declaration.model_topic for declaration in declarations()]
 
     def observe(self, message: Message) -> Iterator[Message]:
-        """Reset a model's families if somebody else's rules have made the message."""
+        """Reset a model's families if somebody else's rules have made the message.
+
+        Or may have made one that was lost: a backend of several servers loses a part, and the
+        model's own topic may be in another than its families.
+        """
         said: Any = message.extra.get(KEY) if isinstance(message.extra, dict) else None
-        if not isinstance(said, dict):
-            return
-        for declaration in declarations():
-            theirs = said.get(declaration.label)
-            if theirs is not None and theirs != fingerprint(declaration):
-                for family in declaration.families - {message.topic}:
-                    yield Message(family, reset=Reset.SERVER, cursor=message.cursor)
+        if isinstance(said, dict):
+            for declaration in declarations():
+                theirs = said.get(declaration.label)
+                if theirs is not None and theirs != fingerprint(declaration):
+                    yield from _resets(declaration, message)
+        elif message.reset in _LOST:
+            for declaration in declarations():
+                if declaration.model_topic == message.topic:
+                    yield from _resets(declaration, message)
+
+
+def _resets(declaration: Declaration, message: Message) -> Iterator[Message]:
+    for family in declaration.families - {message.topic}:
+        yield Message(family, reset=Reset.SERVER, cursor=message.cursor)
 
 
 def marked(message: Message, declaration: Declaration) -> Message:

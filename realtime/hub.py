@@ -31,6 +31,9 @@ logger = logging.getLogger("realtime.hub")
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between attempts to reach a backend that is away; doubled each time, with jitter."""
 
+PATIENCE = 1.0
+"""Seconds that a part of a backend has to answer. Who needs what it holds waits on, alone."""
+
 SWEEP = 3.0
 """Seconds between looks at whether the upstream is well."""
 
@@ -236,10 +239,13 @@ class Hub:
                     self._deliver(upstream, topic, Message(topic, cursor=head))
 
     async def _start(self, upstream: Upstream, *, reset: bool) -> None:
-        """Watch all that is wanted on a new upstream, then tell everybody to reload."""
+        """Watch all that is wanted on a new upstream, then tell everybody to reload.
+
+        At first nobody is there to be told: those who come wait for what they want themselves.
+        """
         observed = observed_topics()
-        asked = observed.union(self._subscribers.wanted())
-        head = await upstream.watch(asked)
+        asked = observed.union(self._subscribers.wanted() if reset else ())
+        watched = await upstream.resume(asked, PATIENCE)
         # Whoever left meanwhile found no upstream to tell.
         while surplus := asked.difference(self._subscribers.wanted(), observed):
             await upstream.unwatch(surplus)
@@ -250,9 +256,10 @@ class Hub:
         self._is_away = False
         if reset:
             logger.info("the backend is back")
-            for topic in self._subscribers.topics():
-                reset_all = Message(topic, reset=Reset.BACKEND_RESTART, cursor=head)
-                self._deliver(upstream, topic, reset_all)
+            head = upstream.head()
+            for topic in watched:
+                # Observers would have nothing to add: everybody else is reset too.
+                self._tell(upstream, Message(topic, reset=Reset.BACKEND_RESTART, cursor=head))
 
     def _fan_out(self, upstream: Upstream, message: Message) -> None:
         for told in observe(message):

@@ -113,6 +113,16 @@ class Upstream(ABC):
         UpstreamLost when the connection breaks first, or is broken or closed already.
         """
 
+    async def resume(self, topics: Collection[Topic], patience: float) -> Collection[Topic]:
+        """Watch many topics, as the successor of an upstream that was lost does.
+
+        Return which are watched, after `patience` seconds at most. A reset of each of the others
+        is received once it is watched: where a backend is several servers one of them may be away
+        for long. A backend that is away as a whole, or not at all, just watches.
+        """
+        await self.watch(topics)
+        return topics
+
     @abstractmethod
     async def unwatch(self, topics: Iterable[Topic]) -> None:
         """Receive no more of `topics`. What is under way may still come."""

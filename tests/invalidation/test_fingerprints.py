@@ -117,6 +117,20 @@ def test_a_foreign_fingerprint_resets_all_families_of_the_model():
     assert {m.reset for m in told} == {Reset.SERVER}
 
 
+@pytest.mark.parametrize("reason", ["backend-restart", "history-expired", "overflow"])
+def test_what_is_lost_may_have_been_foreign(reason):
+    """A part of a backend that has lost the model's topic has lost the fingerprints with it."""
+    told = list(Foreign().observe(Message(MODEL, reset=reason)))
+
+    assert {m.topic for m in told} == declaration_of(Product).families - {MODEL}
+
+
+def test_a_reset_that_somebody_sent_is_left_alone():
+    """By hand, or of a topic that is no model's."""
+    assert not list(Foreign().observe(Message(MODEL, reset="server")))
+    assert not list(Foreign().observe(Message(Topic("shelf:3"), reset="backend-restart")))
+
+
 @pytest.mark.parametrize(
     "extra",
     [

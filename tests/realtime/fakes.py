@@ -28,6 +28,8 @@ class FakePubSub(PubSub):
         self.chance = random.Random(yields)
         self.upstreams: list[FakeUpstream] = []
         self.fail: list[BaseException | None] = []
+        self.late: set[Topic] = set()
+        """What upstreams do not manage to resume in time."""
         self.connected = asyncio.Event()
 
     def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:
@@ -92,6 +94,10 @@ class FakeUpstream(Upstream):
         self.watched.update(asked)
         await self._pause()
         return self.cursor()
+
+    async def resume(self, topics: Collection[Topic], patience: float) -> Collection[Topic]:
+        watched = await super().resume(topics, patience)
+        return set(watched) - self._pubsub.late
 
     async def unwatch(self, topics: Iterable[Topic]) -> None:
         await self._pause()

@@ -7,6 +7,7 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from redis.exceptions import RedisError
@@ -62,22 +63,27 @@ class RedisUpstream(Upstream):
 
     async def watch(self, topics: Iterable[Topic]) -> Cursor:
         """Receive messages of `topics`; the first time, find the servers."""
-        self._inbox.check()
-        await self._start()
-        wanted = [self._watch(topic) for topic in dict.fromkeys(topics)]
+        wanted = await self._begin(topics)
         stands = {each.topic: self._head_of(each.topic) for each in wanted}
-        # While one is waited for others may have to begin anew.
-        while waiting := [each for each in wanted if not each.answered.is_set()]:
-            await waiting[0].answered.wait()
-            self._inbox.check()
-        for watched in wanted:
-            if watched.topic in self._at:
-                self._at[watched.topic].release([watched])
+        await self._answers(wanted)
+        self._release(wanted)
         marks = {each.topic: stands[each.topic] or each.since for each in wanted}
         topics = [topic for topic in marks if not topic.is_family]
         if len(topics) == 1 and marks.keys() <= {topics[0], topics[0].family}:
             return cursor_for(marks[topics[0]], marks.get(topics[0].family))
         return oldest(marks.values())
+
+    async def resume(self, topics: Collection[Topic], patience: float) -> Collection[Topic]:
+        """Watch many topics, as far as their servers answer soon."""
+        wanted = await self._begin(topics)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._answers(wanted)
+        late = [each for each in wanted if not each.answered.is_set()]
+        for watched in late:
+            watched.owe_reset()
+        self._release(each for each in wanted if each.answered.is_set())
+        return {each.topic for each in wanted}.difference(each.topic for each in late)
 
     async def unwatch(self, topics: Iterable[Topic]) -> None:
         """Receive no more of `topics`."""
@@ -181,6 +187,23 @@ class RedisUpstream(Upstream):
         return self._heads.get(node.address) if node and topic in self._homes else None
 
     # -- what is watched -----------------------------------------------------------------------
+
+    async def _begin(self, topics: Iterable[Topic]) -> list[Watched]:
+        self._inbox.check()
+        await self._start()
+        return [self._watch(topic) for topic in dict.fromkeys(topics)]
+
+    async def _answers(self, wanted: Sequence[Watched]) -> None:
+        """Wait until the servers have answered for all of these topics."""
+        # While one is waited for others may have to begin anew.
+        while waiting := [each for each in wanted if not each.answered.is_set()]:
+            await waiting[0].answered.wait()
+            self._inbox.check()
+
+    def _release(self, wanted: Iterable[Watched]) -> None:
+        for watched in wanted:
+            if watched.topic in self._at:
+                self._at[watched.topic].release([watched])
 
     def _watch(self, topic: Topic) -> Watched:
         watched = self._watched.get(topic)

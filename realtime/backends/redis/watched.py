@@ -7,6 +7,7 @@ from collections import deque
 
 from realtime.backends.redis.marks import Mark
 from realtime.backends.redis.wire import Answer, Sent
+from realtime.messages import Reset
 from realtime.topics import Topic
 
 MOST_HELD = 10_000
@@ -36,6 +37,7 @@ class Watched:
         self.answered = asyncio.Event()
         self.generation = 0
         """How often it began anew: what was asked before that is no answer."""
+        self._owes_reset = False
         self._answer: Answer | None = None
         self._held: list[Sent] | None = []
         self._recent: deque[Sent] = deque()
@@ -60,6 +62,10 @@ class Watched:
         self._recent.clear()
         self.answered.clear()
 
+    def owe_reset(self) -> None:
+        """Be released without being asked for, and with a reset: nobody waits for it any longer."""
+        self.was_live = self._owes_reset = True
+
     def answer(self, answer: Answer) -> None:
         """Take what the server says of it."""
         self._answer = answer
@@ -80,17 +86,18 @@ class Watched:
         answer, held = self._answer, self._held
         assert answer is not None
         assert held is not None
+        reason = answer.reason or (Reset.BACKEND_RESTART if self._owes_reset else "")
         told = [each for each in answer.sent if each.number > self.newest]
         # Another server may count from anywhere.
         self.newest = answer.newest if answer.reason else max(self.newest, answer.newest)
-        self._held, self.was_live = None, False
+        self._held, self.was_live, self._owes_reset = None, False, False
         self._known_since = answer.mark if answer.reason else self.since
         self._recent.extend(told)
         for sent in held:
             if sent.number > self.newest:
                 self._follow(sent)
                 told.append(sent)
-        return answer.reason, told
+        return reason, told
 
     def recent(self, since: Mark) -> list[Sent] | None:
         """Return what came since a position; None if it is not known here."""

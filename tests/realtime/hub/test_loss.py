@@ -52,6 +52,22 @@ async def test_a_lost_upstream_resets_everybody(error: BaseException) -> None:
         assert [message.reset for message in await taken(two)] == ["bulk"]
 
 
+async def test_what_a_part_of_the_backend_holds_is_reset_when_that_is_back() -> None:
+    """By the upstream, as it promised; everybody else is reset at once."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        one, two = mailbox(), mailbox()
+        await hub.subscribe(one, LIST)
+        await hub.subscribe(two, OTHER)
+        pubsub.late = {OTHER, FAMILY}
+
+        pubsub.current.break_with(UpstreamLost("gone"))
+
+        assert [message.topic for message in await taken(one)] == [LIST]
+        pubsub.current.say(Message(OTHER, reset="back"))
+        assert [message.reset for message in await taken(two)] == ["back"]
+
+
 async def test_a_backend_that_is_lost_again_and_again_ends_in_a_reset_each_time() -> None:
     """There is no last try."""
     pubsub = FakePubSub()
