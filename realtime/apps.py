@@ -18,11 +18,13 @@ class RealtimeConfig(AppConfig):
     def ready(self) -> None:
         """Register checks and frame handlers, and read the declarations."""
         # Models and what imports them can be loaded only now.
-        from realtime import checks, subscribing  # noqa: F401, PLC0415 -- they register themselves
+        from realtime import checks, observers, subscribing  # noqa: F401, PLC0415 -- they register
         from realtime.backends import forget_pubsub, record_table  # noqa: PLC0415
         from realtime.conf import conf  # noqa: PLC0415
         from realtime.fresh import forget  # noqa: PLC0415
+        from realtime.status.answering import Answering  # noqa: PLC0415
 
+        observers.register(Answering())
         post_migrate.connect(
             record_table.ask_again, sender=self, dispatch_uid="realtime.record_table"
         )

@@ -22,12 +22,20 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     that nobody serves is refused. Call it below `get_asgi_application()`, which sets Django up.
     """
     # Needs the apps to be ready, as they are once get_asgi_application() has been called.
+    from realtime.hub import get_hub  # noqa: PLC0415
     from realtime.routing import websocket_urlpatterns  # noqa: PLC0415
 
     patterns = [*websocket_urlpatterns, *routes, re_path(r"", _Nowhere.as_asgi())]
     websocket = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(patterns)))
     application: Application = ProtocolTypeRouter({"http": http, "websocket": websocket})
-    return application
+
+    async def with_hub(scope: Any, receive: Any, send: Any) -> None:
+        # Not only when somebody subscribes: it sends what a crash left behind, and says that this
+        # process is there.
+        get_hub().start()
+        await application(scope, receive, send)
+
+    return with_hub
 
 
 class _Nowhere(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types

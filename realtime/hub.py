@@ -123,6 +123,19 @@ class Hub:
         head = upstream.head()
         return None if any(upstream.narrow(head, topic) is None for topic in topics) else head
 
+    def start(self) -> None:
+        """Begin to listen, if that was not begun yet, or has ended."""
+        if self._listener is None or self._listener.done():
+            self._listener = asyncio.create_task(self._listen(), name="realtime-hub")
+
+    def topic_count(self) -> int:
+        """Return how many topics are watched by those who are connected here."""
+        return len(self._subscribers.topics())
+
+    def mailbox_count(self) -> int:
+        """Return how many of them watch anything."""
+        return len(self._subscribers.mailboxes())
+
     async def close(self) -> None:
         """Stop listening and let the backend go."""
         for timer in self._lingering.values():
@@ -165,8 +178,7 @@ class Hub:
                 self._disconnected(upstream)
 
     async def _connection(self) -> Upstream:
-        if self._listener is None or self._listener.done():
-            self._listener = asyncio.create_task(self._listen(), name="realtime-hub")
+        self.start()
         while self._upstream is None:
             await self._connected.wait()
         return self._upstream
@@ -307,6 +319,11 @@ def get_hub(make: Callable[[], PubSub] | None = None) -> Hub:
     if hub is None:
         hub = _hubs[loop] = Hub((make or get_pubsub)())
     return hub
+
+
+def known_hub() -> Hub | None:
+    """Return the running event loop's hub, if it has one already."""
+    return _hubs.get(asyncio.get_running_loop())
 
 
 async def close_hub() -> None:

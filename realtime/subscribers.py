@@ -48,6 +48,10 @@ class Subscribers:
         """Return the topics that anybody wants."""
         return tuple(self._mailboxes)
 
+    def mailboxes(self) -> Collection[Mailbox]:
+        """Return all mailboxes that want any topic."""
+        return set().union(*self._mailboxes.values())
+
     def wanted(self) -> Collection[Topic]:
         """Return what must be watched upstream: those topics and their families."""
         return (*self._mailboxes, *self._families)

@@ -21,6 +21,8 @@ from urllib.parse import quote, unquote
 from realtime.exceptions import InvalidTopic
 
 OBJECT = "object:"
+RESERVED = "realtime"
+"""The family by which processes speak to each other. No rule lets anybody watch it."""
 _FAMILY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _PART = re.compile(r"(?:[A-Za-z0-9_.~-]|%[0-9A-F]{2})+")
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from realtime.access.signatures import convert, name_of, types_of
 from realtime.exceptions import InvalidRule, InvalidTopic
-from realtime.topics import Topic
+from realtime.topics import RESERVED, Topic
 
 Rule = Callable[..., bool] | Callable[..., Awaitable[bool]]
 R = TypeVar("R", bound=Rule)
@@ -106,4 +106,6 @@ def _prefix(pattern: object) -> tuple[str, ...]:
         topic = Topic(text if ":" in text else f"{text}:")
     except InvalidTopic as error:
         raise InvalidRule(f"expected a family like 'list', got {pattern!r}") from error
+    if topic.name == RESERVED:
+        raise InvalidRule(f"expected another family than {RESERVED!r}, which is nobody's to watch")
     return (topic.name, *topic.parts)

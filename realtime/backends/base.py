@@ -30,11 +30,12 @@ A backend that passes `realtime.testing.contract.PubSubContract` keeps this cont
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from asgiref.sync import sync_to_async
 from django.core.checks import CheckMessage
+from django.db import DEFAULT_DB_ALIAS
 
 from realtime.cursors import Cursor
 from realtime.messages import Message
@@ -84,6 +85,17 @@ class PubSub(ABC):
         back the call is never made, and nothing may remain. A backend that stores messages in the
         database does so here.
         """
+
+    def send_now(self, messages: Sequence[Message]) -> None:
+        """Send messages outside any transaction, and before others if they would have to wait."""
+        self.prepare(messages, DEFAULT_DB_ALIAS)()
+
+    def facts(self) -> Mapping[str, object]:
+        """Return what an operator may want to know: how far it is, and whatever it can count.
+
+        Raise whatever came if it is away.
+        """
+        return {"position": str(self.position())}
 
     @abstractmethod
     def position(self) -> Cursor:

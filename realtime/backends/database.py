@@ -16,7 +16,7 @@ transactions, and a cursor is a position in every one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from django.core.checks import CheckMessage, Error
@@ -80,6 +80,10 @@ class DatabasePubSub(PubSub):
     def position(self) -> Cursor:
         """Return the position of now, in the snapshots that the caller reads in."""
         return joined.join([records.head(alias) for alias in self.aliases])
+
+    def facts(self) -> Mapping[str, object]:
+        """Return how far the databases are, and how many records each of them keeps."""
+        return {**super().facts(), "records": {a: records.count(a) for a in self.aliases}}
 
     def connect(self) -> Upstream:
         """Start a thread for each database, that reads it for the running event loop."""

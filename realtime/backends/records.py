@@ -81,6 +81,11 @@ def read_after(cursor: Cursor, alias: str) -> Found | None:
     return found
 
 
+def count(alias: str) -> int:
+    """Return how many records are stored."""
+    return StoredRecord.objects.using(alias).count()
+
+
 def prune(before: Cursor, alias: str) -> None:
     """Delete records that everybody has seen who stands at `before`, a bounded number a call."""
     _how(alias).prune(before, alias)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from realtime.outbox.metrics import metrics
 from realtime.outbox.queue import Item
+from realtime.outbox.relay_status import RelayStatus
 
 if TYPE_CHECKING:
     from realtime.outbox.relay import Relay
@@ -41,6 +42,12 @@ def ensure_relay() -> None:
 
     if project_pubsub() is not None:
         _running()
+
+
+def relay_status() -> RelayStatus | None:
+    """Return how this process's relay does; None if there is none that runs."""
+    relay = _relay
+    return relay.status() if relay is not None and relay.runs else None
 
 
 def stop_relay(seconds: float = LAST_WORDS) -> None:

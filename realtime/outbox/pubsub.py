@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from django.core import checks
 from django.core.checks import CheckMessage
@@ -71,6 +71,14 @@ class OutboxPubSub(PubSub):
     def reads_on(self, using: str) -> bool:
         """A position is the backend's: no transaction's snapshot has a part in it."""
         return False
+
+    def send_now(self, messages: Sequence[Message]) -> None:
+        """Hand messages to the relay, without a row: what is not sent soon is nobody's loss."""
+        process.hand_over(Unstored(self, tuple(messages)))
+
+    def facts(self) -> Mapping[str, object]:
+        """Return how far the backend is; raise what came, where a page would just be reset."""
+        return {"position": str(self.ask_position())}
 
     def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:
         """Store the messages with the writer's transaction; hand them to the relay behind it."""

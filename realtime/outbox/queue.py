@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice, takewhile
+from time import monotonic
 from typing import Protocol
 
 from realtime.messages import Message, Reset
@@ -31,6 +32,7 @@ class Stored:
     pubsub: Sender
     place: Place
     row: int
+    since: float = field(default_factory=monotonic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +41,7 @@ class Unstored:
 
     pubsub: Sender
     messages: tuple[Message, ...]
+    since: float = field(default_factory=monotonic)
 
 
 Item = Stored | Unstored
@@ -129,6 +132,11 @@ class Queue:
         """Wait that long, unless closed before."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed, seconds)
+
+    def lag(self) -> float:
+        """Return for how many seconds the first item has waited; 0 if there is none."""
+        with self._changed:
+            return monotonic() - self._items[0].since if self._items else 0.0
 
     def __len__(self) -> int:
         return len(self._items) + len(self._resets)

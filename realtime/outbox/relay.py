@@ -18,6 +18,7 @@ from realtime.outbox.metrics import metrics
 from realtime.outbox.outage import Outage
 from realtime.outbox.pubsub import OutboxPubSub, project_pubsub
 from realtime.outbox.queue import Item, Queue, Sender, Stored, Unstored
+from realtime.outbox.relay_status import RelayStatus
 from realtime.outbox.sending import send_all
 from realtime.outbox.sweep import BATCH, Sweep
 
@@ -45,6 +46,8 @@ class Relay:
         self._sweep = Sweep(self._send_swept)
         self._sweeping: Iterator[int] | None = None
         self._next_sweep = 0.0
+        self._swept: float | None = None
+        """When a sweep had last been done."""
         self._last_used: Sender | None = None
         self._backend = Outage("the backend does not take messages")
         self._part = Outage("a part of the backend does not take messages")
@@ -57,6 +60,15 @@ class Relay:
     def runs(self) -> bool:
         """Is its thread there?"""
         return self._thread.is_alive()
+
+    def status(self) -> RelayStatus:
+        """Return how it does; from any thread."""
+        return RelayStatus(
+            queued=len(self.queue),
+            lag=round(self.queue.lag(), 3),
+            swept=None if self._swept is None else round(monotonic() - self._swept, 1),
+            away=self._backend.lasts or self._part.lasts,
+        )
 
     def start(self) -> None:
         """Begin; raise RuntimeError where no thread can be started."""
@@ -159,6 +171,7 @@ class Relay:
             self._sweeping = self._sweep.steps() if project_pubsub() else None
         if self._sweeping is not None and next(self._sweeping, None) is None:
             self._sweeping = None
+            self._swept = monotonic()
             if self._part.end():
                 logger.warning("all parts of the backend take messages again")
         return self._sweeping is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from django.core.checks import CheckMessage
@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from realtime.backends.base import Upstream
 from realtime.backends.redis.checking import check_servers
 from realtime.backends.redis.config import config_of
+from realtime.backends.redis.facts import facts_of
 from realtime.backends.redis.layout import Address
 from realtime.backends.redis.marks import Mark, cursor_of
 from realtime.backends.redis.names import Names
@@ -59,6 +60,10 @@ class RedisPubSub(OutboxPubSub):
     def send(self, messages: Sequence[Message]) -> None:
         """Hand messages to the servers that hold their partitions."""
         publish(self._servers, self.names, self.keep, messages)
+
+    def facts(self) -> Mapping[str, object]:
+        """Return how far all servers are, and what each of them keeps."""
+        return {**super().facts(), "servers": facts_of(self._servers, self.names)}
 
     def ask_position(self) -> Cursor:
         """Ask every server where it stands; those that do not answer have no part in the cursor."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from realtime.backends.memory import MemoryPubSub
@@ -29,6 +29,13 @@ async def running(pubsub: FakePubSub) -> AsyncIterator[Hub]:
 
 async def within(what):
     return await asyncio.wait_for(what, PATIENCE)
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Wait until something holds, up to a deadline."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():
+            await asyncio.sleep(0.001)
 
 
 def mailbox() -> Mailbox:

@@ -22,6 +22,7 @@ from tests.realtime.hub.listening import (
     running,
     send,
     taken,
+    until,
     within,
 )
 
@@ -30,13 +31,6 @@ from tests.realtime.hub.listening import (
 def lingering(monkeypatch: pytest.MonkeyPatch) -> None:
     """What nobody wants any longer is watched for a moment more."""
     monkeypatch.setitem(conf.__dict__, "LINGER", 0.02)
-
-
-async def until(holds) -> None:
-    """Wait until something holds, up to a deadline."""
-    async with asyncio.timeout(5):
-        while not holds():
-            await asyncio.sleep(0.001)
 
 
 async def test_what_nobody_wants_is_watched_a_while_longer(lingering: None) -> None:

@@ -48,11 +48,13 @@ async def test_the_rights_named_are_enough() -> None:
                 (missed,) = await upstream.replay([TOPIC, TOPIC.family], since)
                 await upstream.unwatch([TOPIC])
                 node = next(iter(upstream._nodes.values()))
+                facts = await sync_to_async(pubsub.facts)()
                 await node._look.newest(node._line, node._mark, node._topics.values())
         finally:
             await upstream.close()
         denied = [each["object"] for each in server.ask("ACL LOG")]
 
     assert [message.reset, missed.reset] == ["bulk", "bulk"]
+    assert [each["messages"] for each in facts["servers"].values()] == [1]  # type: ignore[attr-defined]
     assert [problem.id for problem in problems if problem.id == "realtime.W005"] == []
     assert set(denied) <= {"client|setinfo"}

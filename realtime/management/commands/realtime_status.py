@@ -1,0 +1,82 @@
+"""`manage.py realtime_status`: is all well?"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from django.core.management import BaseCommand
+
+from realtime.status.report import Answer, Report, look
+
+
+class Command(BaseCommand):
+    """Say how the backend, the outbox and the processes that serve do; by the exit code too."""
+
+    help = (
+        "Say how the backend, the outbox and the processes that serve do. Exits with 0 if all is"
+        " well, 1 if the backend is away, 2 if no process serves or nobody empties the outbox."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the form of the report, and how long to wait."""
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument(
+            "--timeout",
+            type=float,
+            default=5.0,
+            metavar="SECONDS",
+            help="how long the backend and the processes may take to answer (default: 5)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Look once, print, and exit."""
+        report = asyncio.run(look(options["timeout"]))
+        if options["json"]:
+            self.stdout.write(msgspec.json.encode(report).decode())
+        else:
+            self.stdout.write("\n".join(_lines(report)))
+        if report.state:
+            sys.exit(report.state)
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"backend    {report.backend}"
+    for name, value in report.facts.items():
+        yield from _fact(name, value)
+    if report.outbox is not None:
+        yield f"outbox     {report.outbox.waiting} waiting, {report.outbox.left} left behind"
+    if report.processes is None and not report.state:
+        yield "processes  not asked: messages of this backend stay within each"
+    for answer in report.processes or ():
+        yield f"process    {_process(answer)}"
+    yield from (f"problem    {problem}" for problem in report.problems)
+    if not report.problems:
+        yield "all is well"
+
+
+def _fact(name: str, value: object) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{name:<10} {value}"
+        return
+    for part, what in value.items():
+        each = what.items() if isinstance(what, dict) else ()
+        yield f"{name:<10} {part}: {', '.join(f'{k} {v}' for k, v in each) or what}"
+
+
+def _process(answer: Answer) -> str:
+    process = answer.process
+    parts = [
+        f"{process.host}:{process.pid}, answered in {answer.seconds * 1000:.0f} ms",
+        f"{process.connections} connections to {process.topics} topics",
+    ]
+    if relay := process.relay:
+        swept = "never" if relay.swept is None else f"{relay.swept:g} s ago"
+        away = ", and the backend does not take them" if relay.away else ""
+        parts.append(f"relay {relay.lag:g} s behind with {relay.queued} records{away}")
+        parts.append(f"last sweep {swept}")
+    return "; ".join(parts)

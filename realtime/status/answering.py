@@ -1,0 +1,53 @@
+"""Answering what other processes ask: in each process that serves, by its hub."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from realtime.backends import get_pubsub
+from realtime.hub import Hub, known_hub
+from realtime.messages import Message
+from realtime.status.asking import ASKED, Question, question_in, send
+from realtime.status.process import status_of
+from realtime.topics import Topic
+
+logger = logging.getLogger("realtime.status")
+
+MOST_AT_ONCE = 16
+"""Questions that are being answered. Of more the rest is left without an answer."""
+
+ANSWERS: dict[str, Callable[[Hub], object]] = {"status": status_of}
+"""What can be asked, and what answers it with something that can be written as JSON."""
+
+
+class Answering:
+    """An observer that answers questions. Owner of its tasks: the event loop of each hub."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def topics(self) -> Iterable[Topic]:
+        """Return the topic of the questions."""
+        return (ASKED,)
+
+    def observe(self, message: Message) -> Iterable[Message]:
+        """Answer a question beside what else is done; nobody connected here is told anything."""
+        question = question_in(message)
+        hub = known_hub()
+        if question and hub and question.what in ANSWERS and len(self._tasks) < MOST_AT_ONCE:
+            task = asyncio.create_task(_answer(hub, question))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return ()
+
+
+async def _answer(hub: Hub, question: Question) -> None:
+    try:
+        answer = msgspec.to_builtins(ANSWERS[question.what](hub))
+        await send(get_pubsub(), Message(question.answers, extra=answer))
+    except Exception:
+        logger.exception("cannot answer what was asked: %s", question.what)

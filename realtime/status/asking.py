@@ -1,0 +1,73 @@
+"""Questions to all processes that serve, and their answers: messages, as any others.
+
+A question goes to one topic that every hub watches. Each answers on a topic of the asker's own.
+Nobody else can watch either: no rule may be made for their family.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from realtime.backends.base import PubSub, Upstream
+from realtime.blocking import off_loop
+from realtime.messages import Message
+from realtime.topics import RESERVED, Topic
+
+ASKED = Topic.of(RESERVED, "asked")
+ANSWERS = "answers"
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What is asked, `status` for one, and who asks."""
+
+    what: str
+    asker: str
+
+    @property
+    def answers(self) -> Topic:
+        """The topic of the answers."""
+        return Topic.of(RESERVED, ANSWERS, self.asker)
+
+
+def question_in(message: Message) -> Question | None:
+    """Return the question that a message is; None for one that is none."""
+    if message.topic != ASKED:
+        return None
+    try:
+        return msgspec.convert(message.extra, Question)
+    except msgspec.ValidationError:
+        return None  # of another version, which asks differently
+
+
+async def ask(pubsub: PubSub, what: str) -> AsyncGenerator[Any]:
+    """Ask every process, and give each answer as it comes, for ever; one may come twice.
+
+    Raise UpstreamLost, or whatever else came, if the backend is away.
+    """
+    question = Question(what, secrets.token_hex(8))
+    upstream = pubsub.connect()
+    try:
+        await upstream.watch([question.answers])
+        await send(pubsub, Message(ASKED, extra=msgspec.to_builtins(question)))
+        async with aclosing(_received(upstream)) as messages:
+            async for message in messages:
+                if message.topic == question.answers and message.extra is not None:
+                    yield message.extra
+    finally:
+        await upstream.close()
+
+
+async def send(pubsub: PubSub, message: Message) -> None:
+    """Send a message that is worth nothing if it comes late."""
+    await off_loop(pubsub.send_now, [message])
+
+
+async def _received(upstream: Upstream) -> AsyncGenerator[Message]:
+    while True:
+        for message in await upstream.receive():
+            yield message

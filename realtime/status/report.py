@@ -1,0 +1,149 @@
+"""One look at everything: the backend, the outbox, the processes that serve."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from enum import IntEnum
+from time import monotonic
+from typing import Any
+
+import msgspec
+from django.db import connections
+
+from realtime.backends import get_pubsub
+from realtime.backends.base import PubSub
+from realtime.blocking import off_loop
+from realtime.conf import conf
+from realtime.outbox import rows
+from realtime.outbox.process import flush_relay
+from realtime.outbox.pubsub import OutboxPubSub
+from realtime.status.asking import ask
+from realtime.status.process import ProcessStatus
+
+OTHERS = 0.5
+"""Seconds that are waited for another answer behind the last."""
+
+PAUSE = 0.1
+"""Seconds between looks at the outbox."""
+
+MOST_ROWS = 1_000
+"""Rows of the outbox, the oldest, that are looked at again."""
+
+
+class State(IntEnum):
+    """How things are; the command's exit code."""
+
+    WELL = 0
+    BACKEND_AWAY = 1
+    NOT_RUNNING = 2
+
+
+class Outbox(msgspec.Struct, frozen=True):
+    """Rows that `waiting` for the backend now, and how many of them nobody sends: `left`."""
+
+    waiting: int
+    left: int
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A process that serves, and how long it took, in seconds, to ask it and hear from it."""
+
+    seconds: float
+    process: ProcessStatus
+
+
+class Report(msgspec.Struct):
+    """What was found. `problems` is empty if all is well."""
+
+    backend: str
+    state: State = State.WELL
+    problems: list[str] = []
+    facts: dict[str, Any] = {}
+    outbox: Outbox | None = None
+    processes: list[Answer] | None = None
+    """None where they cannot be asked: messages stay within each of them."""
+
+    def find(self, state: State, problem: str) -> None:
+        """Note a problem; the first decides on the state."""
+        self.problems.append(problem)
+        self.state = self.state or state
+
+
+async def look(patience: float) -> Report:
+    """Look at everything; `patience` is for how many seconds an answer is waited for."""
+    pubsub = get_pubsub()
+    report = Report(f"{type(pubsub).__module__}.{type(pubsub).__qualname__}")
+    try:
+        async with asyncio.timeout(patience):
+            report.facts = dict(await off_loop(pubsub.facts))
+    except Exception as error:
+        report.find(State.BACKEND_AWAY, f"the backend does not answer: {_text(error)}")
+    if isinstance(pubsub, OutboxPubSub):
+        # Before anything is asked: for that a relay is begun here, which sweeps too.
+        await _look_at_outbox(report)
+    if report.state is not State.BACKEND_AWAY and not pubsub.process_local:
+        await _ask_processes(pubsub, report, patience)
+    return report
+
+
+async def _ask_processes(pubsub: PubSub, report: Report, patience: float) -> None:
+    try:
+        report.processes = await _answers(pubsub, patience)
+    except Exception as error:
+        report.find(State.BACKEND_AWAY, f"the backend carries no messages: {_text(error)}")
+        return
+    if not report.processes:
+        what = f"no process that serves has answered within {patience:g} seconds"
+        report.find(State.NOT_RUNNING, what)
+
+
+async def _answers(pubsub: PubSub, patience: float) -> list[Answer]:
+    """Return the answers of all processes, those that come within a moment of each other."""
+    found: dict[tuple[str, int], Answer] = {}
+    started = monotonic()
+    try:
+        async with (
+            asyncio.timeout(patience) as deadline,
+            aclosing(ask(pubsub, "status")) as answers,
+        ):
+            async for answer in answers:
+                status = msgspec.convert(answer, ProcessStatus)
+                seconds = round(monotonic() - started, 4)
+                found.setdefault((status.host, status.pid), Answer(seconds, status))
+                deadline.reschedule(asyncio.get_running_loop().time() + OTHERS)
+    except TimeoutError:
+        if isinstance(pubsub, OutboxPubSub) and not found and not await off_loop(flush_relay, 0):
+            raise
+    return sorted(found.values(), key=lambda each: each.seconds)
+
+
+async def _look_at_outbox(report: Report) -> None:
+    """Find out whether somebody sends what waits."""
+    try:
+        seen = await off_loop(_waiting)
+        left = seen
+        deadline = monotonic() + 2 * conf.OUTBOX_SWEEP + 1
+        while left and report.state is not State.BACKEND_AWAY and monotonic() < deadline:
+            await asyncio.sleep(PAUSE)
+            left = left & await off_loop(_waiting)
+    except Exception as error:
+        report.find(State.NOT_RUNNING, f"the outbox cannot be read: {_text(error)}")
+        return
+    report.outbox = Outbox(len(seen), len(left))
+    if left:
+        what = f"{len(left)} records wait in the outbox, and nobody sends them"
+        report.find(State.NOT_RUNNING, what)
+
+
+def _waiting() -> frozenset[tuple[str, int]]:
+    return frozenset(
+        (alias, row)
+        for alias in connections
+        if rows.are_on(alias)
+        for row in rows.ids(alias, 0, MOST_ROWS)
+    )
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

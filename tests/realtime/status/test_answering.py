@@ -1,0 +1,120 @@
+"""Processes that serve answer what other processes ask."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from unittest import mock
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from realtime import allow, observers
+from realtime.backends.memory import MemoryPubSub
+from realtime.exceptions import InvalidRule
+from realtime.hub import Hub, close_hub, get_hub
+from realtime.messages import Message
+from realtime.status import answering
+from realtime.status.answering import MOST_AT_ONCE, Answering
+from realtime.status.asking import ASKED, Question, ask
+from realtime.topics import Topic
+from tests.realtime.hub.listening import LIST, mailbox, send, until, within
+
+
+@pytest.fixture(autouse=True)
+def as_the_projects(pubsub: MemoryPubSub) -> Iterator[Answering]:
+    observer = Answering()
+    observers.register(observer)
+    with mock.patch("realtime.status.answering.get_pubsub", return_value=pubsub):
+        yield observer
+
+
+@pytest_asyncio.fixture
+async def serving(pubsub: MemoryPubSub) -> AsyncIterator[Hub]:
+    """This loop's hub, listening, with a client."""
+    hub = get_hub(lambda: pubsub)
+    await within(hub.subscribe(mailbox(), LIST))
+    yield hub
+    await within(close_hub())
+
+
+def question(what: str, asker: str = "me") -> Message:
+    return Message(ASKED, extra={"what": what, "asker": asker})
+
+
+async def first_answer(pubsub: MemoryPubSub) -> dict[str, object]:
+    async with aclosing(ask(pubsub, "status")) as answers:
+        answer: dict[str, object] = await within(anext(answers))
+        return answer
+
+
+async def test_a_process_says_how_it_does(pubsub: MemoryPubSub, serving: Hub) -> None:
+    """Which it is, and how many it serves."""
+    answer = await first_answer(pubsub)
+
+    assert (answer["pid"], answer["topics"], answer["connections"]) == (os.getpid(), 1, 1)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [None, "status", {"what": "status"}, {"what": 5, "asker": "me"}, {"what": "?", "asker": "me"}],
+    ids=repr,
+)
+async def test_what_nobody_understands_is_left_alone(
+    extra: object, pubsub: MemoryPubSub, serving: Hub
+) -> None:
+    """As another version may ask it; and what is asked behind it is answered."""
+    since = pubsub.position()
+    send(pubsub, Message(ASKED, extra=extra))
+
+    await first_answer(pubsub)
+
+    assert serving._upstream is not None
+    assert not await serving._upstream.replay([Question("?", "me").answers], since)
+
+
+async def test_not_everything_is_answered_at_once(
+    pubsub: MemoryPubSub, serving: Hub, as_the_projects: Answering
+) -> None:
+    """A backend that hangs holds up some answers, not memory without end."""
+    hanging = asyncio.Event()
+
+    async def hang(*_: object) -> None:
+        await hanging.wait()
+
+    with mock.patch.object(answering, "send", hang):
+        send(pubsub, *(question("status", str(number)) for number in range(50)))
+        await until(lambda: len(as_the_projects._tasks) == MOST_AT_ONCE)
+        hanging.set()
+        await until(lambda: not as_the_projects._tasks)
+
+    await first_answer(pubsub)
+
+
+async def test_an_answer_that_fails_is_logged(
+    pubsub: MemoryPubSub, serving: Hub, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And nothing else is harmed."""
+    with mock.patch.dict(answering.ANSWERS, {"wrong": lambda hub: 1 / 0}):
+        send(pubsub, question("wrong"))
+        await first_answer(pubsub)
+
+    assert "cannot answer what was asked: wrong" in caplog.text
+
+
+def test_a_question_has_a_topic_for_its_answers() -> None:
+    """Of the asker's own."""
+    asked = Question("status", "me")
+
+    assert asked.answers == Topic("realtime:answers/me")
+    assert msgspec.to_builtins(asked) == {"what": "status", "asker": "me"}
+
+
+@pytest.mark.parametrize("pattern", ["realtime", "realtime:asked", "realtime:answers"])
+def test_no_rule_lets_anybody_watch_that(pattern: str, no_rules: None) -> None:
+    """What processes tell each other is nothing for clients."""
+    with pytest.raises(InvalidRule, match="nobody's to watch"):
+        allow(pattern)(lambda user, *parts: True)

@@ -1,0 +1,72 @@
+"""What a look at everything finds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from unittest import mock
+
+import pytest
+import pytest_asyncio
+from django.db import OperationalError
+
+from realtime import observers
+from realtime.backends import get_pubsub
+from realtime.backends.memory import MemoryPubSub
+from realtime.hub import close_hub, get_hub
+from realtime.status import report as looking
+from realtime.status.answering import Answering
+from realtime.status.report import State, look
+from tests.realtime.hub.listening import until
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
+
+PATIENCE = 5.0
+SOON = 0.3
+
+
+@pytest_asyncio.fixture
+async def serving() -> AsyncIterator[None]:
+    """A hub in this process, which answers."""
+    observers.register(Answering())
+    hub = get_hub()
+    hub.start()
+    await until(lambda: hub._upstream is not None)
+    yield
+    await close_hub()
+
+
+async def test_all_is_well(serving: None) -> None:
+    """A process answers, and records are counted."""
+    report = await look(PATIENCE)
+
+    assert (report.state, report.problems) == (State.WELL, [])
+    assert report.processes is not None
+    assert [answer.process.topics for answer in report.processes] == [0]
+    assert set(report.facts) == {"position", "records"}
+    assert report.outbox is None
+
+
+async def test_nobody_serves() -> None:
+    """Nothing answers."""
+    report = await look(SOON)
+
+    assert report.state is State.NOT_RUNNING
+    assert report.problems == ["no process that serves has answered within 0.3 seconds"]
+
+
+async def test_the_backend_is_away(serving: None) -> None:
+    """Nobody can be asked then."""
+    away = mock.patch.object(type(get_pubsub()), "position", side_effect=OperationalError("gone"))
+    with away:
+        report = await look(PATIENCE)
+
+    assert report.state is State.BACKEND_AWAY
+    assert report.problems == ["the backend does not answer: OperationalError: gone"]
+
+
+async def test_processes_that_cannot_be_asked_are_not() -> None:
+    """Messages of the memory backend stay within each."""
+    with mock.patch.object(looking, "get_pubsub", return_value=MemoryPubSub()):
+        report = await look(PATIENCE)
+
+    assert (report.state, report.processes) == (State.WELL, None)
