@@ -23,7 +23,7 @@ from realtime.messages import Message, Reset
 from realtime.observers import observe, observed_topics
 from realtime.outbox.process import ensure_relay
 from realtime.subscribers import Subscribers
-from realtime.together import until_one_ends
+from realtime.together import end, until_one_ends
 from realtime.topics import Topic
 
 logger = logging.getLogger("realtime.hub")
@@ -142,9 +142,7 @@ class Hub:
             timer.cancel()
         self._lingering.clear()
         ending = [*self._leaving, *([self._listener] if self._listener else [])]
-        for task in ending:
-            task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
+        await end(*ending)
 
     def _unwatch_later(self, topic: Topic) -> None:
         """Stop watching a topic when nobody has wanted it for a while."""

@@ -8,6 +8,25 @@ from typing import Any, NoReturn
 
 from realtime.exceptions import UpstreamLost
 
+AGAIN = 5.0
+"""Seconds after which a task that goes on is cancelled once more: longer than any needs to end."""
+
+
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and wait until all have ended; what they raise is dropped.
+
+    Some libraries forget a cancellation: `asyncio.wait_for` does before Python 3.12, when it comes
+    as the wait ends. Whoever waited for such a task would wait for ever.
+    """
+    pending: set[asyncio.Task[Any]] = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        done, pending = await asyncio.wait(pending, timeout=AGAIN)
+        for task in done:
+            if not task.cancelled():
+                task.exception()  # so that it is not logged as never looked at
+
 
 async def until_one_ends(*works: Coroutine[Any, Any, object]) -> NoReturn:
     """Run works that have no end until one of them ends; raise what it raised.
@@ -19,9 +38,7 @@ async def until_one_ends(*works: Coroutine[Any, Any, object]) -> NoReturn:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
     for task in done:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error

@@ -32,7 +32,7 @@ from realtime.cursors import Cursor
 from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.messages import Message, Reset
 from realtime.outbox import OutboxPubSub
-from realtime.together import until_one_ends
+from realtime.together import end, until_one_ends
 from realtime.topics import Topic
 
 TYPE = "realtime.message"
@@ -208,8 +208,7 @@ class _LayerUpstream(Upstream):
         self._watched.clear()
         await asyncio.gather(*leaving, return_exceptions=True)
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
 
     @property
     def _layer(self) -> Any:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from unittest import mock
 
 import pytest
 
+from realtime import together
 from realtime.exceptions import UpstreamLost
 from realtime.together import until_one_ends
 
@@ -49,6 +52,21 @@ async def test_one_that_just_ends_is_missed(how: str) -> None:
         await asyncio.wait_for(until_one_ends(one.run(), other.run()), 5)
 
     assert other.was_cancelled
+
+
+async def test_one_that_forgets_a_cancellation_is_cancelled_again() -> None:
+    """As a library may: before Python 3.12 `asyncio.wait_for` does."""
+
+    async def forgets() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    other = Work()
+    other.end.set_exception(ZeroDivisionError())
+
+    with mock.patch.object(together, "AGAIN", 0.01), pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(until_one_ends(forgets(), other.run()), 5)
 
 
 async def test_whoever_cancels_it_cancels_all() -> None:

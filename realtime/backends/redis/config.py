@@ -34,16 +34,17 @@ class Config:
         """The servers that the project named."""
         return [_address(parse_url(url)) for url in self.urls]
 
-    def connection(self, address: Address, *, listens: bool = False) -> AbstractConnection:
-        """Return a connection for an event loop, not connected yet; one that listens may be idle.
+    def connection(self, address: Address) -> AbstractConnection:
+        """Return a connection for an event loop, not connected yet.
 
         redis-py would connect again by itself, and a message that was pushed meanwhile be lost
-        without a word: so it has no retries, and no health checks of its own.
+        without a word: so it has no retries, and no health checks of its own. Nor has it a timeout
+        for what is said: redis-py waits by `asyncio.wait_for`, which before Python 3.12 forgets
+        that its task was cancelled if that comes as the wait ends. Whoever uses it sets deadlines.
         """
         arguments = self._arguments(dict(parse_url(self.urls[0])), address)
         cls: type[AbstractConnection] = arguments.pop("connection_class", aioredis.Connection)
-        if listens:
-            arguments["socket_timeout"] = None
+        arguments["socket_timeout"] = None
         return cls(**arguments, retry=AsyncRetry(NoBackoff(), 0))
 
     def pool(self, address: Address) -> ConnectionPool:

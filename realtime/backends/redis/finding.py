@@ -20,7 +20,7 @@ async def ask_for_layout(config: Config, known: Iterable[Address]) -> Layout:
     random.shuffle(servers)
     error: Exception = UpstreamLost("there is no server to ask")
     for address in (*servers, *config.seeds):
-        line = Line(config.connection(address))
+        line = Line(config.connection(address), config.timeout)
         try:
             await line.open()
             return layout_from(await line.ask(LAYOUT_COMMANDS, may_fail=True), address)

@@ -17,16 +17,21 @@ MOST_AT_ONCE = 500
 
 
 class Line:
-    """Asks one thing after another. After any error but a reply that is one, it is of no use."""
+    """Asks one thing after another. After any error but a reply that is one, it is of no use.
 
-    def __init__(self, connection: AbstractConnection) -> None:
+    Each reply may take `timeout` seconds.
+    """
+
+    def __init__(self, connection: AbstractConnection, timeout: float) -> None:
         self._connection = connection
+        self._timeout = timeout
         self._asking = asyncio.Lock()
         self._is_broken = False
 
     async def open(self) -> None:
-        """Connect; raise RedisError or OSError."""
-        await self._connection.connect()  # type: ignore[no-untyped-call]
+        """Connect; raise RedisError, OSError or TimeoutError."""
+        async with asyncio.timeout(2 * self._timeout):
+            await self._connection.connect()  # type: ignore[no-untyped-call]
 
     async def ask(self, commands: Sequence[Command], *, may_fail: bool = False) -> list[Any]:
         """Send commands and return their replies; raise the first error, unless they may fail."""
@@ -59,7 +64,8 @@ class Line:
             raise ConnectionError("the connection broke before")
         try:
             packed = self._connection.pack_commands(commands)  # type: ignore[arg-type]
-            await self._connection.send_packed_command(packed, check_health=False)
+            async with asyncio.timeout(self._timeout):
+                await self._connection.send_packed_command(packed, check_health=False)
             return [await self._read() for _ in commands]
         except BaseException:
             # What is still to come would be taken for the replies to other commands.
@@ -68,6 +74,7 @@ class Line:
 
     async def _read(self) -> Any:
         try:
-            return await self._connection.read_response()
+            async with asyncio.timeout(self._timeout):
+                return await self._connection.read_response()
         except ResponseError as error:
             return error

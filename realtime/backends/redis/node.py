@@ -24,7 +24,7 @@ from realtime.backends.redis.wire import Answer, Sent, read_answer, read_push
 from realtime.exceptions import UpstreamLost
 from realtime.messages import Message
 from realtime.outbox.outage import Outage
-from realtime.together import until_one_ends
+from realtime.together import end, until_one_ends
 from realtime.topics import Topic
 
 logger = logging.getLogger("realtime.redis")
@@ -102,8 +102,7 @@ class Node:
 
     async def close(self) -> None:
         """End, and hang up."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     async def find(self) -> Mark:
         """Wait until the server was found; return where. Raise TimeoutError if it is away."""
@@ -169,8 +168,9 @@ class Node:
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
 
     async def _live(self) -> None:
-        line = Line(self._config.connection(self.address))
-        ear = Ear(self._config.connection(self.address, listens=True), self._config.timeout)
+        timeout = self._config.timeout
+        line = Line(self._config.connection(self.address), timeout)
+        ear = Ear(self._config.connection(self.address), timeout)
         try:
             await line.open()
             await ear.open()

@@ -26,6 +26,7 @@ from realtime.backends.redis.wire import Sent
 from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.messages import Message, Reset
+from realtime.together import end
 from realtime.topics import Topic
 
 logger = logging.getLogger("realtime.redis")
@@ -150,8 +151,7 @@ class RedisUpstream(Upstream):
         """Hang up everywhere."""
         self._lose("the upstream was closed")
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await end(self._keeper)
         nodes, self._nodes = self._nodes, {}
         await asyncio.gather(*(node.close() for node in nodes.values()), *self._leaving)
 
@@ -263,11 +263,12 @@ class RedisUpstream(Upstream):
         async with self._starting:
             if self._keeper is None:
                 try:
-                    self._apply(await ask_for_layout(self._config, self._known()))
+                    layout = await ask_for_layout(self._config, self._known())
                 except (RedisError, OSError, TimeoutError) as error:
                     self._lose(f"cannot connect: {error}")
                     raise UpstreamLost(f"cannot connect: {error}") from error
-                self._inbox.check()
+                self._inbox.check()  # it may have been closed: nobody would end what is begun now
+                self._apply(layout)
                 self._keeper = asyncio.create_task(self._keep(), name="realtime-redis-layout")
                 self._keeper.add_done_callback(self._note_end)
 
