@@ -13,7 +13,7 @@ from benchmarks import idle, orm, pubsub, screen
 from benchmarks.report import write_block
 
 BENCHMARKS = {"idle": idle.run, "orm": orm.run, "pubsub": pubsub.run, "screen": screen.run}
-WITH_PARTS = {"orm"}
+WITH_PARTS = {"orm", "pubsub"}
 
 
 def main() -> None:

@@ -2,6 +2,9 @@
 
 Each is measured in processes of its own: one listens as a hub does, another one writes. Memory does
 not leave its process, so there a thread writes. "Plain" is the same transaction without a message.
+
+Two more parts: Redis beside the layers of channels_redis, and what a cluster does; see
+`benchmarks.peers`.
 """
 
 from __future__ import annotations
@@ -11,16 +14,23 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+import django
+
+from benchmarks.peers import cluster, one_server
 from benchmarks.report import machine, table
 from tools.demo_server import prepare_database
 from tools.postgres import Postgres
+from tools.redis_servers import RedisServer
 
 NAMES = {
     "memory": "memory",
     "sqlite": "database, SQLite",
     "postgresql": "database, PostgreSQL",
+    "redis": "Redis, outbox on SQLite",
 }
 HEADER = [
     "backend",
@@ -34,26 +44,64 @@ HEADER = [
 ]
 
 
-def run() -> str:
-    """Measure each backend and return the report."""
-    rows = []
-    with tempfile.TemporaryDirectory() as folder, Postgres() as server:
+PARTS = ("backends", "peers", "cluster")
+
+
+def run(only: Collection[str] = PARTS) -> str:
+    """Measure the parts named, and return the report."""
+    if unknown := set(only) - set(PARTS):
+        raise SystemExit(f"expected some of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
+    with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "demo.sqlite3"
         prepare_database(file)
+        parts = []
+        if "backends" in only:
+            parts.append(_backends(file))
+        with _settings({"DEMO_DB": str(file)}):
+            if "peers" in only:
+                parts.append(one_server.run())
+            if "cluster" in only:
+                parts.append(cluster.run())
+    return "\n\n".join([machine(), *parts])
+
+
+def _backends(file: Path) -> str:
+    rows = []
+    with Postgres() as server, RedisServer() as redis:
         prepare_database(server.url)
+        places = {
+            "postgresql": {"DATABASE_URL": server.url},
+            "redis": {"DEMO_DB": str(file), "REDIS_URL": redis.url},
+        }
         for backend, name in NAMES.items():
-            where = (
-                {"DATABASE_URL": server.url} if backend == "postgresql" else {"DEMO_DB": str(file)}
-            )
+            where = places.get(backend, {"DEMO_DB": str(file)})
             rows.append([name, *_measure(backend, where)])
-    return f"{machine()}\n\n{table(HEADER, rows)}"
+    return table(HEADER, rows)
 
 
-def _measure(backend: str, where: dict[str, str]) -> list[str]:
-    environment = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "DEMO_DB"}}
+@contextmanager
+def _settings(where: Mapping[str, str]) -> Iterator[None]:
+    """Let processes that are started here, and this one, have the demo's settings."""
+    usual = dict(os.environ)
+    os.environ.update(_environment(where))
+    django.setup()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(usual)
+
+
+def _environment(where: Mapping[str, str]) -> dict[str, str]:
+    others = {"DATABASE_URL", "DEMO_DB", "REDIS_URL"}
+    usual = {name: value for name, value in os.environ.items() if name not in others}
+    return {**usual, **where, "DJANGO_SETTINGS_MODULE": "demo_todo.settings"}
+
+
+def _measure(backend: str, where: Mapping[str, str]) -> list[str]:
     found = subprocess.run(
         [sys.executable, "-m", "benchmarks.pubsub_listener", backend],
-        env=environment | where | {"DJANGO_SETTINGS_MODULE": "demo_todo.settings"},
+        env=_environment(where),
         check=True,
         stdout=subprocess.PIPE,
         text=True,

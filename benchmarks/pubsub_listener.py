@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -146,6 +147,10 @@ def _pubsub(backend: str) -> Any:
     from realtime.backends.database import DatabasePubSub
     from realtime.backends.memory import MemoryPubSub
 
+    if backend == "redis":
+        from realtime.backends.redis import RedisPubSub
+
+        return RedisPubSub(os.environ["REDIS_URL"])
     return MemoryPubSub() if backend == "memory" else DatabasePubSub()
 
 

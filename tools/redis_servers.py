@@ -27,7 +27,6 @@ from typing import Any, Self
 from redis import Redis
 
 READY_WITHIN = 30.0
-PRIMARIES = 3
 SLOTS = 16384
 NODE_TIMEOUT = 2000
 """Milliseconds until a cluster's nodes hold one of them for dead."""
@@ -174,11 +173,12 @@ class RedisServer:
 
 
 class RedisCluster:
-    """Three primaries, each with so many replicas. `servers` holds the primaries first."""
+    """So many primaries, each with so many replicas. `servers` holds the primaries first."""
 
-    def __init__(self, *options: str, replicas: int = 1) -> None:
+    def __init__(self, *options: str, primaries: int = 3, replicas: int = 1) -> None:
+        self._primaries = primaries
         self._replicas = replicas
-        count = PRIMARIES * (1 + replicas)
+        count = primaries * (1 + replicas)
         self.servers = [RedisServer(*options, clustered=True) for _ in range(count)]
 
     @property
@@ -203,7 +203,7 @@ class RedisCluster:
     @property
     def primaries(self) -> list[RedisServer]:
         """Those that began as primaries."""
-        return self.servers[:PRIMARIES]
+        return self.servers[: self._primaries]
 
     def is_well(self) -> bool:
         """Do all servers that run agree that all slots are served?"""
@@ -212,15 +212,16 @@ class RedisCluster:
 
     def _join(self) -> None:
         first, *others = self.servers
-        for number, server in enumerate(self.servers[:PRIMARIES]):
-            share = range(number * SLOTS // PRIMARIES, (number + 1) * SLOTS // PRIMARIES)
+        count = self._primaries
+        for number, server in enumerate(self.servers[: self._primaries]):
+            share = range(number * SLOTS // count, (number + 1) * SLOTS // count)
             server.ask("CLUSTER", "ADDSLOTSRANGE", share[0], share[-1])
             server.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         for server in others:
             server.ask("CLUSTER", "MEET", "127.0.0.1", first.port, first.bus_port)
         wait_until("the nodes to meet", self._all_met)
-        for number, server in enumerate(self.servers[PRIMARIES:]):
-            primary = self.servers[number % PRIMARIES]
+        for number, server in enumerate(self.servers[self._primaries :]):
+            primary = self.servers[number % count]
             server.ask("CLUSTER", "REPLICATE", primary.ask("CLUSTER", "MYID"))
         wait_until("the cluster", self.is_ready)
 
