@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from redis.exceptions import RedisError, ResponseError
@@ -13,6 +12,7 @@ from redis.exceptions import RedisError, ResponseError
 from realtime.backends.redis.config import Config
 from realtime.backends.redis.ear import Deaf, Ear
 from realtime.backends.redis.heard import Heard
+from realtime.backends.redis.kept import Kept
 from realtime.backends.redis.layout import Address
 from realtime.backends.redis.line import Line
 from realtime.backends.redis.looking import Look, now
@@ -37,9 +37,6 @@ SWEEP = 2.0
 
 MOST_TOLD = 1_000
 """Messages of one topic that are replayed. Of more, a reset."""
-
-MOST_KEPT = 20_000
-"""Messages that are kept in this process for those who come back."""
 
 ENDLESS = (1 << 52, 1 << 52)
 """Commands and time behind all that was heard."""
@@ -80,7 +77,7 @@ class Node:
         """Are all topics that were live before the connection broke live again?"""
         self._refused: set[Topic] = set()
         """Of these nothing was said a moment ago."""
-        self._kept: deque[Topic] = deque()
+        self._kept = Kept()
         self._look = Look(names, on_trouble)
         self._outage = Outage(f"redis at {address}", so="asking again", log=logger.warning)
         self._task = asyncio.create_task(self._run(), name=f"realtime-redis-{address}")
@@ -149,7 +146,7 @@ class Node:
     def _release(self, watched: Watched) -> list[tuple[Message, Mark | None]]:
         reason, sent = watched.release()
         reset = [(Message(watched.topic, reset=reason), self._mark)] if reason else []
-        self._keep(watched.topic, len(sent))
+        self._kept.add(watched, sent)
         return [*reset, *((each.message, self._behind(each)) for each in sent)]
 
     # -- the life of the connections -----------------------------------------------------------
@@ -217,7 +214,7 @@ class Node:
             return
         if watched.hear(sent):
             behind = self._behind(sent)
-            self._keep(watched.topic, 1)
+            self._kept.add(watched, [sent])
             self._tell(
                 Heard(
                     self.address, [(sent.message, behind)], mark=behind if self._in_step else None
@@ -227,12 +224,6 @@ class Node:
     def _behind(self, sent: Sent) -> Mark:
         assert self._mark is not None
         return sent.behind(self._mark.server)
-
-    def _keep(self, topic: Topic, count: int) -> None:
-        self._kept.extend([topic] * count)
-        while len(self._kept) > MOST_KEPT:
-            if watched := self._topics.get(self._kept.popleft()):
-                watched.forget()
 
     # -- subscribing ---------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 
 from realtime.backends.redis.marks import Mark
 from realtime.backends.redis.wire import Answer, Sent
@@ -92,7 +93,7 @@ class Watched:
         self.newest = answer.newest if answer.reason else max(self.newest, answer.newest)
         self._held, self.was_live, self._owes_reset = None, False, False
         self._known_since = answer.mark if answer.reason else self.since
-        self._recent.extend(told)
+        self._recent.extend(map(_without_extra, told))
         for sent in held:
             if sent.number > self.newest:
                 self._follow(sent)
@@ -119,4 +120,10 @@ class Watched:
                 f" got {sent.number}, which follows {sent.before}"
             )
         self.newest = sent.number
-        self._recent.append(sent)
+        self._recent.append(_without_extra(sent))
+
+
+def _without_extra(sent: Sent) -> Sent:
+    """Return what is remembered: images are large, and clients are never given them."""
+    message = sent.message
+    return sent if message.extra is None else sent._replace(message=replace(message, extra=None))
