@@ -35,16 +35,17 @@ def position() -> Cursor:
     """
     read_fresh()
     pubsub = get_pubsub()
-    if any(_may_read_the_past(each, pubsub) for each in connections.all(initialized_only=True)):
-        return NOWHERE
-    return pubsub.position()
+    return NOWHERE if _reads_the_past(pubsub) else pubsub.position()
 
 
 async def aposition() -> Cursor:
     """Return a cursor for "now", good for any topic, from async code. See `position()`."""
     # In this context too: what is set in the thread's copy may not come back.
     read_fresh()
-    return await sync_to_async(position)()
+    pubsub = get_pubsub()
+    if await sync_to_async(_reads_the_past)(pubsub):
+        return NOWHERE
+    return await pubsub.aposition()
 
 
 def watch(request: HttpRequest, family: str, *parts: object) -> Topic:
@@ -73,8 +74,13 @@ def watched(request: HttpRequest) -> Watched | None:
     return found
 
 
+def _reads_the_past(pubsub: PubSub) -> bool:
+    """May this thread read a snapshot that began before the position is taken?"""
+    return any(_may_read_the_past(each, pubsub) for each in connections.all(initialized_only=True))
+
+
 def _may_read_the_past(connection: BaseDatabaseWrapper, pubsub: PubSub) -> bool:
-    """May this thread read a snapshot of `connection` that began before the position is taken?"""
+    """May it on this connection?"""
     # One that is not connected reads nothing yet, and says that it does not commit by itself.
     is_by_hand = connection.connection is not None and not connection.autocommit
     return (connection.in_atomic_block or is_by_hand) and not pubsub.reads_on(connection.alias)

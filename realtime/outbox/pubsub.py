@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage
 
 from realtime.backends import get_pubsub
 from realtime.backends.base import PubSub, nothing_to_do
+from realtime.blocking import off_loop
 from realtime.conf import conf
 from realtime.cursors import Cursor
 from realtime.messages import Message
@@ -47,6 +48,10 @@ class OutboxPubSub(PubSub):
     def position(self) -> Cursor:
         """Return the backend's "now"; one that proves nothing while the backend is away."""
         return self._positions.take(self.ask_position)
+
+    async def aposition(self) -> Cursor:
+        """Return the backend's "now"; a backend that hangs holds up no thread that others need."""
+        return await off_loop(self.position)
 
     def ended(self) -> None:
         """Let go of what `send()` keeps in the relay's thread, which ends."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
 
 import pytest
+from asgiref.sync import sync_to_async
 
-from realtime import position
+from realtime import aposition, position
 from realtime.backends import get_pubsub
-from realtime.cursors import NOWHERE
+from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import CannotReplay
 from realtime.outbox import flush_relay
 from realtime.topics import Topic
@@ -88,3 +91,22 @@ async def test_a_page_that_was_shown_meanwhile_is_reset(server) -> None:
     with pytest.raises(CannotReplay):
         await upstream.replay([Topic("list:5")], NOWHERE)
     await upstream.close()
+
+
+async def test_a_backend_that_hangs_holds_up_no_thread_of_others(monkeypatch) -> None:
+    """Least of all the one in which all sync code of an async process runs."""
+    pubsub, asked, answer = get_pubsub(), threading.Event(), threading.Event()
+
+    def hang() -> Cursor:
+        asked.set()
+        assert answer.wait(5)
+        return Cursor("late", "1")
+
+    monkeypatch.setattr(pubsub, "ask_position", hang)
+    waiting = asyncio.create_task(aposition())
+    assert await asyncio.to_thread(asked.wait, 5)
+
+    async with asyncio.timeout(4):
+        await sync_to_async(answer.set)()
+
+    assert await waiting == Cursor("late", "1")
