@@ -46,7 +46,7 @@ def _facts(servers: Servers, names: Names, address: Address) -> dict[str, object
 def _messages(servers: Servers, names: Names, address: Address, partitions: Sequence[int]) -> int:
     asked = [("ZRANGE", names.index(number), 0, -1) for number in partitions]
     topics = [Topic(each.decode()) for some in _ask(servers, address, asked) for each in some]
-    return sum(_ask(servers, address, [("XLEN", names.log(topic)) for topic in topics]))
+    return sum(_ask(servers, address, [("LLEN", names.log(topic)) for topic in topics]))
 
 
 def _ask(servers: Servers, address: Address, commands: Sequence[Command]) -> list[Any]:

@@ -55,7 +55,7 @@ class Names:
         return f"{self.prefix}:1:{{{partition}}}:index"
 
     def log(self, topic: Topic) -> str:
-        """Return the key of a topic's stream, which is the name of its channel too."""
+        """Return the key of a topic's messages, which is the name of its channel too."""
         return f"{self.prefix}:1:{{{partition_of(topic)}}}:topic:{topic}"
 
     def keys(self, topic: Topic) -> tuple[str, str, str]:

@@ -9,7 +9,8 @@
 --            mark, mark_commands, mark_time      the floor to be, once it is old enough
 --            topics    how many topics the index holds
 --   index  a sorted set: topics that a message behind the floor went to, by its number
---   log    a stream for each topic: its messages, each with the number of the one before it
+--   log    a list for each topic, the newest at its end: "number before commands time message",
+--          where `before` is the number of the topic's message before it
 
 local function text(number)
   return string.format('%.0f', number)

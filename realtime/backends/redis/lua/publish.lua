@@ -4,7 +4,7 @@
 -- Returns the message's number.
 
 local meta, index, log = KEYS[1], KEYS[2], KEYS[3]
-local topic, message, most, seconds = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local topic, message, most, seconds = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local at = now()
 local state = load(meta, index, at)
 
@@ -23,13 +23,14 @@ redis.call('ZADD', index, text(state.last), topic)
 state.topics = redis.call('ZCARD', index)
 write(meta, state)
 
-local entry = { text(state.last) .. '-0', 'before', text(before), 'commands', text(at.commands), 'time', text(at.time), 'message', message }
-local added = redis.pcall('XADD', log, 'MAXLEN', '~', most, unpack(entry))
+local numbers = text(state.last) .. ' ' .. text(before) .. ' ' .. text(at.commands) .. ' ' .. text(at.time)
+local added = redis.pcall('RPUSH', log, numbers .. ' ' .. message)
 if type(added) == 'table' and added.err then
-  -- What is there is no stream, or one of other numbers. The chain of numbers tells.
+  -- What is there is no list. The chain of numbers tells.
   redis.call('DEL', log)
-  redis.call('XADD', log, unpack(entry))
+  redis.call('RPUSH', log, numbers .. ' ' .. message)
 end
+redis.call('LTRIM', log, -most, -1)
 redis.call('EXPIRE', log, seconds * 2)
 redis.call('SPUBLISH', log, '[' .. text(state.last) .. ',' .. text(before) .. ',' .. text(at.commands) .. ',' .. text(at.time) .. ',' .. message .. ']')
 return text(state.last)

@@ -31,34 +31,32 @@ end
 answer[5] = ''
 
 -- From the newest back, along the numbers of the ones before, to one that came before the position.
-local found, due, last, pages = {}, newest, '+', 0
+local PAGE = 16
+local found, due, last = {}, newest, -1
 while due ~= 0 do
-  local entries = redis.call('XREVRANGE', log, last, '-', 'COUNT', 16)
-  for _, entry in ipairs(entries) do
-    local number = tonumber(string.match(entry[1], '^%d+'))
-    local fields = {}
-    for place = 1, #entry[2], 2 do
-      fields[entry[2][place]] = entry[2][place + 1]
-    end
-    if number ~= due or #found >= most then
+  local entries = redis.call('LRANGE', log, last - PAGE + 1, last)
+  for place = #entries, 1, -1 do
+    local number, before, its_commands, its_time, message =
+      string.match(entries[place], '^(%d+) (%d+) (%d+) (%d+) (.*)$')
+    if tonumber(number) ~= due or #found >= most then
       answer[5] = 'history-expired'
       return answer
     end
-    if is_before(tonumber(fields.commands), tonumber(fields.time)) then
+    if is_before(tonumber(its_commands), tonumber(its_time)) then
       due = 0
       break
     end
-    found[#found + 1] = { text(number), fields.commands, fields.time, fields.message }
-    due = tonumber(fields.before)
-    last = '(' .. entry[1]
+    found[#found + 1] = { number, its_commands, its_time, message }
+    due = tonumber(before)
     if due == 0 then
       break
     end
   end
-  if due ~= 0 and #entries < 16 then
+  if due ~= 0 and #entries < PAGE then
     answer[5] = 'history-expired'
     return answer
   end
+  last = last - PAGE
 end
 for place = #found, 1, -1 do
   for _, value in ipairs(found[place]) do
