@@ -93,7 +93,8 @@ class PubSub(ABC):
     def facts(self) -> Mapping[str, object]:
         """Return what an operator may want to know: how far it is, and whatever it can count.
 
-        Raise whatever came if it is away.
+        Where it has parts, `{"servers": {"one": {…}}}`, one that is away has an `error`. Raise
+        whatever came if all of it is away.
         """
         return {"position": str(self.position())}
 

@@ -1,4 +1,8 @@
-"""The rows of the outbox: written with what they tell of, deleted once they were sent."""
+"""The rows of the outbox: written with what they tell of, deleted once they were sent.
+
+On PostgreSQL triggers store what other programs write where the database backend reads it. With a
+backend that has an outbox those records are sent from there, as if they were rows of it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from realtime.backends.stored import payload_of, record_of
 from realtime.cursors import NOWHERE
 from realtime.exceptions import PartlySent
 from realtime.messages import Message
-from realtime.models import OutboxRecord
+from realtime.models import OutboxRecord, StoredRecord
 from realtime.outbox.metrics import metrics
 from realtime.outbox.queue import Place
 
@@ -33,15 +37,26 @@ def place(alias: str) -> Place:
     return alias, str(connections.settings.get(alias, {}).get("NAME"))
 
 
+Table = type[OutboxRecord] | type[StoredRecord]
+
+
 def may_be_on(alias: str) -> bool:
     """Say whether messages can be stored on `alias`: does it have the table, and outlive us?"""
     return not _ends_with_us(alias) and record_table.is_there(alias, OutboxRecord)
 
 
-def are_on(alias: str) -> bool:
-    """Say whether a sweep may find something on `alias`."""
-    wanted = router.allow_migrate_model(alias, OutboxRecord) and not _ends_with_us(alias)
-    return wanted and record_table.is_found(alias, OutboxRecord)
+def tables_on(alias: str) -> list[Table]:
+    """Return the tables on `alias` in which a sweep may find something."""
+    if _ends_with_us(alias):
+        return []
+    wanted: list[Table] = [OutboxRecord]
+    if connections[alias].vendor == "postgresql":
+        wanted.append(StoredRecord)
+    return [
+        table
+        for table in wanted
+        if router.allow_migrate_model(alias, table) and record_table.is_found(alias, table)
+    ]
 
 
 def write(messages: Sequence[Message], alias: str) -> int:
@@ -61,18 +76,23 @@ def write(messages: Sequence[Message], alias: str) -> int:
         return int(connection.ops.last_insert_id(cursor, _TABLE, "id"))
 
 
-def ids(alias: str, after: int, most: int) -> list[int]:
+def ids(alias: str, table: Table, after: int, most: int) -> list[int]:
     """Return the ids of committed rows behind the id `after`, the oldest first."""
-    rows = OutboxRecord.objects.using(alias).filter(id__gt=after).order_by("id")
+    rows = table.objects.using(alias).filter(id__gt=after).order_by("id")
     return list(rows.values_list("id", flat=True)[:most])
 
 
 def count(alias: str) -> int:
     """Return how many rows wait."""
-    return OutboxRecord.objects.using(alias).count()
+    return sum(table.objects.using(alias).count() for table in tables_on(alias))
 
 
-def send(chosen: Iterable[int], alias: str, send: Callable[[Sequence[Message]], None]) -> int:
+def send(
+    chosen: Iterable[int],
+    alias: str,
+    send: Callable[[Sequence[Message]], None],
+    table: Table = OutboxRecord,
+) -> int:
     """Send those of the rows that are committed and that nobody else is sending; delete them.
 
     They are sent in the order given, and stay when `send` raises; when it raises PartlySent only
@@ -82,7 +102,7 @@ def send(chosen: Iterable[int], alias: str, send: Callable[[Sequence[Message]], 
     both may send: a database with one writer at a time must not be locked while a backend thinks.
     """
     locks = connections[alias].features.has_select_for_update_skip_locked
-    rows = OutboxRecord.objects.using(alias).filter(id__in=(wanted := list(chosen)))
+    rows = table.objects.using(alias).filter(id__in=(wanted := list(chosen)))
     partly: PartlySent | None = None
     with _transaction(alias, locks):
         locked = rows.select_for_update(skip_locked=True) if locks else rows
@@ -101,9 +121,9 @@ def send(chosen: Iterable[int], alias: str, send: Callable[[Sequence[Message]], 
                 for row, messages in left.items():
                     # What was sent of it is not to be sent again by everybody who sweeps.
                     payload = payload_of(messages)
-                    OutboxRecord.objects.using(alias).filter(id=row).update(payload=payload)
+                    table.objects.using(alias).filter(id=row).update(payload=payload)
                 readable = {row: readable[row] for row in readable.keys() - left.keys()}
-            OutboxRecord.objects.using(alias).filter(id__in=list(readable))._raw_delete(alias)
+            table.objects.using(alias).filter(id__in=list(readable))._raw_delete(alias)
     metrics.count("sent", len(readable))
     if partly is not None:
         raise partly

@@ -9,6 +9,7 @@ from django.db import connections
 
 from realtime.exceptions import NotSent, PartlySent
 from realtime.messages import Message
+from realtime.models import OutboxRecord
 from realtime.outbox import rows
 from realtime.outbox.metrics import metrics
 from realtime.outbox.outage import Outage
@@ -26,7 +27,8 @@ class Sweep:
     """Looks through the outboxes of all databases, again and again. Owner: one thread.
 
     A row is left behind if it was there at the previous look already. Not by its age: a row that
-    was written early in a long transaction is new when it appears, and its process sends it.
+    was written early in a long transaction is new when it appears, and its process sends it. What
+    triggers have stored is nobody else's, and sent when it is seen.
     """
 
     def __init__(self, send: Callable[[Sequence[Message]], None]) -> None:
@@ -48,8 +50,8 @@ class Sweep:
         for alias, place in self._places.items():
             outage = self._outages.setdefault(alias, Outage(f"cannot read the outbox on {alias!r}"))
             try:
-                if place == rows.place(alias) and rows.are_on(alias):
-                    yield from self._steps(alias, everything)
+                for table in rows.tables_on(alias) if place == rows.place(alias) else ():
+                    yield from self._steps(alias, table, everything)
                 if outage.end():
                     logger.warning("the outbox on %r can be read again", alias)
             except NotSent:
@@ -69,29 +71,31 @@ class Sweep:
         total = 0
         for alias, place in self._places.items():
             try:
-                if place == rows.place(alias) and rows.are_on(alias):
+                if place == rows.place(alias):
                     total += rows.count(alias)
             except Exception:
                 logger.debug("cannot count the rows on %r", alias, exc_info=True)
                 connections[alias].close()
         return total
 
-    def _steps(self, alias: str, everything: bool) -> Iterator[int]:
+    def _steps(self, alias: str, table: rows.Table, everything: bool) -> Iterator[int]:
+        everything = everything or table is not OutboxRecord
         seen = self._seen.get(alias, frozenset())
         last, full = 0, True
         while full:
-            page = rows.ids(alias, last, PAGE)
+            page = rows.ids(alias, table, last, PAGE)
             full = len(page) == PAGE
             last = page[-1] if page else last
             due = page if everything or full else [row for row in page if row in seen]
             for start in range(0, len(due), BATCH):
-                yield self._send_rows(due[start : start + BATCH], alias)
-        self._seen[alias] = frozenset(page)
+                yield self._send_rows(due[start : start + BATCH], alias, table)
+        if table is OutboxRecord:
+            self._seen[alias] = frozenset(page)
 
-    def _send_rows(self, due: Sequence[int], alias: str) -> int:
+    def _send_rows(self, due: Sequence[int], alias: str, table: rows.Table) -> int:
         before = metrics.sent
         try:
-            rows.send(due, alias, self._send)
+            rows.send(due, alias, self._send, table)
         except PartlySent as error:
             self._partly = error
         sent = metrics.sent - before

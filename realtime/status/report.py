@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing
 from enum import IntEnum
 from time import monotonic
@@ -65,9 +66,10 @@ class Report(msgspec.Struct):
     """None where they cannot be asked: messages stay within each of them."""
 
     def find(self, state: State, problem: str) -> None:
-        """Note a problem; the first decides on the state."""
+        """Note a problem. A backend that is away decides on the state: the rest follows from it."""
         self.problems.append(problem)
-        self.state = self.state or state
+        if state is State.BACKEND_AWAY or self.state is State.WELL:
+            self.state = state
 
 
 async def look(patience: float) -> Report:
@@ -79,12 +81,22 @@ async def look(patience: float) -> Report:
             report.facts = dict(await off_loop(pubsub.facts))
     except Exception as error:
         report.find(State.BACKEND_AWAY, f"the backend does not answer: {_text(error)}")
+    for part, what in _away(report.facts):
+        report.find(State.BACKEND_AWAY, f"a part of the backend is away: {part}: {what}")
     if isinstance(pubsub, OutboxPubSub):
         # Before anything is asked: for that a relay is begun here, which sweeps too.
         await _look_at_outbox(report)
     if report.state is not State.BACKEND_AWAY and not pubsub.process_local:
         await _ask_processes(pubsub, report, patience)
     return report
+
+
+def _away(facts: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Give the parts, and what they say, of which the backend knows an `error` alone."""
+    for parts in facts.values():
+        for part, what in parts.items() if isinstance(parts, dict) else ():
+            if isinstance(what, dict) and "error" in what:
+                yield part, what["error"]
 
 
 async def _ask_processes(pubsub: PubSub, report: Report, patience: float) -> None:
@@ -136,12 +148,12 @@ async def _look_at_outbox(report: Report) -> None:
         report.find(State.NOT_RUNNING, what)
 
 
-def _waiting() -> frozenset[tuple[str, int]]:
+def _waiting() -> frozenset[tuple[str, str, int]]:
     return frozenset(
-        (alias, row)
+        (alias, table.__name__, row)
         for alias in connections
-        if rows.are_on(alias)
-        for row in rows.ids(alias, 0, MOST_ROWS)
+        for table in rows.tables_on(alias)
+        for row in rows.ids(alias, table, 0, MOST_ROWS)
     )
 
 

@@ -16,7 +16,7 @@ from django.test import override_settings
 
 from realtime import Message, publish
 from realtime.backends import forget_pubsub
-from realtime.models import OutboxRecord
+from realtime.models import OutboxRecord, StoredRecord
 from realtime.outbox import metrics, stop_relay
 from tests.contract.database_case import environment_of_the_demo
 from tests.contract.socket_backend import SocketServer
@@ -49,6 +49,7 @@ def settings_of(server: SocketServer) -> Callable[..., dict[str, object]]:
 def outbox(transactional_db, settings_of) -> Iterator[None]:
     """Let the project send to that server, through an outbox that is empty."""
     OutboxRecord.objects.all().delete()
+    StoredRecord.objects.all().delete()
     metrics.clear()
     with override_settings(REALTIME=settings_of()):
         yield
@@ -60,6 +61,7 @@ def outbox(transactional_db, settings_of) -> Iterator[None]:
 def run(server: SocketServer, transactional_db) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a process on the test database; it is killed in the end."""
     OutboxRecord.objects.all().delete()
+    StoredRecord.objects.all().delete()
     running: list[subprocess.Popen[str]] = []
     environment = environment_of_the_demo() | {
         "DJANGO_SETTINGS_MODULE": "tests.realtime.outbox.project",

@@ -64,6 +64,16 @@ async def test_the_backend_is_away(serving: None) -> None:
     assert report.problems == ["the backend does not answer: OperationalError: gone"]
 
 
+async def test_a_part_of_the_backend_is_away(serving: None) -> None:
+    """What it holds is not told, however well the others do."""
+    parts = {"servers": {"one": {"topics": 3}, "two": {"error": "refused"}}}
+    with mock.patch.object(type(get_pubsub()), "facts", return_value=parts):
+        report = await look(PATIENCE)
+
+    assert report.state is State.BACKEND_AWAY
+    assert report.problems == ["a part of the backend is away: two: refused"]
+
+
 async def test_processes_that_cannot_be_asked_are_not() -> None:
     """Messages of the memory backend stay within each."""
     with mock.patch.object(looking, "get_pubsub", return_value=MemoryPubSub()):
