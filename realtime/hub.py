@@ -55,6 +55,8 @@ class Hub:
         self._listener: asyncio.Task[None] | None = None
         self._is_away = False
         """Is it known, and logged, that the backend cannot be reached?"""
+        self._was_connected = False
+        """Has there been an upstream? Whoever was told by it is reset by its successor."""
         self._locks: WeakValueDictionary[Topic, asyncio.Lock] = WeakValueDictionary()
         self._lingering: dict[Topic, asyncio.TimerHandle] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -120,8 +122,7 @@ class Hub:
         upstream = self._upstream
         if upstream is None:
             return None
-        head = upstream.head()
-        return None if any(upstream.narrow(head, topic) is None for topic in topics) else head
+        return upstream.narrow(upstream.head(), *topics)
 
     def start(self) -> None:
         """Begin to listen, if that was not begun yet, or has ended."""
@@ -195,17 +196,15 @@ class Hub:
 
     async def _listen(self) -> None:
         pause = FIRST_PAUSE
-        lost = False
         while True:
             started = asyncio.get_running_loop().time()
             try:
-                await self._listen_once(reset=lost)
+                await self._listen_once()
             except (Exception, asyncio.CancelledError) as error:
                 # A backend that raises this by itself must not end the listening unnoticed.
                 if _is_cancelled():
                     raise
                 self._note_lost(error)
-            lost = True
             lasted = asyncio.get_running_loop().time() - started
             pause = FIRST_PAUSE if lasted > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
@@ -220,21 +219,25 @@ class Hub:
             logger.error("listening to the backend failed; clients are reset", exc_info=error)
         self._is_away = True
 
-    async def _listen_once(self, *, reset: bool) -> None:
+    async def _listen_once(self) -> None:
         # What a crash left in the outbox is sent, also where nobody writes.
         ensure_relay()
         upstream = self._pubsub.connect()
         try:
-            await self._start(upstream, reset=reset)
+            await self._start(upstream)
             await until_one_ends(self._receive(upstream), _sweep(upstream), self._refresh(upstream))
         finally:
             self._disconnected(upstream)
             await upstream.close()
 
     async def _receive(self, upstream: Upstream) -> None:
-        while True:
-            for message in await upstream.receive():
-                self._fan_out(upstream, message)
+        try:
+            while True:
+                for message in await upstream.receive():
+                    self._fan_out(upstream, message)
+        finally:
+            # At once: its head is behind what was received, and some of that was not fanned out.
+            self._disconnected(upstream)
 
     async def _refresh(self, upstream: Upstream) -> None:
         """Let clients whose topics are idle know now and then how far they have been told.
@@ -248,12 +251,13 @@ class Hub:
                 if upstream.narrow(head, topic) is not None:
                     self._deliver(upstream, topic, Message(topic, cursor=head))
 
-    async def _start(self, upstream: Upstream, *, reset: bool) -> None:
+    async def _start(self, upstream: Upstream) -> None:
         """Watch all that is wanted on a new upstream, then tell everybody to reload.
 
         At first nobody is there to be told: those who come wait for what they want themselves.
         """
         observed = observed_topics()
+        reset = self._was_connected
         asked = observed.union(self._subscribers.wanted() if reset else ())
         watched = await upstream.resume(asked, PATIENCE)
         # Whoever left meanwhile found no upstream to tell.
@@ -263,7 +267,7 @@ class Hub:
         # From here on nothing is awaited: whoever subscribes after this finds the new upstream.
         self._upstream = upstream
         self._connected.set()
-        self._is_away = False
+        self._is_away, self._was_connected = False, True
         if reset:
             logger.info("the backend is back")
             head = upstream.head()

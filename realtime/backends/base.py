@@ -155,12 +155,12 @@ class Upstream(ABC):
         sent before they were watched. It may be given to a client who was told all of that.
         """
 
-    def narrow(self, cursor: Cursor, topic: Topic) -> Cursor | None:
-        """Return of a cursor, a message's or `head()`, what concerns a topic and its family.
+    def narrow(self, cursor: Cursor, *topics: Topic) -> Cursor | None:
+        """Return of a cursor, a message's or `head()`, what concerns topics and their families.
 
-        That is what clients are given. A backend of one history returns it as it is; one of many
-        leaves out what the topic is not heard from, and returns None where nothing can be said of
-        the topic yet.
+        That is what those who watch them are given. A backend of one history returns it as it is;
+        one of many leaves out what the topics are not heard from, and returns None where nothing
+        can be said of one of them yet.
         """
         return cursor
 

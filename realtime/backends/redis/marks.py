@@ -3,17 +3,19 @@
 A cursor of this backend is text: for each server that it is good for a part of its replication id,
 its count of commands, and its clock. What came before a position came before it by both.
 
-One that was taken for any topic holds all servers. One that a client of a topic is given holds two
-positions at most, and says which is the topic's and which its family's: either may move to the
-server of the other, whose position says nothing of it.
+One that was taken for any topic holds all servers. One that whoever watches some topics is given
+says for each server which partitions it is good for: a topic may have moved to a server whose
+others are heard already, and whose position says nothing of it.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from realtime.backends.redis.names import partition_of
 from realtime.cursors import NOWHERE, Cursor
 from realtime.topics import Topic
 
@@ -21,9 +23,9 @@ EPOCH = "redis1"
 SERVER = 10
 """Hexadecimal digits of a replication id that are kept: with 40 bits no two servers meet."""
 
-TOPIC, FAMILY = "t~", "f~"
-
-_MARK = re.compile(rf"(t~|f~)?([0-9a-f]{{{SERVER}}})-([0-9a-f]{{1,13}})-([0-9a-f]{{1,13}})")
+_MARK = re.compile(
+    rf"(?:((?:[0-9a-f]{{2}})+)~)?([0-9a-f]{{{SERVER}}})-([0-9a-f]{{1,13}})-([0-9a-f]{{1,13}})"
+)
 
 
 class Mark(NamedTuple):
@@ -50,14 +52,18 @@ class Mark(NamedTuple):
 
 
 class Marks(NamedTuple):
-    """Positions by server: those that count for a topic, and those that count for its family."""
+    """Positions, each with the partitions that it is good for; None for all that its server has."""
 
-    topic: Mapping[str, Mark]
-    family: Mapping[str, Mark]
+    stands: tuple[tuple[frozenset[int] | None, Mark], ...]
 
     def of(self, topic: Topic) -> Mapping[str, Mark]:
-        """Return those that count for a topic, or a family."""
-        return self.family if topic.is_family else self.topic
+        """Return those that count for a topic, or a family, by server."""
+        partition = partition_of(topic)
+        return {
+            mark.server: mark
+            for partitions, mark in self.stands
+            if partitions is None or partition in partitions
+        }
 
 
 def cursor_of(marks: Iterable[Mark]) -> Cursor:
@@ -65,38 +71,37 @@ def cursor_of(marks: Iterable[Mark]) -> Cursor:
     return Cursor(EPOCH, "_".join(map(_text, marks)))
 
 
-def cursor_for(topic: Mark | None, family: Mark | None) -> Cursor:
-    """Return the cursor of a topic and its family that stand there; one of them does at least."""
-    given = ((TOPIC, topic), (FAMILY, family))
-    return Cursor(EPOCH, "_".join(f"{kind}{_text(mark)}" for kind, mark in given if mark))
+def cursor_for(stands: Mapping[Topic, Mark | None]) -> Cursor:
+    """Return the cursor of topics and families that stand there; NOWHERE if none of them does.
 
-
-def oldest(marks: Iterable[Mark | None]) -> Cursor:
-    """Return the cursor of what is the oldest position on each server."""
-    found: dict[str, Mark] = {}
-    for mark in marks:
-        if mark is not None and found.setdefault(mark.server, mark).is_behind(mark):
-            found[mark.server] = mark
-    return cursor_of(found.values()) if found else NOWHERE
+    Of those that share a partition the oldest position counts.
+    """
+    oldest: dict[tuple[int, str], Mark] = {}
+    for topic, mark in stands.items():
+        if mark is not None:
+            place = partition_of(topic), mark.server
+            if oldest.setdefault(place, mark).is_behind(mark):
+                oldest[place] = mark
+    partitions: defaultdict[Mark, list[int]] = defaultdict(list)
+    for (partition, _), mark in sorted(oldest.items()):
+        partitions[mark].append(partition)
+    parts = [f"{bytes(some).hex()}~{_text(mark)}" for mark, some in partitions.items()]
+    return Cursor(EPOCH, "_".join(parts)) if parts else NOWHERE
 
 
 def marks_of(cursor: Cursor) -> Marks | None:
     """Return the positions that a cursor holds; None for what is no cursor of this backend."""
     if cursor.epoch != EPOCH:
         return None
-    topic: dict[str, Mark] = {}
-    family: dict[str, Mark] = {}
+    stands = []
     for part in cursor.offset.split("_"):
         match = _MARK.fullmatch(part)
         if match is None:
             return None
-        kind, server, commands, time = match.groups()
-        mark = Mark(server, int(commands, 16), int(time, 16))
-        if kind != FAMILY:
-            topic[server] = mark
-        if kind != TOPIC:
-            family[server] = mark
-    return Marks(topic, family)
+        some, server, commands, time = match.groups()
+        partitions = frozenset(bytes.fromhex(some)) if some else None
+        stands.append((partitions, Mark(server, int(commands, 16), int(time, 16))))
+    return Marks(tuple(stands))
 
 
 def _text(mark: Mark) -> str:

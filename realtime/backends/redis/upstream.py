@@ -18,7 +18,7 @@ from realtime.backends.redis.config import Config
 from realtime.backends.redis.finding import ask_for_layout
 from realtime.backends.redis.heard import Heard
 from realtime.backends.redis.layout import Address, Layout
-from realtime.backends.redis.marks import Mark, Marks, cursor_for, cursor_of, marks_of, oldest
+from realtime.backends.redis.marks import Mark, Marks, cursor_for, cursor_of, marks_of
 from realtime.backends.redis.names import Names, partition_of
 from realtime.backends.redis.node import Node
 from realtime.backends.redis.watched import Watched
@@ -68,11 +68,7 @@ class RedisUpstream(Upstream):
         stands = {each.topic: self._head_of(each.topic) for each in wanted}
         await self._answers(wanted)
         self._release(wanted)
-        marks = {each.topic: stands[each.topic] or each.since for each in wanted}
-        topics = [topic for topic in marks if not topic.is_family]
-        if len(topics) == 1 and marks.keys() <= {topics[0], topics[0].family}:
-            return cursor_for(marks[topics[0]], marks.get(topics[0].family))
-        return oldest(marks.values())
+        return cursor_for({each.topic: stands[each.topic] or each.since for each in wanted})
 
     async def resume(self, topics: Collection[Topic], patience: float) -> Collection[Topic]:
         """Watch many topics, as far as their servers answer soon."""
@@ -80,6 +76,7 @@ class RedisUpstream(Upstream):
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._answers(wanted)
+        self._inbox.check()
         late = [each for each in wanted if not each.answered.is_set()]
         for watched in late:
             watched.owe_reset()
@@ -105,9 +102,10 @@ class RedisUpstream(Upstream):
         """Return how far the messages of each server have been taken."""
         return cursor_of(self._heads.values()) if self._heads else NOWHERE
 
-    def narrow(self, cursor: Cursor, topic: Topic) -> Cursor | None:
-        """Return of a cursor what concerns a topic and its family: where they are heard from."""
-        concerned = [each for each in (topic, topic.family) if each in self._watched]
+    def narrow(self, cursor: Cursor, *topics: Topic) -> Cursor | None:
+        """Return of a cursor what concerns topics and their families: where they are heard from."""
+        either = (each for topic in topics for each in (topic, topic.family))
+        concerned = [each for each in either if each in self._watched]
         if not all(each in self._homes for each in concerned):
             return None
         marks = marks_of(cursor)
@@ -116,7 +114,7 @@ class RedisUpstream(Upstream):
         found = {each: marks.of(each).get(self._homes[each]) for each in concerned}
         if not all(found.values()):
             return None
-        return cursor_for(found.get(topic), found.get(topic.family))
+        return cursor_for(found)
 
     async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
         """Return what follows a cursor: from memory if it goes back so far, or from the servers."""
@@ -127,17 +125,16 @@ class RedisUpstream(Upstream):
         by_node: defaultdict[Node, list[Topic]] = defaultdict(list)
         for topic in topics:
             by_node[self._node_of(topic)].append(topic)
-        stands: dict[bool, Mark] = {}
+        stands: dict[Topic, Mark] = {}
         found: list[tuple[list[Topic], Mark, Sent]] = []
         for node, some in by_node.items():
             mark, sent = await self._sent_since(node, some, marks)
-            stands |= {topic.is_family: mark for topic in some}
+            stands |= dict.fromkeys(some, mark)
             found += [(some, mark, each) for each in sent]
         told: list[Message] = []
         for some, mark, each in found:
-            stands |= {topic.is_family: each.behind(mark.server) for topic in some}
-            cursor = cursor_for(stands.get(False), stands.get(True))
-            told.append(replace(each.message, cursor=cursor))
+            stands |= dict.fromkeys(some, each.behind(mark.server))
+            told.append(replace(each.message, cursor=cursor_for(stands)))
         return told
 
     async def check(self) -> None:
@@ -301,6 +298,8 @@ class RedisUpstream(Upstream):
                 if old is not None:
                     old.remove(topic)
                     del self._at[topic]
+                    # What waits of it is heard from there; what others there say, no more.
+                    self._hear(Heard(old.address, left=[topic]))
                     watched.begin_anew(watched.since)
                 self._place(watched, owner)
         for address in self._nodes.keys() - layout.addresses:

@@ -52,6 +52,41 @@ async def test_a_lost_upstream_resets_everybody(error: BaseException) -> None:
         assert [message.reset for message in await taken(two)] == ["bulk"]
 
 
+async def test_a_listener_that_somebody_ended_is_missed_by_nobody() -> None:
+    """The next one resets those whom the first had told, and hears for them."""
+    pubsub = FakePubSub()
+    async with running(pubsub) as hub:
+        box = mailbox()
+        await hub.subscribe(box, LIST)
+        assert hub._listener is not None
+        hub._listener.cancel()
+        await asyncio.gather(hub._listener, return_exceptions=True)
+
+        await within(hub.subscribe(mailbox(), OTHER))
+
+        assert [message.reset for message in await taken(box)] == [Reset.BACKEND_RESTART]
+        pubsub.current.say(row(LIST, 1))
+        assert [message.topic for message in await taken(box)] == [LIST]
+
+
+async def test_a_hub_that_has_not_told_all_knows_of_no_position(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever asks right behind that, before the next upstream, must not be given one."""
+    pubsub = FakePubSub()
+    hub, upstream = Hub(pubsub), pubsub.connect()
+    await upstream.watch([LIST])
+    hub._upstream = upstream
+    assert hub.head([LIST]) == upstream.head()
+    monkeypatch.setattr(hub, "_fan_out", lambda *_: 1 / 0)
+    upstream.say(row(LIST, 1))
+
+    with pytest.raises(ZeroDivisionError):
+        await within(hub._receive(upstream))
+
+    assert hub.head([LIST]) is None
+
+
 async def test_what_a_part_of_the_backend_holds_is_reset_when_that_is_back() -> None:
     """By the upstream, as it promised; everybody else is reset at once."""
     pubsub = FakePubSub()
