@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.urls import re_path
+
+logger = logging.getLogger("realtime.hub")
 
 Application = Callable[..., Awaitable[Any]]
 
@@ -32,7 +35,11 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     async def with_hub(scope: Any, receive: Any, send: Any) -> None:
         # Not only when somebody subscribes: it sends what a crash left behind, and says that this
         # process is there.
-        get_hub().start()
+        try:
+            get_hub().start()
+        except Exception:
+            # Pages that have nothing live are shown all the same.
+            logger.exception("this process hears nothing: its backend cannot be made")
         await application(scope, receive, send)
 
     return with_hub

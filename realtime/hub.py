@@ -34,6 +34,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 PATIENCE = 1.0
 """Seconds that a part of a backend has to answer. Who needs what it holds waits on, alone."""
 
+ENDS_WITHIN = 15.0
+"""Seconds that an upstream may take to close."""
+
 SWEEP = 3.0
 """Seconds between looks at whether the upstream is well."""
 
@@ -143,7 +146,7 @@ class Hub:
             timer.cancel()
         self._lingering.clear()
         ending = [*self._leaving, *([self._listener] if self._listener else [])]
-        await end(*ending)
+        await end(*ending, again=ENDS_WITHIN)
 
     def _unwatch_later(self, topic: Topic) -> None:
         """Stop watching a topic when nobody has wanted it for a while."""

@@ -8,21 +8,23 @@ from typing import Any, NoReturn
 
 from realtime.exceptions import UpstreamLost
 
-AGAIN = 5.0
-"""Seconds after which a task that goes on is cancelled once more: longer than any needs to end."""
+AGAIN = 1.0
+"""Seconds after which a task that goes on is cancelled once more."""
 
 
-async def end(*tasks: asyncio.Task[Any]) -> None:
+async def end(*tasks: asyncio.Task[Any], again: float | None = None) -> None:
     """Cancel tasks and wait until all have ended; what they raise is dropped.
 
     Some libraries forget a cancellation: `asyncio.wait_for` does before Python 3.12, when it comes
-    as the wait ends. Whoever waited for such a task would wait for ever.
+    as the wait ends. Whoever waited for such a task would wait for ever. So they are cancelled
+    `again` after some seconds: more than they may need to clean up, ends of other tasks included.
     """
+    pause = AGAIN if again is None else again
     pending: set[asyncio.Task[Any]] = set(tasks)
     while pending:
         for task in pending:
             task.cancel()
-        done, pending = await asyncio.wait(pending, timeout=AGAIN)
+        done, pending = await asyncio.wait(pending, timeout=pause)
         for task in done:
             if not task.cancelled():
                 task.exception()  # so that it is not logged as never looked at

@@ -87,7 +87,7 @@ class PubSub(ABC):
         """
 
     def send_now(self, messages: Sequence[Message]) -> None:
-        """Send messages outside any transaction, and before others if they would have to wait."""
+        """Send messages outside any transaction that are worth nothing later."""
         self.prepare(messages, DEFAULT_DB_ALIAS)()
 
     def facts(self) -> Mapping[str, object]:

@@ -78,8 +78,8 @@ class OutboxPubSub(PubSub):
         return False
 
     def send_now(self, messages: Sequence[Message]) -> None:
-        """Hand messages to the relay, without a row: what is not sent soon is nobody's loss."""
-        process.hand_over(Unstored(self, tuple(messages)))
+        """Hand messages to the relay, without a row: what is not taken then is dropped."""
+        process.hand_over(Unstored(self, tuple(messages), passing=True))
 
     def facts(self) -> Mapping[str, object]:
         """Return how far the backend is; raise what came, where a page would just be reset."""

@@ -37,10 +37,14 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unstored:
-    """Committed messages without a row: they are here and nowhere else."""
+    """Committed messages without a row: they are here and nowhere else.
+
+    `passing` ones are worth nothing later: what is not taken at once of them is dropped.
+    """
 
     pubsub: Sender
     messages: tuple[Message, ...]
+    passing: bool = False
     since: float = field(default_factory=monotonic)
 
 
@@ -71,7 +75,8 @@ class Queue:
                 self._spilled = True
                 metrics.count("spilled")
             elif isinstance(item, Unstored) and (full or self._resets):
-                self._reset(item)
+                if not item.passing:
+                    self._reset(item)
             else:
                 self._items.append(item)
             self._changed.notify_all()
@@ -151,6 +156,8 @@ class Queue:
             self._resets[topic] = Unstored(item.pubsub, (reset,))
 
 
-def _way(item: Item | None) -> tuple[int, Place | None]:
+def _way(item: Item | None) -> tuple[int, object]:
     """Return what items must have in common to be sent together."""
-    return id(item and item.pubsub), item.place if isinstance(item, Stored) else None
+    if isinstance(item, Unstored):
+        return id(item.pubsub), item.passing
+    return id(item and item.pubsub), item and item.place

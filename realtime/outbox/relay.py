@@ -103,8 +103,7 @@ class Relay:
             worked = self._send_queued()
             worked = self._send_left_behind() or worked
         except PartlySent as error:
-            metrics.count("failed")
-            self._part.begin(error)
+            self._note_partly(error)
             self._sweeping = None
             self._next_sweep = min(self._next_sweep, monotonic() + PART_SWEEP)
         except NotSent as error:
@@ -134,10 +133,18 @@ class Relay:
         except PartlySent as error:
             # The others must not wait: what is stored is left to a sweep.
             self.queue.done(len(batch))
-            if isinstance(batch[0], Unstored):
+            if isinstance(batch[0], Stored):
+                raise
+            if not batch[0].passing:
                 unsent = tuple(each for each in error.unsent if isinstance(each, Message))
                 self.queue.put(Unstored(batch[0].pubsub, unsent))
-                self.queue.wait_until_closed(FIRST_PAUSE)
+            # Sweeps must not wait for that either.
+            self._note_partly(error)
+            self.queue.wait_until_closed(FIRST_PAUSE)
+            return True
+        except NotSent:
+            if isinstance(batch[0], Unstored) and batch[0].passing:
+                self.queue.done(len(batch))
             raise
         self.queue.done(len(batch))
         return True
@@ -195,6 +202,10 @@ class Relay:
     def _send_to(self, pubsub: Sender, messages: Sequence[Message]) -> None:
         send_all(pubsub, messages)
         self._taken += 1
+
+    def _note_partly(self, error: PartlySent) -> None:
+        metrics.count("failed")
+        self._part.begin(error)
 
     def _try_again_later(self) -> None:
         self._sweeping = None

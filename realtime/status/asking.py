@@ -47,13 +47,15 @@ def question_in(message: Message) -> Question | None:
 async def ask(pubsub: PubSub, what: str) -> AsyncGenerator[Any]:
     """Ask every process, and give each answer as it comes, for ever; one may come twice.
 
-    Raise UpstreamLost, or whatever else came, if the backend is away.
+    The first that is given is None, once the backend, or the relay, has the question. Raise
+    UpstreamLost, or whatever else came, if the backend is away.
     """
     question = Question(what, secrets.token_hex(8))
     upstream = pubsub.connect()
     try:
         await upstream.watch([question.answers])
         await send(pubsub, Message(ASKED, extra=msgspec.to_builtins(question)))
+        yield None
         async with aclosing(_received(upstream)) as messages:
             async for message in messages:
                 if message.topic == question.answers and message.extra is not None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
 from enum import IntEnum
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from django.db import connections
@@ -17,10 +17,12 @@ from realtime.backends.base import PubSub
 from realtime.blocking import off_loop
 from realtime.conf import conf
 from realtime.outbox import rows
-from realtime.outbox.process import flush_relay
+from realtime.outbox.process import relay_status
 from realtime.outbox.pubsub import OutboxPubSub
 from realtime.status.asking import ask
 from realtime.status.process import ProcessStatus
+
+T = TypeVar("T")
 
 OTHERS = 0.5
 """Seconds that are waited for another answer behind the last."""
@@ -77,15 +79,14 @@ async def look(patience: float) -> Report:
     pubsub = get_pubsub()
     report = Report(f"{type(pubsub).__module__}.{type(pubsub).__qualname__}")
     try:
-        async with asyncio.timeout(patience):
-            report.facts = dict(await off_loop(pubsub.facts))
+        report.facts = dict(await _in_time(patience, pubsub.facts))
     except Exception as error:
         report.find(State.BACKEND_AWAY, f"the backend does not answer: {_text(error)}")
     for part, what in _away(report.facts):
         report.find(State.BACKEND_AWAY, f"a part of the backend is away: {part}: {what}")
     if isinstance(pubsub, OutboxPubSub):
         # Before anything is asked: for that a relay is begun here, which sweeps too.
-        await _look_at_outbox(report)
+        await _look_at_outbox(report, patience)
     if report.state is not State.BACKEND_AWAY and not pubsub.process_local:
         await _ask_processes(pubsub, report, patience)
     return report
@@ -113,32 +114,42 @@ async def _ask_processes(pubsub: PubSub, report: Report, patience: float) -> Non
 async def _answers(pubsub: PubSub, patience: float) -> list[Answer]:
     """Return the answers of all processes, those that come within a moment of each other."""
     found: dict[tuple[str, int], Answer] = {}
-    started = monotonic()
+    asked: float | None = None
     try:
         async with (
             asyncio.timeout(patience) as deadline,
             aclosing(ask(pubsub, "status")) as answers,
         ):
             async for answer in answers:
-                status = msgspec.convert(answer, ProcessStatus)
-                seconds = round(monotonic() - started, 4)
-                found.setdefault((status.host, status.pid), Answer(seconds, status))
-                deadline.reschedule(asyncio.get_running_loop().time() + OTHERS)
+                asked = asked or monotonic()
+                if (status := _status(answer)) is not None:
+                    seconds = round(monotonic() - asked, 4)
+                    found.setdefault((status.host, status.pid), Answer(seconds, status))
+                    deadline.reschedule(asyncio.get_running_loop().time() + OTHERS)
     except TimeoutError:
-        if isinstance(pubsub, OutboxPubSub) and not found and not await off_loop(flush_relay, 0):
-            raise
+        relay = relay_status()
+        if asked is None or (not found and relay and (relay.away or relay.queued)):
+            raise TimeoutError("it did not take a question in time") from None
     return sorted(found.values(), key=lambda each: each.seconds)
 
 
-async def _look_at_outbox(report: Report) -> None:
+def _status(answer: Any) -> ProcessStatus | None:
+    """Read an answer; None for that of another version, which says something else."""
+    try:
+        return msgspec.convert(answer, ProcessStatus)
+    except msgspec.ValidationError:
+        return None
+
+
+async def _look_at_outbox(report: Report, patience: float) -> None:
     """Find out whether somebody sends what waits."""
     try:
-        seen = await off_loop(_waiting)
+        seen = await _in_time(patience, _waiting)
         left = seen
         deadline = monotonic() + 2 * conf.OUTBOX_SWEEP + 1
         while left and report.state is not State.BACKEND_AWAY and monotonic() < deadline:
             await asyncio.sleep(PAUSE)
-            left = left & await off_loop(_waiting)
+            left = left & await _in_time(patience, _waiting)
     except Exception as error:
         report.find(State.NOT_RUNNING, f"the outbox cannot be read: {_text(error)}")
         return
@@ -146,6 +157,11 @@ async def _look_at_outbox(report: Report) -> None:
     if left:
         what = f"{len(left)} records wait in the outbox, and nobody sends them"
         report.find(State.NOT_RUNNING, what)
+
+
+async def _in_time(patience: float, function: Callable[[], T]) -> T:
+    async with asyncio.timeout(patience):
+        return await off_loop(function)
 
 
 def _waiting() -> frozenset[tuple[str, str, int]]:

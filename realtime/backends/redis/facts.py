@@ -12,7 +12,6 @@ from realtime.backends.redis.names import Names
 from realtime.backends.redis.scripts import NOW
 from realtime.backends.redis.servers import Command, Servers
 from realtime.backends.redis.wire import read_now
-from realtime.topics import Topic
 
 MOST = 10_000
 """Topics of a server whose messages are counted. With more, only the topics are."""
@@ -33,8 +32,10 @@ def _facts(servers: Servers, names: Names, address: Address) -> dict[str, object
     partitions = servers.layout().partitions_of(address)
     counts: list[Command] = [("ZCARD", names.index(number)) for number in partitions]
     try:
-        now, *sizes = _ask(servers, address, [NOW.call(()), *counts])
-        topics = sum(sizes)
+        now, *sizes = servers.ask(address, [NOW.call(()), *counts])
+        if isinstance(now, Exception):
+            raise now
+        topics = sum(_answered(sizes))
         found = {"epoch": read_now(now).server, "partitions": len(partitions), "topics": topics}
         if topics <= MOST:
             found["messages"] = _messages(servers, names, address, partitions)
@@ -45,13 +46,14 @@ def _facts(servers: Servers, names: Names, address: Address) -> dict[str, object
 
 def _messages(servers: Servers, names: Names, address: Address, partitions: Sequence[int]) -> int:
     asked = [("ZRANGE", names.index(number), 0, -1) for number in partitions]
-    topics = [Topic(each.decode()) for some in _ask(servers, address, asked) for each in some]
-    return sum(_ask(servers, address, [("LLEN", names.log(topic)) for topic in topics]))
+    topics = [
+        names.log(each.decode(errors="replace"))
+        for some in _answered(servers.ask(address, asked) if asked else [])
+        for each in some
+    ]
+    return sum(_answered(servers.ask(address, [("LLEN", topic) for topic in topics])))
 
 
-def _ask(servers: Servers, address: Address, commands: Sequence[Command]) -> list[Any]:
-    replies = servers.ask(address, commands) if commands else []
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise reply
-    return replies
+def _answered(replies: Sequence[Any]) -> list[Any]:
+    """Leave out what a server refused: a partition that moves, or a right that it does not give."""
+    return [reply for reply in replies if not isinstance(reply, Exception)]

@@ -16,10 +16,11 @@ from realtime.exceptions import UpstreamLost
 
 async def ask_for_layout(config: Config, known: Iterable[Address]) -> Layout:
     """Ask one of the known servers, or of those that the project named; raise what came last."""
-    servers = list(known)
+    servers, seeds = list(known), list(config.seeds)
     random.shuffle(servers)
+    random.shuffle(seeds)  # the first of them may hang, and everybody would wait for that
     error: Exception = UpstreamLost("there is no server to ask")
-    for address in (*servers, *config.seeds):
+    for address in (*servers, *seeds):
         line = Line(config.connection(address), config.timeout)
         try:
             await line.open()

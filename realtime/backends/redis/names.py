@@ -21,7 +21,7 @@ PARTITIONS = 256
 
 
 @lru_cache(maxsize=65_536)
-def partition_of(topic: Topic) -> int:
+def partition_of(topic: str) -> int:
     """Return the number of the partition that a topic belongs to."""
     return sha1(topic.encode(), usedforsecurity=False).digest()[0]
 
@@ -54,7 +54,7 @@ class Names:
         """Return the key of a partition's sorted set of topics."""
         return f"{self.prefix}:1:{{{partition}}}:index"
 
-    def log(self, topic: Topic) -> str:
+    def log(self, topic: str) -> str:
         """Return the key of a topic's messages, which is the name of its channel too."""
         return f"{self.prefix}:1:{{{partition_of(topic)}}}:topic:{topic}"
 

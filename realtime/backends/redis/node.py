@@ -99,7 +99,7 @@ class Node:
 
     async def close(self) -> None:
         """End, and hang up."""
-        await end(self._task)
+        await end(self._task, again=3.0)
 
     async def find(self) -> Mark:
         """Wait until the server was found; return where. Raise TimeoutError if it is away."""

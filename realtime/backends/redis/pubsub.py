@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
+from time import monotonic
 from typing import ClassVar
 
 from django.core.checks import CheckMessage
@@ -22,6 +24,10 @@ from realtime.backends.redis.wire import read_now
 from realtime.cursors import Cursor
 from realtime.messages import Message
 from realtime.outbox import OutboxPubSub
+
+REFUSED_FOR = 10.0
+"""Seconds for which a server that refused to begin with a partition, while that moves most likely,
+is not asked to again: each page would ask for all of them."""
 
 
 class RedisPubSub(OutboxPubSub):
@@ -50,8 +56,8 @@ class RedisPubSub(OutboxPubSub):
         self.names = Names(prefix)
         self.keep = Keep(int(keep), int(retention))
         self._servers = Servers(self.config)
-        self._begun: set[str] = set()
-        """Servers whose partitions all have a beginning."""
+        self._begun: dict[str, float] = {}
+        """Servers whose partitions have a beginning, each with when it is to be asked for again."""
 
     def check(self) -> list[CheckMessage]:
         """Ask the servers what they are, and say what should be otherwise."""
@@ -84,14 +90,17 @@ class RedisPubSub(OutboxPubSub):
         A position counts from when its partition has a state. One that this process has not met
         before is given what it lacks first, so that its first pages need no reset.
         """
-        begun = frozenset(self._begun)  # before asking: what a thread begins now is behind the mark
+        # Before asking: what a thread begins now is behind the mark.
+        begun = {server for server, until in self._begun.items() if monotonic() < until}
         mark = self._now(address)
         if mark.server in begun:
             return mark
         partitions = self._servers.layout().partitions_of(address)
         replies = self._servers.ask(address, [begin(self.names, number) for number in partitions])
-        if not any(isinstance(reply, Exception) for reply in replies):
-            self._begun.add(mark.server)
+        refused = any(isinstance(reply, Exception) for reply in replies)
+        if refused:
+            self._servers.look_again()
+        self._begun[mark.server] = monotonic() + REFUSED_FOR if refused else inf
         return self._now(address)
 
     def _now(self, address: Address) -> Mark:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -42,6 +43,15 @@ class Command(BaseCommand):
             self.stdout.write("\n".join(_lines(report)))
         if report.state:
             sys.exit(report.state)
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Exit at once: what hangs is waited for in a thread, which would be joined first."""
+        try:
+            super().run_from_argv(argv)
+        except SystemExit as error:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(error.code if isinstance(error.code, int) else 1)
 
 
 def _lines(report: Report) -> Iterator[str]:

@@ -124,3 +124,29 @@ def test_what_has_no_row_is_kept_for_its_part() -> None:
     halves.away = False
     until(lambda: halves.taken[2:] == ["seat:1"])
     process.stop_relay()
+
+
+def test_what_is_worth_nothing_later_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is behind it is sent."""
+    halves = Halves()
+    process.hand_over(Unstored(halves, (message("seat:1"), message("list:1")), passing=True))
+    process.hand_over(Unstored(halves, (message("list:2"),)))
+
+    assert process.flush_relay(PATIENCE)
+
+    assert halves.taken == ["list:1", "list:2"]
+    process.stop_relay()
+
+
+def test_sweeps_do_not_wait_for_what_has_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long its part is away: what a crash has left is sent meanwhile."""
+    halves = Halves()
+    monkeypatch.setattr(relay, "project_pubsub", lambda: halves)
+    monkeypatch.setattr(relay.conf, "OUTBOX_SWEEP", 0.1)
+    process.hand_over(Unstored(halves, (message("seat:1"),)))
+    rows.write([message("list:1")], "default")
+
+    until(lambda: halves.taken == ["list:1"])
+
+    assert waiting() == []
+    process.stop_relay()

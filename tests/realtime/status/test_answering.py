@@ -47,6 +47,7 @@ def question(what: str, asker: str = "me") -> Message:
 
 async def first_answer(pubsub: MemoryPubSub) -> dict[str, object]:
     async with aclosing(ask(pubsub, "status")) as answers:
+        assert await within(anext(answers)) is None
         answer: dict[str, object] = await within(anext(answers))
         return answer
 

@@ -104,3 +104,16 @@ def test_a_redis_that_is_away_is_another_code(tmp_path: Path) -> None:
 
     assert code == 1
     assert "problem    the backend does not answer: " in printed
+
+
+def test_what_hangs_is_not_waited_for(tmp_path: Path) -> None:
+    """The process ends when it has said so."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        environment = environment_of_the_demo() | {"REDIS_URL": url}
+
+        began = time.monotonic()
+        code, printed = status(environment, "--timeout", "0.2", "--skip-checks")
+
+    assert code == 1, printed
+    assert time.monotonic() - began < PATIENCE / 2

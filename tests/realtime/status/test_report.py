@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -13,6 +17,7 @@ from realtime import observers
 from realtime.backends import get_pubsub
 from realtime.backends.memory import MemoryPubSub
 from realtime.hub import close_hub, get_hub
+from realtime.status import asking
 from realtime.status import report as looking
 from realtime.status.answering import Answering
 from realtime.status.report import State, look
@@ -62,6 +67,49 @@ async def test_the_backend_is_away(serving: None) -> None:
 
     assert report.state is State.BACKEND_AWAY
     assert report.problems == ["the backend does not answer: OperationalError: gone"]
+
+
+async def test_a_backend_that_hangs_is_away(serving: None, monkeypatch) -> None:
+    """Nobody was asked; that nobody answers says nothing of the processes."""
+
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asking, "send", hang)
+    report = await look(SOON)
+
+    assert report.state is State.BACKEND_AWAY
+    assert report.problems == [
+        "the backend carries no messages: TimeoutError: it did not take a question in time"
+    ]
+
+
+async def test_a_backend_that_does_not_answer_in_time_is_away(serving: None, monkeypatch) -> None:
+    """And is not waited for."""
+    go_on = threading.Event()
+    monkeypatch.setattr(type(get_pubsub()), "facts", lambda _: go_on.wait(PATIENCE) and {})
+
+    report = await look(SOON)
+    go_on.set()
+
+    assert report.state is State.BACKEND_AWAY
+    assert report.problems == ["the backend does not answer: TimeoutError"]
+
+
+async def test_an_answer_of_another_version_is_left_out(serving: None, monkeypatch) -> None:
+    """It harms none of the others."""
+    ask = looking.ask
+
+    async def with_a_stranger(*args: Any) -> AsyncIterator[Any]:
+        async with aclosing(ask(*args)) as answers:
+            async for answer in answers:
+                yield answer
+                yield {"spoken": "otherwise"}
+
+    monkeypatch.setattr(looking, "ask", with_a_stranger)
+    report = await look(PATIENCE)
+
+    assert (report.state, len(report.processes or ())) == (State.WELL, 1)
 
 
 async def test_a_part_of_the_backend_is_away(serving: None) -> None:

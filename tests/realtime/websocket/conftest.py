@@ -54,6 +54,7 @@ async def topic(shopping: TodoList) -> str:
 
 
 @pytest_asyncio.fixture
-async def client(ada: User) -> AsyncIterator[LiveClient]:
+async def client(ada: User, shopping: TodoList) -> AsyncIterator[LiveClient]:
+    """Her socket, opened when the list is there: from then on this process listens."""
     async with connected(ada) as client:
         yield client
