@@ -32,14 +32,19 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     websocket = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(patterns)))
     application: Application = ProtocolTypeRouter({"http": http, "websocket": websocket})
 
+    is_deaf = False
+
     async def with_hub(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal is_deaf
         # Not only when somebody subscribes: it sends what a crash left behind, and says that this
         # process is there.
         try:
             get_hub().start()
         except Exception:
             # Pages that have nothing live are shown all the same.
-            logger.exception("this process hears nothing: its backend cannot be made")
+            if not is_deaf:
+                is_deaf = True
+                logger.exception("this process hears nothing: its backend cannot be made")
         await application(scope, receive, send)
 
     return with_hub

@@ -1,0 +1,50 @@
+"""What a project's asgi.py includes."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+from realtime import asgi, hub
+from realtime.asgi import Application, with_websockets
+from realtime.backends.memory import MemoryPubSub
+from realtime.hub import close_hub, known_hub
+
+
+async def page(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+
+
+async def asked_for_a_page(application: Application | None = None) -> list[dict[str, Any]]:
+    """Serve a request, and return what was sent."""
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await (application or with_websockets(page))({"type": "http", "path": "/"}, None, send)
+    return sent
+
+
+async def test_a_process_listens_from_its_first_request_on() -> None:
+    """Before anybody subscribes: it can be asked how it does, and sends what a crash has left."""
+    with mock.patch.object(hub, "get_pubsub", return_value=MemoryPubSub()):
+        await asked_for_a_page()
+        found = known_hub()
+        assert found is not None
+        assert found._listener is not None
+
+        await asked_for_a_page()
+        assert known_hub() is found
+        await close_hub()
+
+
+async def test_pages_are_shown_without_a_backend() -> None:
+    """Those that have nothing live know nothing of it; it is logged once."""
+    application = with_websockets(page)
+    missing = mock.patch.object(hub, "get_pubsub", side_effect=ImportError("no redis"))
+    with mock.patch.object(asgi, "logger") as logger, missing:
+        told = [await asked_for_a_page(application) for _ in range(3)]
+
+    assert [sent["status"] for (sent,) in told] == [200] * 3
+    logger.exception.assert_called_once()
