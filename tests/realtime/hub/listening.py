@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from realtime.backends.base import PubSub
 from realtime.backends.memory import MemoryPubSub
 from realtime.hub import Hub
 from realtime.mailbox import Mailbox
@@ -19,7 +20,7 @@ PATIENCE = 5.0
 
 
 @asynccontextmanager
-async def running(pubsub: FakePubSub) -> AsyncIterator[Hub]:
+async def running(pubsub: PubSub) -> AsyncIterator[Hub]:
     hub = Hub(pubsub)
     try:
         yield hub

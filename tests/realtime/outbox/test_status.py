@@ -11,17 +11,14 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async
 from django.test import override_settings
 
-from realtime import observers
-from realtime.hub import close_hub, get_hub
 from realtime.messages import Message
 from realtime.outbox import rows
 from realtime.outbox.pubsub import OutboxPubSub
 from realtime.status import report as looking
-from realtime.status.answering import Answering
 from realtime.status.report import State, look
 from realtime.topics import Topic
 from tests.contract.socket_backend import SocketServer
-from tests.realtime.hub.listening import until
+from tests.realtime.status.serving import serving_here
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,12 +29,8 @@ SOON = 0.5
 @pytest_asyncio.fixture
 async def serving(outbox: None) -> AsyncIterator[None]:
     """A hub in this process, which answers."""
-    observers.register(Answering())
-    hub = get_hub()
-    hub.start()
-    await until(lambda: hub._upstream is not None)
-    yield
-    await close_hub()
+    async with serving_here():
+        yield
 
 
 async def left_behind() -> None:

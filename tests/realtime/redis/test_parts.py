@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from unittest import mock
 
 import pytest
@@ -12,11 +12,10 @@ from asgiref.sync import sync_to_async
 
 from realtime.backends.redis import RedisPubSub
 from realtime.backends.redis.names import partition_of
-from realtime.hub import Hub
 from realtime.mailbox import Mailbox
 from realtime.messages import Message, Reset
 from realtime.topics import Topic
-from tests.realtime.hub.listening import mailbox, row, taken, within
+from tests.realtime.hub.listening import mailbox, row, running, taken, within
 from tools.redis_servers import RedisCluster
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.long]
@@ -66,15 +65,6 @@ def away(cluster: RedisCluster) -> Iterator[None]:
     finally:
         for server in (primary, replica):
             server.thaw()
-
-
-@asynccontextmanager
-async def running(pubsub: RedisPubSub) -> AsyncIterator[Hub]:
-    hub = Hub(pubsub)
-    try:
-        yield hub
-    finally:
-        await within(hub.close())
 
 
 async def assert_hears(cluster: RedisCluster, box: Mailbox, topic: Topic) -> None:

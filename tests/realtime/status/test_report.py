@@ -13,15 +13,12 @@ import pytest
 import pytest_asyncio
 from django.db import OperationalError
 
-from realtime import observers
 from realtime.backends import get_pubsub
 from realtime.backends.memory import MemoryPubSub
-from realtime.hub import close_hub, get_hub
 from realtime.status import asking
 from realtime.status import report as looking
-from realtime.status.answering import Answering
 from realtime.status.report import State, look
-from tests.realtime.hub.listening import until
+from tests.realtime.status.serving import serving_here
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
@@ -32,12 +29,8 @@ SOON = 0.3
 @pytest_asyncio.fixture
 async def serving() -> AsyncIterator[None]:
     """A hub in this process, which answers."""
-    observers.register(Answering())
-    hub = get_hub()
-    hub.start()
-    await until(lambda: hub._upstream is not None)
-    yield
-    await close_hub()
+    async with serving_here():
+        yield
 
 
 async def test_all_is_well(serving: None) -> None:
