@@ -116,11 +116,38 @@ class RedisSide:
         what = {"fail over": self._fail_over, "move slots": self._move_slots}[kind]
         await self._until_done(kind, what)
 
+    async def heal(self) -> None:
+        """Make a cluster whole, as an administrator does; raise RuntimeError if that fails."""
+        if self._cluster is None:
+            return
+        await self._until_done("serve all slots again", self._healed)
+
+    def _nodes(self) -> object:
+        """Return what each server says of the cluster."""
+        return [server.ask("CLUSTER NODES", timeout=ANSWER_WITHIN) for server in self._shuffled()]
+
+    def _healed(self) -> bool:
+        """Give slots that nobody holds to somebody: a move that was broken off may leave some."""
+        with suppress(RedisError, RuntimeError, StopIteration):
+            infos = [server.ask("CLUSTER INFO", timeout=ANSWER_WITHIN) for server in self.servers]
+            if all(info["cluster_state"] == "ok" for info in infos):
+                return True
+            self._stabilise()
+            primaries = self._primaries()
+            owned = list(map(slot_of, range(PARTITIONS)))
+            free = [s for s in set(owned) if not any(holds(s) for holds in primaries.values())]
+            if free:
+                next(iter(primaries)).ask("CLUSTER ADDSLOTS", *free, timeout=ANSWER_WITHIN)
+                print(f"healed: {len(free)} slots had no owner", flush=True)
+        return False
+
     async def _until_done(self, kind: str, what: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
         while not await self._call(what):
             if time.monotonic() > deadline:
-                raise RuntimeError(f"Redis was never able to {kind}")
+                raise RuntimeError(
+                    f"Redis was never able to {kind}: {await self._call(self._nodes)}"
+                )
             await asyncio.sleep(0.2)
 
     def _flush(self, number: int) -> bool:

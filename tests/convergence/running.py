@@ -64,6 +64,8 @@ class Running:
             proxy.late = LATE if self._careless else 0.0
         over = asyncio.create_task(asyncio.sleep(self._wanted.seconds))
         await self._faults.run(faults)
+        if self._world.redis is not None:
+            await self._world.redis.heal()
         await over
         for writer in writers:
             writer.order("stop")
