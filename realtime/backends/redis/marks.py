@@ -42,6 +42,10 @@ class Mark(NamedTuple):
         """Did what happened then come before this, without a doubt?"""
         return commands < self.commands and time < self.time
 
+    def or_before(self, other: Mark) -> Mark:
+        """Return a position that is behind neither this nor the other, on the same server."""
+        return Mark(self.server, min(self.commands, other.commands), min(self.time, other.time))
+
     def is_behind(self, other: Mark) -> bool:
         """Is this the same position as the other, or a later one, on the same server?"""
         return (
@@ -80,8 +84,7 @@ def cursor_for(stands: Mapping[Topic, Mark | None]) -> Cursor:
     for topic, mark in stands.items():
         if mark is not None:
             place = partition_of(topic), mark.server
-            if oldest.setdefault(place, mark).is_behind(mark):
-                oldest[place] = mark
+            oldest[place] = oldest.get(place, mark).or_before(mark)
     partitions: defaultdict[Mark, list[int]] = defaultdict(list)
     for (partition, _), mark in sorted(oldest.items()):
         partitions[mark].append(partition)
