@@ -58,6 +58,7 @@ class TestServerWithReplica(RedisContract, TransactionTestCase):
         cls.servers, cls.urls = [primary], [primary.url]
 
 
+@pytest.mark.long
 class TestCluster(RedisContract, TransactionTestCase):
     """The contract on a cluster of three primaries and as many replicas."""
 

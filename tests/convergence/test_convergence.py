@@ -67,9 +67,8 @@ async def test_no_client_is_stale_whatever_happens_to_redis(backend: str) -> Non
 
 
 @pytest.mark.sqlite
-@pytest.mark.parametrize(
-    "backend", ["redis", pytest.param("redis-cluster", marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("backend", ["redis", "redis-cluster"])
 async def test_without_faults_redis_tells_each_change_once(backend: str) -> None:
     """Nobody is reset."""
     report = await Round(

@@ -86,6 +86,7 @@ def test_a_process_that_has_shown_a_page_answers(tmp_path: Path) -> None:
     assert "problem    no process that serves has answered within 0.5 seconds" in printed
 
 
+@pytest.mark.long
 def test_a_redis_that_is_away_is_another_code(tmp_path: Path) -> None:
     """And one that is there counts what it keeps."""
     with RedisServer() as server:
