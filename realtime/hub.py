@@ -106,15 +106,11 @@ class Hub:
         try:
             found = await upstream.replay([topic, topic.family], since)
         except CannotReplay as error:
-            return [
-                _at(upstream, topic, Message(topic, reset=error.reason, cursor=upstream.head()))
-            ]
+            found = [Message(topic, reset=error.reason, cursor=upstream.head())]
         except Exception:
             # Whatever it was, nothing is proven.
             logger.exception("cannot look for what %s may have missed; it is reset", topic)
-            return [
-                _at(upstream, topic, Message(topic, reset=Reset.SERVER, cursor=upstream.head()))
-            ]
+            found = [Message(topic, reset=Reset.SERVER, cursor=upstream.head())]
         return [_at(upstream, topic, message) for message in found]
 
     def head(self, topics: Iterable[Topic]) -> Cursor | None:

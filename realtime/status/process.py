@@ -18,7 +18,7 @@ _began = time.monotonic()
 class ProcessStatus(msgspec.Struct, frozen=True):
     """A process: its host and number, seconds since it began, its hub and its relay.
 
-    `subscribed` counts topics that somebody here watches, `connections` those who do. A process
+    `topics` counts those that somebody here watches, `connections` who does. A process
     whose backend needs no outbox has no relay.
     """
 

@@ -126,7 +126,7 @@ def test_what_has_no_row_is_kept_for_its_part() -> None:
     process.stop_relay()
 
 
-def test_what_is_worth_nothing_later_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_worth_nothing_later_is_dropped() -> None:
     """What is behind it is sent."""
     halves = Halves()
     process.hand_over(Unstored(halves, (message("seat:1"), message("list:1")), passing=True))
