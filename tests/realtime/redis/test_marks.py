@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.backends.redis.config import config_of
+from realtime.backends.redis.layout import Address, Layout
 from realtime.backends.redis.marks import Mark, cursor_for, cursor_of, marks_of
-from realtime.backends.redis.names import Names, partition_of
+from realtime.backends.redis.names import PARTITIONS, Names, partition_of
 from realtime.backends.redis.upstream import RedisUpstream
 from realtime.backends.redis.watched import Watched
 from realtime.cursors import NOWHERE, Cursor
@@ -58,6 +62,46 @@ def test_what_nobody_made_is_no_cursor() -> None:
     for offset in ("x", f"{ONE}-1", f"5~{ONE}-1-1", f"~{ONE}-1-1", f"{ONE}-1-1_"):
         assert marks_of(Cursor("redis1", offset)) is None
     assert marks_of(Cursor("layer", f"{ONE}-1-1")) is None
+
+
+class Still:
+    """A server to which nobody connects."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.partitions: frozenset[int] = frozenset()
+        self.topics: set[Topic] = set()
+
+    def add(self, watched: Watched) -> None:
+        self.topics.add(watched.topic)
+
+    def remove(self, topic: Topic) -> None:
+        self.topics.remove(topic)
+
+
+async def test_a_topic_that_is_heard_from_elsewhere_has_no_position_until_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Behind what waits of it: what others say of its former server says nothing of it."""
+    upstream = RedisUpstream(config_of("redis://localhost", 1), Names("realtime"))
+    addresses = Address("a", 1), Address("b", 1)
+    nodes = {address: Still(address) for address in addresses}
+    monkeypatch.setattr(upstream, "_nodes", nodes)
+    upstream._watched = {LIST: Watched(LIST, None)}
+    owners = [*addresses] * (PARTITIONS // 2)
+    owners[partition_of(LIST)] = addresses[0]
+    upstream._apply(Layout(tuple(owners), {}))
+    upstream._homes = {LIST: ONE}
+    head = cursor_of([Mark(ONE, 5, 6)])
+    assert upstream.narrow(head, LIST) is not None
+
+    owners[partition_of(LIST)] = addresses[1]
+    upstream._apply(Layout(tuple(owners), {}))
+
+    assert [node.topics for node in nodes.values()] == [set(), {LIST}]
+    for heard in await asyncio.wait_for(upstream._inbox.take(), 5):
+        assert list(upstream._take(heard)) == []
+    assert upstream.narrow(head, LIST) is None
 
 
 async def test_topics_that_are_heard_from_two_servers_have_one_position_each() -> None:
