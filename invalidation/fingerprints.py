@@ -56,6 +56,9 @@ class Foreign:
         """Return every tracked model's own topic: each change is told to it."""
         return [declaration.model_topic for declaration in declarations()]
 
+    def missed(self) -> None:
+        """Take note that messages may have been lost: those who are connected are reset anyway."""
+
     def observe(self, message: Message) -> Iterator[Message]:
         """Reset a model's families if somebody else's rules have made the message.
 

@@ -3,7 +3,7 @@
 This package moves messages and knows no models: see `invalidation` for what decides them.
 """
 
-from realtime.access import aallowed, allow, allowed
+from realtime.access import aallowed, allow, allowed, aticket, ticket
 from realtime.cursors import Cursor
 from realtime.listening import listen
 from realtime.messages import Message
@@ -20,9 +20,11 @@ __all__ = [
     "allowed",
     "aposition",
     "apublish",
+    "aticket",
     "awatch",
     "listen",
     "position",
     "publish",
+    "ticket",
     "watch",
 ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
+from django.contrib.auth.signals import user_logged_out
 from django.core.signals import request_started, setting_changed
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_delete, post_migrate, post_save
 from django.utils.module_loading import autodiscover_modules
 
 
@@ -19,12 +21,18 @@ class RealtimeConfig(AppConfig):
         """Register checks and frame handlers, and read the declarations."""
         # Models and what imports them can be loaded only now.
         from realtime import checks, observers, subscribing  # noqa: F401, PLC0415 -- they register
+        from realtime.access import endings  # noqa: PLC0415
         from realtime.backends import forget_pubsub, record_table  # noqa: PLC0415
         from realtime.conf import conf  # noqa: PLC0415
         from realtime.fresh import forget  # noqa: PLC0415
         from realtime.status.answering import Answering  # noqa: PLC0415
 
         observers.register(Answering())
+        observers.register(endings.endings)
+        uid = "realtime.access"
+        user_logged_out.connect(endings.logged_out, dispatch_uid=uid)
+        for signal in (post_save, post_delete):
+            signal.connect(endings.user_changed, sender=settings.AUTH_USER_MODEL, dispatch_uid=uid)
         post_migrate.connect(
             record_table.ask_again, sender=self, dispatch_uid="realtime.record_table"
         )

@@ -21,15 +21,18 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     """Serve `/ws/live/` beside a project's HTTP application.
 
     Origins are checked against ALLOWED_HOSTS before anything else (a foreign one gets HTTP 403),
-    and the user comes from the session. `routes` are a project's own websocket routes; a path
-    that nobody serves is refused. Call it below `get_asgi_application()`, which sets Django up.
+    and the user comes from the session, or from `REALTIME["AUTHENTICATE"]`. `routes` are a
+    project's own websocket routes; a path that nobody serves is refused. Call it below
+    `get_asgi_application()`, which sets Django up.
     """
     # Needs the apps to be ready, as they are once get_asgi_application() has been called.
     from realtime.hub import get_hub  # noqa: PLC0415
     from realtime.routing import websocket_urlpatterns  # noqa: PLC0415
 
-    patterns = [*websocket_urlpatterns, *routes, re_path(r"", _Nowhere.as_asgi())]
-    websocket = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(patterns)))
+    # Ours finds its user itself, again and again; those of the project have Channels' scope.
+    others = AuthMiddlewareStack(URLRouter([*routes, re_path(r"", _Nowhere.as_asgi())]))
+    patterns = [*websocket_urlpatterns, re_path(r"", others)]
+    websocket = AllowedHostsOriginValidator(URLRouter(patterns))
     application: Application = ProtocolTypeRouter({"http": http, "websocket": websocket})
 
     is_deaf = False

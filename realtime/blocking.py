@@ -1,7 +1,7 @@
 """Running code that blocks, or uses the ORM, off the event loop.
 
-A small pool of its own, rather than asgiref's one sensitive thread: there a single slow query or
-rule would hold up everybody's.
+A small pool of its own, rather than asgiref's one sensitive thread: there a single slow query
+would hold up everybody's. What projects write runs in another: see `realtime.access.threads`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
     """
     loop = asyncio.get_running_loop()
     context = contextvars.copy_context()
-    call = partial(context.run, _between_requests, partial(function, *args, **kwargs))
+    call = partial(context.run, between_requests, partial(function, *args, **kwargs))
     return await loop.run_in_executor(_pool(), call)
 
 
-def _between_requests(call: Callable[[], T]) -> T:
+def between_requests(call: Callable[[], T]) -> T:
+    """Call something as Django calls a view: connections that are too old are closed around it."""
     close_old_connections()
     try:
         return call()

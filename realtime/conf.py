@@ -20,12 +20,23 @@ class Defaults:
     OUTBOX_SWEEP: float = 5
     OUTBOX_QUEUE: int = 10_000
     ALLOW_ANONYMOUS: bool = False
+    AUTHENTICATE: str = "realtime.access.identity.session_user"
+    RECHECK: float = 300
+    RULE_THREADS: int = 4
+    RULE_TIMEOUT: float = 5
+    TICKET_AGE: float = 600
     HEARTBEAT: float = 25
     SILENCE: float = 300
+    HANDSHAKE_TIMEOUT: float = 10
     MAX_FRAME_BYTES: int = 65_536
+    MAX_FRAMES_A_SECOND: int = 50
+    MAX_TOPIC_LENGTH: int = 500
     MAX_SUBSCRIPTIONS: int = 1_000
+    MAX_CONNECTIONS: int = 20_000
+    MAX_CONNECTIONS_A_USER: int = 100
     MAX_WAITING_ROWS: int = 1_000
-    RULE_THREADS: int = 4
+    MAX_MAILBOX_ROWS: int = 10_000
+    SEND_WINDOW: int = 65_536
     LINGER: float = 10
     REFRESH: float = 300
 

@@ -2,39 +2,83 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Coroutine, Iterable
+from time import monotonic
+from typing import Any, Protocol
 
+from realtime.access.grants import Grants
+from realtime.access.identity import Identity
 from realtime.conf import conf
 from realtime.hub import Hub
 from realtime.mailbox import Mailbox
 from realtime.messages import Message
 from realtime.protocol import CloseCode, Frame
+from realtime.together import end
 from realtime.topics import Topic
 
 
-class Connection:
-    """What frame handlers are given. Owner: the task that handles the client's frames.
+class Transport(Protocol):
+    """What carries a connection's frames."""
 
-    `send(frame)` writes at once; what the hub has to say waits in `mailbox` for the transport's
-    writer. `close(code)` ends the connection.
+    name: str
+
+    async def send(self, frame: Frame) -> None:
+        """Send a frame behind those before it; return when it is out of our hands."""
+
+    async def close(self, code: CloseCode) -> None:
+        """End the connection. Nothing is sent after that."""
+
+    def fail(self, error: BaseException) -> None:
+        """End it because of an error of ours: the client comes back with its cursors."""
+
+    def wake(self) -> None:
+        """Take note that something waits in the mailbox."""
+
+    def beat(self) -> None:
+        """Find out whether the client is there; called at each heartbeat."""
+
+    def facts(self) -> dict[str, object]:
+        """Return what operators want to know of it."""
+
+
+class Connection:
+    """What frame handlers are given. Owner: the event loop; `topics` belongs to its handlers.
+
+    What the hub has to say waits in `mailbox` for the transport. Whatever runs for a connection
+    beside the handling of its frames is begun by `spawn()`, and ends with it.
     """
 
-    def __init__(
-        self,
-        user: object,
-        hub: Hub,
-        send: Callable[[Frame], Awaitable[None]],
-        close: Callable[[CloseCode], Awaitable[None]],
-    ) -> None:
+    def __init__(self, identity: Identity, hub: Hub, transport: Transport) -> None:
         self.id = secrets.token_urlsafe(9)
-        self.user = user
+        self.identity = identity
         self.hub = hub
-        self.send = send
-        self.close = close
-        self.mailbox = Mailbox(conf.MAX_WAITING_ROWS)
+        self.transport = transport
+        self.mailbox = Mailbox(conf.MAX_WAITING_ROWS, conf.MAX_MAILBOX_ROWS, transport.wake)
         self.topics: dict[Topic, str | None] = {}
-        """What it watches, and the cursor that the client was told last of each."""
+        """What it may watch and does, and the cursor that the client was told last of each."""
+        self.grants = Grants(self)
+        self.replaying = asyncio.Lock()
+        """Held by whoever looks for what this client missed: one look at a time."""
+        self.pending: dict[asyncio.Task[str], Topic] = {}
+        """Subscriptions that the backend has not confirmed yet."""
+        self.has_ended = False
+        self.began = monotonic()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def user(self) -> Any:
+        """Whose connection it is, as they were when last looked at."""
+        return self.identity.user
+
+    async def send(self, frame: Frame) -> None:
+        """Send a frame behind those before it; return when it is out of our hands."""
+        await self.transport.send(frame)
+
+    async def close(self, code: CloseCode) -> None:
+        """End the connection."""
+        await self.transport.close(code)
 
     def note_told(self, messages: Iterable[Message]) -> None:
         """Remember how far the client has been told of its topics."""
@@ -42,7 +86,46 @@ class Connection:
             if message.topic in self.topics and message.cursor is not None:
                 self.topics[message.topic] = str(message.cursor)
 
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something for this connection beside the rest; if it fails, the connection ends."""
+        if self.has_ended:
+            work.close()
+            return
+        task = asyncio.create_task(self._or_fail(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def no_longer_pending(self, task: asyncio.Task[str]) -> None:
+        """Take note that a subscription is confirmed, or has failed."""
+        self.pending.pop(task, None)
+        if not task.cancelled():
+            task.exception()  # whoever waits for it raises it; several may fail together
+
+    async def unsubscribe(self, topics: Iterable[Topic]) -> None:
+        """Watch these no more, whether they were confirmed or not."""
+        unwanted = [topic for topic in topics if self.topics.pop(topic, "") != ""]
+        for task, topic in list(self.pending.items()):
+            if topic in unwanted:
+                task.cancel()
+        self.grants.forget(unwanted)
+        await self.hub.unsubscribe(self.mailbox, *unwanted)
+
     async def let_go(self) -> None:
         """Unsubscribe from everything; nothing is left behind in the hub."""
+        self.has_ended = True
+        tasks = [*self._tasks, *self.pending]
+        for task in tasks:
+            task.cancel()
         topics, self.topics = self.topics, {}
-        await self.hub.unsubscribe(self.mailbox, *topics)
+        # Nothing is awaited before all of this is out of the hub: a task that dies leaves nothing.
+        last = [*self.hub.leave(self.mailbox, *topics), *self.grants.leave()]
+        await self.hub.unwatch(last)
+        await end(*tasks)
+
+    async def _or_fail(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except OSError:
+            return  # The client is gone, which some servers say here.
+        except Exception as error:
+            self.transport.fail(error)

@@ -18,11 +18,11 @@ from realtime.backends import PubSub, Upstream, get_pubsub
 from realtime.conf import conf
 from realtime.cursors import Cursor
 from realtime.exceptions import CannotReplay, UpstreamLost
-from realtime.mailbox import Mailbox
+from realtime.merging import merge_all
 from realtime.messages import Message, Reset
-from realtime.observers import observe, observed_topics
+from realtime.observers import missed, observe, observed_topics
 from realtime.outbox.process import ensure_relay
-from realtime.subscribers import Subscribers
+from realtime.subscribers import Sink, Subscribers
 from realtime.together import end, until_one_ends
 from realtime.topics import Topic
 
@@ -64,38 +64,49 @@ class Hub:
         self._lingering: dict[Topic, asyncio.TimerHandle] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
-    async def subscribe(self, mailbox: Mailbox, topic: Topic) -> Cursor:
-        """Put `topic`'s messages into `mailbox` from here on; return once the backend confirmed.
+    async def subscribe(self, sink: Sink, topic: Topic) -> Cursor:
+        """Put `topic`'s messages into `sink` from here on; return once the backend confirmed.
 
         The cursor returned is one from which nothing of the topic is missed. While the backend is
         away this waits. Cancelled, it leaves nothing behind.
         """
-        self._subscribers.add(topic, mailbox)
+        self._subscribers.add(topic, sink)
         try:
             # Not with the lock in hand: while the backend is away others must be able to leave.
             await self._connection()
             async with self._transition(topic):
                 return await self._watch([topic, topic.family])
         except BaseException:
-            await self.unsubscribe(mailbox, topic)
+            await self.unsubscribe(sink, topic)
             raise
 
-    async def unsubscribe(self, mailbox: Mailbox, *topics: Topic) -> None:
-        """Put no more of `topics` into `mailbox`; stop watching what nobody wants any longer.
+    async def unsubscribe(self, sink: Sink, *topics: Topic) -> None:
+        """Put no more of `topics` into `sink`; stop watching what nobody wants any longer.
 
         After a while: a page that is reloaded leaves, and wants the same a moment later.
         """
+        await self.unwatch(self.leave(sink, *topics))
+
+    def leave(self, sink: Sink, *topics: Topic) -> list[Topic]:
+        """Put no more of `topics` into `sink`; return what is to be given to `unwatch()` now.
+
+        Nothing is awaited here: a task that dies leaves none behind.
+        """
         last = []
-        # All are removed before anything is awaited: a task that dies here leaves none behind.
         for topic in topics:
-            mailbox.discard(topic)
-            if self._subscribers.remove(topic, mailbox):
+            sink.discard(topic)
+            if self._subscribers.remove(topic, sink):
                 last.append(topic)
+        if not conf.LINGER:
+            return last
         for topic in last:
-            if conf.LINGER:
-                self._unwatch_later(topic)
-            else:
-                await self._unwatch(topic)
+            self._unwatch_later(topic)
+        return []
+
+    async def unwatch(self, topics: Iterable[Topic]) -> None:
+        """Stop watching what nobody wants any longer."""
+        for topic in topics:
+            await self._unwatch(topic)
 
     async def replay(self, topic: Topic, since: Cursor) -> list[Message]:
         """Return what `topic` was told after `since`, in order: nothing, messages, or a reset.
@@ -131,10 +142,6 @@ class Hub:
     def topic_count(self) -> int:
         """Return how many topics are watched by those who are connected here."""
         return len(self._subscribers.topics())
-
-    def mailbox_count(self) -> int:
-        """Return how many of them watch anything."""
-        return len(self._subscribers.mailboxes())
 
     async def close(self) -> None:
         """Stop listening and let the backend go."""
@@ -232,8 +239,7 @@ class Hub:
     async def _receive(self, upstream: Upstream) -> None:
         try:
             while True:
-                for message in await upstream.receive():
-                    self._fan_out(upstream, message)
+                self._fan_out(upstream, await upstream.receive())
         finally:
             # At once: its head is behind what was received, and some of that was not fanned out.
             self._disconnected(upstream)
@@ -269,15 +275,21 @@ class Hub:
         self._is_away, self._was_connected = False, True
         if reset:
             logger.info("the backend is back")
+            missed()
             head = upstream.head()
             for topic in watched:
-                # Observers would have nothing to add: everybody else is reset too.
+                # Observers would have no topics to add: everybody is reset.
                 self._tell(upstream, Message(topic, reset=Reset.BACKEND_RESTART, cursor=head))
 
-    def _fan_out(self, upstream: Upstream, message: Message) -> None:
-        for told in observe(message):
-            self._tell(upstream, told)
-        self._tell(upstream, message)
+    def _fan_out(self, upstream: Upstream, messages: Iterable[Message]) -> None:
+        """Tell of what arrived together, each topic's messages merged: once, not in each sink."""
+        by_topic: dict[Topic, list[Message]] = {}
+        for message in messages:
+            for told in observe(message):
+                self._tell(upstream, told)
+            by_topic.setdefault(message.topic, []).append(message)
+        for waiting in by_topic.values():
+            self._tell(upstream, merge_all(waiting))
 
     def _tell(self, upstream: Upstream, message: Message) -> None:
         for topic in self._subscribers.reached_by(message.topic):
@@ -285,8 +297,8 @@ class Hub:
 
     def _deliver(self, upstream: Upstream, topic: Topic, message: Message) -> None:
         told = _at(upstream, topic, message)
-        for mailbox in self._subscribers.of(topic):
-            mailbox.put(told)
+        for sink in self._subscribers.of(topic):
+            sink.put(told)
 
 
 def _at(upstream: Upstream, topic: Topic, message: Message) -> Message:

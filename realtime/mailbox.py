@@ -1,65 +1,120 @@
 """What waits for one connection.
 
 A mailbox holds at most one message a topic, merging what arrives while its client is slow, and
-turns a topic of which too many rows wait into a reset. So its size is bounded by the number of
-subscriptions, and a slow client costs constant memory and misses nothing.
+turns a topic of which too many rows wait into a reset; so it does with whatever comes when too
+many rows wait in all. So its size is bounded, and a slow client costs constant memory and misses
+nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
-from realtime.merging import bound, merge
+from realtime.merging import bound, merge, size
 from realtime.messages import Message
+from realtime.once import Once
 from realtime.topics import Topic
+
+# Mailboxes that wait together hold the same messages, and are given the same: one merging does.
+_merge = Once(merge)
 
 
 class Mailbox:
     """Messages that one connection has not been sent yet.
 
-    Owner: the event loop of its connection. The hub puts, one task takes. A held topic gathers
-    but is not given out: a subscriber is put on the list before the backend confirms, so that
-    nothing falls between, and hears of nothing before it is told that it is subscribed.
+    Owner: the event loop of its connection. The hub puts, one task takes. A topic that is held
+    gathers and is not given out: while its subscription is not confirmed, since a client hears of
+    nothing before it is told that it is subscribed; and while it is in doubt whether its client
+    may watch it. Whoever holds it releases it; it is given out when nobody holds it any longer.
+
+    `woken` is called when there is something to take where there was nothing.
     """
 
-    def __init__(self, most_rows: int) -> None:
+    __slots__ = ("_holds", "_most", "_most_rows", "_news", "_rows", "_waiting", "_woken")
+
+    def __init__(
+        self, most_rows: int, most: int | None = None, woken: Callable[[], None] | None = None
+    ) -> None:
+        """Make one that holds `most_rows` of a topic at most, and `most` of all together."""
         self._most_rows = most_rows
+        self._most = most or 10 * most_rows
+        self._woken = woken
         self._waiting: dict[Topic, Message] = {}
-        self._held: dict[Topic, Message | None] = {}
-        self._news = asyncio.Event()
+        self._holds: dict[Topic, int] = {}
+        self._rows = 0
+        """How many rows wait."""
+        self._news: asyncio.Event | None = None
 
     def put(self, message: Message) -> None:
         """Add a message; merge it with what waits of its topic."""
-        if message.topic in self._held:
-            self._held[message.topic] = self._joined(self._held[message.topic], message)
-        else:
-            waiting = self._waiting.get(message.topic)
-            self._waiting[message.topic] = self._joined(waiting, message)
-            self._news.set()
+        topic = message.topic
+        waiting = self._waiting.get(topic)
+        if waiting is not None:
+            self._rows -= size(waiting)
+            message = _merge(waiting, message)
+        message = bound(message, min(self._most_rows, self._most - self._rows))
+        self._rows += size(message)
+        self._waiting[topic] = message
+        if topic not in self._holds:
+            self._wake()
 
     def hold(self, topic: Topic) -> None:
-        """Gather this topic's messages without giving them out."""
-        self._held.setdefault(topic, None)
+        """Give out nothing of this topic, what waits included, until it is released as often."""
+        self._holds[topic] = self._holds.get(topic, 0) + 1
 
     def release(self, topic: Topic) -> None:
-        """Give out what a held topic gathered."""
-        message = self._held.pop(topic, None)
-        if message is not None:
-            self.put(message)
+        """Give out what a topic gathered, once nobody else holds it."""
+        holds = self._holds.get(topic, 0)
+        if holds > 1:
+            self._holds[topic] = holds - 1
+        elif holds:
+            del self._holds[topic]
+            if topic in self._waiting:
+                self._wake()
 
     def discard(self, topic: Topic) -> None:
-        """Forget what waits of a topic that is watched no more."""
-        self._held.pop(topic, None)
-        self._waiting.pop(topic, None)
+        """Forget what waits of a topic that is watched no more, and who holds it."""
+        self._holds.pop(topic, None)
+        message = self._waiting.pop(topic, None)
+        if message is not None:
+            self._rows -= size(message)
 
-    async def take(self) -> list[Message]:
-        """Wait until something waits, and take all of it: one message a topic."""
-        while not self._waiting:
-            self._news.clear()
-            await self._news.wait()
-        taken = list(self._waiting.values())
-        self._waiting.clear()
+    def take_now(self) -> list[Message]:
+        """Take all that may be given out: one message a topic."""
+        if not self._holds:
+            taken = list(self._waiting.values())
+            self._waiting.clear()
+            self._rows = 0
+            return taken
+        free = [topic for topic in self._waiting if topic not in self._holds]
+        taken = [self._waiting.pop(topic) for topic in free]
+        self._rows -= sum(map(size, taken))
         return taken
 
-    def _joined(self, waiting: Message | None, message: Message) -> Message:
-        return bound(merge(waiting, message) if waiting else message, self._most_rows)
+    async def take(self) -> list[Message]:
+        """Wait until something may be given out, and take it."""
+        while not (taken := self.take_now()):
+            self._news = self._news or asyncio.Event()
+            self._news.clear()
+            await self._news.wait()
+        return taken
+
+    @property
+    def rows(self) -> int:
+        """How many rows wait; a reset counts as none."""
+        return self._rows
+
+    def __len__(self) -> int:
+        """Return of how many topics something waits."""
+        return len(self._waiting)
+
+    def __bool__(self) -> bool:
+        """Say yes: an empty mailbox is one too."""
+        return True
+
+    def _wake(self) -> None:
+        if self._news is not None:
+            self._news.set()
+        if self._woken is not None:
+            self._woken()

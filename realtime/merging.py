@@ -7,6 +7,7 @@ a reset absorbs all rows. The cursor is the later argument's: merge in the order
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from realtime.messages import Changes, Message, Reset, Verb
@@ -14,21 +15,37 @@ from realtime.messages import Changes, Message, Reset, Verb
 
 def merge(earlier: Message, later: Message) -> Message:
     """Tell two messages about one topic as one."""
-    cursor = later.cursor or earlier.cursor
-    reasons = [reason for reason in (earlier.reset, later.reset) if reason is not None]
+    return merge_all((earlier, later))
+
+
+def merge_all(messages: Sequence[Message]) -> Message:
+    """Tell messages about one topic, at least one of them, as one: as if merged one by one."""
+    if len(messages) == 1:
+        return messages[0]
+    last = messages[-1]
+    cursors = [message.cursor for message in messages if message.cursor is not None]
+    cursor = cursors[-1] if cursors else None
+    reasons = [message.reset for message in messages if message.reset is not None]
     if reasons:
-        return Message(later.topic, reset=min(reasons), cursor=cursor)
-    return Message(later.topic, merge_changes(earlier.changes, later.changes), cursor=cursor)
+        return Message(last.topic, reset=min(reasons), cursor=cursor)
+    merged: dict[str, dict[str, Verb]] = {}
+    for message in messages:
+        _merge_into(merged, message.changes)
+    return Message(last.topic, merged, cursor=cursor)
 
 
 def merge_changes(earlier: Changes, later: Changes) -> Changes:
     """Join two maps `{label: {pk: verb}}`."""
     merged = {label: dict(rows) for label, rows in earlier.items()}
-    for label, rows in later.items():
+    _merge_into(merged, later)
+    return merged
+
+
+def _merge_into(merged: dict[str, dict[str, Verb]], changes: Changes) -> None:
+    for label, rows in changes.items():
         into = merged.setdefault(label, {})
         for pk, verb in rows.items():
             into[pk] = merge_verbs(into.get(pk, verb), verb)
-    return merged
 
 
 def merge_verbs(one: Verb, other: Verb) -> Verb:
@@ -38,6 +55,11 @@ def merge_verbs(one: Verb, other: Verb) -> Verb:
 
 def bound(message: Message, most: int) -> Message:
     """Turn a message that names more than `most` rows into a reset, if it is none yet."""
-    if sum(map(len, message.changes.values())) > most:
+    if message.changes and size(message) > most:
         return replace(message, changes={}, reset=message.reset or Reset.OVERFLOW)
     return message
+
+
+def size(message: Message) -> int:
+    """Return how many rows a message names."""
+    return sum(map(len, message.changes.values()))

@@ -22,6 +22,9 @@ class Observer(Protocol):
     def observe(self, message: Message) -> Iterable[Message]:
         """Return what else to tell those who are connected here."""
 
+    def missed(self) -> None:
+        """Take note that messages may have been lost; those who are connected here are reset."""
+
 
 _observers: list[Observer] = []
 
@@ -40,3 +43,9 @@ def observed_topics() -> frozenset[Topic]:
 def observe(message: Message) -> list[Message]:
     """Return what the observers have to tell because of a message."""
     return [told for observer in _observers for told in observer.observe(message)]
+
+
+def missed() -> None:
+    """Let the observers know that messages may have been lost."""
+    for observer in _observers:
+        observer.missed()

@@ -117,6 +117,12 @@ class Denied(Frame, frozen=True, tag="denied"):
     topics: dict[str, str]
 
 
+class Revoked(Frame, frozen=True, tag="revoked"):
+    """These topics may be watched no longer. Nothing more of them follows."""
+
+    topics: list[str]
+
+
 class Ping(Frame, frozen=True, tag="ping"):
     """Ask the client whether it is there, and how far it has read."""
 
@@ -140,6 +146,7 @@ SERVER_FRAMES: tuple[type[Frame], ...] = (
     Subscribed,
     Changed,
     Denied,
+    Revoked,
     Ping,
     Pong,
     Error,
@@ -150,10 +157,11 @@ encode = msgspec.json.Encoder().encode
 
 def changed(messages: Iterable[Message]) -> Changed:
     """Return the frame that tells a client of messages, at most one a topic."""
-    return Changed({str(message.topic): _entry(message) for message in messages})
+    return Changed({str(message.topic): entry_of(message) for message in messages})
 
 
-def _entry(message: Message) -> Entry:
+def entry_of(message: Message) -> Entry:
+    """Return what a frame says of one topic."""
     cursor = str(message.cursor) if message.cursor else None
     if message.reset is not None:
         return Entry(cursor, reset=message.reset)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from realtime.transports.websocket import LiveConsumer
+from realtime.transports.websocket import live_socket
 
 WEBSOCKET_PATH = "ws/live/"
 
-websocket_urlpatterns = [path(WEBSOCKET_PATH, LiveConsumer.as_asgi())]
+websocket_urlpatterns = [
+    path(WEBSOCKET_PATH, live_socket),  # type: ignore[arg-type]  # an application, not a view
+]

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from typing import Protocol
 
-from realtime.mailbox import Mailbox
+from realtime.messages import Message
 from realtime.topics import Topic
+
+
+class Sink(Protocol):
+    """What messages are put into: a mailbox, or what behaves like one."""
+
+    def put(self, message: Message) -> None:
+        """Take a message; without waiting for anything."""
+
+    def discard(self, topic: Topic) -> None:
+        """Forget what waits of a topic that is watched no more."""
 
 
 class Subscribers:
     """A map from topics to mailboxes. No method awaits, so none is ever seen half done."""
 
     def __init__(self) -> None:
-        self._mailboxes: defaultdict[Topic, set[Mailbox]] = defaultdict(set)
+        self._mailboxes: defaultdict[Topic, set[Sink]] = defaultdict(set)
         self._families: defaultdict[Topic, set[Topic]] = defaultdict(set)
 
-    def add(self, topic: Topic, mailbox: Mailbox) -> None:
+    def add(self, topic: Topic, mailbox: Sink) -> None:
         """Note that `mailbox` wants `topic`."""
         self._mailboxes[topic].add(mailbox)
         self._families[topic.family].add(topic)
 
-    def remove(self, topic: Topic, mailbox: Mailbox) -> bool:
+    def remove(self, topic: Topic, mailbox: Sink) -> bool:
         """Note that it does not; return whether that was the topic's last."""
         mailboxes = self._mailboxes.get(topic)
         if mailboxes is None:
@@ -40,17 +51,13 @@ class Subscribers:
         nobody = [] if topic in self._mailboxes else [topic]
         return nobody if topic.family in self._families else [*nobody, topic.family]
 
-    def of(self, topic: Topic) -> Collection[Mailbox]:
+    def of(self, topic: Topic) -> Collection[Sink]:
         """Return the mailboxes that want exactly `topic`."""
         return tuple(self._mailboxes.get(topic, ()))
 
     def topics(self) -> Collection[Topic]:
         """Return the topics that anybody wants."""
         return tuple(self._mailboxes)
-
-    def mailboxes(self) -> Collection[Mailbox]:
-        """Return all mailboxes that want any topic."""
-        return set().union(*self._mailboxes.values())
 
     def wanted(self) -> Collection[Topic]:
         """Return what must be watched upstream: those topics and their families."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
-from realtime.access import may_watch
+from realtime.access.grants import NOT_ALLOWED
 from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.cursors import NOWHERE, Cursor
@@ -15,33 +17,33 @@ from realtime.messages import Message, Reset
 from realtime.protocol import At, CloseCode, Denied, Subscribe, Subscribed, Unsubscribe, Wanted
 from realtime.topics import Topic
 
-NOT_ALLOWED = "not allowed"
-"""The one reason for every refusal: a topic that does not exist looks like one that is secret."""
-
 _RESET = sys.maxsize
 """It says more than any number of messages."""
 
 MOST_CURSORS = 8
 """Cursors of one topic that are looked into: each costs a look into the history."""
 
+PATIENCE = 1.0
+"""Seconds that one answer to all topics of a frame is waited for. Others are answered later."""
+
 
 @handles(Subscribe)
 async def subscribe(connection: Connection, frame: Subscribe) -> None:
     """Watch what the client may watch, and tell it what it must reload.
 
-    Topics are gone through one by one, so that a client that asks for many occupies one of the
-    threads in which rules and backends may block, and leaves the others to its neighbours.
+    All rules are asked together, and all topics are watched together. What a part of the backend
+    that is away holds up is confirmed when it is back, and holds up nothing else.
     """
-    cursors = _cursors_by_topic(frame.subscriptions)
-    asked = max(len(connection.topics.keys() | cursors.keys()), len(frame.subscriptions))
-    if asked > conf.MAX_SUBSCRIPTIONS:
+    wanted = _by_topic(frame.subscriptions)
+    asked = max(len(connection.topics.keys() | wanted.keys()), len(frame.subscriptions))
+    longest = max(map(len, wanted), default=0)
+    if asked > conf.MAX_SUBSCRIPTIONS or longest > conf.MAX_TOPIC_LENGTH:
         await connection.close(CloseCode.TOO_MANY)
         return
-    answers = [await may_watch(connection.user, text) for text in cursors]
-    granted = [Topic(text) for text, yes in zip(cursors, answers, strict=True) if yes]
+    granted = await connection.grants.ask({text: each.tickets for text, each in wanted.items()})
     if granted:
-        await _start(connection, {topic: cursors[topic] for topic in granted})
-    denied = {text: NOT_ALLOWED for text, yes in zip(cursors, answers, strict=True) if not yes}
+        await _start(connection, {topic: wanted[topic].cursors for topic in granted})
+    denied = dict.fromkeys((text for text in wanted if text not in granted), NOT_ALLOWED)
     if denied:
         await connection.send(Denied(denied))
 
@@ -51,10 +53,7 @@ async def unsubscribe(connection: Connection, frame: Unsubscribe) -> None:
     """Watch these topics no more."""
     unwanted = frozenset(frame.topics)
     # Not the client's text, but our Topics.
-    topics = [topic for topic in connection.topics if topic in unwanted]
-    for topic in topics:
-        del connection.topics[topic]
-    await connection.hub.unsubscribe(connection.mailbox, *topics)
+    await connection.unsubscribe([topic for topic in connection.topics if topic in unwanted])
 
 
 async def _start(connection: Connection, wanted: dict[Topic, list[str]]) -> None:
@@ -63,33 +62,71 @@ async def _start(connection: Connection, wanted: dict[Topic, list[str]]) -> None
     Held topics gather from before the backend is asked, so nothing falls between; a client is
     never told of a change to a topic before it was told that it is subscribed.
     """
-    for topic in wanted:
+    pending = set()
+    for topic, cursors in wanted.items():
         connection.mailbox.hold(topic)
-        connection.topics.setdefault(topic, None)
-    stands = {topic: await _subscribe_from(connection, topic, wanted[topic]) for topic in wanted}
-    connection.topics.update(stands)
-    await connection.send(Subscribed({str(topic): At(at) for topic, at in stands.items()}))
-    for topic in wanted:
+        before = [task for task, each in connection.pending.items() if each == topic]
+        task = asyncio.create_task(_subscribe_from(connection, topic, cursors, before))
+        connection.pending[task] = topic
+        task.add_done_callback(connection.no_longer_pending)
+        pending.add((task, topic))
+    late = await _confirm(connection, pending, PATIENCE)
+    if late:
+        connection.spawn(_confirm_late(connection, late))
+
+
+Pending = set[tuple["asyncio.Task[str]", Topic]]
+
+
+async def _confirm(connection: Connection, pending: Pending, patience: float | None) -> Pending:
+    """Say which topics are confirmed by now, and let their messages through; return the others."""
+    tasks = [task for task, _ in pending]
+    when = asyncio.ALL_COMPLETED if patience else asyncio.FIRST_COMPLETED
+    done, _ = await asyncio.wait(tasks, timeout=patience, return_when=when)
+    # One that was cancelled belongs to a topic that is not wanted any longer.
+    told = {
+        topic: task.result() for task, topic in pending if task in done and not task.cancelled()
+    }
+    if told:
+        await connection.send(Subscribed({str(topic): At(at) for topic, at in told.items()}))
+    for topic in told:
         connection.mailbox.release(topic)
+    return {(task, topic) for task, topic in pending if task not in done}
 
 
-async def _subscribe_from(connection: Connection, topic: Topic, cursors: Sequence[str]) -> str:
+async def _confirm_late(connection: Connection, pending: Pending) -> None:
+    while pending:
+        pending = await _confirm(connection, pending, None)
+
+
+async def _subscribe_from(
+    connection: Connection,
+    topic: Topic,
+    cursors: Sequence[str],
+    before: Collection[asyncio.Task[str]],
+) -> str:
     """Subscribe one topic and return where; what followed each cursor, or a reset, follows.
 
     The cursor never runs ahead of what the client was sent: one who believed it, and came back
     with it on another connection, would miss what still waits here.
     """
-    told = connection.topics[topic]
+    if before:
+        await asyncio.wait(before)
     head = await connection.hub.subscribe(connection.mailbox, topic)
-    at, most = told or str(head), 0
+    at, most = connection.topics.get(topic) or str(head), 0
     for text in cursors:
-        missed = await _missed(connection, topic, text, head)
+        # One after another: a client that asks for many topics occupies one of the threads in which
+        # backends may block, and leaves the others to its neighbours.
+        async with connection.replaying:
+            missed = await _missed(connection, topic, text, head)
         for message in missed:
             connection.mailbox.put(message)
         # Of two cursors the older: from where more is told again.
         weight = _RESET if any(message.reset for message in missed) else len(missed)
         if weight > most:
             at, most = text, weight
+    if topic in connection.topics:
+        connection.topics[topic] = at
     return at
 
 
@@ -103,16 +140,27 @@ async def _missed(
     return await connection.hub.replay(topic, cursor)
 
 
-def _cursors_by_topic(subscriptions: Sequence[Wanted]) -> dict[str, list[str]]:
-    """Group by topic: a topic twice is one subscription, and each cursor given counts.
+@dataclass(slots=True)
+class _Asked:
+    """What came with one topic: a topic twice is one subscription, and each cursor counts."""
+
+    cursors: list[str] = field(default_factory=list)
+    tickets: list[str] = field(default_factory=list)
+
+
+def _by_topic(subscriptions: Sequence[Wanted]) -> dict[str, _Asked]:
+    """Group by topic.
 
     Of very many cursors for one topic some are surely old: one that is nobody's stands for them.
+    Of very many tickets the last count.
     """
-    cursors: dict[str, list[str]] = {}
+    found: dict[str, _Asked] = {}
     for wanted in subscriptions:
-        given = cursors.setdefault(wanted.topic, [])
-        if wanted.cursor is not None and wanted.cursor not in given:
-            given.append(wanted.cursor)
-        if len(given) > MOST_CURSORS:
-            given[:] = [str(NOWHERE)]
-    return cursors
+        asked = found.setdefault(wanted.topic, _Asked())
+        if wanted.cursor is not None and wanted.cursor not in asked.cursors:
+            asked.cursors.append(wanted.cursor)
+        if len(asked.cursors) > MOST_CURSORS:
+            asked.cursors[:] = [str(NOWHERE)]
+        if wanted.ticket is not None:
+            asked.tickets = [*asked.tickets[1 - MOST_CURSORS :], wanted.ticket]
+    return found

@@ -15,22 +15,31 @@ client that watched `list:05` would never hear of `list:5`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from realtime.access.signatures import convert, name_of, types_of
+from realtime.access.signatures import convert, name_of, types_of, types_of_many
 from realtime.exceptions import InvalidRule, InvalidTopic
 from realtime.topics import RESERVED, Topic
 
-Rule = Callable[..., bool] | Callable[..., Awaitable[bool]]
+Rule = Callable[..., Any] | Callable[..., Awaitable[Any]]
+Depends = Callable[..., Iterable[str]] | Callable[..., Awaitable[Iterable[str]]]
 R = TypeVar("R", bound=Rule)
 
 
-def allow(pattern: str) -> Callable[[R], R]:
+def allow(pattern: str, *, depends: Depends | None = None, many: bool = False) -> Callable[[R], R]:
     """Register the decorated function as the rule of a family: `@allow("list")`.
 
     It is called as `rule(user, *parts)` and returns whether that user may watch. It may be async.
+
+    `depends(user, *parts)` names the topics on which the answer depends. When one of them changes
+    the rule is asked again, and whom it refuses then is told `revoked`.
+
+    With `many` the rule is asked for all topics of a frame at once: `rule(user, keys)`, where
+    `keys: list[int]` says what to convert to, or `list[tuple[int, str]]` for keys of several
+    parts. It returns those keys that the user may watch. `depends` takes one key's parts still.
+
     Raise InvalidRule when it can never be asked.
     """
 
@@ -42,13 +51,13 @@ def allow(pattern: str) -> Callable[[R], R]:
                 f"{pattern!r} has the rule {name_of(known.function)} already;"
                 f" expected one, got {name_of(function)} as well"
             )
-        types = types_of(function)
+        types = types_of_many(function) if many else types_of(function)
         if len(prefix) == 1 and not types:
             raise InvalidRule(
                 f"expected a rule of {pattern!r} to take the key's parts behind the user, got"
                 f" {name_of(function)}: a bare family is never watched, so it would never be asked"
             )
-        _rules[prefix] = Asked(function, types)
+        _rules[prefix] = Asked(function, types, depends, many)
         return function
 
     return register
@@ -56,48 +65,63 @@ def allow(pattern: str) -> Callable[[R], R]:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A rule, and the types of the parts that it takes."""
+    """A rule, the types of the parts that it takes, and what its answers depend on."""
 
     function: Callable[..., Any]
     types: tuple[Any, ...]
+    depends: Callable[..., Any] | None = None
+    many: bool = False
 
     @property
     def is_async(self) -> bool:
         """Must its answer be awaited?"""
         return inspect.iscoroutinefunction(self.function)
 
-    def says_yes(self, *args: object) -> bool:
-        """Ask a rule that is not async. Its answer may be a query, so it is evaluated here."""
-        answer = self.function(*args)
-        if inspect.isawaitable(answer):
-            if inspect.iscoroutine(answer):
-                answer.close()
-            # It would be true, whatever it was going to say.
-            raise TypeError(
-                f"expected {name_of(self.function)} to return an answer, or to be an `async def`,"
-                f" got {answer!r}"
-            )
-        return bool(answer)
+    def key(self, arguments: list[Any]) -> Any:
+        """Return the arguments as a rule for many is given them."""
+        return arguments[0] if len(self.types) == 1 else tuple(arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A rule, and what to ask it of one topic."""
+
+    asked: Asked
+    arguments: list[Any]
 
 
 _rules: dict[tuple[str, ...], Asked] = {}
 
 
-def question_of(topic: str) -> tuple[Asked, list[Any]] | None:
+def question_of(topic: str) -> Question | None:
     """Find the rule to ask and its arguments; None where the answer is no."""
+    path = path_of(topic)
+    prefix = path and _prefix_with_rule(path)
+    if not path or not prefix:
+        return None
+    asked = _rules[prefix]
+    arguments = convert(path[len(prefix) :], asked.types)
+    return None if arguments is None else Question(asked, arguments)
+
+
+def has_rule(topic: str) -> bool:
+    """Is there a rule that would be asked of this topic, if its key fits or not?"""
+    path = path_of(topic)
+    return path is not None and _prefix_with_rule(path) is not None
+
+
+def path_of(topic: str) -> tuple[str, ...] | None:
+    """Return a topic's family and parts; None for what is no topic, or not to be watched."""
     try:
-        asked_of = Topic(topic)
+        found = Topic(topic)
     except InvalidTopic:
         return None
-    if asked_of.is_family:
-        return None
-    path = (asked_of.name, *asked_of.parts)
-    for length in range(len(path), 0, -1):
-        if path[:length] in _rules:
-            asked = _rules[path[:length]]
-            arguments = convert(path[length:], asked.types)
-            return None if arguments is None else (asked, arguments)
-    return None
+    return None if found.is_family or found.name == RESERVED else (found.name, *found.parts)
+
+
+def _prefix_with_rule(path: tuple[str, ...]) -> tuple[str, ...] | None:
+    lengths = range(len(path), 0, -1)
+    return next((path[:length] for length in lengths if path[:length] in _rules), None)
 
 
 def _prefix(pattern: object) -> tuple[str, ...]:

@@ -28,6 +28,22 @@ def types_of(function: Callable[..., Any]) -> tuple[Any, ...]:
     return tuple(hints.get(parameter.name, str) for parameter in parameters[1:])
 
 
+def types_of_many(function: Callable[..., Any]) -> tuple[Any, ...]:
+    """Return the types of a key's parts for a rule `(user, keys: list[…])` that is asked of many.
+
+    `list[int]` is for keys of one part, `list[tuple[int, str]]` for those of two.
+    """
+    types = types_of(function)
+    keys = typing.get_args(types[0]) if len(types) == 1 else ()
+    if not keys or typing.get_origin(types[0]) is not list:
+        raise InvalidRule(
+            f"expected a rule for many that takes (user, keys: list[int]), got"
+            f" {name_of(function)}{inspect.signature(function)}"
+        )
+    is_tuple = typing.get_origin(keys[0]) is tuple
+    return typing.get_args(keys[0]) if is_tuple else (keys[0],)
+
+
 def _hints(function: Callable[..., Any], parameters: Sequence[inspect.Parameter]) -> dict[str, Any]:
     written = {p.name: p.annotation for p in parameters if p.annotation is not p.empty}
     holder = type("Hints", (), {"__annotations__": written})

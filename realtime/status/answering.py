@@ -44,6 +44,9 @@ class Answering:
             task.add_done_callback(self._tasks.discard)
         return ()
 
+    def missed(self) -> None:
+        """Take note that questions may have been lost: whoever asked asks again."""
+
 
 async def _answer(hub: Hub, question: Question) -> None:
     try:

@@ -8,6 +8,7 @@ import time
 
 import msgspec
 
+from realtime.connections import connections_of
 from realtime.hub import Hub
 from realtime.outbox.process import relay_status
 from realtime.outbox.relay_status import RelayStatus
@@ -37,6 +38,6 @@ def status_of(hub: Hub) -> ProcessStatus:
         pid=os.getpid(),
         seconds=round(time.monotonic() - _began, 1),
         topics=hub.topic_count(),
-        connections=hub.mailbox_count(),
+        connections=len(connections_of(hub)),
         relay=relay_status(),
     )

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from channels.generic.websocket import AsyncWebsocketConsumer
-
+from realtime.access.endings import endings
+from realtime.access.identity import Identity, identify
 from realtime.conf import conf
 from realtime.connection import Connection
+from realtime.connections import Connections, connections_of
 from realtime.frames import BadFrame, Received, handles, read_frame
 from realtime.hub import get_hub
+from realtime.outgoing import Outgoing
 from realtime.protocol import (
     PROTOCOL,
     ClientPing,
@@ -21,20 +23,33 @@ from realtime.protocol import (
     CloseCode,
     Error,
     Frame,
-    Ping,
     Pong,
     Welcome,
-    changed,
-    encode,
 )
+from realtime.transports.limits import Frames
 
 logger = logging.getLogger("realtime.websocket")
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 MOST_WAITING = 16
 """A client's frames that wait while one before them is handled."""
 
 INTERNAL_ERROR = 1011
 """The websocket protocol's own code for a server that failed."""
+
+CLOSES_WITHIN = 10.0
+"""Seconds for which a client that reads nothing may keep its socket after it was closed."""
+
+SUBPROTOCOL = "livequery"
+"""Accepted where a client offers it, beside one that carries a token: browsers insist on one."""
+
+
+async def live_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve `/ws/live/`: an ASGI application for one socket."""
+    await LiveSocket(scope, receive, send).serve()
 
 
 @handles(ClientPing, at_once=True)
@@ -45,92 +60,174 @@ async def answer_ping(connection: Connection, frame: ClientPing) -> None:
 
 @handles(ClientPong, at_once=True)
 async def note_pong(connection: Connection, frame: ClientPong) -> None:
-    """Take a sign of life: the transport has noted when this frame came."""
+    """Note how far the client has read."""
+    if isinstance(connection.transport, LiveSocket):
+        connection.transport.ponged(frame.seq)
 
 
-class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+class LiveSocket:
     """One client's websocket.
 
-    Channels' own task reads the client's frames; a writer empties the mailbox; a heart beats; and
-    while there are frames to handle, another task does so one by one. That one may wait for a rule
-    or for the backend, and a server whose application does not read on takes the client for dead.
-    When a task fails the socket is closed, and the client comes back with its cursors: it is told
+    The server's task reads the client's frames. While there are frames to handle, another task does
+    so one by one: that one may wait for a rule or for the backend, and a server whose application
+    does not read on takes the client for dead. Nothing else runs for a client who is idle. When
+    anything fails the socket is closed, and the client comes back with its cursors: it is told
     late, never left believing.
     """
 
-    connection: Connection | None = None
-    _ended = False
+    name = "websocket"
 
-    async def __call__(
-        self,
-        scope: dict[str, Any],
-        receive: Callable[[], Awaitable[Any]],
-        send: Callable[[Any], Awaitable[None]],
-    ) -> None:
-        """Serve the socket; whatever ends it, let everything go."""
-        self._tasks: list[asyncio.Task[None]] = []
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._connections: Connections = connections_of(get_hub())
+        self._connection: Connection | None = None
+        self._outgoing: Outgoing | None = None
         self._handling: asyncio.Task[None] | None = None
         self._waiting: deque[Received] = deque()
-        self._seq = 0
-        self._heard = asyncio.get_running_loop().time()
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            tasks = [*self._tasks, *([self._handling] if self._handling else [])]
-            for task in tasks:
-                task.cancel()
-            if self.connection is not None:
-                await self.connection.let_go()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        self._frames = Frames(conf.MAX_FRAMES_A_SECOND)
+        self._closing: asyncio.Task[None] | None = None
+        self._deadline = asyncio.timeout(None)
+        self._greeted = self._ended = False
+        self._heard = self._ponged = self._loop.time()
 
-    async def connect(self) -> None:
-        """Accept, and greet who is logged in."""
-        user = self.scope.get("user")
-        await self.accept()
-        if not conf.ALLOW_ANONYMOUS and not getattr(user, "is_authenticated", False):
-            await self._close_with(CloseCode.NOT_AUTHENTICATED)
-            return
-        self.connection = Connection(user, get_hub(), self._send_frame, self._close_with)
+    async def serve(self) -> None:
+        """Serve the socket until its end; whatever that is, let everything go."""
+        self._connections.take_place()
         try:
-            await self._send_frame(Welcome(PROTOCOL, self.connection.id, conf.HEARTBEAT))
-        except (OSError, RuntimeError):
-            # Who left during the handshake is not there to be greeted: uvicorn calls that an error
-            # of ours. The disconnect is on its way.
+            await self._receive()  # websocket.connect
+            async with self._deadline:
+                await self._welcome()
+                while (event := await self._receive())["type"] != "websocket.disconnect":
+                    if not self._ended:
+                        await self._take(event.get("text"))
+        except TimeoutError:
+            if not self._deadline.expired():
+                raise
+        finally:
+            self._connections.leave_place()
+            await self._let_go()
+
+    # -- what a connection's transport does ---------------------------------------------------
+
+    async def send(self, frame: Frame) -> None:
+        """Send a frame behind those before it; return when the server has taken it."""
+        if self._outgoing is not None:
+            await self._outgoing.send(frame)
+
+    async def close(self, code: CloseCode) -> None:
+        """Close, once. What still comes or waits is passed over: servers raise for more."""
+        if not self._ended:
+            self._connections.closed[code] += 1
+        self._end(int(code))  # servers insist on a plain int
+
+    def fail(self, error: BaseException) -> None:
+        """Close because of an error of ours; the client comes back with its cursors."""
+        if self._ended or isinstance(error, OSError) or not self._greeted:
+            # The client is gone, which some servers say here, and which uvicorn calls an error of
+            # ours where it left during the handshake. Its disconnect is on its way.
             self._ended = True
             return
-        self._tasks = [self._spawn(self._write(self.connection)), self._spawn(self._beat())]
+        logger.error("a task of a connection failed; the connection is closed", exc_info=error)
+        self._end(INTERNAL_ERROR)
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Handle one frame of the client."""
-        if self.connection is None or self._ended:
+    def wake(self) -> None:
+        """Write soon what waits in the mailbox."""
+        if self._outgoing is not None:
+            self._connections.flushing.add(self._outgoing)
+
+    def beat(self) -> None:
+        """Ask whether the client is there; let go of one that says nothing, or reads nothing."""
+        if self._ended or self._outgoing is None:
             return
-        self._heard = asyncio.get_running_loop().time()
+        now = self._loop.time()
+        silent = now - self._heard > conf.SILENCE
+        if silent or (self._outgoing.is_shut and now - self._ponged > conf.SILENCE):
+            self._connections.closed[CloseCode.SILENT] += 1
+            self._end(int(CloseCode.SILENT))
+        else:
+            self._outgoing.ping()
+
+    def ponged(self, seq: int) -> None:
+        """Take the answer to a ping."""
+        if self._outgoing is not None and self._outgoing.ponged(seq):
+            self._ponged = self._loop.time()
+
+    def facts(self) -> dict[str, object]:
+        """Return what operators want to know of it."""
+        outgoing = self._outgoing
+        return {
+            "pong": round(self._loop.time() - self._ponged, 1),
+            "sent": outgoing.sent if outgoing else 0,
+            "frames": outgoing.waiting if outgoing else 0,
+            "held_back": bool(outgoing and outgoing.is_shut),
+        }
+
+    # -- the beginning ------------------------------------------------------------------------
+
+    async def _welcome(self) -> None:
+        """Accept, find out who it is, and greet who may come in."""
         try:
-            received = self._read(text_data)
+            async with asyncio.timeout(conf.HANDSHAKE_TIMEOUT):
+                identity = await identify(self._scope)
+        except TimeoutError:
+            identity = None
+        try:
+            await self._send(self._acceptance())
+            code = CloseCode.SILENT if identity is None else self._why_not(identity)
+            if code is not None:
+                await self.close(code)
+            elif identity is not None:
+                await self._let_in(identity)
+        except (OSError, RuntimeError):
+            self._ended = True  # as in fail()
+
+    def _acceptance(self) -> dict[str, Any]:
+        offered = self._scope.get("subprotocols") or ()
+        accepted = {"subprotocol": SUBPROTOCOL} if SUBPROTOCOL in offered else {}
+        return {"type": "websocket.accept", **accepted}
+
+    def _why_not(self, identity: Identity) -> CloseCode | None:
+        if endings.has_ended(identity.session):
+            return CloseCode.NOT_AUTHENTICATED
+        if identity.is_anonymous and not conf.ALLOW_ANONYMOUS:
+            return CloseCode.NOT_AUTHENTICATED
+        return self._connections.why_not(identity.key)
+
+    async def _let_in(self, identity: Identity) -> None:
+        connection = Connection(identity, get_hub(), self)
+        self._outgoing = Outgoing(
+            connection.mailbox, self._write, connection.note_told, self.fail, conf.SEND_WINDOW
+        )
+        self._connection = connection
+        self._connections.add(connection)
+        await self.send(Welcome(PROTOCOL, connection.id, conf.HEARTBEAT))
+        self._greeted = True
+
+    # -- frames in ----------------------------------------------------------------------------
+
+    async def _take(self, text: str | None) -> None:
+        """Handle one frame of the client."""
+        assert self._connection is not None
+        self._heard = self._loop.time()
+        if self._frames.is_too_many(conf.MAX_FRAMES_A_SECOND):
+            await self.close(CloseCode.TOO_MANY)
+            return
+        try:
+            received = self._read(text)
         except BadFrame as bad:
-            await self._send_frame(bad.error)
+            await self.send(bad.error)
             if bad.fatal:
-                await self._close_with(CloseCode.NOT_UNDERSTOOD)
+                await self.close(CloseCode.NOT_UNDERSTOOD)
         except _TooLargeError:
-            await self._close_with(CloseCode.TOO_LARGE)
+            await self.close(CloseCode.TOO_LARGE)
         else:
             if received.at_once:
-                await received.handler(self.connection, received.frame)
+                await received.handler(self._connection, received.frame)
             else:
-                await self._handle_in_turn(self.connection, received)
-
-    async def _handle_in_turn(self, connection: Connection, received: Received) -> None:
-        self._waiting.append(received)
-        if self._handling is None or self._handling.done():
-            self._handling = self._spawn(self._handle_waiting(connection))
-        if len(self._waiting) > MOST_WAITING:
-            # From a client that goes on nothing more is read until all of it is done.
-            await asyncio.wait([self._handling])
-
-    async def _handle_waiting(self, connection: Connection) -> None:
-        while self._waiting and not self._ended:
-            received = self._waiting.popleft()
-            await received.handler(connection, received.frame)
+                await self._handle_in_turn(self._connection, received)
 
     def _read(self, text: str | None) -> Received:
         if text is None:
@@ -140,47 +237,52 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
             raise _TooLargeError
         return read_frame(text)
 
-    async def _write(self, connection: Connection) -> None:
-        while True:
-            messages = await connection.mailbox.take()
-            await self._send_frame(changed(messages))
-            connection.note_told(messages)
+    async def _handle_in_turn(self, connection: Connection, received: Received) -> None:
+        self._waiting.append(received)
+        if self._handling is None or self._handling.done():
+            self._handling = asyncio.create_task(self._handle_waiting(connection))
+        if len(self._waiting) > MOST_WAITING:
+            # From a client that goes on nothing more is read until all of it is done.
+            await asyncio.wait([self._handling])
 
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(conf.HEARTBEAT)
-            if asyncio.get_running_loop().time() - self._heard > conf.SILENCE:
-                await self._close_with(CloseCode.SILENT)
-                return
-            self._seq += 1
-            await self._send_frame(Ping(self._seq))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return asyncio.create_task(self._or_close(work))
-
-    async def _or_close(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _handle_waiting(self, connection: Connection) -> None:
         try:
-            await work
-        except OSError:
-            # The client is gone, which some servers say here; its disconnect is on its way.
-            return
-        except Exception:
-            logger.exception("a task of a connection failed; the connection is closed")
-            await self._end(INTERNAL_ERROR)
+            while self._waiting and not self._ended:
+                received = self._waiting.popleft()
+                await received.handler(connection, received.frame)
+        except Exception as error:
+            self.fail(error)
 
-    async def _send_frame(self, frame: Frame) -> None:
-        if not self._ended:
-            await self.send(text_data=encode(frame).decode())
+    # -- frames out, and the end --------------------------------------------------------------
 
-    async def _close_with(self, code: CloseCode) -> None:
-        # Servers insist on a plain int.
-        await self._end(int(code))
+    async def _write(self, text: str) -> None:
+        await self._send({"type": "websocket.send", "text": text})
 
-    async def _end(self, code: int) -> None:
-        """Close, once. What still comes or waits is passed over: servers raise for more."""
+    def _end(self, code: int) -> None:
         if not self._ended:
             self._ended = True
-            await self.close(code)
+            if self._outgoing is not None:
+                self._outgoing.end()
+            self._closing = asyncio.create_task(self._close_with(code))
+
+    async def _close_with(self, code: int) -> None:
+        # Whoever reads nothing does not read this either, nor does the server say that it is gone.
+        self._deadline.reschedule(self._loop.time() + CLOSES_WITHIN)
+        try:
+            await self._send({"type": "websocket.close", "code": code})
+        except (OSError, RuntimeError):
+            return
+
+    async def _let_go(self) -> None:
+        self._ended = True
+        tasks = [task for task in (self._handling, self._closing) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if self._connection is not None and self._outgoing is not None:
+            self._connections.remove(self._connection)
+            await self._connection.let_go()
+            await self._outgoing.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _TooLargeError(Exception):

@@ -32,10 +32,11 @@ from realtime.connection import Connection
 from realtime.cursors import Cursor
 from realtime.hub import Hub
 from realtime.mailbox import Mailbox
-from realtime.protocol import Frame, Subscribe, Wanted
+from realtime.protocol import Denied, Subscribe, Wanted
 from realtime.subscribing import subscribe
 from realtime.topics import Topic
 from tests.contract.test_interleaving import using
+from tests.realtime.transports import connection_of, frames_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.hypothesis]
 
@@ -75,7 +76,7 @@ class Doors:
     def __init__(self, hub: Hub, happen: Callable[[], Awaitable[None]]) -> None:
         self._hub = hub
         self._happen = happen
-        self.unsubscribe = hub.unsubscribe
+        self.unsubscribe, self.leave, self.unwatch = hub.unsubscribe, hub.leave, hub.unwatch
 
     async def subscribe(self, mailbox: Mailbox, topic: Topic) -> Cursor:
         await self._happen()
@@ -241,17 +242,12 @@ class Interleavings(RuleBasedStateMachine):
             for what in next(steps, []):
                 await asyncio.to_thread(self._write_elsewhere, what)
 
-        async def send(frame: Frame) -> None:
-            assert frame.__struct_config__.tag != "denied"
-
-        async def close(code: object) -> None:
-            raise AssertionError(code)
-
         page.hub = hub
         doors: Any = Doors(self.hubs[hub], happen)
-        page.connection = Connection(self.user, doors, send, close)
+        page.connection = connection_of(self.user, doors)
         wanted = [Wanted(topic, cursor) for topic, cursor in page.applied.items()]
         self._run(subscribe(page.connection, Subscribe(wanted)))
+        assert not any(isinstance(frame, Denied) for frame in frames_of(page.connection))
 
     def _write_elsewhere(self, what: Write) -> None:
         try:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from realtime.mailbox import Mailbox
+from realtime.merging import size
 from realtime.messages import Message
 from realtime.topics import Topic
 from tests.realtime.strategies import messages
 
 TOPICS = [Topic("list:1"), Topic("list:2"), Topic("list:3")]
-MOST = 3
+MOST, MOST_IN_ALL = 3, 5
 
 
 async def taken_now(mailbox: Mailbox) -> list[Message] | None:
@@ -30,14 +31,18 @@ async def taken_now(mailbox: Mailbox) -> list[Message] | None:
 
 
 class MailboxAgainstAModel(RuleBasedStateMachine):
-    """The model: for each topic all that was put and not given out, and whether it is held."""
+    """The model: for each topic all that was put and not given out, and how often it is held."""
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.Runner()
-        self.mailbox = Mailbox(MOST)
-        self.open: dict[Topic, list[Message]] = {topic: [] for topic in TOPICS}
-        self.held: dict[Topic, list[Message]] = {}
+        self.mailbox = Mailbox(MOST, MOST_IN_ALL)
+        self.waiting: dict[Topic, list[Message]] = {}
+        self.holds: Counter[Topic] = Counter()
+
+    @property
+    def free(self) -> set[Topic]:
+        return {topic for topic in self.waiting if not self.holds[topic]}
 
     def teardown(self) -> None:
         self.loop.close()
@@ -45,41 +50,39 @@ class MailboxAgainstAModel(RuleBasedStateMachine):
     @rule(message=st.sampled_from(TOPICS).flatmap(messages))
     def put(self, message: Message) -> None:
         self.mailbox.put(message)
-        self.held.get(message.topic, self.open[message.topic]).append(message)
+        self.waiting.setdefault(message.topic, []).append(message)
 
     @rule(topic=st.sampled_from(TOPICS))
     def hold(self, topic: Topic) -> None:
         self.mailbox.hold(topic)
-        self.held.setdefault(topic, [])
+        self.holds[topic] += 1
 
     @rule(topic=st.sampled_from(TOPICS))
     def release(self, topic: Topic) -> None:
         self.mailbox.release(topic)
-        self.open[topic] += self.held.pop(topic, [])
+        self.holds[topic] = max(0, self.holds[topic] - 1)
 
     @rule(topic=st.sampled_from(TOPICS))
     def discard(self, topic: Topic) -> None:
         self.mailbox.discard(topic)
-        self.held.pop(topic, None)
-        self.open[topic] = []
+        self.holds[topic] = 0
+        self.waiting.pop(topic, None)
 
-    @precondition(lambda self: not any(self.open.values()))
+    @precondition(lambda self: not self.free)
     @rule()
     def take_nothing(self) -> None:
         assert self.loop.run(taken_now(self.mailbox)) is None
 
-    @precondition(lambda self: any(self.open.values()))
+    @precondition(lambda self: self.free)
     @rule()
     def take(self) -> None:
         taken = self.loop.run(taken_now(self.mailbox))
         assert taken is not None
         by_topic = {message.topic: message for message in taken}
         assert len(by_topic) == len(taken)
-        for topic, waiting in self.open.items():
-            assert (topic in by_topic) == bool(waiting)
-            if waiting:
-                self.check(by_topic[topic], waiting)
-        self.open = {topic: [] for topic in TOPICS}
+        assert by_topic.keys() == self.free
+        for topic, told in by_topic.items():
+            self.check(told, self.waiting.pop(topic))
 
     def check(self, told: Message, waiting: list[Message]) -> None:
         """Every row that waited is named, or the whole topic is reset."""
@@ -93,10 +96,11 @@ class MailboxAgainstAModel(RuleBasedStateMachine):
 
     @invariant()
     def it_is_bounded(self) -> None:
-        waiting = [*self.mailbox._waiting.values(), *self.mailbox._held.values()]
-        assert len(waiting) <= 2 * len(TOPICS)
-        for message in waiting:
-            assert message is None or sum(map(len, message.changes.values())) <= MOST
+        waiting = self.mailbox._waiting.values()
+        assert len(waiting) <= len(TOPICS)
+        rows = [size(message) for message in waiting]
+        assert max(rows, default=0) <= MOST
+        assert sum(rows) == self.mailbox.rows <= MOST_IN_ALL
 
 
 TestMailboxAgainstAModel = MailboxAgainstAModel.TestCase
@@ -153,15 +157,55 @@ def test_more_rows_than_allowed_are_a_reset(pks: list[int]) -> None:
     assert (taken[0].reset == "overflow") == (len(set(pks)) > 20)
 
 
-@pytest.mark.parametrize("times", [1, 2])
-async def test_holding_twice_holds_what_was_gathered(times: int) -> None:
-    """A topic that is subscribed twice is held twice."""
+async def test_what_two_hold_is_given_out_when_both_release_it() -> None:
+    """One waits for a confirmation, the other for a rule: each has its reason."""
     mailbox = Mailbox(10)
-    mailbox.hold(TOPICS[0])
     mailbox.put(Message(TOPICS[0], reset="bulk"))
-    for _ in range(times):
-        mailbox.hold(TOPICS[0])
+    mailbox.hold(TOPICS[0])
+    mailbox.hold(TOPICS[0])
 
+    mailbox.release(TOPICS[0])
+    assert mailbox.take_now() == []
     mailbox.release(TOPICS[0])
 
     assert (await asyncio.wait_for(mailbox.take(), 5))[0].reset == "bulk"
+
+
+def test_whoever_empties_a_mailbox_is_woken_for_what_may_be_taken() -> None:
+    """And not for what is held."""
+    woken: list[int] = []
+    mailbox = Mailbox(10, woken=lambda: woken.append(len(mailbox)))
+    mailbox.hold(TOPICS[0])
+
+    mailbox.put(Message(TOPICS[0]))
+    assert woken == []
+    mailbox.put(Message(TOPICS[1]))
+    mailbox.release(TOPICS[0])
+
+    assert woken == [2, 2]
+
+
+def test_a_mailbox_with_too_much_of_everything_resets_what_comes() -> None:
+    """Many topics with few rows each cost memory too."""
+    mailbox = Mailbox(3, 4)
+    for topic in TOPICS:
+        mailbox.put(Message(topic, {"a.b": {"1": "left", "2": "left"}}))
+
+    taken = mailbox.take_now()
+
+    assert [message.reset for message in taken] == [None, None, "overflow"]
+    assert mailbox.rows == 0
+
+
+def test_mailboxes_that_wait_together_hold_the_same_message() -> None:
+    """What a thousand slow clients wait for is merged once, and kept once."""
+    boxes = [Mailbox(10) for _ in range(3)]
+    for pk in ("1", "2", "3"):
+        message = Message(TOPICS[0], {"a.b": {pk: "left"}})
+        for box in boxes:
+            box.put(message)
+
+    taken = [box.take_now() for box in boxes]
+
+    assert taken[0][0] is taken[1][0] is taken[2][0]
+    assert taken[0][0].changes == {"a.b": {"1": "left", "2": "left", "3": "left"}}

@@ -104,7 +104,16 @@ def test_every_frame_of_the_server_has_been_looked_at() -> None:
     """A new one needs a line above."""
     types = {str(frame.__struct_config__.tag) for frame in SERVER_FRAMES}
 
-    assert types == {"welcome", "subscribed", "changed", "denied", "ping", "pong", "error"}
+    assert types == {
+        "welcome",
+        "subscribed",
+        "changed",
+        "denied",
+        "revoked",
+        "ping",
+        "pong",
+        "error",
+    }
 
 
 def test_the_close_codes() -> None:

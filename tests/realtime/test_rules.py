@@ -14,7 +14,8 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
 from demo_todo.models import TodoList
-from realtime.access import aallowed, allow, allowed, may_watch
+from realtime.access import aallowed, allow, allowed
+from realtime.access.asking import Answer, ask_all
 from realtime.exceptions import InvalidRule
 from tests.realtime.decorators import logged
 
@@ -39,7 +40,7 @@ async def ask(user: object, topic: str) -> bool:
     answers = {
         await sync_to_async(allowed)(user, topic),
         await aallowed(user, topic),
-        await may_watch(user, topic),
+        (await ask_all(user, [topic]))[topic] is Answer.YES,
     }
     assert len(answers) == 1, f"three ways, {answers}"
     return answers.pop()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from realtime.backends.memory import MemoryPubSub
 from realtime.hub import Hub
+from realtime.mailbox import Mailbox
 from realtime.messages import Message, Reset
 from realtime.topics import Topic
 from tests.realtime.fakes import FakePubSub
@@ -62,23 +61,26 @@ async def test_what_is_opaque_ends_at_the_hub(hub: Hub, pubsub: MemoryPubSub) ->
     assert [message.extra for message in await taken(box)] == [None]
 
 
-async def test_a_message_that_cannot_be_fanned_out_ends_in_a_reset(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+class Full(Mailbox):
+    """A mailbox that does not take a message, once."""
+
+    fails = False
+
+    def put(self, message: Message) -> None:
+        if self.fails:
+            self.fails = False
+            raise RuntimeError("full")
+        super().put(message)
+
+
+async def test_a_message_that_cannot_be_fanned_out_ends_in_a_reset() -> None:
     """Whatever goes wrong between the backend and a mailbox, nobody is left believing."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
-        good, bad = mailbox(), mailbox()
+        good, bad = mailbox(), Full(10)
         await hub.subscribe(bad, LIST)
         await hub.subscribe(good, LIST)
-        puts = iter([RuntimeError("full"), None, None])
-
-        def put(message: Message, _put=bad.put) -> None:
-            if (error := next(puts, None)) is not None:
-                raise error
-            _put(message)
-
-        monkeypatch.setattr(bad, "put", put)
+        bad.fails = True
         pubsub.current.say(row(LIST, 1))
 
         assert (await taken(bad))[0].reset == Reset.BACKEND_RESTART

@@ -21,9 +21,13 @@ class Watcher:
     def __init__(self) -> None:
         self.seen: list[Message] = []
         self.fails = False
+        self.misses = 0
 
     def topics(self) -> Iterable[Topic]:
         return [MODEL]
+
+    def missed(self) -> None:
+        self.misses += 1
 
     def observe(self, message: Message) -> Iterable[Message]:
         if self.fails:
@@ -85,3 +89,4 @@ async def test_an_observer_that_fails_is_no_silence(watcher: Watcher) -> None:
 
         (told,) = await taken(box)
         assert told.reset == Reset.BACKEND_RESTART
+        assert watcher.misses == 1

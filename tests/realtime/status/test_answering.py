@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from realtime import allow, observers
 from realtime.backends.memory import MemoryPubSub
+from realtime.connections import connections_of
 from realtime.exceptions import InvalidRule
 from realtime.hub import Hub, close_hub, get_hub
 from realtime.messages import Message
@@ -22,6 +23,7 @@ from realtime.status.answering import MOST_AT_ONCE, Answering
 from realtime.status.asking import ASKED, Question, ask
 from realtime.topics import Topic
 from tests.realtime.hub.listening import LIST, mailbox, send, until, within
+from tests.realtime.transports import connection_of
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +39,10 @@ async def serving(pubsub: MemoryPubSub) -> AsyncIterator[Hub]:
     """This loop's hub, listening, with a client."""
     hub = get_hub(lambda: pubsub)
     await within(hub.subscribe(mailbox(), LIST))
+    client = connection_of(None, hub)
+    connections_of(hub).add(client)
     yield hub
+    connections_of(hub).remove(client)
     await within(close_hub())
 
 

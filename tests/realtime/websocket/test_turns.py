@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 
 from realtime.access import allow
 from realtime.hub import get_hub
-from realtime.transports.websocket import MOST_WAITING, LiveConsumer
+from realtime.transports.websocket import MOST_WAITING, LiveSocket
 from tests.realtime.live_client import PATIENCE, LiveClient, communicator, connected, cookie_of
 from tests.realtime.websocket.telling import SENTINEL, subscribe
 
@@ -137,13 +137,13 @@ async def test_who_left_in_the_handshake_is_not_greeted(ada: User) -> None:
 def counting(frame: dict[str, object]) -> Iterator[list[object]]:
     """Count how often sockets have read such a frame."""
     received: list[object] = []
-    read = LiveConsumer._read
+    read = LiveSocket._read
 
-    def note(self: LiveConsumer, text: str) -> object:
+    def note(self: LiveSocket, text: str) -> object:
         if text == json.dumps(frame):
             received.append(text)
         return read(self, text)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LiveConsumer, "_read", note)
+        patch.setattr(LiveSocket, "_read", note)
         yield received

@@ -1,0 +1,184 @@
+"""What goes out to one client: frames in their order, and what waits in its mailbox behind them.
+
+While the client, or the network to it, is slow, nothing more is written: frames wait for their
+turn with whoever sends them, messages wait in the mailbox, which merges them.
+
+Some servers (daphne, and whatever stands behind a proxy) take everything and keep it in memory. So
+what is on its way is bounded by the client's own answers: behind each half window goes a `ping`,
+and when more than a window is not answered for, nothing more is written until it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from realtime.encoding import encode_text, text_of
+from realtime.mailbox import Mailbox
+from realtime.messages import Message
+from realtime.protocol import Frame, Ping
+from realtime.stepping import run_now
+
+Write = Callable[[str], Awaitable[None]]
+
+
+class Outgoing:
+    """The writing half of a connection. Owner: its event loop; one write is under way at a time.
+
+    `write(text)` hands a frame to the server; `told(messages)` is called before messages go out;
+    `failed(error)` when the server does not take them: what was taken out of the mailbox is lost
+    then, so the connection must end.
+    """
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        write: Write,
+        told: Callable[[list[Message]], None],
+        failed: Callable[[BaseException], None],
+        window: int,
+    ) -> None:
+        self._mailbox = mailbox
+        self._write = write
+        self._told = told
+        self._failed = failed
+        self._window = window
+        self._frames: deque[_Queued] = deque()
+        self._writing: asyncio.Task[None] | None = None
+        self._ended = False
+        self.sent = 0
+        """Characters handed to the server since the beginning."""
+        self._answered = 0
+        """How many of them had been sent before a ping that was answered."""
+        self._pings: dict[int, int] = {}
+        """Pings that are not answered, and what had been sent before each."""
+        self._seq = 0
+        self._pinged = 0
+        """What had been sent before the last ping."""
+
+    @property
+    def is_shut(self) -> bool:
+        """Is more on its way than the client has answered for?"""
+        return self.sent - self._answered > self._window
+
+    @property
+    def waiting(self) -> int:
+        """How many frames wait for their turn."""
+        return len(self._frames)
+
+    async def send(self, frame: Frame) -> None:
+        """Send a frame; return when the server has taken it. Nothing is sent after the end."""
+        if self._ended:
+            return
+        queued = self._queue(frame)
+        self.flush()
+        if not queued.is_done:
+            queued.taken = asyncio.get_running_loop().create_future()
+            await queued.taken
+
+    def ping(self) -> None:
+        """Ask the client whether it is there, and how far it has read."""
+        if not self._ended:
+            self._queue_ping()
+            self.flush()
+
+    def ponged(self, seq: int) -> bool:
+        """Note that the client has read all before that ping; say whether it was one of ours."""
+        if seq not in self._pings:
+            return False
+        self._answered = max(self._answered, self._pings[seq])
+        for older in [known for known in self._pings if known <= seq]:
+            del self._pings[older]
+        self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Write what waits, unless something is being written; it goes on by itself then."""
+        if self._writing is not None or self._ended:
+            return
+        try:
+            self._writing = run_now(self._write_all())
+        except BaseException as error:
+            self.end()
+            self._failed(error)
+            return
+        if self._writing is not None:
+            self._writing.add_done_callback(self._written)
+
+    def end(self) -> None:
+        """Write nothing more; whoever waits to send need not wait any longer."""
+        self._ended = True
+        self._let_go()
+
+    async def close(self) -> None:
+        """End, and wait for what is being written to be given up."""
+        self.end()
+        writing = self._writing
+        if writing is not None:
+            writing.cancel()
+            await asyncio.wait([writing])
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        self._writing = None
+        if task.cancelled():
+            self.end()
+        elif (error := task.exception()) is not None:
+            self.end()
+            self._failed(error)
+        elif self._frames or self._mailbox_ready():
+            self.flush()
+
+    def _mailbox_ready(self) -> bool:
+        return bool(len(self._mailbox)) and not self.is_shut
+
+    async def _write_all(self) -> None:
+        while not self._ended:
+            if self._frames:
+                queued = self._frames.popleft()
+                try:
+                    await self._write_one(queued.text)
+                finally:
+                    queued.done()
+            elif self.is_shut or not (messages := self._mailbox.take_now()):
+                return
+            else:
+                self._told(messages)
+                await self._write_one(text_of(messages))
+                if self.sent - self._pinged > self._window // 2:
+                    self._queue_ping()
+
+    async def _write_one(self, text: str) -> None:
+        # Before it is written: one that waits for the network counts too.
+        self.sent += len(text)
+        await self._write(text)
+
+    def _queue(self, frame: Frame) -> _Queued:
+        queued = _Queued(encode_text(frame))
+        self._frames.append(queued)
+        return queued
+
+    def _queue_ping(self) -> None:
+        self._seq += 1
+        self._pings[self._seq] = self._pinged = self.sent
+        self._queue(Ping(self._seq))
+
+    def _let_go(self) -> None:
+        while self._frames:
+            self._frames.popleft().done()
+
+
+class _Queued:
+    """A frame that waits for its turn, and whoever waits with it."""
+
+    __slots__ = ("is_done", "taken", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.is_done = False
+        self.taken: asyncio.Future[None] | None = None
+
+    def done(self) -> None:
+        self.is_done = True
+        if self.taken is not None and not self.taken.done():
+            self.taken.set_result(None)

@@ -1,0 +1,53 @@
+"""Running a coroutine at once, as far as it goes.
+
+A server that has room takes a frame without waiting for anything. A task for each of a thousand
+such sends would cost more than the sends. So a coroutine is begun where it is, and only one that
+really waits becomes a task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from functools import partial
+from typing import Any
+
+
+def run_now(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+    """Run `work` until it ends or waits. Return None if it ended, else the task that goes on.
+
+    What it raises before it waits is raised here. It must not ask which task it runs in, nor use
+    what does (`asyncio.timeout`), before it has waited for the first time.
+    """
+    try:
+        waits_for = work.send(None)
+    except StopIteration:
+        return None
+    return asyncio.get_running_loop().create_task(_go_on(_Rest(work, waits_for)))
+
+
+class _Rest:
+    """What is left of a coroutine that waits for something already."""
+
+    def __init__(self, work: Coroutine[Any, Any, None], waits_for: Any) -> None:
+        self._work = work
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        """Wait as it does, first for what it waits for now, and give it what comes of that."""
+        waits_for = self._waits_for
+        while True:
+            try:
+                result = yield waits_for
+            except BaseException as error:
+                step = partial(self._work.throw, error)
+            else:
+                step = partial(self._work.send, result)
+            try:
+                waits_for = step()
+            except StopIteration:
+                return
+
+
+async def _go_on(rest: _Rest) -> None:
+    await rest

@@ -1,0 +1,26 @@
+"""How often a client may speak: a bucket of tokens, refilled as time goes by."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+BURST = 2.0
+"""Seconds' worth of frames that may come at once: a page that opens says much in a moment."""
+
+
+class Frames:
+    """Counts a client's frames. Owner: the task that reads them."""
+
+    __slots__ = ("_left", "_looked")
+
+    def __init__(self, a_second: float) -> None:
+        self._left = a_second * BURST
+        self._looked = monotonic()
+
+    def is_too_many(self, a_second: float) -> bool:
+        """Count one more; say whether that is more than `a_second` for too long."""
+        now = monotonic()
+        earned = (now - self._looked) * a_second
+        self._left = min(a_second * BURST, self._left + earned) - 1
+        self._looked = now
+        return self._left < 0

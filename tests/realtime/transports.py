@@ -1,0 +1,56 @@
+"""A connection without a socket: what it would send is kept for the test to look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+
+from realtime.access.identity import Identity
+from realtime.connection import Connection
+from realtime.protocol import CloseCode, Frame
+
+
+class FakeTransport:
+    """Keeps what it is given. What the hub has to say stays in the mailbox."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.closed: CloseCode | None = None
+        self.failed: BaseException | None = None
+        self.wakes = self.beats = 0
+
+    async def send(self, frame: Frame) -> None:
+        self.frames.append(frame)
+
+    async def close(self, code: CloseCode) -> None:
+        self.closed = code
+
+    def fail(self, error: BaseException) -> None:
+        self.failed = error
+
+    def wake(self) -> None:
+        self.wakes += 1
+
+    def beat(self) -> None:
+        self.beats += 1
+
+    def facts(self) -> dict[str, object]:
+        return {}
+
+
+def connection_of(
+    user: Any, hub: Any, transport: FakeTransport | None = None, session: str = ""
+) -> Connection:
+    """Make the connection of a user; whoever looks again finds them as they are."""
+    identity = Identity({}, user or AnonymousUser(), session)
+    return Connection(identity, hub, transport or FakeTransport())
+
+
+def frames_of(connection: Connection) -> list[Frame]:
+    """Return what has been sent over a fake transport."""
+    transport = connection.transport
+    assert isinstance(transport, FakeTransport)
+    return transport.frames
