@@ -39,6 +39,7 @@ class Defaults:
     SEND_WINDOW: int = 65_536
     LINGER: float = 10
     REFRESH: float = 300
+    RESET_JITTER: float = 1
 
 
 class Conf:

@@ -64,6 +64,9 @@ async def awatch(request: HttpRequest, family: str, *parts: object) -> Topic:
     """Note that this response shows a topic, from an async view. See `watch()`."""
     topic = _topic(family, *parts)
     found = watched(request) or _begin(request, await aposition())
+    if hasattr(request, "auser"):
+        # For the ticket: the template that prints it cannot wait for a user.
+        await request.auser()
     found.topics[topic] = None
     return topic
 

@@ -43,6 +43,7 @@ async def aticket(request: HttpRequest, family: str, *parts: object) -> str:
 
 def owner_of(request: HttpRequest) -> tuple[str, str]:
     """Return whose tickets a request's are: the user's key, and the mark of the session."""
+    # `auser()` keeps the user under another name than `user` does.
     user: Any = getattr(request, "_acached_user", None) or getattr(request, "user", None)
     return key_of(user), mark_of(getattr(request, "session", None))
 

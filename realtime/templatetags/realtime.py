@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 
 from django import template
+from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpRequest
 from django.template.context import Context
 from django.templatetags.static import static
+from django.urls import get_script_prefix
 from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString, mark_safe
 
+from realtime.access.tickets import owner_of, sign
+from realtime.conf import conf
 from realtime.routing import WEBSOCKET_PATH
-from realtime.watching import watched
+from realtime.scripts import ENTRY, modules
+from realtime.watching import Watched, watched
 
 register = template.Library()
-
-ENTRY = "realtime/live.js"
 
 
 @register.simple_tag(takes_context=True)
 def live_head(context: Context) -> SafeString:
-    """Print the script, and the topics and cursors of what the view watched.
+    """Print the script, and the topics, cursors and tickets of what the view watched.
 
     Put it into `<head>`. It needs the request in the template's context, as `render()` with the
     request context processor gives.
@@ -37,10 +40,15 @@ def live_head(context: Context) -> SafeString:
     attributes = format_html_join("", ' {}="{}"', [("nonce", str(nonce))] if nonce else [])
     imports = json.dumps({"imports": {ENTRY: static(ENTRY)}}).replace("<", "\\u003c")
     return format_html(
-        '{}\n<script type="importmap"{}>{}</script>\n<script type="module" src="{}"{}></script>',
+        '{}\n<script type="importmap"{}>{}</script>\n{}\n'
+        '<script type="module" src="{}"{}></script>',
         json_script(_head(request), "live-head"),
         attributes,
         mark_safe(imports),  # noqa: S308 -- JSON with "<" escaped, nothing from a request
+        # Behind the map: some browsers take none once a module is on its way.
+        format_html_join(
+            "", '<link rel="modulepreload" href="{}"{}>', ((url, attributes) for url in modules())
+        ),
         static(ENTRY),
         attributes,
     )
@@ -48,8 +56,21 @@ def live_head(context: Context) -> SafeString:
 
 def _head(request: HttpRequest) -> dict[str, object]:
     found = watched(request)
-    cursor, topics = (str(found.cursor), list(found.topics)) if found else (None, [])
     return {
-        "url": f"/{WEBSOCKET_PATH}",
-        "topics": [{"topic": topic, "cursor": cursor} for topic in topics],
+        "url": f"{get_script_prefix()}{WEBSOCKET_PATH}",
+        "topics": _topics(request, found) if found else [],
+        "jitter": round(conf.RESET_JITTER * 1000),
     }
+
+
+def _topics(request: HttpRequest, found: Watched) -> list[dict[str, str]]:
+    """Say where each topic stands, with a ticket: what the view has shown may be watched."""
+    try:
+        user, session = owner_of(request)
+    except SynchronousOnlyOperation:
+        # An async view whose user nobody has awaited: `awatch()` does. Its topics need rules.
+        return [{"topic": topic, "cursor": str(found.cursor)} for topic in found.topics]
+    return [
+        {"topic": topic, "cursor": str(found.cursor), "ticket": sign(topic, user, session)}
+        for topic in found.topics
+    ]

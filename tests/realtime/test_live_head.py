@@ -5,16 +5,27 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpRequest
 from django.template import Context, Template, TemplateSyntaxError
-from django.test import RequestFactory
+from django.test import RequestFactory, override_settings
+from django.urls import clear_script_prefix, set_script_prefix
+from django.utils.functional import SimpleLazyObject
 
+import realtime
 from realtime import Message, awatch, watch
+from realtime.access.identity import mark_of
+from realtime.access.tickets import holds
 from realtime.backends.memory import MemoryPubSub
 from realtime.exceptions import InvalidTopic
+from realtime.scripts import ENTRY, modules
 from realtime.topics import Topic
 from realtime.watching import watched
 
@@ -50,10 +61,69 @@ def test_a_page_names_its_topics_and_its_position(
     topic = watch(request_, "list", 5)
 
     assert topic == Topic("list:5")
-    assert head_of(rendered(request_)) == {
-        "url": "/ws/live/",
-        "topics": [{"topic": "list:5", "cursor": str(pubsub.position())}],
-    }
+    head = head_of(rendered(request_))
+    (shown,) = head.pop("topics")  # type: ignore[misc]
+    assert head == {"url": "/ws/live/", "jitter": 1000}
+    assert (shown["topic"], shown["cursor"]) == ("list:5", str(pubsub.position()))
+    assert holds(shown["ticket"], "list:5", "", "")
+
+
+def test_a_page_has_tickets_for_its_user_and_session(request_: HttpRequest) -> None:
+    """What the view has shown may be watched, by whom it was shown to."""
+    request_.user = User(pk=7)
+    request_.session = SessionStore("k" * 32)
+    watch(request_, "list", 5)
+
+    (shown,) = head_of(rendered(request_))["topics"]  # type: ignore[misc]
+
+    mark = mark_of(request_.session)
+    assert holds(shown["ticket"], "list:5", "7", mark)
+    assert not holds(shown["ticket"], "list:5", "7", "")
+
+
+async def test_an_async_view_has_tickets_too(request_: HttpRequest) -> None:
+    """Its user is awaited where it watches, since a template cannot."""
+    asked = []
+
+    async def auser() -> User:
+        asked.append(True)
+        request_._acached_user = User(pk=7)  # type: ignore[attr-defined]
+        return request_._acached_user  # type: ignore[attr-defined]
+
+    request_.auser = auser  # type: ignore[method-assign]
+    await awatch(request_, "list", 5)
+
+    (shown,) = head_of(rendered(request_))["topics"]  # type: ignore[misc]
+
+    assert asked
+    assert holds(shown["ticket"], "list:5", "7", "")
+
+
+async def test_a_user_who_cannot_be_awaited_any_more_has_no_tickets(
+    request_: HttpRequest, pubsub: MemoryPubSub
+) -> None:
+    """Better a page that needs rules than none."""
+
+    def look() -> User:
+        raise SynchronousOnlyOperation
+
+    request_.user = SimpleLazyObject(look)
+    with mock.patch("realtime.watching._reads_the_past", return_value=False):
+        watch(request_, "list", 5)
+
+    assert head_of(rendered(request_))["topics"] == [
+        {"topic": "list:5", "cursor": str(pubsub.position())}
+    ]
+
+
+@override_settings(FORCE_SCRIPT_NAME="/shop")
+def test_a_project_below_a_path_has_its_socket_there(request_: HttpRequest) -> None:
+    """As all of its URLs."""
+    set_script_prefix("/shop/")
+    try:
+        assert head_of(rendered(request_))["url"] == "/shop/ws/live/"
+    finally:
+        clear_script_prefix()
 
 
 def test_the_position_is_that_before_the_first_read(
@@ -67,9 +137,10 @@ def test_the_position_is_that_before_the_first_read(
     watch(request_, "list", 6)
     watch(request_, "list", 5)
 
-    assert head_of(rendered(request_))["topics"] == [
-        {"topic": "list:5", "cursor": before},
-        {"topic": "list:6", "cursor": before},
+    shown: Any = head_of(rendered(request_))["topics"]
+    assert [(each["topic"], each["cursor"]) for each in shown] == [
+        ("list:5", before),
+        ("list:6", before),
     ]
 
 
@@ -99,7 +170,7 @@ async def test_a_family_cannot_be_watched(request_: HttpRequest) -> None:
 
 def test_a_page_that_watches_nothing_has_no_topics(request_: HttpRequest) -> None:
     """It may still carry regions that are told later."""
-    assert head_of(rendered(request_)) == {"url": "/ws/live/", "topics": []}
+    assert head_of(rendered(request_))["topics"] == []
 
 
 def test_the_script_is_mapped_and_loaded(request_: HttpRequest) -> None:
@@ -134,11 +205,40 @@ def test_nothing_in_the_head_can_leave_its_script(request_: HttpRequest) -> None
 
 def test_an_url_of_static_files_cannot_leave_its_script(request_: HttpRequest) -> None:
     """Nor can what a project's storage makes of it."""
-    with mock.patch("realtime.templatetags.realtime.static", lambda name: f"/{EVIL}/{name}"):
+    with (
+        mock.patch("realtime.templatetags.realtime.static", lambda name: f"/{EVIL}/{name}"),
+        mock.patch("realtime.scripts.static", lambda name: f"/{EVIL}/{name}"),
+    ):
         html = rendered(request_)
 
     assert EVIL not in html
     assert html.count("<script") == html.count("</script>") == 3
+
+
+def test_all_modules_are_asked_for_at_once(request_: HttpRequest) -> None:
+    """And not level by level, as a browser finds them."""
+    html = rendered(request_)
+
+    preloaded = re.findall(r'<link rel="modulepreload" href="/static/(realtime/\w+\.js)">', html)
+    files = {each.name for each in Path(realtime.__file__).parent.glob("static/realtime/*.js")}
+    assert {*preloaded, ENTRY} == {f"realtime/{name}" for name in files}
+    assert ENTRY not in preloaded
+    assert html.index("importmap") < html.index("modulepreload")
+
+
+def test_a_storage_that_renames_what_modules_import_is_asked(request_: HttpRequest) -> None:
+    """Else a module would be loaded twice, under two names."""
+    with (
+        mock.patch("realtime.scripts.static", lambda name: f"/s/{name}?1"),
+        mock.patch("realtime.scripts.staticfiles_storage") as storage,
+    ):
+        storage.support_js_module_import_aggregation = True
+        renamed = modules()
+        storage.support_js_module_import_aggregation = False
+        kept = modules()
+
+    assert "/s/realtime/client.js?1" in renamed
+    assert "/s/realtime/client.js" in kept
 
 
 def test_a_nonce_is_on_every_script_that_runs(request_: HttpRequest) -> None:
@@ -147,7 +247,7 @@ def test_a_nonce_is_on_every_script_that_runs(request_: HttpRequest) -> None:
 
     html = rendered(request_)
 
-    assert html.count('nonce="&quot;abc&lt;"') == 2
+    assert html.count('nonce="&quot;abc&lt;"') == 2 + len(modules())
 
 
 @pytest.mark.parametrize("context", [{}, {"request": None}, {"request": "GET /"}])
