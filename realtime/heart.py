@@ -53,10 +53,17 @@ class Heart:
         self._timer = None
         self._wait(next(iter(self._due.values()), now + conf.HEARTBEAT))
         for connection in due:
+            if connection in self._due:  # not removed by another's beat
+                self._beat_one(connection, now)
+
+    def _beat_one(self, connection: Connection, now: float) -> None:
+        try:
             connection.transport.beat()
             if now >= self._rechecks.get(connection, now + 1):
                 self._rechecks[connection] = now + _recheck()
                 connection.grants.doubt_all(strict=False)
+        except Exception as error:
+            connection.transport.fail(error)
 
     def _until(self, now: float) -> list[tuple[Connection, float]]:
         found = []

@@ -23,7 +23,10 @@ def run_now(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         waits_for = work.send(None)
     except StopIteration:
         return None
-    return asyncio.get_running_loop().create_task(_go_on(_Rest(work, waits_for)))
+    task = asyncio.get_running_loop().create_task(_go_on(_Rest(work, waits_for)))
+    # A task that is cancelled before its first step never comes to what was begun.
+    task.add_done_callback(lambda _: work.close())
+    return task
 
 
 class _Rest:

@@ -1,0 +1,70 @@
+"""Mailboxes are emptied behind what filled them, and hold up nothing else for long."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from realtime.flushing import SLICE, Flushing
+
+
+class Writer:
+    """Notes when it writes."""
+
+    def __init__(self, written: list[Writer], seconds: float = 0) -> None:
+        self._written = written
+        self._seconds = seconds
+
+    def flush(self) -> None:
+        time.sleep(self._seconds)
+        self._written.append(self)
+
+
+async def done(flushing: Flushing) -> None:
+    async with asyncio.timeout(5):
+        while flushing._is_planned:
+            await asyncio.sleep(0)
+
+
+async def test_who_is_added_twice_writes_once() -> None:
+    """And not before what fills it is done."""
+    flushing, written = Flushing(), []
+    one, two = Writer(written), Writer(written)
+
+    for each in (one, two, one):
+        flushing.add(each)
+
+    assert written == []
+    await done(flushing)
+    assert written == [one, two]
+
+
+async def test_who_is_added_while_it_writes_writes_again() -> None:
+    """Whatever came meanwhile goes out too."""
+    flushing, written = Flushing(), []
+
+    class Again(Writer):
+        def flush(self) -> None:
+            super().flush()
+            if len(written) < 3:
+                flushing.add(self)
+
+    flushing.add(Again(written))
+
+    await done(flushing)
+    assert len(written) == 3
+
+
+async def test_many_writes_let_others_have_their_turn() -> None:
+    """A message for thousands must not keep everybody else waiting."""
+    flushing, written = Flushing(), []
+    for _ in range(100):
+        flushing.add(Writer(written, SLICE / 10))
+    turns = []
+
+    while flushing._is_planned:
+        turns.append(len(written))
+        await asyncio.sleep(0)
+
+    assert len(written) == 100
+    assert len(set(turns)) > 3

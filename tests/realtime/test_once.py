@@ -1,0 +1,60 @@
+"""Doing once what many ask for at the same moment."""
+
+from __future__ import annotations
+
+from realtime.encoding import encode_text, text_of
+from realtime.messages import Message
+from realtime.once import Once
+from realtime.protocol import changed
+
+
+def test_the_same_objects_are_worked_on_once() -> None:
+    """And equal ones that are others, again: comparing them would cost as much."""
+    calls: list[list[int]] = []
+
+    def total(numbers: list[int]) -> int:
+        calls.append(numbers)
+        return sum(numbers)
+
+    once, one, equal = Once(total), [1, 2], [1, 2]
+
+    assert [once(one), once(one), once(equal)] == [3, 3, 3]
+    assert calls == [[1, 2], [1, 2]]
+
+
+def test_an_object_cannot_be_taken_for_one_that_is_gone() -> None:
+    """Python gives the address of what is gone to what comes next."""
+    once = Once(lambda numbers: sum(numbers))
+
+    assert [once([number]) for number in range(1_000)] == list(range(1_000))
+
+
+def test_no_more_is_kept_than_the_bound() -> None:
+    """The oldest goes first."""
+    calls = []
+    once = Once(calls.append, most=2)
+    one, two, three = object(), object(), object()
+
+    for each in (one, two, three, two, three, one):
+        once(each)
+
+    assert calls == [one, two, three, one]
+
+
+def test_what_many_are_told_is_encoded_once() -> None:
+    """The very same text goes to all of them."""
+    message = Message("list:5", {"a.b": {"1": "left"}})
+
+    assert text_of([message]) is text_of([message])
+
+
+def test_a_frame_made_of_parts_is_as_if_made_whole() -> None:
+    """Whether what it says was encoded before or not."""
+    messages = [
+        Message("list:5", {"a.b": {"1": "left", 'ü"\\': "updated"}}),
+        Message("list:6", reset="bulk"),
+        Message("list:7"),
+    ]
+
+    for told in (messages, messages[:1], messages[1:], []):
+        assert text_of(told) == encode_text(changed(told))

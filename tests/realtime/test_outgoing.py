@@ -1,0 +1,212 @@
+"""What goes out: in order, one write at a time, and never more than the client answers for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from realtime.mailbox import Mailbox
+from realtime.messages import Message
+from realtime.outgoing import Outgoing
+from realtime.protocol import Denied, Pong
+from realtime.topics import Topic
+
+LIST = Topic("list:1")
+WINDOW = 1_000
+
+
+class Client:
+    """The other end: takes what is written, until it is told to wait, or to break."""
+
+    def __init__(self, window: int = WINDOW) -> None:
+        self.frames: list[dict[str, Any]] = []
+        self.told: list[Message] = []
+        self.failed: list[BaseException] = []
+        self.reads = asyncio.Event()
+        self.reads.set()
+        self.error: Exception | None = None
+        self.mailbox = Mailbox(10_000)
+        self.outgoing = Outgoing(
+            self.mailbox, self.write, self.told.extend, self.failed.append, window
+        )
+
+    async def write(self, text: str) -> None:
+        await self.reads.wait()
+        if self.error is not None:
+            raise self.error
+        self.frames.append(json.loads(text))
+
+    def tell(self, *pks: str) -> None:
+        for pk in pks:
+            self.mailbox.put(Message(LIST, {"a.b": {pk: "updated"}}))
+        self.outgoing.flush()
+
+    @property
+    def types(self) -> list[str]:
+        return [frame["type"] for frame in self.frames]
+
+    @property
+    def pks(self) -> list[str]:
+        changed = [frame for frame in self.frames if frame["type"] == "changed"]
+        return [pk for each in changed for pk in each["topics"][LIST]["changes"]["a.b"]["updated"]]
+
+    def answer(self) -> None:
+        """Answer every ping that has come."""
+        for frame in self.frames:
+            if frame["type"] == "ping":
+                self.outgoing.ponged(frame["seq"])
+
+    async def settle(self) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+async def test_what_waits_is_written_at_once() -> None:
+    """Without a task of its own, where the server takes it."""
+    client = Client()
+    before = asyncio.all_tasks()
+
+    client.tell("1")
+
+    assert client.pks == ["1"]
+    assert asyncio.all_tasks() == before
+
+
+async def test_frames_go_before_messages_and_in_their_order() -> None:
+    """A client is told that it is subscribed before it is told of anything."""
+    client = Client()
+    client.reads.clear()
+    sending = [asyncio.create_task(client.outgoing.send(Denied({str(n): ""}))) for n in range(3)]
+    await client.settle()
+    client.tell("1")
+    client.reads.set()
+
+    await asyncio.wait_for(asyncio.gather(*sending), 5)
+    await client.settle()
+
+    assert client.types == ["denied", "denied", "denied", "changed"]
+    assert [list(frame["topics"]) for frame in client.frames[:3]] == [["0"], ["1"], ["2"]]
+
+
+async def test_while_one_write_waits_messages_merge() -> None:
+    """A client that reads slowly is told the same in fewer frames."""
+    client = Client()
+    client.reads.clear()
+    client.tell("1")
+    for pk in ("2", "3", "2"):
+        client.tell(pk)
+
+    client.reads.set()
+    await client.settle()
+
+    assert client.types == ["changed", "changed"]
+    assert client.pks == ["1", "2", "3"]
+
+
+async def test_no_more_is_sent_than_a_window_without_an_answer() -> None:
+    """Also where the server takes everything: what it keeps in memory is bounded."""
+    client = Client()
+    for number in range(1_000):
+        client.tell(f"{number:04}")
+
+    longest = max(len(json.dumps(frame)) for frame in client.frames)
+    assert client.outgoing.is_shut
+    assert client.outgoing.sent <= WINDOW + 2 * longest
+    assert len(client.pks) < 100
+
+    while client.outgoing.is_shut or len(client.mailbox):
+        client.answer()
+
+    assert sorted(set(client.pks)) == [f"{number:04}" for number in range(1_000)]
+
+
+async def test_a_client_that_answers_is_never_held_back() -> None:
+    """Pings go out behind each half window, long before it is full."""
+    client = Client()
+
+    for number in range(1_000):
+        client.tell(str(number))
+        client.answer()
+        assert not client.outgoing.is_shut
+
+    assert len(client.pks) == 1_000
+
+
+@pytest.mark.parametrize("seq", [0, -1, 7, 10**30])
+async def test_an_answer_to_no_ping_opens_nothing(seq: int) -> None:
+    """Nor one given twice."""
+    client = Client()
+    while not client.outgoing.is_shut:
+        client.tell("1")
+    answered = client.outgoing.ponged(1)
+    while not client.outgoing.is_shut:
+        client.tell("1")
+
+    assert answered
+    assert not client.outgoing.ponged(1)
+    assert not client.outgoing.ponged(seq if seq != 7 else 700)
+    assert client.outgoing.is_shut
+
+
+async def test_frames_pass_a_window_that_is_shut() -> None:
+    """A ping must, or nothing would ever open it; so do the answers to what a client asks."""
+    client = Client()
+    while not client.outgoing.is_shut:
+        client.tell("1")
+    client.tell("held back")
+
+    await client.outgoing.send(Pong())
+
+    assert client.types[-1] == "pong"
+    assert "held back" not in client.pks
+
+
+async def test_who_waits_to_send_is_let_go_at_the_end() -> None:
+    """And nothing is written after it."""
+    client = Client()
+    client.reads.clear()
+    sending = [asyncio.create_task(client.outgoing.send(Pong())) for _ in range(3)]
+    await client.settle()
+
+    await asyncio.wait_for(client.outgoing.close(), 5)
+
+    await asyncio.wait_for(asyncio.gather(*sending), 5)
+    await client.outgoing.send(Pong())
+    client.tell("1")
+    assert client.frames == []
+    assert not client.failed
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_what_cannot_be_written_ends_it(waits: bool) -> None:
+    """What was taken out of the mailbox is lost, so the client has to come back."""
+    client = Client()
+    client.error = OSError("gone")
+    if waits:
+        client.reads.clear()
+    client.tell("1")
+    client.reads.set()
+    await client.settle()
+
+    assert [type(error) for error in client.failed] == [OSError]
+    client.error = None
+    client.tell("2")
+    assert client.frames == []
+
+
+async def test_a_sender_that_gives_up_leaves_its_frame() -> None:
+    """Others behind it are sent all the same."""
+    client = Client()
+    client.reads.clear()
+    sending = [asyncio.create_task(client.outgoing.send(Denied({str(n): ""}))) for n in range(3)]
+    await client.settle()
+    sending[1].cancel()
+    await client.settle()
+
+    client.reads.set()
+    await asyncio.wait_for(asyncio.gather(sending[0], sending[2]), 5)
+
+    assert [list(frame["topics"]) for frame in client.frames] == [["0"], ["1"], ["2"]]

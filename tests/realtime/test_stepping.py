@@ -1,0 +1,101 @@
+"""Coroutines that are begun where they are, and become tasks only when they wait."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from realtime.stepping import run_now
+
+
+async def test_what_does_not_wait_is_done_at_once() -> None:
+    """No task is made for it."""
+    done = []
+
+    async def work() -> None:
+        done.append(True)
+
+    assert run_now(work()) is None
+    assert done == [True]
+
+
+async def test_what_waits_goes_on_as_a_task() -> None:
+    """For futures, events, locks and sleeps, one after another."""
+    steps: list[object] = []
+    opened, lock = asyncio.Event(), asyncio.Lock()
+
+    async def work() -> None:
+        steps.append(await asyncio.sleep(0, "slept"))
+        steps.append(await opened.wait())
+        async with lock:
+            steps.append(await asyncio.wait_for(asyncio.sleep(0.001, "in time"), 5))
+
+    task = run_now(work())
+    assert task is not None
+    opened.set()
+
+    await asyncio.wait_for(task, 5)
+    assert steps == ["slept", True, "in time"]
+
+
+async def test_what_it_raises_before_it_waits_is_raised_here() -> None:
+    """And after that, by the task."""
+
+    async def early() -> None:
+        raise ZeroDivisionError
+
+    async def late() -> None:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_now(early())
+    task = run_now(late())
+    assert task is not None
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(task, 5)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_task_that_is_cancelled_cancels_what_it_waits_for(begun: bool) -> None:
+    """Before its first step too: what was begun is told, and cleans up."""
+    cleaned = []
+    never = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await never.wait()
+        finally:
+            cleaned.append(True)
+
+    task = run_now(work())
+    assert task is not None
+    if begun:
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert task.cancelled()
+    assert cleaned == [True]
+
+
+async def test_an_error_in_what_it_waits_for_reaches_it() -> None:
+    """It may handle it and go on."""
+    failing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    seen = []
+
+    async def work() -> None:
+        try:
+            await failing
+        except ZeroDivisionError:
+            seen.append("caught")
+        await asyncio.sleep(0)
+        seen.append("went on")
+
+    task = run_now(work())
+    assert task is not None
+    failing.set_exception(ZeroDivisionError())
+
+    await asyncio.wait_for(task, 5)
+    assert seen == ["caught", "went on"]
