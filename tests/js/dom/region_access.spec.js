@@ -176,6 +176,23 @@ export const tests = {
     equal(byId("r").hasAttribute("data-live-stale"), false);
   },
 
+  async "a fetch that begins after access ended counts, although it was asked for before"() {
+    const topic = "list:5 list:6";
+    const made = new RegionPage(region("old", { topic }), { "list:5": "c0", "list:6": "c0" });
+    await made.open();
+    await made.server.change("list:5", "c1");
+    await turn();
+    await made.server.change("list:6", "c1"); // waits for the fetch that is under way
+    await made.server.send({ type: "revoked", topics: ["list:5"] });
+    await new Promise((resolve) => setTimeout(resolve)); // the region looks, too
+
+    await made.answer(region("of before", { topic }));
+    equal([byId("r").textContent, made.fetches.length], ["old", 2]);
+    await made.answer(region("new", { topic: "list:6" }), { "list:6": "c2" });
+
+    equal(byId("r").textContent, "new");
+  },
+
   async "what a region was told by another topic survives the end of one"() {
     const topic = "list:5 list:6";
     const made = new RegionPage(region("old", { topic }), { "list:5": "c0", "list:6": "c0" });
