@@ -63,7 +63,10 @@ export class Subscriptions {
       changed: this.#changed,
       wants: () => this.#schedule(),
       cancelled: (cancelled) => this.#remove(cancelled),
-      denied: (denied) => this.#refuse(denied),
+      denied: (denied) => {
+        this.#refused.add(denied);
+        this.#changed();
+      },
     });
     const watched = this.#topics.get(topic) ?? new WatchedTopic(topic);
     this.#topics.set(topic, watched);
@@ -140,12 +143,6 @@ export class Subscriptions {
     this.#refused.delete(subscription);
     this.#topics.get(subscription.topic)?.remove(subscription);
     this.#schedule();
-  }
-
-  /** @param {Subscription} subscription */
-  #refuse(subscription) {
-    this.#refused.add(subscription);
-    this.#changed();
   }
 
   #schedule() {
