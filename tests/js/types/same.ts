@@ -7,7 +7,14 @@ import type {
   SubscribeOptions as RealOptions,
   Subscription as RealSubscription,
 } from "../../../realtime/static/realtime/subscription.js";
-import type { connect, Live, LiveRegion, SubscribeOptions, Subscription, Told } from "realtime/live.js";
+import type {
+  connect,
+  Live,
+  LiveRegion,
+  SubscribeOptions,
+  Subscription,
+  Told,
+} from "realtime/live.js";
 
 type Extends<Real extends Declared, Declared> = Real;
 type Same<One, Other> = [One, Other] extends [Other, One] ? true : false;
