@@ -29,7 +29,13 @@ test("a topic that was watched twice stands where it was watched first", () => {
 });
 
 test("a page without a head has the usual url and knows no cursors", () => {
-  assert.deepEqual(readHead(documentWith(null)), { url: "/ws/live/", topics: new Map() });
+  const expected = { url: "/ws/live/", topics: new Map(), jitter: null };
+
+  assert.deepEqual(readHead(documentWith(null)), expected);
+});
+
+test("a head may say over how long to spread what reaches everybody", () => {
+  assert.equal(readHead(documentWith('{"jitter": 1500}')).jitter, 1_500);
 });
 
 test("a head that is not JSON counts as none, and is logged", (t) => {

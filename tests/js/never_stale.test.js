@@ -25,6 +25,21 @@ test("a reconnect asks from the applied cursor, not from the received one", asyn
   assert.deepEqual(made.server.asked, FROM("c1"));
 });
 
+test("a server that drains is asked from the applied cursors, too, after a spread wait", async () => {
+  for (const code of [1012, 4503]) {
+    const made = await makeWatching(recorder());
+    await made.server.change("list:5", "c1");
+
+    await made.server.close(code);
+    await made.clock.advance(2_499);
+    assert.equal(made.server.sockets.length, 1);
+    await made.clock.advance(1);
+    await made.server.welcome();
+
+    assert.deepEqual(made.server.asked, FROM("c1"));
+  }
+});
+
 test("the confirmation never moves a cursor that is there already", async () => {
   const made = await makeWatching(recorder());
   await made.server.change("list:5", "c1");
@@ -172,7 +187,7 @@ test("one request a topic is on its way: an answer is never taken for another's"
   assert.equal(server.sent.length, 1);
 
   await server.confirm({ "list:5": "c5" }); // answers the first
-  assert.equal(joined.confirmed, false);
+  assert.equal(joined.permit.confirmed, false);
   assert.deepEqual(server.asked, FROM("c3"));
   await server.change("list:5", "c9");
   assert.equal(joined.cursor, "c3");

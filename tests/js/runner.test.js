@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Gate } from "../../realtime/static/realtime/gate.js";
 import { readNews, resetNews } from "../../realtime/static/realtime/news.js";
+import { Pace } from "../../realtime/static/realtime/pace.js";
 import { Runner } from "../../realtime/static/realtime/runner.js";
 import { FakeClock, settle } from "./support/fake_clock.js";
 import { deferred, recorder } from "./support/handlers.js";
@@ -11,8 +13,9 @@ const news = (cursor, lists) => readNews({ cursor, changes: { "app.row": lists }
 
 function makeRunner(handler, cursor = "c0") {
   const clock = new FakeClock();
-  const runner = new Runner(handler, cursor, { clock, random: () => 0.5 }, () => {});
-  return { clock, runner };
+  const tools = { clock, random: () => 0.5 };
+  const pace = new Pace({ resetJitter: 0 }, new Gate(tools), clock);
+  return { clock, runner: new Runner(handler, cursor, tools, pace, () => {}) };
 }
 
 test("a handler is called in the turn in which it is told", () => {

@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { connect } from "../../realtime/static/realtime/live.js";
-import { onWake } from "../../realtime/static/realtime/wake.js";
-import { FakeClock, settle } from "./support/fake_clock.js";
-import { FakeServer } from "./support/fake_server.js";
+import { settle } from "./support/fake_clock.js";
 import { recorder } from "./support/handlers.js";
 import { makeLive, makeWatching } from "./support/live.js";
 import { quietConsole } from "./support/quiet.js";
@@ -95,6 +92,48 @@ test("a refused client says so", async () => {
   assert.equal(live.state, "refused");
 });
 
+test("a state says since when it is so", async () => {
+  const { live, server, clock } = makeLive();
+  await clock.advance(1_000);
+  live.subscribe("list:5", recorder());
+  await server.welcome();
+  assert.equal(live.since, 0);
+
+  await clock.advance(4_000);
+  await server.confirm({ "list:5": "c0" });
+  await clock.advance(2_000);
+  await server.change("list:5", "c1");
+
+  assert.deepEqual([live.state, live.since], ["live", 5_000]);
+});
+
+test("the time of a state is there when its event is sent", async () => {
+  const { live, server, clock } = await makeWatching(recorder());
+  await clock.advance(3_000);
+  const seen = [];
+  live.addEventListener("state", () => seen.push([live.state, live.since, live.closeCode]));
+
+  await server.close(4429);
+
+  assert.deepEqual(seen, [["reconnecting", 3_000, 4429]]);
+});
+
+test("the last loss's close code is kept, so that a page can say what to do", async () => {
+  const made = await makeWatching(recorder());
+  assert.equal(made.live.closeCode, null);
+
+  await made.server.close(4401);
+  assert.deepEqual([made.live.state, made.live.closeCode], ["refused", 4401]);
+  made.live.wake();
+  await made.clock.advance(250);
+  await made.server.welcome();
+  await made.server.confirm({ "list:5": "c0" });
+  assert.deepEqual([made.live.state, made.live.closeCode], ["live", 4401]);
+  await made.clock.advance(62_500);
+
+  assert.equal(made.live.closeCode, 1006); // given up by this client
+});
+
 test("a state event is sent once for each change", async (t) => {
   quietConsole(t);
   const { live, server, clock } = makeLive();
@@ -125,14 +164,16 @@ test("the state is mirrored at the document's root", async (t) => {
   assert.equal(dataset.liveState, "live");
 });
 
-test("a page that is looked at again asks whether its connection lives", async (t) => {
+test("a page that is looked at asks whether its connection lives, a frozen one gives it up", async (t) => {
   const document = makeDocument(t);
   const { server } = makeLive();
   await server.welcome();
 
   document.dispatchEvent(new Event("visibilitychange"));
-
   assert.deepEqual(server.sent, [{ type: "ping" }]);
+  document.dispatchEvent(new Event("freeze"));
+
+  assert.equal(server.socket.closed, true);
 });
 
 test("waking retries what failed and asks whether the connection lives", async (t) => {
@@ -161,38 +202,4 @@ test("a reopened connection retries what failed while it was away", async (t) =>
   await server.welcome();
 
   assert.equal(handler.told.length, before + 1);
-});
-
-test("a page wakes when it is looked at, comes online or returns from the cache", () => {
-  const window = new EventTarget();
-  const document = Object.assign(new EventTarget(), { visibilityState: "hidden" });
-  let woken = 0;
-  onWake(() => woken++, { window, document });
-
-  document.dispatchEvent(new Event("visibilitychange"));
-  window.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: false }));
-  assert.equal(woken, 0);
-  document.visibilityState = "visible";
-  document.dispatchEvent(new Event("visibilitychange"));
-  window.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }));
-  window.dispatchEvent(new Event("online"));
-
-  assert.equal(woken, 3);
-});
-
-test("one URL is one connection, however it is written", (t) => {
-  globalThis.location = { href: "https://example.com/lists/5/#top" };
-  t.after(() => delete globalThis.location);
-  const server = new FakeServer();
-  const options = { WebSocket: server.WebSocket, clock: new FakeClock() };
-
-  const live = connect("/ws/live/", options);
-
-  assert.equal(connect("wss://example.com/ws/live/", options), live);
-  assert.equal(connect("/ws/live/#part", options), live);
-  assert.notEqual(connect("/ws/other/", options), live);
-  assert.deepEqual(
-    server.sockets.map(({ url }) => url),
-    ["wss://example.com/ws/live/", "wss://example.com/ws/other/"],
-  );
 });

@@ -17,11 +17,6 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** The longest ceiling, in milliseconds. */
-  get cap() {
-    return this.#cap;
-  }
-
   /**
    * Count one failure and return the milliseconds to wait after it.
    * @param {number} [spread] the least ceiling, where a crowd is known to come back

@@ -1,7 +1,7 @@
 import { Connection } from "./connection.js";
+import { followPage } from "./lifecycle.js";
 import { Subscriptions } from "./subscriptions.js";
 import { withDefaults } from "./tools.js";
-import { onWake } from "./wake.js";
 
 /**
  * How true the page is.
@@ -24,6 +24,8 @@ import { onWake } from "./wake.js";
 export class Live extends EventTarget {
   #connection;
   #subscriptions;
+  #clock;
+  #since;
   #restoring = false;
   #stateScheduled = false;
   /** @type {LiveState | null} */ #announced = null;
@@ -35,6 +37,8 @@ export class Live extends EventTarget {
   constructor(url, options) {
     super();
     const tools = withDefaults(options);
+    this.#clock = tools.clock;
+    this.#since = tools.clock.now();
     const changed = () => this.#scheduleState();
     this.#connection = new Connection(url, {
       opened: () => this.#opened(),
@@ -44,8 +48,9 @@ export class Live extends EventTarget {
     this.#subscriptions = new Subscriptions({
       isOpen: () => this.#connection.state === "open",
       send: (frame) => this.#connection.send(frame),
+      reopen: () => this.#connection.reopen(),
     }, tools, changed);
-    onWake(() => this.wake());
+    followPage({ wake: () => this.wake(), sleep: () => this.#connection.sleep() });
     this.#connection.open();
     this.#scheduleState();
   }
@@ -59,6 +64,16 @@ export class Live extends EventTarget {
       if (this.#subscriptions.confirmed) return "live";
     }
     return this.#restoring ? "reconnecting" : "connecting";
+  }
+
+  /** When this state began, in milliseconds since 1970. */
+  get since() {
+    return this.#since;
+  }
+
+  /** Why the last connection ended: its close code, or null if none has ended yet. */
+  get closeCode() {
+    return this.#connection.closeCode;
   }
 
   /**
@@ -76,6 +91,14 @@ export class Live extends EventTarget {
       throw new TypeError(`live: expected a handler for ${topic}, got ${typeof handler}`);
     }
     return this.#subscriptions.subscribe(topic, options ?? {}, handler);
+  }
+
+  /**
+   * Use fresh tickets from the next request on: those of a page that was fetched just now.
+   * @param {Record<string, string | null | undefined>} tickets by topic; others are passed over
+   */
+  renewTickets(tickets) {
+    this.#subscriptions.renewTickets(tickets);
   }
 
   /** Make sure, now, that what is shown is true: the page may have slept. */
@@ -104,9 +127,13 @@ export class Live extends EventTarget {
   #announceState() {
     this.#stateScheduled = false;
     const { state } = this;
+    if (this.#connection.state === "open" && this.#subscriptions.confirmed) {
+      this.#connection.proved();
+    }
     if (state === "live") this.#restoring = false;
     if (state === this.#announced) return;
     this.#announced = state;
+    this.#since = this.#clock.now();
     const root = globalThis.document?.documentElement;
     if (root) root.dataset.liveState = state;
     this.dispatchEvent(new Event("state"));

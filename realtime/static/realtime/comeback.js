@@ -5,7 +5,7 @@ import { CLOSE } from "./protocol.js";
  * What a close code asks of a client that wants to come back.
  *
  * - `refused`: the server understood us and said no.
- * - `slow`: coming back soon will not cure it: ask again rarely, or when the user looks.
+ * - `slow`: coming back soon will not cure it: ask more and more rarely, or when the user looks.
  * - `spread`: many were sent away at once: the least width, in milliseconds, of the random wait.
  * - `bug`: it is our fault, and a developer should see it.
  *
@@ -18,15 +18,19 @@ const MEANINGS = new Map([
   [CLOSE.TOO_LARGE, { slow: true, bug: true }],
   [CLOSE.NOT_AUTHENTICATED, { slow: true, refused: true }],
   [CLOSE.REFUSED, { slow: true, refused: true }],
-  [CLOSE.TOO_MANY, { spread: 5_000 }],
+  [CLOSE.TOO_MANY, { slow: true }],
+  [CLOSE.FULL, { slow: true }],
   [CLOSE.DRAINING, { spread: 5_000 }],
   [CLOSE.SERVICE_RESTART, { spread: 5_000 }],
-  [CLOSE.FULL, { spread: 5_000 }],
   [CLOSE.TRY_AGAIN_LATER, { spread: 5_000 }],
 ]);
 
-/** A connection that lived this long was a success, in milliseconds; less may be a crash loop. */
+/** A connection that served this long was a success, in milliseconds; less may be a crash loop. */
 const STABLE_AFTER = 10_000;
+
+/** The least wait where coming back soon will not cure it, and the most (ms). */
+const SLOW = 30_000;
+const SLOWEST = 300_000;
 
 /** When the user is looking, a wait is cut to at most this, in milliseconds. */
 const HURRIED_WAIT = 500;
@@ -34,6 +38,7 @@ const HURRIED_WAIT = 500;
 /** Decides when to come back after a connection ended. */
 export class Comeback {
   #backoff;
+  #slowBackoff;
   #random;
   #hurried = false;
 
@@ -41,21 +46,25 @@ export class Comeback {
   constructor(random) {
     this.#random = random;
     this.#backoff = new Backoff({ random });
+    this.#slowBackoff = new Backoff({ base: SLOW, cap: SLOWEST - SLOW, random });
   }
 
   /**
    * Say how to come back.
    * @param {number} code the close code
-   * @param {number} lived milliseconds between the server's welcome and the end, 0 for none
+   * @param {number} served milliseconds for which all that was asked for was answered
    * @returns {{refused: boolean, wait: number}}
    */
-  after(code, lived) {
+  after(code, served) {
     const { refused = false, slow, spread, bug } = MEANINGS.get(code) ?? {};
     if (bug) console.error(`live: the server closed with ${code}: a bug in this client`);
-    if (lived >= STABLE_AFTER) this.#backoff.reset();
     this.#hurried = false;
-    const wait = this.#backoff.next(spread);
-    return { refused, wait: slow ? this.#backoff.cap + wait : wait };
+    if (served >= STABLE_AFTER) {
+      this.#backoff.reset();
+      this.#slowBackoff.reset();
+    }
+    const wait = slow ? SLOW + this.#slowBackoff.next() : this.#backoff.next(spread);
+    return { refused, wait };
   }
 
   /** A shorter wait for a page that woke up, or null if this wait was already shortened. */

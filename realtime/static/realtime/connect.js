@@ -23,5 +23,6 @@ function webSocketUrl(url) {
   const absolute = new URL(url, globalThis.location?.href);
   absolute.protocol = absolute.protocol.replace("http", "ws");
   absolute.hash = ""; // WebSocket throws on a fragment
+  if (absolute.search === "") absolute.search = ""; // drops a "?" with nothing behind it
   return absolute.href;
 }

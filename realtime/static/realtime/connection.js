@@ -31,7 +31,8 @@ export class Connection {
   /** @type {ConnectionState} */ #state = "waiting";
   /** @type {import("./tools.js").Socket | null} */ #socket = null;
   /** The welcome's deadline, or the end of the wait. @type {unknown} */ #timer = null;
-  #welcomedAt = 0;
+  /** Since when all that was asked for is answered. @type {number | null} */ #provedAt = null;
+  /** @type {number | null} */ #closeCode = null;
 
   /**
    * @param {string} url
@@ -48,6 +49,11 @@ export class Connection {
 
   get state() {
     return this.#state;
+  }
+
+  /** Why the last connection ended; null before one has. */
+  get closeCode() {
+    return this.#closeCode;
   }
 
   /** Make an attempt now. */
@@ -74,14 +80,31 @@ export class Connection {
     if (this.#state === "open") this.#socket?.send(JSON.stringify(frame));
   }
 
+  /**
+   * All that was asked for is answered. Until then a connection is no success, however long it
+   * lasts: the server may welcome us and have nothing to tell.
+   */
+  proved() {
+    this.#provedAt ??= this.#tools.clock.now();
+  }
+
   /** The page may have slept: make sure of an open connection, or wait no longer for the next. */
   wake() {
+    if (this.#liveness.isOverdue) this.reopen();
     if (this.#state === "open") {
       this.#liveness.probe(() => this.send({ type: CLIENT_FRAMES.PING }));
     } else if (this.#state !== "connecting") {
       const wait = this.#comeback.hurried();
       if (wait !== null) this.#setTimer(() => this.open(), wait);
     }
+  }
+
+  /**
+   * Scripts are about to be stopped. A socket that nobody reads only fills up; and should they go
+   * on after all, the page comes back as after any loss.
+   */
+  sleep() {
+    if (this.#socket) this.reopen();
   }
 
   /**
@@ -97,6 +120,8 @@ export class Connection {
 
   /** @param {string} text */
   #heard(text) {
+    // It was buffered before a sleep: the connection may be long dead, and the next one replays.
+    if (this.#liveness.isOverdue) return this.reopen();
     this.#liveness.heard();
     try {
       this.#dispatch(JSON.parse(text));
@@ -110,10 +135,11 @@ export class Connection {
   /** @param {Frame} frame */
   #dispatch(frame) {
     if (frame.type === SERVER_FRAMES.WELCOME) this.#welcomed(frame);
-    else if (frame.type === SERVER_FRAMES.PING) this.#pong(frame);
     else if (frame.type === SERVER_FRAMES.PONG) this.#liveness.ponged();
     else if (frame.type === SERVER_FRAMES.ERROR) console.error("live:", frame.code, frame.message);
-    else this.#listener.received(frame);
+    else if (frame.type === SERVER_FRAMES.PING) {
+      this.send({ type: CLIENT_FRAMES.PONG, seq: frame.seq });
+    } else this.#listener.received(frame);
   }
 
   /** @param {Frame} frame */
@@ -124,22 +150,18 @@ export class Connection {
     }
     this.#tools.clock.clearTimeout(this.#timer);
     this.#state = "open";
-    this.#welcomedAt = this.#tools.clock.now();
     this.#liveness.start(heartbeat);
     this.#listener.opened();
   }
 
-  /** @param {Frame} frame */
-  #pong({ seq }) {
-    this.send({ type: CLIENT_FRAMES.PONG, seq });
-  }
-
   /** @param {number} code */
   #closed(code) {
-    const lived = this.#state === "open" ? this.#tools.clock.now() - this.#welcomedAt : 0;
-    const { refused, wait } = this.#comeback.after(code, lived);
+    const served = this.#provedAt === null ? 0 : this.#tools.clock.now() - this.#provedAt;
+    const { refused, wait } = this.#comeback.after(code, served);
     this.#liveness.stop();
     this.#socket = null;
+    this.#provedAt = null;
+    this.#closeCode = code;
     this.#state = refused ? "refused" : "waiting";
     this.#setTimer(() => this.open(), wait);
     this.#listener.lost();

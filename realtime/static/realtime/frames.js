@@ -1,26 +1,23 @@
-/**
- * @typedef {{topic: string, cursor?: string, ticket?: string}} WireSubscription
- */
-
-/** Servers refuse frames beyond some size, 64 KiB being usual: split before, in characters. */
+/** Servers refuse frames beyond some size, 64 KiB being usual: split before, in bytes. */
 const LONGEST_FRAME = 48_000;
 
 /**
- * Divide requests into frames: one for all of them, unless it would be too long.
- * @param {WireSubscription[]} requests
- * @returns {WireSubscription[][]}
+ * Divide what is to be sent into frames: one for all, unless it would be too long.
+ * @template T
+ * @param {T[]} items
+ * @returns {T[][]}
  */
-export function inFrames(requests) {
-  /** @type {WireSubscription[][]} */
+export function inFrames(items) {
+  /** @type {T[][]} */
   const frames = [];
   let room = 0;
-  for (const request of requests) {
-    const length = JSON.stringify(request).length + 1;
+  for (const item of items) {
+    const length = new TextEncoder().encode(JSON.stringify(item)).length + 1;
     if (length > room) {
       frames.push([]);
       room = LONGEST_FRAME;
     }
-    frames[frames.length - 1].push(request);
+    frames[frames.length - 1].push(item);
     room -= length;
   }
   return frames;

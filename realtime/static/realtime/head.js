@@ -1,6 +1,10 @@
 /**
  * @typedef {{cursor: string | null, ticket: string | null}} Entry where a rendered topic stands
- * @typedef {{url: string, topics: Map<string, Entry>}} Head
+ *
+ * @typedef {object} Head
+ * @property {string} url
+ * @property {Map<string, Entry>} topics
+ * @property {number | null} jitter over how many milliseconds to spread what reaches everybody
  */
 
 /** Where the server listens unless the page says otherwise. */
@@ -12,13 +16,14 @@ const DEFAULT_URL = "/ws/live/";
  * @returns {Head}
  */
 export function readHead(document) {
-  const { url = DEFAULT_URL, topics = [] } = parse(document.getElementById("live-head"));
+  const script = document.getElementById("live-head");
+  const { url = DEFAULT_URL, topics = [], jitter = null } = parse(script);
   const entries = new Map();
   for (const { topic, cursor = null, ticket = null } of topics) {
     // A topic watched twice was first watched before all that was read for it.
     if (!entries.has(topic)) entries.set(topic, { cursor, ticket });
   }
-  return { url, topics: entries };
+  return { url, topics: entries, jitter };
 }
 
 /** @param {Element | null} script */

@@ -3,6 +3,9 @@
 /** How many heartbeats may pass in silence: two lost ones, and some slack. */
 const SILENT_HEARTBEATS = 2.5;
 
+/** Between two looks at the clock, in milliseconds. */
+const LOOK = 5_000;
+
 /** How long a probe waits for its pong, in milliseconds. */
 const PROBE_TIMEOUT = 3_000;
 
@@ -12,21 +15,30 @@ const DEFAULT_HEARTBEAT = 25;
 /**
  * Judges whether a connection still lives. A dead TCP connection tells nobody: without a deadline
  * of our own the page would look live and hear nothing.
+ *
+ * The clock decides, not a timer: while a machine sleeps its timers stand still, and one that was
+ * to go off after a minute would let the page look live for most of that minute after waking.
  */
 export class Liveness {
   #clock;
   #died;
-  #silence = 0;
-  /** @type {unknown} */ #deadline = null;
+  #silence = Infinity;
+  #heardAt = 0;
+  /** @type {unknown} */ #look = null;
   /** @type {unknown} */ #probe = null;
 
   /**
    * @param {Clock} clock
-   * @param {(reason: string) => void} died called once when the connection is presumed dead
+   * @param {() => void} died called once when the connection is presumed dead
    */
   constructor(clock, died) {
     this.#clock = clock;
     this.#died = died;
+  }
+
+  /** True if more time has passed since the last frame than a live connection would let pass. */
+  get isOverdue() {
+    return this.#clock.now() - this.#heardAt >= this.#silence;
   }
 
   /**
@@ -37,13 +49,12 @@ export class Liveness {
     const told = typeof heartbeat === "number" && heartbeat > 0;
     this.#silence = (told ? heartbeat : DEFAULT_HEARTBEAT) * SILENT_HEARTBEATS * 1_000;
     this.heard();
+    this.#watch();
   }
 
   /** Anything at all was heard. */
   heard() {
-    if (!this.#silence) return;
-    this.#clock.clearTimeout(this.#deadline);
-    this.#deadline = this.#clock.setTimeout(() => this.#end("nothing heard"), this.#silence);
+    this.#heardAt = this.#clock.now();
   }
 
   /**
@@ -52,7 +63,7 @@ export class Liveness {
    */
   probe(ping) {
     if (this.#probe !== null) return;
-    this.#probe = this.#clock.setTimeout(() => this.#end("no pong"), PROBE_TIMEOUT);
+    this.#probe = this.#clock.setTimeout(() => this.#end(), PROBE_TIMEOUT);
     ping();
   }
 
@@ -68,14 +79,20 @@ export class Liveness {
   /** Stop judging: the connection is gone or given up. */
   stop() {
     this.ponged();
-    this.#clock.clearTimeout(this.#deadline);
-    this.#deadline = null;
-    this.#silence = 0;
+    this.#clock.clearTimeout(this.#look);
+    this.#silence = Infinity;
   }
 
-  /** @param {string} reason */
-  #end(reason) {
+  #watch() {
+    if (this.isOverdue) return this.#end();
+    // A clock that was set back must not prolong the silence.
+    this.#heardAt = Math.min(this.#heardAt, this.#clock.now());
+    const left = this.#heardAt + this.#silence - this.#clock.now();
+    this.#look = this.#clock.setTimeout(() => this.#watch(), Math.min(LOOK, left));
+  }
+
+  #end() {
     this.stop();
-    this.#died(reason);
+    this.#died();
   }
 }

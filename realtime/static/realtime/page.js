@@ -1,3 +1,4 @@
+import { connect } from "./connect.js";
 import { readHead } from "./head.js";
 
 /**
@@ -67,12 +68,23 @@ export class Page {
     // The regions apply the previous response first; what they owe then joins this fetch.
     await nextTask();
     this.#next = null;
-    return load([...names].join(", "));
+    const fetched = await load([...names].join(", "));
+    if (!fetched.gone) renewTickets(fetched.head);
+    return fetched;
   }
 }
 
 /** The page that is shown. */
 export const page = new Page();
+
+/**
+ * All on this page ask with these tickets from now on, whoever wanted the fetch.
+ * @param {import("./head.js").Head} head
+ */
+function renewTickets({ url, topics }) {
+  const tickets = [...topics].map(([topic, { ticket }]) => [topic, ticket]);
+  if (tickets.length) connect(url).renewTickets(Object.fromEntries(tickets));
+}
 
 /**
  * @param {string} names

@@ -1,4 +1,5 @@
-import { Backoff } from "./backoff.js";
+import { findAlike } from "./alike.js";
+import { Denials } from "./denials.js";
 import { readHead } from "./head.js";
 import { morphContent } from "./morph.js";
 import { mergeNews, readNews, resetNews, tellNews } from "./news.js";
@@ -14,9 +15,6 @@ import { Rounds } from "./rounds.js";
 
 // Node can import this module, to test what needs no DOM.
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
-
-/** The longest pause before a topic that stays denied is asked for again (ms). */
-const LONGEST_DENIAL = 120_000;
 
 /**
  * The head that came with the markup which is being put in just now. Regions in that markup are
@@ -35,15 +33,14 @@ let applying = null;
  * tell it of a topic.
  */
 export class LiveRegion extends Base {
-  static observedAttributes = ["topic"];
+  static observedAttributes = ["topic", "jitter"];
 
   #topics = new RegionTopics({
     told: (topic, told) => this.#told(topic, readNews(told)),
-    denied: (topic) => this.#check(topic),
+    denied: (topic, denial) => this.#denied(topic, denial),
   });
   #rounds = new Rounds((fetched, told) => this.#apply(fetched, told));
-  /** How long to wait before a denied topic is asked for again. @type {Map<string, Backoff>} */
-  #denials = new Map();
+  #denials = new Denials((topic) => this.#check(topic));
 
   connectedCallback() {
     this.#watch(applying ?? readHead(document));
@@ -61,7 +58,8 @@ export class LiveRegion extends Base {
   /** @param {Head} head */
   #watch(head) {
     const topics = (this.getAttribute("topic") ?? "").split(/\s+/).filter(Boolean);
-    this.#topics.watch(topics, head);
+    const jitter = Number.parseFloat(this.getAttribute("jitter") ?? "");
+    this.#topics.watch(topics, head, jitter >= 0 ? jitter : null);
     this.toggleAttribute("data-live-denied", this.#topics.areDenied);
   }
 
@@ -70,7 +68,7 @@ export class LiveRegion extends Base {
    * @param {News} news
    */
   async #told(topic, news) {
-    this.#denials.delete(topic);
+    this.#denials.forget(topic);
     await this.#refetch(topic, news);
   }
 
@@ -95,7 +93,7 @@ export class LiveRegion extends Base {
   #apply(fetched, told) {
     if (!this.isConnected) return;
     if (fetched.gone) return this.#goneBecause(fetched.gone);
-    const fresh = this.#findIn(fetched.document);
+    const fresh = findAlike(this, fetched.document);
     // Within another region it is that one's content: it knows whether this still exists.
     const outer = this.parentElement?.closest("live-region");
     if (!fresh && outer instanceof LiveRegion) return outer.#apply(fetched, told);
@@ -114,8 +112,11 @@ export class LiveRegion extends Base {
     applying = head;
     try {
       const inserted = morphContent(this, fresh);
-      const topic = fresh.getAttribute("topic") ?? "";
-      if (topic !== this.getAttribute("topic")) this.setAttribute("topic", topic);
+      for (const name of LiveRegion.observedAttributes) {
+        const value = fresh.getAttribute(name);
+        if (value === null) this.removeAttribute(name);
+        else if (value !== this.getAttribute(name)) this.setAttribute(name, value);
+      }
       this.#watch(head);
       return inserted;
     } finally {
@@ -124,32 +125,25 @@ export class LiveRegion extends Base {
   }
 
   /**
-   * The same region: of the same id, or in the same place among those of the same topic.
-   * @param {Document} fetched
+   * The server does not tell us of this topic (any more). See whether the page still shows it. If
+   * not, that is settled; if so it is asked for again, with the ticket that the page brings.
+   * @param {string} topic
+   * @param {import("./region_topics.js").Denial} denial
    */
-  #findIn(fetched) {
-    const topic = this.getAttribute("topic");
-    /** @param {Element} region */
-    const isAlike = (region) =>
-      region.id === this.id && (this.id !== "" || region.getAttribute("topic") === topic);
-    /** @param {Document} where */
-    const alike = (where) => [...where.querySelectorAll("live-region")].filter(isAlike);
-    return alike(fetched)[alike(document).indexOf(this)];
+  #denied(topic, { isRevoked, wasConfirmed }) {
+    this.toggleAttribute("data-live-denied", true);
+    // Markup of before the end says nothing about what may be seen after it.
+    if (isRevoked) this.#rounds.abandon();
+    // What was confirmed and is refused on the next connection has an old ticket: no reason to
+    // wait long. Access that is given and taken again and again is one.
+    else if (wasConfirmed) this.#denials.forget(topic);
+    this.#denials.add(topic);
   }
 
-  /**
-   * The server does not tell us of this topic (any more). See whether the page still shows it. If
-   * not, that is settled; if so it is asked for again, for the refusal may have been for a moment.
-   * @param {string} topic
-   */
+  /** @param {string} topic */
   #check(topic) {
-    this.toggleAttribute("data-live-denied", true);
-    const backoff = this.#denials.get(topic) ?? new Backoff({ cap: LONGEST_DENIAL });
-    this.#denials.set(topic, backoff);
-    setTimeout(() => {
-      if (!this.isConnected || !this.#topics.isDenied(topic)) return;
-      this.#refetch(topic, resetNews("access")).catch(() => this.#check(topic));
-    }, backoff.next());
+    if (!this.isConnected || !this.#topics.isDenied(topic)) return;
+    this.#refetch(topic, resetNews("access")).catch(() => this.#denials.add(topic));
   }
 
   /** @param {string} reason */

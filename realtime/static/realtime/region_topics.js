@@ -1,4 +1,5 @@
 import { connect } from "./connect.js";
+import { REVOKED } from "./watched_topic.js";
 
 /**
  * @typedef {import("./head.js").Head} Head
@@ -7,7 +8,11 @@ import { connect } from "./connect.js";
  *
  * @typedef {object} Listener
  * @property {(topic: string, told: import("./news.js").Told) => Promise<void>} told
- * @property {(topic: string) => void} denied
+ * @property {(topic: string, denial: Denial) => void} denied
+ *
+ * @typedef {object} Denial
+ * @property {boolean} isRevoked access ended, rather than that it was not given
+ * @property {boolean} wasConfirmed it was given on an earlier connection
  */
 
 /** @type {Entry} */
@@ -41,8 +46,9 @@ export class RegionTopics {
    * Watch these topics and no others.
    * @param {string[]} topics
    * @param {Head} head of the markup that names them
+   * @param {number | null} jitter over how many milliseconds to spread all refetches
    */
-  watch(topics, head) {
+  watch(topics, head, jitter) {
     for (const [topic, subscription] of this.#subscriptions) {
       if (topics.includes(topic)) continue;
       subscription.cancel();
@@ -51,15 +57,15 @@ export class RegionTopics {
     // What the page no longer names is settled; what it still names is asked for again, since the
     // server has rendered it for this user after it refused.
     this.#forgetDenied();
-    for (const topic of topics) this.#watchOne(topic, head);
+    for (const topic of topics) this.#watchOne(topic, head, jitter);
     this.#left.clear();
   }
 
   /** Watch nothing, but remember the cursors: the content may be put back as it is. */
   leave() {
     for (const [topic, subscription] of this.#subscriptions) {
-      const { cursor, ticket } = subscription;
-      this.#left.set(topic, { cursor, ticket });
+      const { cursor, permit } = subscription;
+      this.#left.set(topic, { cursor, ticket: permit.ticket });
       subscription.cancel();
     }
     this.#subscriptions.clear();
@@ -74,18 +80,20 @@ export class RegionTopics {
   /**
    * @param {string} topic
    * @param {Head} head
+   * @param {number | null} jitter
    */
-  #watchOne(topic, { url, topics }) {
-    const { cursor, ticket } = this.#left.get(topic) ?? topics.get(topic) ?? UNKNOWN;
+  #watchOne(topic, { url, topics, jitter: resetJitter }, jitter) {
     const present = this.#subscriptions.get(topic);
     if (present) {
-      present.ticket = ticket ?? present.ticket;
+      present.jitter = jitter;
       return;
     }
-    const onDenied = () => this.#deny(topic, subscription);
+    const { cursor, ticket } = this.#left.get(topic) ?? topics.get(topic) ?? UNKNOWN;
+    /** @param {string} reason */
+    const onDenied = (reason) => this.#deny(topic, subscription, reason);
     const subscription = connect(url).subscribe(
       topic,
-      { cursor, ticket, catchUp: true, onDenied },
+      { cursor, ticket, catchUp: true, together: true, jitter, resetJitter, onDenied },
       (told) => this.#listener.told(topic, told),
     );
     this.#subscriptions.set(topic, subscription);
@@ -94,11 +102,13 @@ export class RegionTopics {
   /**
    * @param {string} topic
    * @param {Subscription} subscription
+   * @param {string} reason
    */
-  #deny(topic, subscription) {
+  #deny(topic, subscription, reason) {
     if (this.#subscriptions.get(topic) !== subscription) return;
     this.#subscriptions.delete(topic);
     this.#denied.set(topic, subscription);
-    this.#listener.denied(topic);
+    const { wasConfirmed } = subscription.permit;
+    this.#listener.denied(topic, { isRevoked: reason === REVOKED, wasConfirmed });
   }
 }

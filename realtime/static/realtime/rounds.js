@@ -17,6 +17,8 @@ import { page } from "./page.js";
 export class Rounds {
   #apply;
   /** @type {Round | null} */ #latest = null;
+  /** What was asked for in an earlier age is not applied any more. */
+  #age = 0;
 
   /** @param {(fetched: Fetched, told: ReadonlyMap<string, News>) => void} apply */
   constructor(apply) {
@@ -38,11 +40,21 @@ export class Rounds {
     return round.applied;
   }
 
+  /** Apply nothing that was asked for up to now; it counts as failed. */
+  abandon() {
+    this.#age++;
+    this.#latest = null;
+  }
+
   /** @param {Promise<Fetched>} answer */
   #begin(answer) {
     /** @type {Map<string, News>} */
     const told = new Map();
-    const applied = answer.then((fetched) => this.#apply(fetched, told));
+    const age = this.#age;
+    const applied = answer.then((fetched) => {
+      if (age !== this.#age) throw new Error("access ended while the page was fetched");
+      this.#apply(fetched, told);
+    });
     this.#latest = { answer, applied, told };
     return this.#latest;
   }

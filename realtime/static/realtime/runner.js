@@ -17,24 +17,32 @@ const OVERDUE = 30_000;
 export class Runner {
   #handler;
   #clock;
+  #pace;
   #backoff;
   #changed;
   /** @type {string | null} */ #cursor;
   /** @type {News | null} */ #owed = null;
-  /** @type {"idle" | "running" | "waiting" | "stopped"} */ #state = "idle";
+  /**
+   * `spread` waits for the run's turn in a crowd, `waiting` for the retry of what failed.
+   * @type {"idle" | "spread" | "running" | "waiting" | "stopped"}
+   */
+  #state = "idle";
   #behind = false;
-  /** The end of the wait, or the run's deadline. @type {unknown} */ #timer = null;
+  /** The retry, or the deadline of a run or of its wait. @type {unknown} */ #timer = null;
+  #callOff = () => {};
 
   /**
    * @param {Handler} handler
    * @param {string | null} cursor what is applied already, if known
    * @param {Pick<import("./tools.js").Tools, "clock" | "random">} tools
+   * @param {import("./pace.js").Pace} pace
    * @param {() => void} changed told when `behind` may have changed
    */
-  constructor(handler, cursor, { clock, random }, changed) {
+  constructor(handler, cursor, { clock, random }, pace, changed) {
     this.#handler = handler;
     this.#cursor = cursor;
     this.#clock = clock;
+    this.#pace = pace;
     this.#backoff = new Backoff({ random });
     this.#changed = changed;
   }
@@ -58,40 +66,57 @@ export class Runner {
   }
 
   /**
-   * Owe the handler this news; run it at once unless a run is under way or a retry is waiting.
+   * Owe the handler this news; run it, in its pace, unless a run is under way or a wait is.
    * @param {News} news
    */
   tell(news) {
     if (this.#state === "stopped") return;
     this.#owed = this.#owed ? mergeNews(this.#owed, news) : news;
-    if (this.#state === "idle") void this.#run();
+    if (this.#state === "idle") this.#begin(this.#owed);
   }
 
   /** Retry now what waits for its retry: there is reason to hope. */
-  hurry() {
+  retry() {
     if (this.#state === "waiting") void this.#run();
+  }
+
+  /** Wait no longer, for whatever it is: somebody looks at the page. */
+  hurry() {
+    this.#pace.wake();
+    if (this.#state === "spread") void this.#run();
+    this.retry();
   }
 
   /** Run nothing more, and forget how a run under way ends. */
   stop() {
     this.#state = "stopped";
+    this.#callOff();
     this.#clock.clearTimeout(this.#timer);
     this.#setBehind(false);
   }
 
+  /** @param {News} owed */
+  #begin(owed) {
+    if (isEmptyNews(owed)) return void this.#run();
+    this.#state = "spread";
+    this.#setTimer(() => this.#setBehind(true), OVERDUE);
+    this.#callOff = this.#pace.await(owed, () => void this.#run());
+  }
+
   async #run() {
+    this.#callOff();
+    this.#clock.clearTimeout(this.#timer);
     this.#state = "running";
-    while (this.#owed) {
-      const news = this.#owed;
-      this.#owed = null;
-      const applied = isEmptyNews(news) || (await this.#call(news));
-      if (this.#isStopped()) return;
-      if (!applied) return this.#retryLater(news);
-      this.#cursor = news.cursor ?? this.#cursor;
-      this.#backoff.reset();
-      this.#setBehind(false);
-    }
+    const news = /** @type {News} */ (this.#owed);
+    this.#owed = null;
+    const applied = isEmptyNews(news) || (await this.#call(news));
+    if (this.#isStopped()) return;
+    if (!applied) return this.#retryLater(news);
+    this.#cursor = news.cursor ?? this.#cursor;
+    this.#backoff.reset();
+    this.#setBehind(false);
     this.#state = "idle";
+    if (this.#owed) this.#begin(this.#owed);
   }
 
   /**

@@ -1,50 +1,59 @@
 import { resetNews } from "./news.js";
+import { Pace } from "./pace.js";
+import { Permit } from "./permit.js";
 import { Runner } from "./runner.js";
 
 /**
- * @typedef {object} SubscribeOptions
+ * @typedef {object} OwnOptions
  * @property {string | null} [cursor] where the caller's data stands; without one, it is told what
  *   happens from the server's confirmation on
  * @property {string | null} [ticket] the server's proof that this user was shown the topic
+ * @property {import("./renewal.js").Renew} [renew] gets a fresh ticket when the topic was denied
  * @property {boolean} [catchUp] there is no cursor, yet the caller's data was read before: run
  *   the handler once as for a reset when the server has confirmed
+ * @property {boolean} [together] runs that wait end their waits together with all others that say
+ *   so: they share one fetch
  * @property {(reason: string) => void} [onDenied] told when the server does not, or no longer,
  *   allow it; the subscription is over then
+ *
+ * @typedef {OwnOptions & import("./pace.js").PaceOptions} SubscribeOptions
+ *
+ * @typedef {object} Owner
+ * @property {import("./tools.js").Tools} tools
+ * @property {import("./gate.js").Gate} gate
+ * @property {() => void} changed
+ * @property {() => void} wants told when the server is to be asked again
+ * @property {(subscription: Subscription) => void} cancelled
+ * @property {(subscription: Subscription) => void} denied
  */
 
 /** One handler's watch of one topic, from its own cursor. */
 export class Subscription {
-  /** Renew it when the server issues another: an expired one cannot open a next connection. */
-  ticket;
+  /** Whether the server lets it be told. */
+  permit;
   #topic;
+  #pace;
   #runner;
   #catchUp;
   #onDenied;
-  #cancelled;
-  #denied;
-  #confirmed = false;
-  /** The cursor named in the request that is not answered yet. @type {string | null} */
-  #asked = null;
+  #owner;
 
   /**
    * @param {string} topic
    * @param {SubscribeOptions} options
    * @param {import("./runner.js").Handler} handler
-   * @param {object} surroundings
-   * @param {import("./tools.js").Tools} surroundings.tools
-   * @param {() => void} surroundings.changed
-   * @param {(subscription: Subscription) => void} surroundings.cancelled
-   * @param {(subscription: Subscription) => void} surroundings.denied
+   * @param {Owner} owner
    */
-  constructor(topic, options, handler, { tools, changed, cancelled, denied }) {
-    const { cursor = null, ticket = null, catchUp = false, onDenied } = options;
-    this.ticket = ticket;
+  constructor(topic, options, handler, owner) {
+    const { cursor = null, ticket = null, catchUp = false, renew, onDenied } = options;
+    const { tools } = owner;
+    this.permit = new Permit(ticket, renew, tools);
     this.#topic = topic;
-    this.#runner = new Runner(handler, cursor, tools, changed);
+    this.#pace = new Pace(options, owner.gate, tools.clock);
+    this.#runner = new Runner(handler, cursor, tools, this.#pace, owner.changed);
     this.#catchUp = catchUp;
     this.#onDenied = onDenied;
-    this.#cancelled = cancelled;
-    this.#denied = denied;
+    this.#owner = owner;
   }
 
   get topic() {
@@ -61,23 +70,26 @@ export class Subscription {
     return this.#runner.behind;
   }
 
-  /** True if the server has answered the request that this connection made for it. */
-  get confirmed() {
-    return this.#confirmed;
+  /** Milliseconds over which runs are spread; null for the default. */
+  get jitter() {
+    return this.#pace.jitter;
+  }
+
+  set jitter(milliseconds) {
+    this.#pace.jitter = milliseconds;
   }
 
   /** Watch no more. */
   cancel() {
-    this.#runner.stop();
-    this.#cancelled(this);
+    this.#stop();
+    this.#owner.cancelled(this);
   }
 
   // The rest is called by the topic that this subscription belongs to.
 
-  /** Build the request, and remember from where it asked. */
+  /** Build the request; the permit remembers from where it asks. */
   ask() {
-    this.#asked = this.cursor;
-    return { cursor: this.#asked, ticket: this.ticket };
+    return this.permit.ask(this.cursor);
   }
 
   /**
@@ -85,10 +97,9 @@ export class Subscription {
    * @param {string | null} cursor
    */
   confirm(cursor) {
-    this.#confirmed = true;
     // What counts is the request, not the present cursor: a run that was under way when the
     // previous connection broke may have set one since, and what came between is not replayed.
-    if (this.#asked !== null) return;
+    if (this.permit.confirm()) return;
     if (this.#catchUp) this.#runner.tell(resetNews("unknown-cursor", cursor));
     else this.#runner.startFrom(cursor);
   }
@@ -99,23 +110,38 @@ export class Subscription {
    * @param {import("./news.js").News} news
    */
   tell(news) {
-    this.#runner.tell(this.#confirmed ? news : { ...news, cursor: null });
-  }
-
-  /** The connection is lost, and with it what the server knew of us. */
-  lose() {
-    this.#confirmed = false;
+    this.#runner.tell(this.permit.confirmed ? news : { ...news, cursor: null });
   }
 
   /** There is reason to hope that what failed works now. */
+  retry() {
+    this.#runner.retry();
+  }
+
+  /** Somebody looks at the page. */
   hurry() {
     this.#runner.hurry();
   }
 
-  /** @param {string} reason */
+  /**
+   * The request was refused: ask again with another ticket, if there is one.
+   * @param {() => void} giveUp
+   */
+  refuse(giveUp) {
+    this.permit.refuse((cursor) => {
+      // What is shown stands where it stood: no later cursor may take the place of one.
+      if (!this.#catchUp) this.#runner.startFrom(cursor);
+      this.#owner.wants();
+    }, giveUp);
+  }
+
+  /**
+   * It is over.
+   * @param {string} reason
+   */
   deny(reason) {
-    this.#runner.stop();
-    this.#denied(this);
+    this.#stop();
+    this.#owner.denied(this);
     console.warn(`live: ${this.#topic} may not be watched: ${reason}`);
     try {
       this.#onDenied?.(reason);
@@ -123,5 +149,10 @@ export class Subscription {
       // The page's bug, not a doubt about the connection: the frame's other topics go on.
       console.error("live: onDenied failed", error);
     }
+  }
+
+  #stop() {
+    this.#runner.stop();
+    this.permit.stop();
   }
 }

@@ -1,4 +1,6 @@
+import { Answers } from "./answers.js";
 import { inFrames } from "./frames.js";
+import { Gate } from "./gate.js";
 import { readNews } from "./news.js";
 import { CLIENT_FRAMES, SERVER_FRAMES } from "./protocol.js";
 import { Subscription } from "./subscription.js";
@@ -10,6 +12,7 @@ import { WatchedTopic } from "./watched_topic.js";
  * @typedef {object} Wire
  * @property {() => boolean} isOpen
  * @property {(frame: Frame) => void} send
+ * @property {() => void} reopen
  */
 
 /** All that is watched over one connection, and the frames that speak of it. */
@@ -17,6 +20,8 @@ export class Subscriptions {
   #wire;
   #tools;
   #changed;
+  #answers;
+  #together;
   /** @type {Map<string, WatchedTopic>} */ #topics = new Map();
   /** Those that the server refused and that nobody has cancelled. @type {Set<Subscription>} */
   #refused = new Set();
@@ -31,11 +36,13 @@ export class Subscriptions {
     this.#wire = wire;
     this.#tools = tools;
     this.#changed = changed;
+    this.#answers = new Answers(tools.clock, () => wire.reopen());
+    this.#together = new Gate(tools);
   }
 
   /** True if the server has confirmed every subscription on this connection. */
   get confirmed() {
-    return this.#all().every((subscription) => subscription.confirmed);
+    return this.#all().every((subscription) => subscription.permit.confirmed);
   }
 
   /** True if some handler failed and has not caught up yet, or is not told at all. */
@@ -52,9 +59,14 @@ export class Subscriptions {
   subscribe(topic, options, handler) {
     const subscription = new Subscription(topic, options, handler, {
       tools: this.#tools,
+      gate: options.together ? this.#together : new Gate(this.#tools),
       changed: this.#changed,
+      wants: () => this.#schedule(),
       cancelled: (cancelled) => this.#remove(cancelled),
-      denied: (denied) => this.#refused.add(denied),
+      denied: (denied) => {
+        this.#refused.add(denied);
+        this.#changed();
+      },
     });
     const watched = this.#topics.get(topic) ?? new WatchedTopic(topic);
     this.#topics.set(topic, watched);
@@ -66,16 +78,28 @@ export class Subscriptions {
   /** The connection is open: ask for everything, and retry what failed while it was not. */
   opened() {
     this.#flush();
-    this.hurry();
+    for (const subscription of this.#all()) subscription.retry();
   }
 
   lost() {
+    this.#answers.clear();
     for (const watched of this.#topics.values()) watched.lose();
     this.#changed();
   }
 
+  /** Somebody looks at the page: nothing waits any longer. */
   hurry() {
     for (const subscription of this.#all()) subscription.hurry();
+  }
+
+  /**
+   * Use these tickets from the next request on.
+   * @param {Record<string, string | null | undefined>} tickets by topic
+   */
+  renewTickets(tickets) {
+    for (const { topic, permit } of this.#all()) {
+      permit.ticket = tickets[topic] ?? permit.ticket;
+    }
   }
 
   /**
@@ -86,10 +110,14 @@ export class Subscriptions {
     if (type === SERVER_FRAMES.CHANGED) return this.#tell(topics);
     if (type === SERVER_FRAMES.SUBSCRIBED) {
       for (const [topic, entry] of Object.entries(topics)) {
+        this.#answers.came(topic);
         this.#topics.get(topic)?.confirm(entry.cursor ?? null);
       }
     } else if (type === SERVER_FRAMES.DENIED) {
-      for (const [topic, reason] of Object.entries(topics)) this.#topics.get(topic)?.deny(reason);
+      for (const [topic, reason] of Object.entries(topics)) {
+        this.#answers.came(topic);
+        this.#topics.get(topic)?.deny(reason);
+      }
     } else if (type === SERVER_FRAMES.REVOKED) {
       for (const topic of topics) this.#topics.get(topic)?.revoke();
     }
@@ -129,14 +157,17 @@ export class Subscriptions {
     this.#flushScheduled = false;
     if (!this.#wire.isOpen()) return;
     const surplus = [...this.#topics].filter(([, watched]) => watched.isSurplus);
-    const topics = surplus.map(([topic]) => topic);
-    if (topics.length) this.#wire.send({ type: CLIENT_FRAMES.UNSUBSCRIBE, topics });
+    for (const topics of inFrames(surplus.map(([topic]) => topic))) {
+      this.#wire.send({ type: CLIENT_FRAMES.UNSUBSCRIBE, topics });
+    }
     for (const [topic, watched] of this.#topics) {
       if (watched.isForgotten) this.#topics.delete(topic);
     }
-    const requests = [...this.#topics.values()].flatMap((watched) => watched.ask());
-    for (const subscriptions of inFrames(requests)) {
-      this.#wire.send({ type: CLIENT_FRAMES.SUBSCRIBE, subscriptions });
+    // Those of one topic stay in one frame, for they get one answer.
+    const requests = [...this.#topics.values()].map((watched) => watched.ask());
+    for (const frame of inFrames(requests.filter(({ length }) => length > 0))) {
+      this.#wire.send({ type: CLIENT_FRAMES.SUBSCRIBE, subscriptions: frame.flat() });
     }
+    this.#answers.await(requests.flat().map(({ topic }) => topic));
   }
 }

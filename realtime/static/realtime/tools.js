@@ -4,7 +4,7 @@
  * @typedef {object} Clock
  * @property {(run: () => void, milliseconds: number) => unknown} setTimeout
  * @property {(timer: any) => void} clearTimeout
- * @property {() => number} now milliseconds, of any origin
+ * @property {() => number} now milliseconds since 1970; it goes on while the machine sleeps
  *
  * @typedef {object} Socket the part of a WebSocket that is used
  * @property {(text: string) => void} send
@@ -24,7 +24,8 @@
 const browserClock = {
   setTimeout: (run, milliseconds) => globalThis.setTimeout(run, milliseconds),
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
-  now: () => performance.now(),
+  // Not performance.now(): in some browsers that stands still while the machine sleeps.
+  now: () => Date.now(),
 };
 
 /**

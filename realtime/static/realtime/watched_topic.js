@@ -1,7 +1,11 @@
 /**
  * @typedef {import("./subscription.js").Subscription} Subscription
- * @typedef {import("./frames.js").WireSubscription} WireSubscription
+ *
+ * @typedef {{topic: string, cursor?: string, ticket?: string}} WireSubscription
  */
+
+/** The reason told to those whose access has ended. */
+export const REVOKED = "revoked";
 
 /**
  * One topic as the server knows it: a single subscription on the wire, whoever listens to it here.
@@ -54,12 +58,12 @@ export class WatchedTopic {
    * @returns {WireSubscription[]}
    */
   ask() {
-    const unconfirmed = this.subscriptions.filter((subscription) => !subscription.confirmed);
-    if (this.#asking || unconfirmed.length === 0) return [];
-    this.#asking = new Set(unconfirmed);
+    const wanting = this.subscriptions.filter((subscription) => subscription.permit.isWanting);
+    if (this.#asking || wanting.length === 0) return [];
+    this.#asking = new Set(wanting);
     /** @type {Map<string, WireSubscription>} */
     const requests = new Map();
-    for (const subscription of unconfirmed) {
+    for (const subscription of wanting) {
       const { cursor, ticket } = subscription.ask();
       const request = { topic: this.#topic, ...(cursor && { cursor }), ...(ticket && { ticket }) };
       requests.set(JSON.stringify(request), request);
@@ -81,23 +85,23 @@ export class WatchedTopic {
    * @param {string} reason
    */
   deny(reason) {
-    const refused = this.#asking ?? new Set();
+    const refused = this.#asking ?? [];
     this.#asking = null;
-    this.#end(refused, reason);
+    for (const each of refused) each.refuse(() => this.#end([each], reason));
   }
 
   /** Access ended; a request that is still on its way gets an answer of its own. */
   revoke() {
     this.#held = false;
     const asking = this.#asking;
-    this.#end(this.subscriptions.filter((each) => !asking?.has(each)), "revoked");
+    this.#end(this.subscriptions.filter((each) => !asking?.has(each)), REVOKED);
   }
 
   /** The connection is lost: what was asked, or held, on it is void. */
   lose() {
     this.#asking = null;
     this.#held = false;
-    for (const subscription of this.#subscriptions) subscription.lose();
+    for (const subscription of this.#subscriptions) subscription.permit.lose();
   }
 
   /**

@@ -1,18 +1,6 @@
 import { page } from "../../../realtime/static/realtime/page.js";
 import { equal, ok, until } from "../support/assert.js";
-import { RegionPage, turn } from "../support/region_page.js";
-
-const region = (content, { id = "r", topic = "list:5" } = {}) =>
-  `<live-region id="${id}" topic="${topic}">${content}</live-region>`;
-
-const byId = (id) => document.getElementById(id);
-
-/** A page with one region, confirmed at c0. */
-async function onePage(content = "old", options) {
-  const made = new RegionPage(region(content, options), { "list:5": "c0" });
-  await made.open();
-  return made;
-}
+import { RegionPage, both, byId, onePage, region, turn } from "../support/region_page.js";
 
 export const tests = {
   async "a region asks from the cursor that the page was rendered at"() {
@@ -104,8 +92,6 @@ export const tests = {
   },
 
   async "regions that are told by one frame share one fetch"() {
-    const both = (text) =>
-      region(text, { id: "r" }) + region(text, { id: "s", topic: "list:6" });
     const made = new RegionPage(both("old"), { "list:5": "c0", "list:6": "c0" });
     await made.open();
 
@@ -126,8 +112,6 @@ export const tests = {
   },
 
   async "a fetch that began before the message does not count for another region either"() {
-    const both = (text) =>
-      region(text, { id: "r" }) + region(text, { id: "s", topic: "list:6" });
     const made = new RegionPage(both("old"), { "list:5": "c0", "list:6": "c0" });
     await made.open();
     await made.server.change("list:5", "c1");
@@ -313,73 +297,6 @@ export const tests = {
     await turn();
 
     equal(made.server.asked, [{ topic: "list:5", cursor: "c1" }]);
-  },
-
-  async "a region that is revoked looks whether the page still shows it"() {
-    const made = await onePage();
-    await made.server.send({ type: "revoked", topics: ["list:5"] });
-    equal(byId("r").hasAttribute("data-live-denied"), true);
-    await until(() => made.fetches.length === 1);
-
-    await made.fetched.answer("no", { status: 403 });
-
-    equal(made.events["live:gone"], [{ reason: "403", target: "r" }]);
-  },
-
-  async "a check after a denial is repeated until it gets an answer"() {
-    const made = await onePage();
-    await made.server.send({ type: "denied", topics: { "list:5": "not asked" } });
-    await made.server.send({ type: "revoked", topics: ["list:5"] });
-    await until(() => made.fetches.length === 1);
-
-    await made.fetched.fail();
-    await until(() => made.fetches.length === 2);
-    await made.answer(region("new"));
-
-    equal(byId("r").textContent, "new");
-  },
-
-  async "a region that was denied asks again as long as the page shows the topic"() {
-    const made = new RegionPage(region("old"));
-    await made.server.welcome();
-    await made.server.send({ type: "denied", topics: { "list:5": "ticket expired" } });
-    await until(() => made.fetches.length === 1);
-    await made.answer(region("new"), { "list:5": "c5" }, { "list:5": "fresh" });
-    equal(made.server.asked, [{ topic: "list:5", cursor: "c5", ticket: "fresh" }]);
-
-    await made.server.send({ type: "denied", topics: { "list:5": "no" } });
-    equal([made.live.state, byId("r").hasAttribute("data-live-denied")], ["stale", true]);
-    await until(() => made.fetches.length === 2);
-    await made.answer(region("new"), { "list:5": "c6" }, { "list:5": "fresh" });
-
-    equal(made.server.asked, [{ topic: "list:5", cursor: "c6", ticket: "fresh" }]);
-    await made.confirm();
-    equal([made.live.state, byId("r").hasAttribute("data-live-denied")], ["live", false]);
-  },
-
-  async "a topic that the page shows no more is settled"() {
-    const made = await onePage();
-    await made.server.send({ type: "revoked", topics: ["list:5"] });
-    equal(made.live.state, "stale");
-    await until(() => made.fetches.length === 1);
-
-    await made.answer(region("new", { topic: "list:6" }), { "list:6": "c1" });
-    await made.confirm();
-
-    equal([made.live.state, byId("r").hasAttribute("data-live-denied")], ["live", false]);
-  },
-
-  async "a renewed ticket is used for the next connection"() {
-    const made = await onePage();
-    await made.server.change("list:5", "c1");
-    await turn();
-    await made.answer(region("new"), { "list:5": "c2" }, { "list:5": "renewed" });
-
-    await made.server.close();
-    await until(() => made.server.sockets.length === 2);
-    await made.server.welcome();
-
-    equal(made.server.asked, [{ topic: "list:5", cursor: "c1", ticket: "renewed" }]);
   },
 
   async "an id of any characters may stand in the header"() {

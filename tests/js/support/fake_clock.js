@@ -15,6 +15,12 @@ export class FakeClock {
 
   now = () => this.#now;
 
+  /** Let the machine sleep: time passes, and the timers stand still. */
+  sleep(milliseconds) {
+    this.#now += milliseconds;
+    for (const timer of this.#timers.values()) timer.at += milliseconds;
+  }
+
   /** How many timers wait. */
   get waiting() {
     return this.#timers.size;

@@ -4,6 +4,23 @@ import { FakeServer } from "./fake_server.js";
 
 let pages = 0;
 
+export const byId = (id) => document.getElementById(id);
+
+/** The markup of a region; `rest` is more attributes. */
+export const region = (content, { id = "r", topic = "list:5", rest = "" } = {}) =>
+  `<live-region id="${id}" topic="${topic}" ${rest}>${content}</live-region>`;
+
+/** The markup of two regions, of list:5 and list:6. */
+export const both = (content, rest = {}) =>
+  region(content, { rest: rest.r }) + region(content, { id: "s", topic: "list:6", rest: rest.s });
+
+/** A page with one region, confirmed at c0. */
+export async function onePage(content = "old", options) {
+  const made = new RegionPage(region(content, options), { "list:5": "c0" });
+  await made.open();
+  return made;
+}
+
 /** A page with live regions, whose server (websocket and markup) is the test's. */
 export class RegionPage {
   server = new FakeServer();
@@ -12,10 +29,16 @@ export class RegionPage {
   /** The details of the events that reached the document, by type. */
   events = { "live:applied": [], "live:inserted": [], "live:gone": [] };
 
-  /** @param {string} html the body; @param {object} topics of #live-head, {topic: cursor} */
-  constructor(html, topics = {}) {
+  /**
+   * @param {string} html the body
+   * @param {object} topics of #live-head, {topic: cursor}
+   * @param {object} options `random`, by which retries come at once unless given; `tickets` and
+   *   `jitter` of #live-head
+   */
+  constructor(html, topics = {}, { random = () => 0, tickets, jitter } = {}) {
     globalThis.WebSocket = this.server.WebSocket;
-    Math.random = () => 0; // retries come at once
+    Math.random = random;
+    this.jitter = jitter;
     globalThis.fetch = (url, init) => this.#fetch(url, init);
     this.url = `/ws/${++pages}/`;
     for (const [type, details] of Object.entries(this.events)) {
@@ -24,7 +47,7 @@ export class RegionPage {
         if (type === "live:gone") event.preventDefault();
       });
     }
-    document.head.innerHTML = this.head(topics);
+    document.head.innerHTML = this.head(topics, tickets);
     document.body.innerHTML = html;
   }
 
@@ -38,7 +61,7 @@ export class RegionPage {
       cursor,
       ticket: tickets[topic],
     }));
-    const json = JSON.stringify({ url: this.url, topics: entries });
+    const json = JSON.stringify({ url: this.url, topics: entries, jitter: this.jitter });
     return `<script type="application/json" id="live-head">${json}</script>`;
   }
 
@@ -81,4 +104,15 @@ export class RegionPage {
 /** Let happen what is due: a refetch begins in a task of its own. */
 export async function turn() {
   for (let i = 0; i < 3; i++) await settle();
+}
+
+/** The waits that are asked for from now on, in milliseconds. */
+export function recordWaits() {
+  const waits = [];
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (run, milliseconds) => {
+    waits.push(milliseconds);
+    return setTimeout(run, milliseconds);
+  };
+  return waits;
 }

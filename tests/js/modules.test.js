@@ -1,0 +1,32 @@
+/** What is served: each module is loaded by the entry, so that all can be preloaded at once. */
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { test } from "node:test";
+
+const FOLDER = new URL("../../realtime/static/realtime/", import.meta.url);
+const IMPORT = /^(?:import|export)\s[^;]*?from "\.\/([^"]+)";$/gm;
+
+/** The module's source. */
+const read = (module) => readFileSync(new URL(module, FOLDER), "utf8");
+
+/** All modules that are loaded with this one. */
+function loadedWith(module, found = new Set()) {
+  if (found.has(module)) return found;
+  found.add(module);
+  for (const [, imported] of read(module).matchAll(IMPORT)) loadedWith(imported, found);
+  return found;
+}
+
+test("every module is reached from the entry, and what is reached exists", () => {
+  const modules = readdirSync(FOLDER).filter((name) => name.endsWith(".js"));
+
+  assert.deepEqual([...loadedWith("live.js")].sort(), modules.sort());
+});
+
+test("no module is loaded in a way that the walk would not see", () => {
+  for (const module of loadedWith("live.js")) {
+    const code = read(module).replace(/\/\*[^]*?\*\//g, "");
+    const seen = [...code.matchAll(IMPORT)].length;
+    assert.equal(code.match(/\bfrom "|\bimport\b(?= *["(])/g)?.length ?? 0, seen, module);
+  }
+});

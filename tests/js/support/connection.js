@@ -1,0 +1,31 @@
+import { Connection } from "../../../realtime/static/realtime/connection.js";
+import { FakeClock } from "./fake_clock.js";
+import { FakeServer } from "./fake_server.js";
+
+/** A connection with a fake clock and server, and a random of one half. */
+export function makeConnection({ random = () => 0.5, received = () => {} } = {}) {
+  const clock = new FakeClock();
+  const server = new FakeServer();
+  const heard = [];
+  const connection = new Connection(
+    "ws://test/",
+    {
+      opened: () => heard.push("opened"),
+      lost: () => heard.push("lost"),
+      received: (frame) => {
+        heard.push(frame.type);
+        received(frame);
+      },
+    },
+    { clock, random, WebSocket: server.WebSocket },
+  );
+  return { clock, server, connection, heard };
+}
+
+/** The same, already welcomed. */
+export async function makeOpen(options) {
+  const made = makeConnection(options);
+  made.connection.open();
+  await made.server.welcome();
+  return made;
+}

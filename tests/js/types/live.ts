@@ -1,0 +1,46 @@
+/** What TypeScript users write against the shipped types; it is compiled, not run. */
+import {
+  connect,
+  type Handler,
+  type Live,
+  type LiveRegion,
+  type LiveState,
+  type SubscribeOptions,
+  type Subscription,
+  type Told,
+} from "realtime/live.js";
+
+const live: Live = connect("/ws/live/");
+
+const handler: Handler = async ({ changes, reset, cursor }: Told) => {
+  const left: string[] = changes["app.row"]?.left ?? [];
+  return [left, reset ?? "changed", cursor];
+};
+
+const options: SubscribeOptions = {
+  cursor: "c0",
+  ticket: null,
+  renew: async () => ({ ticket: "fresh" }),
+  jitter: 2_000,
+  onDenied: (reason) => reason.toUpperCase(),
+};
+
+const subscription: Subscription = live.subscribe("list:5", options, handler);
+live.subscribe("list:6", (told) => told.reset).cancel();
+subscription.jitter = null;
+
+live.addEventListener("state", () => {
+  const state: LiveState = live.state;
+  const minutes: number = (Date.now() - live.since) / 60_000;
+  return state === "refused" && live.closeCode === 4401 && minutes;
+});
+
+const region: LiveRegion | null = document.querySelector("live-region");
+region?.addEventListener("live:gone", ({ detail }) => detail.reason.length);
+
+// @ts-expect-error a handler must be given
+live.subscribe("list:5", {});
+// @ts-expect-error there is no such option
+live.subscribe("list:5", { cursr: "c0" }, handler);
+// @ts-expect-error the state is the client's to say
+live.state = "live";
