@@ -33,19 +33,31 @@ async def dependencies_of(user: object, topics: Iterable[str]) -> Found:
             waiting.append((topic, question))
         else:
             threaded.append((topic, question))
-    heard: Found = {}
-    with suppress(TimeoutError):
-        if waiting:
+    asked = [*waiting, *threaded]
+    while waiting:
+        heard: Found = {}
+        with suppress(TimeoutError):
             await await_in_time(_ask_async(user, waiting, heard))
-    with suppress(TimeoutError):
-        if threaded:
+        waiting = _left(waiting, heard, found)
+    while threaded:
+        heard = {}
+        with suppress(TimeoutError):
             await in_time(_ask_sync, user, threaded, heard)
-    # What they say from here on is not heard.
-    found |= heard
-    for topic, _ in [*waiting, *threaded]:
+        threaded = _left(threaded, heard, found)
+    for topic, _ in asked:
         if found.setdefault(topic, None) is None:
             logger.error("on what %s depends is not known; the answer is no", topic)
     return found
+
+
+def _left(asking: Asking, heard: Found, found: Found) -> Asking:
+    """Return what is still to be asked: what was to come behind one that hangs, and not that one.
+
+    What it says from here on is not heard.
+    """
+    found |= dict(heard)
+    left = [(topic, question) for topic, question in asking if topic not in found]
+    return [each for each in left if each[1].asked is not left[0][1].asked]
 
 
 def _ask_sync(user: object, asking: Asking, found: Found) -> None:

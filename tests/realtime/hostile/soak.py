@@ -11,7 +11,6 @@ import os
 import time
 from itertools import count
 
-import pytest
 from django.test import override_settings
 from hypothesis import HealthCheck, given, seed, settings
 
