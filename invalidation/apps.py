@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.contrib.auth import get_user_model
 from django.core.signals import setting_changed
 
 from realtime import observers
@@ -19,8 +20,13 @@ class InvalidationConfig(AppConfig):
         from invalidation import capture, checks  # noqa: F401, PLC0415 -- checks register themselves
         from invalidation.conf import conf  # noqa: PLC0415
         from invalidation.fingerprints import Foreign  # noqa: PLC0415
+        from invalidation.signals import rows_changed  # noqa: PLC0415
         from invalidation.triggers import checks as of_triggers  # noqa: F401, PLC0415
+        from invalidation.users import users_written  # noqa: PLC0415
 
         capture.install()
         observers.register(Foreign())
+        rows_changed.connect(
+            users_written, sender=get_user_model(), dispatch_uid="invalidation.users"
+        )
         setting_changed.connect(conf.forget, dispatch_uid="invalidation.conf")

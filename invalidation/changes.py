@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from realtime.messages import Message
@@ -22,13 +22,21 @@ class Change:
     """One row of one table in one committed transaction.
 
     `pk` is text. `before` is what the row was when the transaction first touched it, `after` what
-    it left behind; None where there was no row.
+    it left behind; None where there was no row. `written` are the columns that the statements
+    named, where that is known: the images hold only columns that count.
     """
 
     model: type[Model]
     pk: str
     before: Image | None
     after: Image | None
+    written: frozenset[str] | None = field(default=None, compare=False)
+
+    def followed_by(self, later: Change) -> Change:
+        """Return what both amount to."""
+        known = self.written is not None and later.written is not None
+        written = self.written | later.written if known else None  # type: ignore[operator]
+        return replace(self, after=later.after, written=written)
 
 
 def merge(changes: Iterable[Change]) -> list[Change]:
@@ -40,7 +48,7 @@ def merge(changes: Iterable[Change]) -> list[Change]:
     for change in changes:
         row = (change.model, change.pk)
         first = merged.get(row)
-        merged[row] = replace(first, after=change.after) if first else change
+        merged[row] = first.followed_by(change) if first else change
     return [c for c in merged.values() if c.before is not None or c.after is not None]
 
 

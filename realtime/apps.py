@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from django.apps import AppConfig
-from django.conf import settings
+from django.apps import AppConfig, apps
+from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_out
 from django.core.signals import request_started, setting_changed
 from django.db.models.signals import post_delete, post_migrate, post_save
@@ -31,8 +31,11 @@ class RealtimeConfig(AppConfig):
         observers.register(endings.endings)
         uid = "realtime.access"
         user_logged_out.connect(endings.logged_out, dispatch_uid=uid)
-        for signal in (post_save, post_delete):
-            signal.connect(endings.user_changed, sender=settings.AUTH_USER_MODEL, dispatch_uid=uid)
+        # Proxies and children speak for themselves alone.
+        users = get_user_model()
+        for model in [each for each in apps.get_models() if issubclass(each, users)]:
+            for signal in (post_save, post_delete):
+                signal.connect(endings.user_changed, sender=model, dispatch_uid=uid)
         post_migrate.connect(
             record_table.ask_again, sender=self, dispatch_uid="realtime.record_table"
         )

@@ -62,7 +62,7 @@ class Connection:
         self.replaying = asyncio.Lock()
         """Held by whoever looks for what this client missed: one look at a time."""
         self.pending: dict[asyncio.Task[str], Topic] = {}
-        """Subscriptions that the backend has not confirmed yet."""
+        """Subscriptions that the client has not been told of yet."""
         self.has_ended = False
         self.began = monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,17 +96,19 @@ class Connection:
         task.add_done_callback(self._tasks.discard)
 
     def no_longer_pending(self, task: asyncio.Task[str]) -> None:
-        """Take note that a subscription is confirmed, or has failed."""
-        self.pending.pop(task, None)
-        if not task.cancelled():
+        """Take note that a subscription is not wanted any longer, or was confirmed, or failed."""
+        if task.cancelled():
+            self.pending.pop(task, None)
+        else:
             task.exception()  # whoever waits for it raises it; several may fail together
 
     async def unsubscribe(self, topics: Iterable[Topic]) -> None:
         """Watch these no more, whether they were confirmed or not."""
         unwanted = [topic for topic in topics if self.topics.pop(topic, "") != ""]
         for task, topic in list(self.pending.items()):
-            if topic in unwanted:
-                task.cancel()
+            if topic in unwanted and not task.cancel():
+                # Confirmed, and now the client is not told so.
+                del self.pending[task]
         self.grants.forget(unwanted)
         await self.hub.unsubscribe(self.mailbox, *unwanted)
 
@@ -125,7 +127,5 @@ class Connection:
     async def _or_fail(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except OSError:
-            return  # The client is gone, which some servers say here.
         except Exception as error:
             self.transport.fail(error)

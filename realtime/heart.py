@@ -7,6 +7,7 @@ arrivals were.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,8 @@ class Heart:
     def _beat_one(self, connection: Connection, now: float) -> None:
         try:
             connection.transport.beat()
-            if now >= self._rechecks.get(connection, now + 1):
+            # Those that are due before the next beat: within RECHECK, not behind it.
+            if now + conf.HEARTBEAT > self._rechecks.get(connection, math.inf):
                 self._rechecks[connection] = now + _recheck()
                 connection.grants.doubt_all(strict=False)
         except Exception as error:

@@ -22,6 +22,9 @@ from realtime.stepping import run_now
 
 Write = Callable[[str], Awaitable[None]]
 
+MOST_PINGS = 100
+"""Pings that may be unanswered; who answers a later one has answered those before it."""
+
 
 class Outgoing:
     """The writing half of a connection. Owner: its event loop; one write is under way at a time.
@@ -55,7 +58,7 @@ class Outgoing:
         """Pings that are not answered, and what had been sent before each."""
         self._seq = 0
         self._pinged = 0
-        """What had been sent before the last ping."""
+        """What had been sent up to the last ping."""
 
     @property
     def is_shut(self) -> bool:
@@ -140,13 +143,14 @@ class Outgoing:
                     await self._write_one(queued.text)
                 finally:
                     queued.done()
+            elif self.sent - self._pinged > self._window // 2:
+                # Behind frames too: what shuts the window must be asked about.
+                self._queue_ping()
             elif self.is_shut or not (messages := self._mailbox.take_now()):
                 return
             else:
                 self._told(messages)
                 await self._write_one(text_of(messages))
-                if self.sent - self._pinged > self._window // 2:
-                    self._queue_ping()
 
     async def _write_one(self, text: str) -> None:
         # Before it is written: one that waits for the network counts too.
@@ -160,8 +164,11 @@ class Outgoing:
 
     def _queue_ping(self) -> None:
         self._seq += 1
-        self._pings[self._seq] = self._pinged = self.sent
-        self._queue(Ping(self._seq))
+        self._pings[self._seq] = self.sent
+        if len(self._pings) > MOST_PINGS:
+            del self._pings[next(iter(self._pings))]
+        # What comes behind it is counted, not the ping itself.
+        self._pinged = self.sent + len(self._queue(Ping(self._seq)).text)
 
     def _let_go(self) -> None:
         while self._frames:

@@ -83,14 +83,17 @@ async def _confirm(connection: Connection, pending: Pending, patience: float | N
     tasks = [task for task, _ in pending]
     when = asyncio.ALL_COMPLETED if patience else asyncio.FIRST_COMPLETED
     done, _ = await asyncio.wait(tasks, timeout=patience, return_when=when)
-    # One that was cancelled belongs to a topic that is not wanted any longer.
-    told = {
-        topic: task.result() for task, topic in pending if task in done and not task.cancelled()
-    }
-    if told:
-        await connection.send(Subscribed({str(topic): At(at) for topic, at in told.items()}))
+    # One that is pending no more belongs to a topic that is not wanted any longer.
+    told: dict[Topic, str] = {}
+    for task, topic in pending:
+        if task in done and task in connection.pending and not task.cancelled():
+            del connection.pending[task]
+            told[topic] = task.result()
     for topic in told:
         connection.mailbox.release(topic)
+    if told:
+        # Nothing was awaited since, and frames go before messages.
+        await connection.send(Subscribed({str(topic): At(at) for topic, at in told.items()}))
     return {(task, topic) for task, topic in pending if task not in done}
 
 

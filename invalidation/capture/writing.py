@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.compiler import SQLCompiler
+from django.db.models.sql.subqueries import UpdateQuery
 
 from invalidation.capture.marker import marked
 from invalidation.capture.own_triggers import has_triggers
@@ -103,9 +104,17 @@ class Writing:
         At once: a write of ours may make others, and what is noted first is what was first.
         """
         if declaration is not None:
-            changes = _changes(declaration, before, after)
+            changes = _changes(declaration, before, after, self._written())
             _try_computed(declaration, changes)
             journal_of(self.connection).add(changes)
+
+    def _written(self) -> frozenset[str] | None:
+        """Return the attnames of the columns that an UPDATE names; None for another write."""
+        query = self.compiler.query
+        if not isinstance(query, UpdateQuery):
+            return None
+        values: Iterable[Any] = query.values  # type: ignore[attr-defined]
+        return frozenset(field.attname for field, *_ in values)
 
     def note_unknown(self, declarations: Iterable[Declaration]) -> None:
         """Note that any row of these models may have changed."""
@@ -139,7 +148,9 @@ def _mark(compiler: SQLCompiler) -> None:
     compiler.as_sql = as_marked_sql  # type: ignore[method-assign]
 
 
-def _changes(declaration: Declaration, before: Rows, after: Rows) -> list[Change]:
+def _changes(
+    declaration: Declaration, before: Rows, after: Rows, written: frozenset[str] | None
+) -> list[Change]:
     gone = (None, None)
     return [
         Change(
@@ -147,6 +158,7 @@ def _changes(declaration: Declaration, before: Rows, after: Rows) -> list[Change
             pk_text((after.get(key) or before[key])[0]),
             before.get(key, gone)[1],
             after.get(key, gone)[1],
+            written,
         )
         for key in before | after
     ]

@@ -1,12 +1,12 @@
 """Asking the rules: for views, and for whatever serves clients.
 
 All questions of a frame are asked together: rules that are not async one after another in one
-thread, and a rule for many once. A rule that raises, or takes too long, has said no.
+thread, and a rule for many once. A rule that raises, or takes too long, has said no. What was to be
+asked behind it is asked again, in another thread.
 """
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 
 from realtime.access.rules import Asked, Question, question_of
 from realtime.access.signatures import name_of
-from realtime.access.threads import in_time
+from realtime.access.threads import await_in_time, in_time, inside
 from realtime.conf import conf
 
 logger = logging.getLogger("realtime.access")
@@ -78,9 +78,14 @@ async def ask_all(user: object, topics: Iterable[str]) -> Answers:
             threaded.append((asked, questions))
     for asked, questions in waiting:
         _note(await _within(user, asked, questions), questions, answers)
-    for batch in _batches(threaded):
-        every = [topic for _, questions in batch for topic in questions]
-        _note(await _threaded(user, batch), every, answers)
+    while batch := _next_batch(threaded, answers):
+        heard = await _threaded(user, batch)
+        answers.update(heard)
+        for asked, questions in batch:
+            if not questions.keys() <= heard.keys():
+                # It hangs, so it is asked nothing more; those behind it were not asked yet.
+                _note({}, [each for each in _of(asked, threaded) if each not in answers], answers)
+                break
     return answers
 
 
@@ -107,31 +112,29 @@ def _by_rule(
     yield from groups.values()
 
 
-def _batches(groups: Batch) -> Iterator[Batch]:
-    """Divide questions so that each batch is answered in time; one for many is one question."""
+def _next_batch(groups: Batch, answers: Answers) -> Batch:
+    """Return what to ask next, no more than is answered in time; one for many is one question."""
     batch: Batch = []
     room = MOST
     for asked, questions in groups:
-        size = len(questions) if asked.many else MOST
-        topics = list(questions)
-        for start in range(0, len(topics), size):
-            part = {topic: questions[topic] for topic in topics[start : start + size]}
-            cost = 1 if asked.many else len(part)
-            if cost > room:
-                yield batch
-                batch, room = [], MOST
-            batch.append((asked, part))
-            room -= cost
-    if batch:
-        yield batch
+        left = [topic for topic in questions if topic not in answers]
+        part = left if asked.many else left[:room]
+        if part and room:
+            batch.append((asked, {topic: questions[topic] for topic in part}))
+            room -= 1 if asked.many else len(part)
+    return batch
+
+
+def _of(asked: Asked, groups: Batch) -> Iterable[str]:
+    return next(questions for each, questions in groups if each is asked)
 
 
 async def _within(user: object, asked: Asked, questions: dict[str, Question]) -> Answers:
     heard: Answers = {}
     with suppress(TimeoutError):
-        async with asyncio.timeout(conf.RULE_TIMEOUT):
-            await _ask_async(user, asked, questions, heard)
-    return heard
+        await await_in_time(_ask_async(user, asked, questions, heard))
+    # What it says from here on is not heard.
+    return dict(heard)
 
 
 async def _threaded(user: object, batch: Batch) -> Answers:
@@ -162,8 +165,9 @@ def _ask_batch(user: object, batch: Batch, answers: Answers) -> None:
 def _ask_sync(user: object, asked: Asked, questions: dict[str, Question], answers: Answers) -> None:
     for topics, arguments in _calls(asked, questions):
         try:
-            found = _no_coroutine(asked, asked.function(user, *arguments))
-            answers.update(_read(asked, found, topics, questions))
+            with inside(asked.function):
+                found = _no_coroutine(asked, asked.function(user, *arguments))
+                answers.update(_read(asked, found, topics, questions))
         except Exception as error:
             _note_failed(topics, answers, error)
 

@@ -11,15 +11,16 @@ import asyncio
 import random
 from collections import OrderedDict
 from collections.abc import Iterable
+from time import monotonic
 from typing import Any
 
 from django.http import HttpRequest
 
-from realtime.access.identity import key_of, mark_of
+from realtime.access.identity import is_kept_in_cookies, key_of, mark_of
 from realtime.connection import Connection
 from realtime.connections import Connections, connections_of
 from realtime.hub import known_hub
-from realtime.messages import Message
+from realtime.messages import Message, Reset
 from realtime.protocol import CloseCode
 from realtime.publish import publish
 from realtime.topics import RESERVED, Topic
@@ -32,15 +33,20 @@ USER, SESSION = "user", "session"
 SPREAD = 5.0
 """Seconds within which all are looked at again after messages may have been lost."""
 
-MOST_ENDED = 10_000
-"""Ended sessions that are remembered: one may be named by a socket that is just being opened."""
+MOST_TOLD = 10_000
+"""Users and ended sessions that are remembered: their socket may be just being opened."""
 
 
 class Endings:
     """An observer that ends connections. Owner: the event loop of each hub."""
 
     def __init__(self) -> None:
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._ended: OrderedDict[str, float] = OrderedDict()
+        """When each session was logged out."""
+        self._users: OrderedDict[str, float] = OrderedDict()
+        """When each user was last said to have changed."""
+        self._missed = 0.0
+        """When messages were last lost, maybe."""
 
     def topics(self) -> Iterable[Topic]:
         """Return the topic that tells who is concerned."""
@@ -54,23 +60,32 @@ class Endings:
             for mark in message.changes.get(SESSION, ()):
                 self._end(mark)
             for key in message.changes.get(USER, ()):
+                _remember(self._users, key)
                 _look_at(key)
         return ()
 
     def missed(self) -> None:
         """Look at everybody, soon: messages may have been lost."""
+        self._missed = monotonic()
         for connection in _connections() or ():
             delay = random.uniform(0, SPREAD)  # noqa: S311 -- jitter
             asyncio.get_running_loop().call_later(delay, _doubt, connection)
 
-    def has_ended(self, mark: str) -> bool:
-        """Was this session logged out a while ago?"""
-        return mark in self._ended
+    def has_ended(self, mark: str, since: float) -> bool:
+        """Was this session logged out?
+
+        If all that there is of it is a cookie, then since a moment (`time.monotonic()`): whoever
+        has one later has logged in again.
+        """
+        ended = self._ended.get(mark)
+        return ended is not None and (ended >= since or not is_kept_in_cookies())
+
+    def may_have_changed(self, key: str, since: float) -> bool:
+        """Was this user said to have changed since a moment (`time.monotonic()`)?"""
+        return max(self._users.get(key, 0.0), self._missed) >= since
 
     def _end(self, mark: str) -> None:
-        self._ended[mark] = None
-        if len(self._ended) > MOST_ENDED:
-            self._ended.popitem(last=False)
+        _remember(self._ended, mark)
         for connection in (_connections() or Connections()).of_session(mark):
             connection.spawn(connection.close(CloseCode.NOT_AUTHENTICATED))
 
@@ -106,6 +121,18 @@ def users_changed(keys: Iterable[str], using: str | None = None) -> None:
     rows = {key: "updated" for key in keys if key}
     if rows:
         publish([Message(CONCERNED, {USER: rows})], using=using)  # type: ignore[dict-item]
+
+
+def any_user_changed(using: str | None = None) -> None:
+    """Tell every process to look at everybody again, on commit: it is not known who changed."""
+    publish([Message(CONCERNED, reset=Reset.BULK)], using=using)
+
+
+def _remember(when: OrderedDict[str, float], key: str) -> None:
+    when[key] = monotonic()
+    when.move_to_end(key)
+    if len(when) > MOST_TOLD:
+        when.popitem(last=False)
 
 
 def _connections() -> Connections | None:

@@ -10,16 +10,14 @@ tells of its changes.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from realtime.access.asking import Answer, Answers, ask_all
-from realtime.access.rules import has_rule, path_of, question_of
-from realtime.access.threads import in_time
+from realtime.access.depending import dependencies_of
+from realtime.access.rules import has_rule, path_of
 from realtime.access.tickets import holds
-from realtime.exceptions import InvalidTopic
 from realtime.messages import Message
 from realtime.protocol import CloseCode, Denied, Revoked
 from realtime.topics import Topic
@@ -46,36 +44,44 @@ class Grants:
         self._connection = connection
         self._depend: dict[Topic, set[str]] = {}
         """What depends on each of these topics."""
+        self._asking: set[str] = set()
+        """What is being asked for the client, and is not granted yet."""
         self._stale: set[str] = set()
-        """What changed its dependencies while it was asked for."""
+        """What of that is in doubt before it is granted."""
         self._doubted: dict[Topic, bool] = {}
         """What is to be asked again; and whether a rule that fails then has said no."""
         self._held: set[Topic] = set()
-        self._user_in_doubt = False
+        self._user_in_doubt: bool | None = None
+        """Is it in doubt whether the user may be here; strictly, or by the net alone?"""
         self._asks = False
 
     async def ask(self, wanted: Mapping[str, Collection[str]]) -> list[Topic]:
         """Return which of these topics the client may watch; they are in `connection.topics` then.
 
-        `wanted` gives the tickets that came with each: they open what has no rule.
+        `wanted` gives the tickets that came with each: they open what has no rule. What is watched
+        already and refused now is watched no more.
         """
-        ruled = [text for text in wanted if has_rule(text)]
-        asked = await self._watch_dependencies(ruled)
-        answers = await ask_all(self._connection.user, asked)
+        self._asking = set(wanted)
+        self._stale.clear()
+        try:
+            answers = await self._answers(wanted)
+        finally:
+            self._asking = set()
+        if self._connection.has_ended:
+            return []  # a rule that cannot be cancelled went on
         granted = [
             Topic(text)
             for text in wanted
             if answers.get(text) is Answer.YES or self._has_ticket(text, wanted[text])
         ]
         topics = self._connection.topics
+        refused = set(wanted).difference(granted)
+        self.forget(refused)
         for topic in granted:
             topics.setdefault(topic, None)
-        self.forget(text for text in asked if text not in topics)
-        # What was said may have been true a moment ago; and what is refused may be watched still.
-        refused = set(wanted).difference(granted)
-        doubtful = self._stale.intersection(wanted) | refused.intersection(topics)
-        self._stale -= doubtful
-        self.doubt([topic for topic in topics if topic in doubtful])
+        # What was said may have been true a moment ago.
+        self.doubt([topic for topic in granted if topic in self._stale])
+        await self._connection.unsubscribe([topic for topic in topics if topic in refused])
         return granted
 
     def doubt(self, topics: Iterable[Topic], *, strict: bool = True) -> None:
@@ -87,20 +93,23 @@ class Grants:
             if topic not in self._doubted:
                 self._connection.mailbox.hold(topic)
             self._doubted[topic] = self._doubted.get(topic, False) or strict
-        if self._doubted or self._user_in_doubt:
+        if self._doubted:
             self._begin()
 
     def doubt_all(self, *, strict: bool = True) -> None:
         """Ask again for everything, and whether the user may be here at all."""
-        self._user_in_doubt = True
+        self._user_in_doubt = self._user_in_doubt or strict
+        self._stale |= self._asking
         self.doubt(list(self._connection.topics), strict=strict)
+        self._begin()
 
     def put(self, message: Message) -> None:
         """Take a message of a topic on which grants depend; from the hub."""
+        if not message.changes and message.reset is None:
+            return  # It says only how far we have been told.
         concerned = self._depend.get(message.topic, set())
-        topics = self._connection.topics
-        self._stale.update(concerned)
-        self.doubt([topic for topic in topics if topic in concerned])
+        self._stale |= concerned & self._asking
+        self.doubt([topic for topic in self._connection.topics if topic in concerned])
 
     def discard(self, topic: Topic) -> None:
         """Forget what waits of a topic: nothing does. From the hub."""
@@ -108,19 +117,10 @@ class Grants:
     def forget(self, topics: Iterable[str]) -> None:
         """Depend on nothing for these any longer."""
         gone = set(topics)
-        self._stale -= gone
         for topic in gone & self._doubted.keys():
             del self._doubted[Topic(topic)]
         self._held -= gone
-        unwanted = []
-        for dependency, concerned in list(self._depend.items()):
-            concerned.difference_update(gone)
-            if not concerned:
-                del self._depend[dependency]
-                unwanted.append(dependency)
-        last = self._connection.hub.leave(self, *unwanted)
-        if last:
-            self._connection.spawn(self._connection.hub.unwatch(last))
+        self._drop(gone)
 
     def leave(self) -> list[Topic]:
         """Depend on nothing; return what the hub need not watch any longer."""
@@ -133,33 +133,40 @@ class Grants:
         owner = self._connection.identity
         return any(holds(each, text, owner.key, owner.session) for each in tickets)
 
-    async def _watch_dependencies(self, ruled: Iterable[str]) -> list[str]:
-        """Watch what answers depend on; return the topics for which a rule can be asked."""
-        asked = []
-        for text in ruled:
-            try:
-                found = await self._dependencies(text)
-            except Exception:
-                logger.exception("cannot say on what %s depends; the answer is no", text)
-                continue
-            asked.append(text)
-            for dependency in found:
-                if dependency not in self._depend:
-                    await self._connection.hub.subscribe(self, dependency)
-                self._depend.setdefault(dependency, set()).add(text)
-        return asked
+    async def _answers(self, topics: Iterable[str]) -> Answers:
+        """Ask the rules of these topics that have one, and watch first what they depend on."""
+        ruled = [topic for topic in topics if has_rule(topic)]
+        known = await dependencies_of(self._connection.user, ruled)
+        answers: Answers = {}
+        for text, dependencies in known.items():
+            if dependencies is None:
+                answers[text] = Answer.FAILED
+            else:
+                await self._watch(text, dependencies)
+        asked = [text for text in ruled if text not in answers]
+        return answers | await ask_all(self._connection.user, asked)
 
-    async def _dependencies(self, text: str) -> list[Topic]:
-        question = question_of(text)
-        depends = question and question.asked.depends
-        if not question or not depends:
-            return []
-        arguments = (self._connection.user, *question.arguments)
-        if inspect.iscoroutinefunction(depends):
-            found = await depends(*arguments)
-        else:
-            found = await in_time(lambda: list(depends(*arguments)))
-        return [_watchable(each) for each in found]
+    async def _watch(self, text: str, dependencies: Collection[Topic]) -> None:
+        for dependency in dependencies:
+            if self._connection.has_ended:
+                return
+            if dependency not in self._depend:
+                await self._connection.hub.subscribe(self, dependency)
+            self._depend.setdefault(dependency, set()).add(text)
+        self._drop({text}, kept=dependencies)
+
+    def _drop(self, texts: Collection[str], kept: Collection[Topic] = ()) -> None:
+        """Depend no longer for these on other topics than those that are kept."""
+        unwanted = []
+        for dependency, concerned in list(self._depend.items()):
+            if dependency not in kept:
+                concerned.difference_update(texts)
+                if not concerned:
+                    del self._depend[dependency]
+                    unwanted.append(dependency)
+        last = self._connection.hub.leave(self, *unwanted)
+        if last:
+            self._connection.spawn(self._connection.hub.unwatch(last))
 
     def _begin(self) -> None:
         if not self._asks:
@@ -168,7 +175,7 @@ class Grants:
 
     async def _ask_again(self) -> None:
         try:
-            while self._doubted or self._user_in_doubt:
+            while self._doubted or self._user_in_doubt is not None:
                 strict, self._doubted = self._doubted, {}
                 self._held = set(strict)
                 if not await self._user_may_stay():
@@ -180,36 +187,42 @@ class Grants:
 
     async def _user_may_stay(self) -> bool:
         """Look at the user anew; permissions are kept with one, so their rules need that too."""
-        was_asked, self._user_in_doubt = self._user_in_doubt, False
+        is_strict, self._user_in_doubt = self._user_in_doubt, None
         identity = self._connection.identity
         try:
             return await identity.look_again()
         except Exception:
-            if not was_asked:
-                return True  # the rules are asked all the same
-            await asyncio.sleep(RETRY)
-            return await identity.look_again()
+            if not is_strict:
+                # The rules are asked all the same, and the net comes again.
+                logger.warning("cannot find out whether a user is still there", exc_info=True)
+                return True
+        await asyncio.sleep(RETRY)
+        return await identity.look_again()
 
     async def _judge(self, strict: Mapping[Topic, bool]) -> None:
+        """Ask the rules; what a ticket opened, and has no rule, holds on."""
         answers = await self._answers(strict)
-        if any(self._is_no(answers[each], strict[each]) for each in strict) and any(
-            answers[each] is Answer.FAILED for each in strict
-        ):
+        failed = [each for each in strict if answers.get(each) is Answer.FAILED and strict[each]]
+        await self._settle([each for each in strict if each not in failed], answers)
+        if failed:
             await asyncio.sleep(RETRY)
-            answers = await self._answers(strict)
+            answers = await self._answers(failed)
+            await self._settle(failed, answers, is_strict=True)
+        # The client may have given up some while they were asked for.
+        self._drop(set(strict).difference(self._connection.topics, self._asking))
+
+    async def _settle(
+        self, topics: Iterable[Topic], answers: Answers, *, is_strict: bool = False
+    ) -> None:
+        no = {Answer.NO, Answer.FAILED} if is_strict else {Answer.NO}
         # What the client gave up meanwhile is nothing to tell it of.
-        held = [topic for topic in strict if topic in self._held]
-        refused = [topic for topic in held if self._is_no(answers[topic], strict[topic])]
-        await self._revoke(refused)
+        held = [topic for topic in topics if topic in self._held]
+        self._held.difference_update(held)
+        refused = [topic for topic in held if answers.get(topic) in no]
         for topic in held:
             if topic not in refused:
                 self._connection.mailbox.release(topic)
-
-    async def _answers(self, topics: Iterable[Topic]) -> Answers:
-        """Ask the rules; what a ticket opened, and has no rule, holds on."""
-        ruled = [topic for topic in topics if has_rule(topic)]
-        opened = dict.fromkeys((str(topic) for topic in topics), Answer.YES)
-        return opened | await ask_all(self._connection.user, ruled)
+        await self._revoke(refused)
 
     async def _revoke(self, topics: list[Topic]) -> None:
         """End these, and say so. A client that waits for an answer gets that one instead."""
@@ -223,14 +236,3 @@ class Grants:
             await self._connection.send(Revoked([str(topic) for topic in ended]))
         if waiting:
             await self._connection.send(Denied(dict.fromkeys(map(str, waiting), NOT_ALLOWED)))
-
-    @staticmethod
-    def _is_no(answer: Answer, strict: bool) -> bool:
-        return answer is Answer.NO or (strict and answer is Answer.FAILED)
-
-
-def _watchable(text: str) -> Topic:
-    topic = Topic(text)
-    if topic.is_family:
-        raise InvalidTopic(f"expected a topic with a key for `depends`, got {text!r}")
-    return topic

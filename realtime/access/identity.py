@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, cast
 
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.contrib.auth import (
     BACKEND_SESSION_KEY,
@@ -26,7 +27,7 @@ from django.http.cookie import parse_cookie
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.module_loading import import_string
 
-from realtime.access.threads import in_time
+from realtime.access.threads import await_in_time, in_time, inside
 from realtime.conf import conf
 
 Scope = Mapping[str, Any]
@@ -66,8 +67,8 @@ class Identity:
 async def identify(scope: Scope) -> Identity:
     """Find out whose connection this is. Raise TimeoutError if that takes too long."""
     authenticate = import_string(conf.AUTHENTICATE)
-    if inspect.iscoroutinefunction(authenticate):
-        user = await authenticate(scope)
+    if iscoroutinefunction(authenticate):
+        user = await await_in_time(authenticate(scope))
         return Identity(scope, user or _nobody(), await in_time(_mark, scope))
     return await in_time(_identify, authenticate, scope)
 
@@ -102,11 +103,14 @@ def mark_of(session: SessionBase | None) -> str:
     """Return what stands for a session and does not open it; empty for none."""
     if session is None or not session.session_key:
         return ""
-    key = session.session_key
-    if settings.SESSION_ENGINE.endswith(".signed_cookies"):
-        # All that it holds is its key, which changes with that.
-        key = session.get(HASH_SESSION_KEY, "")
-    return salted_hmac("realtime.session", key, algorithm="sha256").hexdigest()[:20]
+    # All that a cookie holds is its key, which changes with that; and of nobody there is no hash.
+    key = session.get(HASH_SESSION_KEY) if is_kept_in_cookies() else session.session_key
+    return salted_hmac("realtime.session", key, algorithm="sha256").hexdigest()[:20] if key else ""
+
+
+def is_kept_in_cookies() -> bool:
+    """Are sessions with the clients alone? All of a user, with one password, have one mark then."""
+    return settings.SESSION_ENGINE.endswith(".signed_cookies")
 
 
 def session_of(scope: Scope) -> SessionBase | None:
@@ -127,7 +131,11 @@ def session_of(scope: Scope) -> SessionBase | None:
 def _identify(authenticate: Any, scope: Scope) -> Identity:
     session = session_of(scope)
     # Read once, for the two who want it.
-    user = authenticate({**scope, _SESSION: session}) or _nobody()
+    with inside(authenticate):
+        user = authenticate({**scope, _SESSION: session}) or _nobody()
+    if inspect.isawaitable(user):
+        # It would be somebody, whoever it was going to be.
+        raise TypeError(f"expected {authenticate!r} to return a user or None, got {user!r}")
     return Identity(scope, user, mark_of(session))
 
 

@@ -14,10 +14,11 @@ client that watched `list:05` would never hear of `list:5`.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from asgiref.sync import iscoroutinefunction
 
 from realtime.access.signatures import convert, name_of, types_of, types_of_many
 from realtime.exceptions import InvalidRule, InvalidTopic
@@ -75,7 +76,7 @@ class Asked:
     @property
     def is_async(self) -> bool:
         """Must its answer be awaited?"""
-        return inspect.iscoroutinefunction(self.function)
+        return iscoroutinefunction(self.function)
 
     def key(self, arguments: list[Any]) -> Any:
         """Return the arguments as a rule for many is given them."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic
 from typing import Any
 
 from realtime.access.endings import endings
@@ -26,6 +27,7 @@ from realtime.protocol import (
     Pong,
     Welcome,
 )
+from realtime.together import end
 from realtime.transports.limits import Frames
 
 logger = logging.getLogger("realtime.websocket")
@@ -125,12 +127,8 @@ class LiveSocket:
 
     def fail(self, error: BaseException) -> None:
         """Close because of an error of ours; the client comes back with its cursors."""
-        if self._ended or isinstance(error, OSError) or not self._greeted:
-            # The client is gone, which some servers say here, and which uvicorn calls an error of
-            # ours where it left during the handshake. Its disconnect is on its way.
-            self._ended = True
-            return
-        logger.error("a task of a connection failed; the connection is closed", exc_info=error)
+        if not self._ended:
+            logger.error("a task of a connection failed; the connection is closed", exc_info=error)
         self._end(INTERNAL_ERROR)
 
     def wake(self) -> None:
@@ -169,40 +167,57 @@ class LiveSocket:
 
     async def _welcome(self) -> None:
         """Accept, find out who it is, and greet who may come in."""
-        try:
-            async with asyncio.timeout(conf.HANDSHAKE_TIMEOUT):
-                identity = await identify(self._scope)
-        except TimeoutError:
-            identity = None
+        began = monotonic()
+        found = await self._identify()
         try:
             await self._send(self._acceptance())
-            code = CloseCode.SILENT if identity is None else self._why_not(identity)
-            if code is not None:
-                await self.close(code)
-            elif identity is not None:
-                await self._let_in(identity)
         except (OSError, RuntimeError):
-            self._ended = True  # as in fail()
+            self._ended = True  # as in _not_written()
+            return
+        if found is None:
+            await self.close(CloseCode.SILENT)
+        elif isinstance(found, Exception):
+            self.fail(found)
+        elif code := self._why_not(found, began):
+            await self.close(code)
+        else:
+            await self._let_in(found, began)
+
+    async def _identify(self) -> Identity | Exception | None:
+        """Return who it is, or what has failed; None if it takes too long."""
+        try:
+            async with asyncio.timeout(conf.HANDSHAKE_TIMEOUT):
+                return await identify(self._scope)
+        except TimeoutError:
+            return None
+        except Exception as error:
+            return error
 
     def _acceptance(self) -> dict[str, Any]:
         offered = self._scope.get("subprotocols") or ()
         accepted = {"subprotocol": SUBPROTOCOL} if SUBPROTOCOL in offered else {}
         return {"type": "websocket.accept", **accepted}
 
-    def _why_not(self, identity: Identity) -> CloseCode | None:
-        if endings.has_ended(identity.session):
+    def _why_not(self, identity: Identity, began: float) -> CloseCode | None:
+        if endings.has_ended(identity.session, began):
             return CloseCode.NOT_AUTHENTICATED
         if identity.is_anonymous and not conf.ALLOW_ANONYMOUS:
             return CloseCode.NOT_AUTHENTICATED
         return self._connections.why_not(identity.key)
 
-    async def _let_in(self, identity: Identity) -> None:
+    async def _let_in(self, identity: Identity, began: float) -> None:
         connection = Connection(identity, get_hub(), self)
         self._outgoing = Outgoing(
-            connection.mailbox, self._write, connection.note_told, self.fail, conf.SEND_WINDOW
+            connection.mailbox,
+            self._write,
+            connection.note_told,
+            self._not_written,
+            conf.SEND_WINDOW,
         )
         self._connection = connection
         self._connections.add(connection)
+        if endings.may_have_changed(identity.key, began):
+            connection.grants.doubt_all()
         await self.send(Welcome(PROTOCOL, connection.id, conf.HEARTBEAT))
         self._greeted = True
 
@@ -233,7 +248,7 @@ class LiveSocket:
         if text is None:
             message = "expected JSON in a text frame, got a binary one"
             raise BadFrame(Error("not-text", message), fatal=True)
-        if len(text) > conf.MAX_FRAME_BYTES or len(text.encode()) > conf.MAX_FRAME_BYTES:
+        if len(text.encode(errors="surrogatepass")) > conf.MAX_FRAME_BYTES:
             raise _TooLargeError
         return read_frame(text)
 
@@ -258,6 +273,14 @@ class LiveSocket:
     async def _write(self, text: str) -> None:
         await self._send({"type": "websocket.send", "text": text})
 
+    def _not_written(self, error: BaseException) -> None:
+        if self._ended or isinstance(error, OSError) or not self._greeted:
+            # The client is gone, which some servers say here, and which uvicorn calls an error of
+            # ours where it left during the handshake. Its disconnect is on its way.
+            self._ended = True
+        else:
+            self.fail(error)
+
     def _end(self, code: int) -> None:
         if not self._ended:
             self._ended = True
@@ -280,9 +303,10 @@ class LiveSocket:
             task.cancel()
         if self._connection is not None and self._outgoing is not None:
             self._connections.remove(self._connection)
+            self._outgoing.end()
             await self._connection.let_go()
             await self._outgoing.close()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
 
 
 class _TooLargeError(Exception):

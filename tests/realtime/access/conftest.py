@@ -1,0 +1,114 @@
+"""What the tests of access share."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from realtime.access import threads
+from realtime.backends.memory import MemoryPubSub
+from realtime.connection import Connection
+from realtime.hub import Hub
+from tests.realtime.fakes import FakePubSub
+from tests.realtime.transports import connection_of
+
+PATIENCE = 5.0
+
+
+class Who:
+    """A user of these tests."""
+
+    is_authenticated = True
+
+    def __init__(self, pk: str = "1", *, is_staff: bool = False) -> None:
+        self.pk = pk
+        self.is_staff = is_staff
+
+
+ADA = Who()
+
+
+class Stuck:
+    """A function that hangs in its thread until the test is over."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._over = threading.Event()
+
+    def __call__(self, user: object, key: str) -> bool:
+        self.calls += 1
+        self._over.wait()
+        return True
+
+    def let_go(self) -> None:
+        self._over.set()
+
+
+@pytest.fixture(autouse=True)
+def rules(no_rules: None, no_linger: None) -> None:
+    """No rules but those of the test; nothing lingers."""
+
+
+@pytest.fixture
+def stuck() -> Iterator[Stuck]:
+    found = Stuck()
+    yield found
+    found.let_go()
+
+
+@pytest.fixture
+def hops(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Every call that goes into a thread."""
+    seen: list[object] = []
+    hop = threads.in_time
+
+    async def count(function: object, *args: object) -> object:
+        seen.append(function)
+        return await hop(function, *args)  # type: ignore[arg-type]
+
+    for module in ("asking", "depending", "identity"):
+        monkeypatch.setattr(f"realtime.access.{module}.in_time", count)
+    return seen
+
+
+@pytest_asyncio.fixture
+async def fake_hub() -> AsyncIterator[Hub]:
+    """A hub on a backend whose every step can be held up."""
+    hub = Hub(FakePubSub())
+    yield hub
+    await asyncio.wait_for(hub.close(), PATIENCE)
+
+
+@pytest_asyncio.fixture
+async def connection(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connection]:
+    """Ada's connection: she is found anew as she is."""
+
+    async def look(scope: object) -> object:
+        return found.identity
+
+    monkeypatch.setattr("realtime.access.identity.identify", look)
+    found = connection_of(ADA, hub)
+    yield found
+    await found.let_go()
+    assert not hub._subscribers.wanted(), "left behind"
+
+
+def send(hub: Hub, *messages: object) -> None:
+    """Let a hub's backend carry messages."""
+    pubsub = hub._pubsub
+    assert isinstance(pubsub, MemoryPubSub)
+    pubsub.send_now(messages)  # type: ignore[arg-type]
+
+
+async def until(condition: object) -> None:
+    """Wait until something is true."""
+
+    async def wait() -> None:
+        while not condition():  # type: ignore[operator]
+            await asyncio.sleep(0.001)
+
+    await asyncio.wait_for(wait(), PATIENCE)

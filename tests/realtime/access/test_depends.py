@@ -1,0 +1,239 @@
+"""`depends`: the topics on which an answer depends, and what they do to what was granted."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from django.test import override_settings
+
+from realtime import Message, Topic
+from realtime.access import allow
+from realtime.connection import Connection
+from realtime.hub import Hub
+from realtime.protocol import Revoked
+from tests.realtime.access.conftest import PATIENCE, Stuck, send, until
+from tests.realtime.transports import frames_of
+
+ROW = {"a.b": {"1": "left"}}
+
+
+class Club:
+    """Who may come in, and how often that was asked."""
+
+    def __init__(self) -> None:
+        self.is_open = True
+        self.asked = 0
+
+    def may(self, user: object, key: str) -> bool:
+        self.asked += 1
+        return self.is_open
+
+
+@pytest.fixture
+def club() -> Club:
+    return Club()
+
+
+async def watch(connection: Connection, *topics: str) -> list[str]:
+    """Ask for topics as a transport does; return those that are granted."""
+    granted = await connection.grants.ask(dict.fromkeys(topics, ()))
+    for topic in granted:
+        await connection.hub.subscribe(connection.mailbox, topic)
+    return [str(topic) for topic in granted]
+
+
+async def as_async(user: object, key: str) -> list[str]:
+    return [f"members:{key}"]
+
+
+@pytest.mark.parametrize("depends", [lambda user, key: (f"members:{key}",), as_async])
+@pytest.mark.parametrize("message", [{"changes": ROW}, {"reset": "bulk"}])
+async def test_a_change_of_a_dependency_revokes(
+    connection: Connection, hub: Hub, club: Club, depends: object, message: dict[str, object]
+) -> None:
+    """The client is told so, and depends on nothing any longer."""
+    allow("list", depends=depends)(club.may)  # type: ignore[arg-type]
+    assert await watch(connection, "list:1", "list:2") == ["list:1", "list:2"]
+
+    club.is_open = False
+    send(hub, Message("members:1", **message))  # type: ignore[arg-type]
+
+    await until(lambda: frames_of(connection))
+    assert frames_of(connection) == [Revoked(["list:1"])]
+    assert set(hub._subscribers.topics()) == {"list:2", "members:2"}
+
+
+async def test_a_reset_of_the_dependencys_family_revokes(
+    connection: Connection, hub: Hub, club: Club
+) -> None:
+    """As a bulk write does."""
+    allow("list", depends=lambda user, key: [f"members:{key}"])(club.may)
+    await watch(connection, "list:1")
+
+    club.is_open = False
+    send(hub, Message("members:", reset="bulk"))
+
+    await until(lambda: frames_of(connection))
+    assert frames_of(connection) == [Revoked(["list:1"])]
+
+
+async def test_who_still_may_misses_nothing_and_is_told_nothing(
+    connection: Connection, hub: Hub, club: Club
+) -> None:
+    """What came while the rule was asked is given out behind its answer."""
+    allow("list", depends=lambda user, key: [f"members:{key}"])(club.may)
+    await watch(connection, "list:1")
+
+    send(hub, Message("members:1", ROW), Message("list:1", ROW))
+    (message,) = await asyncio.wait_for(connection.mailbox.take(), PATIENCE)
+
+    assert message.changes == ROW
+    assert club.asked == 2
+    assert frames_of(connection) == []
+
+
+async def test_what_says_only_how_far_we_are_is_no_change(
+    connection: Connection, hub: Hub, club: Club
+) -> None:
+    """Else all rules of a process would be asked at once, now and then."""
+    allow("list", depends=lambda user, key: [f"members:{key}"])(club.may)
+    await watch(connection, "list:1")
+
+    send(hub, Message("members:1"), Message("list:1", ROW))
+    await asyncio.wait_for(connection.mailbox.take(), PATIENCE)
+
+    assert club.asked == 1
+
+
+async def test_dependencies_are_found_anew(connection: Connection, hub: Hub, club: Club) -> None:
+    """They may depend on data too: here, a list goes to another team."""
+    team = "red"
+    allow("list", depends=lambda user, key: [f"list:{key}", f"team:{team}"])(club.may)
+    await watch(connection, "list:1")
+
+    team = "blue"
+    send(hub, Message("list:1", ROW))
+    await until(lambda: "team:blue" in hub._subscribers.topics())
+    await until(lambda: "team:red" not in hub._subscribers.topics())
+    club.is_open = False
+    send(hub, Message("team:blue", ROW))
+
+    await until(lambda: frames_of(connection))
+    assert frames_of(connection) == [Revoked(["list:1"])]
+
+
+async def test_dependencies_of_a_frame_are_asked_in_one_hop(
+    connection: Connection, hops: list[object], club: Club
+) -> None:
+    """And the rules in another."""
+    allow("list", depends=lambda user, key: [f"members:{key}"])(club.may)
+
+    assert len(await watch(connection, *(f"list:{key}" for key in range(20)))) == 20
+
+    assert len(hops) == 2
+
+
+def raises(user: object, key: str) -> list[str]:
+    raise RuntimeError("no idea")
+
+
+@pytest.mark.parametrize(
+    "depends",
+    [
+        raises,
+        lambda user, key: ["members:"],  # a bare family
+        lambda user, key: [5],
+        lambda user, key: ["no topic"],
+        lambda user, key: "members:1",  # its letters are no topics
+        lambda user, key: None,
+        lambda user: ["members:1"],
+    ],
+)
+async def test_what_cannot_be_watched_is_denied(
+    connection: Connection,
+    hub: Hub,
+    club: Club,
+    depends: object,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With a log: it could never be revoked. The rule is not even asked."""
+    allow("list", depends=depends)(club.may)  # type: ignore[arg-type]
+    allow("name")(lambda user, key: True)
+
+    assert await watch(connection, "list:1", "name:1") == ["name:1"]
+
+    assert club.asked == 0
+    assert "on what list:1 depends is not known; the answer is no" in caplog.text
+    assert hub._subscribers.topics() == ("name:1",)
+
+
+@override_settings(REALTIME={"RULE_TIMEOUT": 0.1})
+async def test_dependencies_have_a_deadline(
+    connection: Connection, club: Club, stuck: Stuck
+) -> None:
+    """In a thread, or on the event loop."""
+
+    async def hangs(user: object, key: str) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    allow("list", depends=stuck)(club.may)
+    allow("name", depends=hangs)(club.may)
+    allow("good", depends=lambda user, key: [])(club.may)
+
+    granted = await asyncio.wait_for(watch(connection, "name:1", "list:1", "good:1"), PATIENCE)
+
+    assert granted == ["good:1"]
+
+
+async def test_a_change_while_the_rule_is_asked_is_asked_about_again(
+    connection: Connection, hub: Hub, club: Club
+) -> None:
+    """What it said may have been true a moment ago."""
+
+    @allow("list", depends=lambda user, key: [f"members:{key}"])
+    async def may(user: object, key: str) -> bool:
+        answer = club.may(user, key)
+        if club.asked == 1:
+            club.is_open = False
+            send(hub, Message(f"members:{key}", ROW))
+            await until(lambda: connection.grants._stale)
+        return answer
+
+    assert await watch(connection, "list:1") == ["list:1"]
+
+    await until(lambda: frames_of(connection))
+    assert frames_of(connection) == [Revoked(["list:1"])]
+
+
+async def test_a_refused_topic_depends_on_nothing(
+    connection: Connection, hub: Hub, club: Club
+) -> None:
+    """Nothing of it stays behind."""
+    allow("list", depends=lambda user, key: [f"members:{key}"])(club.may)
+    club.is_open = False
+
+    assert await watch(connection, "list:1") == []
+
+    assert not hub._subscribers.wanted()
+
+
+async def test_who_leaves_while_dependencies_are_watched_leaves_nothing(
+    fake_hub: Hub, club: Club, connection: Connection
+) -> None:
+    """At any step: the backend has not confirmed yet."""
+    connection.hub = fake_hub
+    await fake_hub._connection()
+    upstream = fake_hub._pubsub.current  # type: ignore[attr-defined]
+    upstream.watch_may_return.clear()
+    allow("list", depends=lambda user, key: [f"members:{key}", "members:all"])(club.may)
+    asking = asyncio.create_task(watch(connection, "list:1"))
+    await asyncio.wait_for(upstream.watching.wait(), PATIENCE)
+
+    asking.cancel()
+    await connection.let_go()
+    await asyncio.gather(asking, return_exceptions=True)
+
+    assert not fake_hub._subscribers.wanted()
+    assert Topic("list:1") not in connection.topics

@@ -1,0 +1,277 @@
+"""Grants: what is held while it is in doubt, and what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from realtime import Message
+from realtime.access import allow, grants
+from realtime.access.identity import Identity
+from realtime.connection import Connection
+from realtime.hub import Hub
+from realtime.protocol import CloseCode, Revoked
+from tests.realtime.access.conftest import ADA, PATIENCE, Who, send, until
+from tests.realtime.access.test_depends import ROW, Club, watch
+from tests.realtime.transports import FakeTransport, frames_of
+
+
+@pytest.fixture
+def club() -> Club:
+    found = Club()
+    allow("list", depends=lambda user, key: [f"members:{key}"])(found.may)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules that failed are asked again at once."""
+    monkeypatch.setattr(grants, "RETRY", 0.01)
+
+
+def transport_of(connection: Connection) -> FakeTransport:
+    assert isinstance(connection.transport, FakeTransport)
+    return connection.transport
+
+
+async def settled(connection: Connection) -> None:
+    """Wait until nothing is in doubt."""
+    await until(lambda: not connection.grants._asks)
+
+
+async def test_a_topic_in_doubt_is_held_and_others_are_not(
+    connection: Connection, hub: Hub, club: Club
+) -> None:
+    """From the moment that the doubt arises; what waited is held too."""
+    await watch(connection, "list:1", "list:2")
+    connection.mailbox.put(Message("list:1", ROW))
+
+    connection.grants.doubt([t for t in connection.topics if t == "list:1"])
+    connection.mailbox.put(Message("list:2", ROW))
+
+    assert [m.topic for m in connection.mailbox.take_now()] == ["list:2"]
+    await settled(connection)
+    assert [m.topic for m in connection.mailbox.take_now()] == ["list:1"]
+
+
+async def test_two_doubts_at_once_are_two_questions_and_one_release(
+    connection: Connection, hub: Hub, club: Club
+) -> None:
+    """The second may have come behind what the rule has read."""
+    await watch(connection, "list:1")
+    gate = asyncio.Event()
+    asked = []
+
+    async def slow(user: object, topics: object) -> Any:
+        asked.append(topics)
+        await gate.wait()
+        return await ask_all(user, topics)  # type: ignore[arg-type]
+
+    ask_all = grants.ask_all
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grants, "ask_all", slow)
+        send(hub, Message("members:1", ROW))
+        await until(lambda: asked)
+        send(hub, Message("members:1", ROW), Message("list:1", ROW))
+        await until(lambda: connection.grants._doubted)
+        gate.set()
+        await settled(connection)
+
+    assert len(asked) == 2
+    assert len(connection.mailbox.take_now()) == 1
+    assert not connection.mailbox._holds
+
+
+async def test_unsubscribing_while_asked_is_told_nothing(
+    connection: Connection, hub: Hub, club: Club
+) -> None:
+    """And whoever watches again meanwhile is not let through by the older question."""
+    await watch(connection, "list:1")
+    club.is_open = False
+    connection.grants.doubt(list(connection.topics))
+
+    await connection.unsubscribe(list(connection.topics))
+    await settled(connection)
+
+    assert frames_of(connection) == []
+    assert not hub._subscribers.wanted()
+    assert not connection.mailbox._holds
+
+
+async def test_a_rule_that_fails_once_revokes_nothing(connection: Connection, hub: Hub) -> None:
+    """It is asked once more."""
+    answers = iter([True, RuntimeError("no database"), True])
+
+    @allow("list", depends=lambda user, key: [f"members:{key}"])
+    def may(user: object, key: str) -> bool:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    await watch(connection, "list:1")
+    send(hub, Message("members:1", ROW), Message("list:1", ROW))
+    await asyncio.wait_for(connection.mailbox.take(), PATIENCE)
+
+    assert frames_of(connection) == []
+
+
+async def test_a_rule_that_fails_again_revokes_and_those_that_say_no_do_so_first(
+    connection: Connection, hub: Hub, club: Club, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clear no does not wait for what is asked again."""
+    monkeypatch.setattr(grants, "RETRY", 0.2)
+    fails = False
+
+    @allow("name", depends=lambda user, key: [f"members:{key}"])
+    def may(user: object, key: str) -> bool:
+        if fails:
+            raise RuntimeError("no database")
+        return True
+
+    await watch(connection, "name:1", "list:1")
+    club.is_open, fails = False, True
+    send(hub, Message("members:1", ROW))
+
+    await until(lambda: frames_of(connection))
+    assert frames_of(connection) == [Revoked(["list:1"])]
+    await until(lambda: len(frames_of(connection)) > 1)
+    assert frames_of(connection)[1:] == [Revoked(["name:1"])]
+
+
+async def test_the_net_revokes_what_the_rule_refuses_and_not_where_it_fails(
+    connection: Connection, hub: Hub, club: Club
+) -> None:
+    """Nothing has happened that is known of: an outage must not throw everybody out."""
+
+    @allow("name")
+    def fails(user: object, key: str) -> bool:
+        if not club.is_open:
+            raise RuntimeError("no database")
+        return True
+
+    await watch(connection, "name:1", "list:1")
+    club.is_open = False
+    connection.grants.doubt_all(strict=False)
+
+    await settled(connection)
+    assert frames_of(connection) == [Revoked(["list:1"])]
+
+
+async def test_what_a_ticket_opened_holds_on(connection: Connection, hub: Hub) -> None:
+    """There is no rule to ask, as long as the user may be there."""
+    connection.topics[Message("page:1").topic] = None
+
+    connection.grants.doubt_all()
+    await settled(connection)
+
+    assert list(connection.topics) == ["page:1"]
+    assert transport_of(connection).closed is None
+
+
+async def test_a_user_who_may_be_here_no_longer_is_sent_away(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if they watch nothing."""
+
+    async def nobody(scope: object) -> Identity:
+        return Identity({}, None, "")
+
+    monkeypatch.setattr("realtime.access.identity.identify", nobody)
+    connection.grants.doubt_all()
+
+    await settled(connection)
+    assert transport_of(connection).closed is CloseCode.NOT_AUTHENTICATED
+
+
+@pytest.mark.parametrize("error", [RuntimeError("down"), TimeoutError(), ConnectionError()])
+async def test_a_look_at_the_user_that_fails_ends_the_connection(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """After a second try. Else its topics would be held, and the client told nothing, for ever."""
+
+    async def fail(scope: object) -> Identity:
+        raise error
+
+    monkeypatch.setattr("realtime.access.identity.identify", fail)
+    connection.grants.doubt_all()
+
+    await settled(connection)
+    assert transport_of(connection).failed is error
+
+
+async def test_a_look_of_the_net_that_fails_harms_nobody(
+    connection: Connection, club: Club, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes again."""
+
+    async def fail(scope: object) -> Identity:
+        raise RuntimeError("no database")
+
+    await watch(connection, "list:1")
+    monkeypatch.setattr("realtime.access.identity.identify", fail)
+    connection.grants.doubt_all(strict=False)
+
+    await settled(connection)
+    assert transport_of(connection).failed is transport_of(connection).closed is None
+    assert not connection.mailbox._holds
+
+
+async def test_a_user_who_changes_while_a_rule_is_asked_is_asked_about_again(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was asked about the user as they were."""
+    asked = asyncio.Event()
+    go_on = asyncio.Event()
+
+    @allow("list")
+    async def may(user: Who, key: str) -> bool:
+        asked.set()
+        await go_on.wait()
+        return user.is_staff
+
+    async def as_she_is(scope: object) -> Identity:
+        return Identity({}, Who(is_staff=False), "")
+
+    connection.identity.user = Who(is_staff=True)
+    monkeypatch.setattr("realtime.access.identity.identify", as_she_is)
+    watching = asyncio.create_task(watch(connection, "list:1"))
+    await asyncio.wait_for(asked.wait(), PATIENCE)
+    connection.grants.doubt_all()
+    go_on.set()
+
+    await watching
+    await until(lambda: frames_of(connection))
+    assert frames_of(connection) == [Revoked(["list:1"])]
+    connection.identity.user = ADA
+
+
+async def test_what_is_refused_when_asked_anew_is_watched_no_more(
+    connection: Connection, hub: Hub, club: Club
+) -> None:
+    """The client is told `denied`, and then nothing may come of it."""
+    await watch(connection, "list:1")
+    club.is_open = False
+
+    assert await watch(connection, "list:1") == []
+
+    assert not connection.topics
+    assert not hub._subscribers.wanted()
+
+
+@override_settings(REALTIME={"HEARTBEAT": 0.02, "RECHECK": 0.1})
+async def test_the_net_comes_within_recheck(connection: Connection, club: Club, hub: Hub) -> None:
+    """With the heart that beats for all."""
+    from realtime.heart import Heart
+
+    heart = Heart()
+    await watch(connection, "list:1")
+    club.is_open = False
+    heart.add(connection)
+
+    await until(lambda: frames_of(connection))
+    heart.remove(connection)
+    assert frames_of(connection) == [Revoked(["list:1"])]

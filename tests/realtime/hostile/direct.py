@@ -1,0 +1,119 @@
+"""Sockets without a server or a login, on a hub of their own: cheap enough for very many."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from realtime.hub import get_hub
+from realtime.transports.websocket import LiveSocket
+from tests.realtime.live_client import PATIENCE
+
+SETTINGS: dict[str, Any] = {
+    "PUBSUB": {"BACKEND": "realtime.backends.memory.MemoryPubSub", "OPTIONS": {"name": "direct"}},
+    "AUTHENTICATE": "tests.realtime.hostile.direct.somebody",
+}
+
+
+class Somebody:
+    """A user: whoever the header says."""
+
+    is_authenticated = True
+
+    def __init__(self, pk: str) -> None:
+        self.pk = pk
+
+
+async def somebody(scope: dict[str, Any]) -> Somebody | None:
+    """Authenticate by the header `who`."""
+    found = dict(scope["headers"]).get(b"who", b"").decode()
+    return Somebody(found) if found else None
+
+
+class Direct:
+    """One socket: what is put in is what the server would receive, and `sent` what it would send.
+
+    Nothing is read where `is_stuck`, as by a client whose network is gone.
+    """
+
+    def __init__(self, who: str = "eve") -> None:
+        self._in: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._news = asyncio.Event()
+        self.sent: list[dict[str, Any]] = []
+        self.read = asyncio.Event()
+        self.read.set()
+        self._in.put_nowait({"type": "websocket.connect"})
+        scope = {"type": "websocket", "headers": [(b"who", who.encode())]}
+        self.socket = LiveSocket(scope, self._in.get, self._take)
+        self.serving = asyncio.create_task(self.socket.serve())
+
+    async def _take(self, event: dict[str, Any]) -> None:
+        await self.read.wait()
+        assert not self.is_closed, f"{event} is sent behind the end"
+        self.sent.append(event)
+        self._news.set()
+
+    @property
+    def is_closed(self) -> bool:
+        return any(event["type"] == "websocket.close" for event in self.sent)
+
+    @property
+    def code(self) -> int | None:
+        """The code with which the server closed it."""
+        closes = [event for event in self.sent if event["type"] == "websocket.close"]
+        return closes[0]["code"] if closes else None
+
+    @property
+    def frames(self) -> list[dict[str, Any]]:
+        """What the client was told."""
+        return [json.loads(event["text"]) for event in self.sent if "text" in event]
+
+    def says(self, *frames: object) -> None:
+        """Send frames: text and bytes as they are, anything else as JSON."""
+        for frame in frames:
+            kind = "bytes" if isinstance(frame, bytes) else "text"
+            data = frame if isinstance(frame, bytes | str) else json.dumps(frame)
+            self._in.put_nowait({"type": "websocket.receive", kind: data})
+
+    async def until(self, *kinds: str) -> dict[str, Any]:
+        """Wait for a frame of one of these types behind what was waited for before."""
+        return await asyncio.wait_for(self._until(kinds), PATIENCE)
+
+    async def _until(self, kinds: Iterable[str]) -> dict[str, Any]:
+        while True:
+            while self.sent:
+                event = self.sent.pop(0)
+                if event["type"] in kinds:
+                    return event
+                if "text" in event and (frame := json.loads(event["text"]))["type"] in kinds:
+                    return frame
+            self._news.clear()
+            await self._news.wait()
+
+    async def leave(self) -> None:
+        """Disconnect; raise what the server's side raised."""
+        self._in.put_nowait({"type": "websocket.disconnect", "code": 1001})
+        await asyncio.wait_for(self.serving, PATIENCE)
+
+
+def wanted(*topics: str) -> dict[str, Any]:
+    return {"type": "subscribe", "subscriptions": [{"topic": topic} for topic in topics]}
+
+
+def left_behind() -> dict[str, object]:
+    """Return what there is of connections in this process."""
+    from realtime.connections import connections_of
+
+    hub = get_hub()
+    known = connections_of(hub)
+    return {
+        "topics": set(hub._subscribers.topics()),
+        "connections": len(known),
+        "places": known._taken,
+        "beats": len(known.heart._due),
+    }
+
+
+NOTHING: dict[str, object] = {"topics": set(), "connections": 0, "places": 0, "beats": 0}
