@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from urllib.parse import ParseResult, urlparse
 
 from channels.auth import AuthMiddlewareStack
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
+from channels.security.websocket import AllowedHostsOriginValidator, WebsocketDenier
 from django.urls import re_path
 
 logger = logging.getLogger("realtime.hub")
@@ -27,13 +28,12 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     """
     # Needs the apps to be ready, as they are once get_asgi_application() has been called.
     from realtime.hub import get_hub  # noqa: PLC0415
-    from realtime.routing import websocket_urlpatterns  # noqa: PLC0415
+    from realtime.routing import WEBSOCKET_PATH  # noqa: PLC0415
+    from realtime.transports.websocket import live_socket  # noqa: PLC0415
 
-    # Ours finds its user itself, again and again; those of the project have Channels' scope.
     others = AuthMiddlewareStack(URLRouter([*routes, re_path(r"", _Nowhere.as_asgi())]))
-    patterns = [*websocket_urlpatterns, re_path(r"", others)]
-    websocket = AllowedHostsOriginValidator(URLRouter(patterns))
-    application: Application = ProtocolTypeRouter({"http": http, "websocket": websocket})
+    validator = AllowedHostsOriginValidator(others)
+    application: Application = ProtocolTypeRouter({"http": http, "websocket": validator})
 
     is_deaf = False
 
@@ -48,9 +48,27 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
             if not is_deaf:
                 is_deaf = True
                 logger.exception("this process hears nothing: its backend cannot be made")
-        await application(scope, receive, send)
+        if scope["type"] == "websocket" and _path_of(scope) == WEBSOCKET_PATH:
+            # Past the routers, each of which would be kept in memory for as long as the socket is.
+            if validator.valid_origin(_origin_of(scope)):
+                await live_socket(scope, receive, send)
+            else:
+                await WebsocketDenier()(scope, receive, send)
+        else:
+            await application(scope, receive, send)
 
     return with_hub
+
+
+def _path_of(scope: Any) -> str:
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")).lstrip("/")
+
+
+def _origin_of(scope: Any) -> ParseResult | None:
+    """Return where the page is from that opens a socket. The last one counts, as in Channels."""
+    found = [value for name, value in scope.get("headers", ()) if name == b"origin"]
+    return urlparse(found[-1].decode("latin-1")) if found else None
 
 
 class _Nowhere(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types

@@ -70,6 +70,8 @@ async def identify(scope: Scope) -> Identity:
     if iscoroutinefunction(authenticate):
         user = await await_in_time(authenticate(scope))
         return Identity(scope, user or _nobody(), await in_time(_mark, scope))
+    if authenticate is session_user and not _session_key(scope):
+        return Identity(scope, _nobody(), "")  # without a cookie there is nothing to look for
     return await in_time(_identify, authenticate, scope)
 
 
@@ -117,8 +119,7 @@ def session_of(scope: Scope) -> SessionBase | None:
     """Return the session that a scope's cookie names; None where there is none, or no more."""
     if _SESSION in scope:
         return cast("SessionBase | None", scope[_SESSION])
-    cookie = b"; ".join(value for name, value in scope.get("headers", ()) if name == b"cookie")
-    key = parse_cookie(cookie.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
+    key = _session_key(scope)
     if not key or not settings.SESSION_ENGINE:
         return None
     session: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(key)
@@ -126,6 +127,11 @@ def session_of(scope: Scope) -> SessionBase | None:
     session.is_empty()
     session.get(SESSION_KEY)
     return session if session.session_key else None
+
+
+def _session_key(scope: Scope) -> str | None:
+    cookie = b"; ".join(value for name, value in scope.get("headers", ()) if name == b"cookie")
+    return parse_cookie(cookie.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
 
 
 def _identify(authenticate: Any, scope: Scope) -> Identity:

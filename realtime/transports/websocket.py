@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
 from typing import Any
@@ -88,7 +87,7 @@ class LiveSocket:
         self._connection: Connection | None = None
         self._outgoing: Outgoing | None = None
         self._handling: asyncio.Task[None] | None = None
-        self._waiting: deque[Received] = deque()
+        self._waiting: list[Received] = []  # not a deque, which takes much while it is empty
         self._frames = Frames(conf.MAX_FRAMES_A_SECOND)
         self._closing: asyncio.Task[None] | None = None
         self._deadline = asyncio.timeout(None)
@@ -263,7 +262,7 @@ class LiveSocket:
     async def _handle_waiting(self, connection: Connection) -> None:
         try:
             while self._waiting and not self._ended:
-                received = self._waiting.popleft()
+                received = self._waiting.pop(0)
                 await received.handler(connection, received.frame)
         except Exception as error:
             self.fail(error)
