@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from realtime.access.endings import endings
 from realtime.access.identity import Identity, identify
 from realtime.conf import conf
 from realtime.connection import Connection
@@ -27,6 +26,7 @@ from realtime.protocol import (
     Welcome,
 )
 from realtime.transports.limits import Frames
+from realtime.transports.whom import why_not
 
 logger = logging.getLogger("realtime.websocket")
 
@@ -176,7 +176,7 @@ class LiveSocket:
             identity = None
         try:
             await self._send(self._acceptance())
-            code = CloseCode.SILENT if identity is None else self._why_not(identity)
+            code = CloseCode.SILENT if identity is None else why_not(self._connections, identity)
             if code is not None:
                 await self.close(code)
             elif identity is not None:
@@ -188,13 +188,6 @@ class LiveSocket:
         offered = self._scope.get("subprotocols") or ()
         accepted = {"subprotocol": SUBPROTOCOL} if SUBPROTOCOL in offered else {}
         return {"type": "websocket.accept", **accepted}
-
-    def _why_not(self, identity: Identity) -> CloseCode | None:
-        if endings.has_ended(identity.session):
-            return CloseCode.NOT_AUTHENTICATED
-        if identity.is_anonymous and not conf.ALLOW_ANONYMOUS:
-            return CloseCode.NOT_AUTHENTICATED
-        return self._connections.why_not(identity.key)
 
     async def _let_in(self, identity: Identity) -> None:
         connection = Connection(identity, get_hub(), self)
