@@ -19,6 +19,8 @@ from realtime.protocol import CloseCode
 
 View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
 
+NOT_ALLOWED, TOO_MANY, UNAVAILABLE = 405, 429, 503
+
 AGAIN_FROM, AGAIN_TO = 1, 10
 """Seconds after which one who was sent away for a while may come back, spread."""
 
@@ -58,9 +60,9 @@ class Refused(Exception):
     def response(self) -> HttpResponseBase:
         """Return the answer."""
         response = JsonResponse({"error": self.error}, status=self.status)
-        if self.status == 405:  # noqa: PLR2004 -- HTTP's own number
+        if self.status == NOT_ALLOWED:
             response.headers["Allow"] = "GET"
-        if self.status in {429, 503}:
+        if self.status in {TOO_MANY, UNAVAILABLE}:
             seconds = random.randint(AGAIN_FROM, AGAIN_TO)  # noqa: S311 -- jitter
             response.headers["Retry-After"] = str(seconds)
         return response
@@ -78,7 +80,7 @@ def live_view(view: View) -> View:
     async def answer(request: HttpRequest) -> HttpResponseBase:
         try:
             if request.method != "GET":
-                raise Refused(405, "get-only", f"expected GET, got {request.method}")
+                raise Refused(NOT_ALLOWED, "get-only", f"expected GET, got {request.method}")
             if not hasattr(request, "scope"):
                 message = "this is served under ASGI alone; run an ASGI server, like uvicorn"
                 raise Refused(501, "asgi-only", message)
@@ -86,6 +88,9 @@ def live_view(view: View) -> View:
         except Refused as refused:
             response = refused.response()
         response.headers["Cache-Control"] = "no-store"
+        if response.status_code == UNAVAILABLE:
+            # Said on purpose, and often. Django would log each as an error of the project's.
+            response._has_been_logged = True  # type: ignore[attr-defined]
         return response
 
     made = login_not_required(csrf_exempt(answer))

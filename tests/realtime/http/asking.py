@@ -96,7 +96,8 @@ class Request:
 
     async def ended(self) -> bool:
         """Has the stream nothing more to say?"""
-        return not self._text and not await self.chunk()
+        self._text = self._text or await self.chunk()
+        return not self._text
 
     async def disconnect(self) -> None:
         """Leave, and wait until the server has noticed."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import pytest_asyncio
 
-from realtime import observers
+from demo_todo.models import TodoList
+from realtime import aposition, observers
 from realtime.access.endings import endings
+from realtime.hub import get_hub
+from tests.realtime.hub.listening import until
 from tests.realtime.websocket.conftest import (  # noqa: F401 -- fixtures
     ada,
     fresh_hub,
@@ -19,3 +23,11 @@ from tests.realtime.websocket.conftest import (  # noqa: F401 -- fixtures
 def noticed_endings(no_observers: None) -> None:
     """Who logs out is sent away, as in any project."""
     observers.register(endings)
+
+
+@pytest_asyncio.fixture
+async def since(shopping: TodoList) -> str:  # noqa: F811 -- the fixture above
+    """A position that this process has heard everything after."""
+    get_hub().start()
+    await until(lambda: get_hub().is_connected)
+    return str(await aposition())
