@@ -73,6 +73,5 @@ if "REDIS_URL" in os.environ:  # one, or several of a cluster with commas betwee
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "index"
-LOGOUT_REDIRECT_URL = "login"
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"

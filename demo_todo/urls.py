@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.urls import include, path
 
 from demo_todo import edits, views
 
@@ -21,6 +21,7 @@ urlpatterns = [
     path("tasks/<int:pk>/reorder/", edits.reorder_task, name="reorder-task"),
     path("tasks/<int:pk>/delete/", edits.delete_task, name="delete-task"),
     path("login/", login, name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("logout/", LogoutView.as_view(next_page="login"), name="logout"),
+    path("live/", include("realtime.urls")),
     path("admin/", admin.site.urls),
 ]

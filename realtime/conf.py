@@ -37,6 +37,9 @@ class Defaults:
     MAX_WAITING_ROWS: int = 1_000
     MAX_MAILBOX_ROWS: int = 10_000
     SEND_WINDOW: int = 65_536
+    SSE_MAX_BYTES: int = 1_048_576
+    SSE_SECONDS: float = 900
+    POLL_WAIT: float = 30
     LINGER: float = 10
     REFRESH: float = 300
     RESET_JITTER: float = 1

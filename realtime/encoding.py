@@ -20,8 +20,16 @@ def text_of(messages: Sequence[Message]) -> str:
     """Return the `changed` frame that tells of messages, at most one a topic, as text."""
     if len(messages) == 1:
         return _frame_of(messages[0])
-    entries = {str(message.topic): _entry(message) for message in messages}
-    return encode(_Prepared(entries)).decode()
+    return encode(_Prepared(_entries(messages))).decode()
+
+
+def topics_of(messages: Sequence[Message]) -> msgspec.Raw:
+    """Return the `topics` of that frame alone, as JSON."""
+    return msgspec.Raw(encode(_entries(messages)))
+
+
+def _entries(messages: Sequence[Message]) -> dict[str, msgspec.Raw]:
+    return {str(message.topic): _entry(message) for message in messages}
 
 
 class _Prepared(msgspec.Struct, frozen=True, tag_field="type", tag="changed"):

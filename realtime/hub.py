@@ -134,6 +134,16 @@ class Hub:
             return None
         return upstream.narrow(upstream.head(), *topics)
 
+    @property
+    def is_connected(self) -> bool:
+        """Does this process hear its backend?"""
+        return self._upstream is not None
+
+    @property
+    def is_away(self) -> bool:
+        """Is it known that the backend cannot be reached? While it was not tried yet it is not."""
+        return self._is_away
+
     def start(self) -> None:
         """Begin to listen, if that was not begun yet, or has ended."""
         if self._listener is None or self._listener.done():

@@ -1,10 +1,10 @@
-"""Handlers of `subscribe` and `unsubscribe`."""
+"""Handlers of `subscribe` and `unsubscribe`; the other transports begin to watch here too."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from realtime.access.grants import NOT_ALLOWED
@@ -27,15 +27,28 @@ PATIENCE = 1.0
 """Seconds that one answer to all topics of a frame is waited for. Others are answered later."""
 
 
+@dataclass(slots=True)
+class AskedFor:
+    """What came with one topic: a topic twice is one subscription, and each cursor counts."""
+
+    cursors: list[str] = field(default_factory=list)
+    tickets: list[str] = field(default_factory=list)
+
+
 @handles(Subscribe)
 async def subscribe(connection: Connection, frame: Subscribe) -> None:
-    """Watch what the client may watch, and tell it what it must reload.
+    """Watch what the client may watch, and tell it what it must reload."""
+    await begin(connection, _by_topic(frame.subscriptions), len(frame.subscriptions))
+
+
+async def begin(connection: Connection, wanted: Mapping[str, AskedFor], asked: int = 0) -> None:
+    """Watch these topics, as far as rules and tickets allow it, and say what came of that.
 
     All rules are asked together, and all topics are watched together. What a part of the backend
-    that is away holds up is confirmed when it is back, and holds up nothing else.
+    that is away holds up is confirmed when it is back, and holds up nothing else. `asked` is how
+    many subscriptions the client named, if that is more than there are topics.
     """
-    wanted = _by_topic(frame.subscriptions)
-    asked = max(len(connection.topics.keys() | wanted.keys()), len(frame.subscriptions))
+    asked = max(len(connection.topics.keys() | wanted.keys()), asked)
     longest = max(map(len, wanted), default=0)
     if asked > conf.MAX_SUBSCRIPTIONS or longest > conf.MAX_TOPIC_LENGTH:
         await connection.close(CloseCode.TOO_MANY)
@@ -143,23 +156,15 @@ async def _missed(
     return await connection.hub.replay(topic, cursor)
 
 
-@dataclass(slots=True)
-class _Asked:
-    """What came with one topic: a topic twice is one subscription, and each cursor counts."""
-
-    cursors: list[str] = field(default_factory=list)
-    tickets: list[str] = field(default_factory=list)
-
-
-def _by_topic(subscriptions: Sequence[Wanted]) -> dict[str, _Asked]:
+def _by_topic(subscriptions: Sequence[Wanted]) -> dict[str, AskedFor]:
     """Group by topic.
 
     Of very many cursors for one topic some are surely old: one that is nobody's stands for them.
     Of very many tickets the last count.
     """
-    found: dict[str, _Asked] = {}
+    found: dict[str, AskedFor] = {}
     for wanted in subscriptions:
-        asked = found.setdefault(wanted.topic, _Asked())
+        asked = found.setdefault(wanted.topic, AskedFor())
         if wanted.cursor is not None and wanted.cursor not in asked.cursors:
             asked.cursors.append(wanted.cursor)
         if len(asked.cursors) > MOST_CURSORS:

@@ -32,6 +32,7 @@ from psycopg import sql
 ROOT = Path(__file__).resolve().parent.parent
 READY_WITHIN = 30.0
 APPLICATION = "demo_todo.asgi:application"
+SETTINGS = "demo_todo.settings"
 
 SERVERS: dict[str, Sequence[str]] = {
     "daphne": ("-m", "daphne", "--fd", "{fd}", "--verbosity", "0", APPLICATION),
@@ -42,21 +43,30 @@ SERVERS: dict[str, Sequence[str]] = {
 class DemoServer:
     """One demo on one database. Not running until `start()`."""
 
-    def __init__(self, database: Path | str, kind: str = "daphne") -> None:
+    def __init__(
+        self, database: Path | str, kind: str = "daphne", settings: str = SETTINGS
+    ) -> None:
         self.database = database
         self.kind = kind
+        self.settings = settings
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def prepared(cls, folder: Path, kind: str = "daphne", template: Path | None = None) -> Self:
+    def prepared(
+        cls,
+        folder: Path,
+        kind: str = "daphne",
+        template: Path | None = None,
+        settings: str = SETTINGS,
+    ) -> Self:
         """Make a server on a fresh database in `folder`: a copy of `template`, else seeded."""
         database = folder / "demo.sqlite3"
         if template is None:
             prepare_database(database)
         else:
             shutil.copy(template, database)
-        return cls(database, kind)
+        return cls(database, kind, settings)
 
     @classmethod
     def prepared_on(cls, template: str, kind: str = "daphne") -> Self:
@@ -84,7 +94,7 @@ class DemoServer:
         fd = self._socket.fileno()
         command = [sys.executable, *(part.format(fd=fd) for part in SERVERS[self.kind])]
         self._process = subprocess.Popen(
-            command, cwd=ROOT, env=demo_environment(self.database), pass_fds=[fd]
+            command, cwd=ROOT, env=demo_environment(self.database, self.settings), pass_fds=[fd]
         )
         self._wait_until_ready()
 
@@ -148,10 +158,10 @@ def manage(database: Path | str, *arguments: str) -> str:
     return done.stdout
 
 
-def demo_environment(database: Path | str) -> dict[str, str]:
+def demo_environment(database: Path | str, settings: str = SETTINGS) -> dict[str, str]:
     """Return this process's environment, pointed at the demo on `database`."""
     return os.environ | {
         "DEMO_DB" if isinstance(database, Path) else "DATABASE_URL": str(database),
-        "DJANGO_SETTINGS_MODULE": "demo_todo.settings",
+        "DJANGO_SETTINGS_MODULE": settings,
         "PYTHONPATH": str(ROOT),
     }

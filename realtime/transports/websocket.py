@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
 from typing import Any
 
-from realtime.access.endings import endings
 from realtime.access.identity import Identity, identify
 from realtime.conf import conf
 from realtime.connection import Connection
@@ -28,6 +27,7 @@ from realtime.protocol import (
 )
 from realtime.together import end
 from realtime.transports.limits import Frames
+from realtime.transports.whom import look_again_if_changed, why_not
 
 logger = logging.getLogger("realtime.websocket")
 
@@ -177,7 +177,7 @@ class LiveSocket:
             await self.close(CloseCode.SILENT)
         elif isinstance(found, Exception):
             self.fail(found)
-        elif code := self._why_not(found, began):
+        elif code := why_not(self._connections, found, began):
             await self.close(code)
         else:
             await self._let_in(found, began)
@@ -197,13 +197,6 @@ class LiveSocket:
         accepted = {"subprotocol": SUBPROTOCOL} if SUBPROTOCOL in offered else {}
         return {"type": "websocket.accept", **accepted}
 
-    def _why_not(self, identity: Identity, began: float) -> CloseCode | None:
-        if endings.has_ended(identity.session, began):
-            return CloseCode.NOT_AUTHENTICATED
-        if identity.is_anonymous and not conf.ALLOW_ANONYMOUS:
-            return CloseCode.NOT_AUTHENTICATED
-        return self._connections.why_not(identity.key)
-
     async def _let_in(self, identity: Identity, began: float) -> None:
         connection = Connection(identity, get_hub(), self)
         self._outgoing = Outgoing(
@@ -215,8 +208,7 @@ class LiveSocket:
         )
         self._connection = connection
         self._connections.add(connection)
-        if endings.may_have_changed(identity.key, began):
-            connection.grants.doubt_all()
+        look_again_if_changed(connection, began)
         await self.send(Welcome(PROTOCOL, connection.id, conf.HEARTBEAT))
         self._greeted = True
 

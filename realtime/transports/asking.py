@@ -1,0 +1,83 @@
+"""What a client asks for over HTTP: topics, and from where on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, QueryDict
+
+from realtime.conf import conf
+from realtime.cursors import NOWHERE, Cursor
+from realtime.exceptions import InvalidCursor
+from realtime.subscribing import MOST_CURSORS, AskedFor
+from realtime.transports.refusing import Refused
+
+MOST_TRIED = 5_000
+"""Tickets times topics: each is tried for each, and trying takes some microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Topics, each once, and what is good for all of them."""
+
+    topics: Sequence[str]
+    tickets: Sequence[str]
+    cursors: Sequence[str]
+    wait: float
+
+    def wanted(self) -> dict[str, AskedFor]:
+        """Return it topic by topic."""
+        return {text: AskedFor(list(self.cursors), list(self.tickets)) for text in self.topics}
+
+    @property
+    def since(self) -> str:
+        """The one cursor it came with: where it still stands. What proves nothing for any other."""
+        try:
+            (text,) = self.cursors
+            return str(Cursor.parse(text))
+        except (ValueError, InvalidCursor):
+            return str(NOWHERE)
+
+
+def read(request: HttpRequest) -> Asked:
+    """Return what a request asks for; raise Refused for what makes no sense."""
+    query = _query(request)
+    topics = list(dict.fromkeys(query.getlist("topic")))
+    if not topics:
+        raise Refused(400, "no-topic", "expected ?topic=…, once for each topic, got none")
+    tickets = list(dict.fromkeys(query.getlist("ticket")))
+    if len(tickets) * len(topics) > MOST_TRIED:
+        message = f"expected {MOST_TRIED} topics times tickets at most: ask for less at a time"
+        raise Refused(429, "too-many", message)
+    return Asked(topics, tickets, _cursors(request, query), _wait(query))
+
+
+def _query(request: HttpRequest) -> QueryDict:
+    try:
+        return request.GET
+    except SuspiciousOperation as error:  # more fields than the project allows
+        raise Refused(400, "bad-query", str(error)) from error
+
+
+def _cursors(request: HttpRequest, query: QueryDict) -> Sequence[str]:
+    """Return where to begin. A browser that comes back says so itself, and knows better."""
+    last = request.headers.get("Last-Event-ID")
+    if last is not None:
+        return [last]
+    found = list(dict.fromkeys([*query.getlist("since"), *query.getlist("cursor")]))
+    return found if len(found) <= MOST_CURSORS else [str(NOWHERE)]
+
+
+def _wait(query: QueryDict) -> float:
+    text = query.get("wait")
+    if text is None:
+        return float(conf.POLL_WAIT)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:  # nor what is no number
+        raise Refused(400, "bad-wait", f"expected wait=SECONDS, 0 or more, got {text!r:.80}")
+    return min(seconds, float(conf.POLL_WAIT))

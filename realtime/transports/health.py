@@ -1,0 +1,30 @@
+"""Health at `live/health/`: may a load balancer send clients to this process?"""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+
+from realtime.connections import connections_of
+from realtime.hub import get_hub
+from realtime.transports.refusing import live_view
+
+
+@live_view
+async def show_health(request: HttpRequest) -> HttpResponseBase:
+    """Answer 200 while this process hears its backend and takes clients, else 503."""
+    status = _status()
+    return JsonResponse({"status": status}, status=200 if status == "ok" else 503)
+
+
+def _status() -> str:
+    try:
+        hub = get_hub()
+        hub.start()
+    except Exception:
+        return "backend away"  # it cannot even be made, which `with_websockets()` has logged
+    if connections_of(hub).draining:
+        return "draining"
+    if hub.is_connected:
+        return "ok"
+    return "backend away" if hub.is_away else "starting"

@@ -1,0 +1,157 @@
+"""What transports over HTTP have in common: letting a request in, and letting it go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest
+
+from realtime.access.identity import Identity, identify
+from realtime.conf import conf
+from realtime.connection import Connection
+from realtime.connections import Connections, connections_of
+from realtime.cursors import Cursor
+from realtime.hub import Hub, get_hub
+from realtime.protocol import CloseCode, Denied, Frame, Revoked
+from realtime.subscribing import begin
+from realtime.topics import Topic
+from realtime.transports.asking import Asked
+from realtime.transports.refusing import Refused
+from realtime.transports.whom import look_again_if_changed, why_not
+
+logger = logging.getLogger("realtime.http")
+
+INTERNAL_ERROR = 1011
+"""The code for a server that failed, as websockets have it."""
+
+
+class HttpTransport:
+    """One request that watches topics. Owner: the event loop.
+
+    Frames wait in `frames` and messages in the connection's mailbox for whoever answers; `news`
+    says that there is something. Whatever happens, `let_go()` is called in the end.
+    """
+
+    name = "http"
+
+    def __init__(self, asked: Asked) -> None:
+        self._hub = _hub()
+        self._connections: Connections = connections_of(self._hub)
+        self._loop = asyncio.get_running_loop()
+        self._connection: Connection | None = None
+        self._is_gone = False
+        self.asked = asked
+        self.frames: list[Frame] = []
+        self.news = asyncio.Event()
+        self.refused: set[str] = set()
+        """Topics of this request that may not be watched, or no longer."""
+        self.is_over = False
+        self.code: int | None = None
+        """Why it is over, if that was not to be."""
+        self._connections.take_place()
+
+    async def enter(self, request: HttpRequest) -> Connection:
+        """Let a client in and watch what it asks for; raise Refused."""
+        assert isinstance(request, ASGIRequest)
+        began = monotonic()
+        identity = await self._identity(request)
+        code = why_not(self._connections, identity, began)
+        if code is not None:
+            self._connections.closed[code] += 1
+            raise Refused.because(code)
+        connection = self._connection = Connection(identity, self._hub, self)
+        self._connections.add(connection)
+        look_again_if_changed(connection, began)
+        await begin(connection, self.asked.wanted())
+        self.check()
+        return connection
+
+    def check(self) -> None:
+        """Raise Refused if this is over, or a topic is refused."""
+        if self.refused:
+            raise Refused.topics(self.refused)
+        if self.code is not None:
+            raise Refused.because(self.code)
+
+    def position(self) -> Cursor | None:
+        """Return the cursor behind all that was put into the mailbox, once that is empty.
+
+        None while that is not known: while something waits for a rule or for the backend. It must
+        never run ahead of what the client is told.
+        """
+        connection = self._connection
+        if connection is None or connection.pending or len(connection.mailbox) or self.refused:
+            return None
+        return self._hub.head([Topic(text) for text in self.asked.topics])
+
+    async def let_go(self) -> None:
+        """End, and leave nothing behind. Only the first call does anything."""
+        if self._is_gone:
+            return
+        self._is_gone = True
+        self.end(None)
+        self._connections.leave_place()
+        if self._connection is not None:
+            self._connections.remove(self._connection)
+            await self._connection.let_go()
+
+    def end(self, code: int | None) -> None:
+        """Note that this is over, once."""
+        if not self.is_over:
+            self.is_over, self.code = True, code
+            self.news.set()
+
+    # -- what a connection's transport does ---------------------------------------------------
+
+    async def send(self, frame: Frame) -> None:
+        """Keep a frame for whoever answers."""
+        if self.is_over:
+            return
+        self.frames.append(frame)
+        self.news.set()
+        if isinstance(frame, Denied | Revoked):
+            self.refused.update(frame.topics)
+            if self._connection is not None and not self._connection.topics:
+                await self.close(CloseCode.REFUSED)
+
+    async def close(self, code: CloseCode) -> None:
+        """End, once."""
+        if not self.is_over:
+            self._connections.closed[code] += 1
+        self.end(int(code))
+
+    def fail(self, error: BaseException) -> None:
+        """End because of an error of ours; the client comes back with its cursor."""
+        if not self.is_over:
+            logger.error("a task of a connection failed; the connection is closed", exc_info=error)
+        self.end(INTERNAL_ERROR)
+
+    def wake(self) -> None:
+        """Let whoever answers look at the mailbox."""
+        self.news.set()
+
+    def beat(self) -> None:
+        """Do nothing: what is answered soon needs no heart."""
+
+    def facts(self) -> dict[str, object]:
+        """Return what operators want to know of it."""
+        return {"frames": len(self.frames)}
+
+    async def _identity(self, request: ASGIRequest) -> Identity:
+        try:
+            async with asyncio.timeout(conf.HANDSHAKE_TIMEOUT):
+                return await identify(request.scope)
+        except TimeoutError:
+            self._connections.closed[CloseCode.SILENT] += 1
+            raise Refused.because(CloseCode.SILENT) from None
+
+
+def _hub() -> Hub:
+    try:
+        return get_hub()
+    except Exception as error:
+        logger.exception("this process hears nothing: its backend cannot be made")
+        raise Refused(503, "backend-away", "this server hears of no changes") from error

@@ -1,0 +1,98 @@
+"""Polling at `live/changes/`: what followed a cursor, for clients that can only ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from realtime.conf import conf
+from realtime.encoding import topics_of
+from realtime.merging import bound, merge
+from realtime.messages import Message
+from realtime.protocol import encode
+from realtime.topics import Topic
+from realtime.transports.asking import Asked, read
+from realtime.transports.http import HttpTransport
+from realtime.transports.refusing import Refused, live_view, refuse_foreign
+from realtime.transports.threads import release_connections
+
+SETTLES_WITHIN = 5.0
+"""Seconds that the backend, and rules that are asked again, have beyond those asked for."""
+
+
+@live_view
+async def poll_changes(request: HttpRequest) -> HttpResponseBase:
+    """Answer `GET live/changes/?topic=…&since=…&wait=20`."""
+    refuse_foreign(request)
+    poll = Poll(read(request))
+    try:
+        await poll.enter(request)
+        await release_connections()
+        answer = await poll.answer()
+    finally:
+        await poll.let_go()
+    return HttpResponse(encode(answer), content_type="application/json")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What followed, and where to go on from."""
+
+    cursor: str
+    topics: msgspec.Raw
+
+
+class Poll(HttpTransport):
+    """One request that waits for news. It ends before a heart would have beaten."""
+
+    name = "poll"
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked)
+        self._found: dict[Topic, Message] = {}
+
+    async def answer(self) -> Answer:
+        """Wait for news and return them; raise Refused.
+
+        The cursor is behind what is told, and behind nothing else. A client without a cursor is
+        told nothing but that: it reads everything from there on.
+        """
+        is_new = not self.asked.cursors
+        if not is_new:
+            await self._until(self._has_news, self.asked.wait)
+        await self._until(self._is_settled, SETTLES_WITHIN)
+        position, news = self.position(), [] if is_new else self._news()
+        if position is None and not news:
+            # Nothing is not what is known to have come.
+            raise Refused(503, "backend-away", "this server hears of no changes now; come back")
+        return Answer(str(position or self.asked.since), topics_of(news))
+
+    async def _until(self, holds: Callable[[], bool], seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not holds():
+                    self.news.clear()
+                    await self.news.wait()
+
+    def _has_news(self) -> bool:
+        return self._is_settled() and bool(self._news())
+
+    def _is_settled(self) -> bool:
+        self._take()
+        return self.position() is not None
+
+    def _take(self) -> None:
+        self.check()
+        assert self._connection is not None
+        for message in self._connection.mailbox.take_now():
+            known = self._found.get(message.topic)
+            merged = merge(known, message) if known else message
+            self._found[message.topic] = bound(merged, conf.MAX_WAITING_ROWS)
+
+    def _news(self) -> list[Message]:
+        """Return what says more than where a topic stands."""
+        return [each for each in self._found.values() if each.changes or each.reset]

@@ -1,0 +1,215 @@
+"""Server-sent events at `live/sse/`: what the websocket tells, for clients that have only HTTP.
+
+The client cannot answer, and some servers (daphne) take everything and keep it in memory. So a
+stream ends by itself, after so many bytes or seconds. A browser comes back with the id of the last
+event, and misses nothing; one that does not read costs that much and no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+from django.http import HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from realtime.conf import conf
+from realtime.connection import Connection
+from realtime.encoding import topics_of
+from realtime.protocol import PROTOCOL, CloseCode, Welcome
+from realtime.transports.asking import Asked, read
+from realtime.transports.events import Event, closed, event_of
+from realtime.transports.http import HttpTransport
+from realtime.transports.refusing import live_view, refuse_foreign
+from realtime.transports.threads import release_thread
+
+CUT_WITHIN = 10.0
+"""Seconds for which a stream that is over may wait for one who does not read on."""
+
+RETRY = (500, 2_500)
+"""Milliseconds after which a browser comes back: from and to, since not all may come at once."""
+
+RETRY_DRAINING = (1_000, 10_000)
+"""The same, where all who are here have to come back."""
+
+HEADERS = {"X-Accel-Buffering": "no"}
+"""Proxies must not gather events before they hand them on."""
+
+
+@live_view
+async def stream_events(request: HttpRequest) -> HttpResponseBase:
+    """Answer `GET live/sse/?topic=…` with a stream of events."""
+    refuse_foreign(request)
+    stream = EventStream(read(request))
+    try:
+        body = await stream.open(request)
+    except BaseException:
+        await stream.let_go()
+        raise
+    return StreamingHttpResponse(body, content_type="text/event-stream", headers=HEADERS)
+
+
+class EventStream(HttpTransport):
+    """One client's stream. The server's task takes chunks from it, as fast as the client reads."""
+
+    name = "sse"
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked)
+        self._reader: asyncio.Task[object] | None = None
+        """Who takes chunks: the server's task, which may wait for a client that does not read."""
+        self._timers: list[asyncio.TimerHandle] = []
+        self._ending: asyncio.Task[None] | None = None
+        self._is_due = False
+        """Is it time for a sign of life?"""
+        self._has_said_closed = False
+        self.sent = 0
+
+    async def open(self, request: HttpRequest) -> AsyncIterator[bytes]:
+        """Let the client in, and return its chunks; raise Refused."""
+        connection = await self.enter(request)
+        self.frames.insert(0, Welcome(PROTOCOL, connection.id, conf.HEARTBEAT))
+        self._in(conf.HANDSHAKE_TIMEOUT, self._end_unread)
+        seconds = conf.SSE_SECONDS * random.uniform(0.8, 1)  # noqa: S311 -- jitter
+        self._in(seconds, lambda: self.end(None))
+        return _Body(self)
+
+    async def next_chunk(self) -> bytes | None:
+        """Wait until there is something to send, and return it; None at the end."""
+        try:
+            if self._reader is None:
+                await release_thread()
+            self._reader = asyncio.current_task()
+            while not (chunk := self._chunk()) and not self.is_over:
+                self.news.clear()
+                await self.news.wait()
+        except BaseException:
+            # Most of all the cancellation by the server, whose client is gone.
+            await self.let_go()
+            raise
+        if not chunk:
+            await self.let_go()
+            return None
+        self.sent += len(chunk)
+        if self.sent >= conf.SSE_MAX_BYTES:
+            self.end(None)
+        return chunk
+
+    def end(self, code: int | None) -> None:
+        """Note that this is over; whoever does not take what is left is cut off."""
+        if not self.is_over:
+            super().end(code)
+            self._in(CUT_WITHIN, self._cut)
+
+    def end_soon(self) -> None:
+        """Let go of everything."""
+        if self._ending is None and not self._is_gone:
+            self._ending = self._loop.create_task(self.let_go())
+
+    async def let_go(self) -> None:
+        """End, and leave nothing behind."""
+        self.is_over = True
+        for timer in self._timers:
+            timer.cancel()
+        await super().let_go()
+
+    def beat(self) -> None:
+        """Give a sign of life, which also finds out whether the client is there."""
+        if self._connections.draining and not self.is_over:
+            self._connections.closed[CloseCode.DRAINING] += 1
+            self.end(int(CloseCode.DRAINING))
+        self._is_due = True
+        self.news.set()
+
+    def facts(self) -> dict[str, object]:
+        """Return what operators want to know of it."""
+        return {**super().facts(), "sent": self.sent}
+
+    # -- what is said -------------------------------------------------------------------------
+
+    def _chunk(self) -> bytes:
+        """Return what there is to say now, all of it."""
+        assert self._connection is not None
+        try:
+            events = self._farewell() if self.is_over else self._news(self._connection)
+            sign = b":\n\n" if self._is_due and not events else b""
+            self._is_due = False
+            return b"".join([*map(bytes, events), sign])
+        except Exception as error:
+            # What was taken is lost with this stream; its id was not moved on.
+            self.fail(error)
+            return b"".join(map(bytes, self._farewell()))
+
+    def _news(self, connection: Connection) -> list[Event]:
+        events = self._frames()
+        if messages := connection.mailbox.take_now():
+            connection.note_told(messages)
+            events.append(Event("changed", bytes(topics_of(messages))))
+        position = self.position() if events else None
+        if position is not None:
+            # All that came before it is said by these events; no other than the last may carry it.
+            events[-1].id = str(position)
+        return events
+
+    def _frames(self) -> list[Event]:
+        frames, self.frames = self.frames, []
+        events = [event_of(frame) for frame in frames]
+        if events and not self.sent:
+            # From the first event on there is an id. Whoever came without a cursor, and is cut off
+            # before there is a better one, is told to reload.
+            events[0].id = self.asked.since
+            events[0].retry = _between(RETRY)
+        return events
+
+    def _farewell(self) -> list[Event]:
+        """Say why it is over, once; what waits in the mailbox is not for who was sent away."""
+        if self.code is None or self._has_said_closed:
+            return []
+        self._has_said_closed = True
+        draining = self.code == CloseCode.DRAINING
+        retry = _between(RETRY_DRAINING) if draining else None
+        return [*self._frames(), closed(self.code, retry)]
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def _cut(self) -> None:
+        """Give up one who does not read: the server waits for them, with a chunk in its hands."""
+        if self._reader is not None and not self._is_gone:
+            self._reader.cancel()
+        self.end_soon()
+
+    def _end_unread(self) -> None:
+        """Let go where nobody has begun to take chunks: middleware has answered otherwise."""
+        if self._reader is None:
+            self.end_soon()
+
+    def _in(self, seconds: float, call: Callable[[], None]) -> None:
+        self._timers.append(self._loop.call_later(seconds, call))
+
+
+class _Body:
+    """A stream's chunks, as Django takes them; it closes them when the response is done with."""
+
+    def __init__(self, stream: EventStream) -> None:
+        self._stream = stream
+        self._loop = asyncio.get_running_loop()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._stream.next_chunk()
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
+
+    def close(self) -> None:
+        """Let go of everything; from any thread."""
+        with suppress(RuntimeError):  # a loop that is closed has let go of it
+            self._loop.call_soon_threadsafe(self._stream.end_soon)
+
+
+def _between(bounds: tuple[int, int]) -> int:
+    return random.randint(*bounds)  # noqa: S311 -- jitter

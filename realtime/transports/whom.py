@@ -1,0 +1,31 @@
+"""Whom a transport lets in; the same for all of them."""
+
+from __future__ import annotations
+
+from realtime.access.endings import endings
+from realtime.access.identity import Identity
+from realtime.conf import conf
+from realtime.connection import Connection
+from realtime.connections import Connections
+from realtime.protocol import CloseCode
+
+
+def why_not(connections: Connections, identity: Identity, began: float) -> CloseCode | None:
+    """Return why this one is not let in; None if they are.
+
+    `began` is when finding out who it is began (`time.monotonic()`).
+    """
+    if endings.has_ended(identity.session, began):
+        return CloseCode.NOT_AUTHENTICATED
+    if identity.is_anonymous and not conf.ALLOW_ANONYMOUS:
+        return CloseCode.NOT_AUTHENTICATED
+    return connections.why_not(identity.key)
+
+
+def look_again_if_changed(connection: Connection, began: float) -> None:
+    """Look at a user again who was said to have changed while we found out who it is.
+
+    Call it once the connection can be found by whatever changes from then on.
+    """
+    if endings.may_have_changed(connection.identity.key, began):
+        connection.grants.doubt_all()

@@ -1,0 +1,1 @@
+"""The transports over HTTP: server-sent events, polling, health."""

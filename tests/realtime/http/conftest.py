@@ -1,0 +1,33 @@
+"""What the tests of the transports over HTTP share with those of the websocket."""
+
+from __future__ import annotations
+
+import pytest
+import pytest_asyncio
+
+from demo_todo.models import TodoList
+from realtime import aposition, observers
+from realtime.access.endings import endings
+from realtime.hub import get_hub
+from tests.realtime.hub.listening import until
+from tests.realtime.websocket.conftest import (  # noqa: F401 -- fixtures
+    ada,
+    fresh_hub,
+    rules,
+    shopping,
+    topic,
+)
+
+
+@pytest.fixture(autouse=True)
+def noticed_endings(no_observers: None) -> None:
+    """Who logs out is sent away, as in any project."""
+    observers.register(endings)
+
+
+@pytest_asyncio.fixture
+async def since(shopping: TodoList) -> str:  # noqa: F811 -- the fixture above
+    """A position that this process has heard everything after."""
+    get_hub().start()
+    await until(lambda: get_hub().is_connected)
+    return str(await aposition())

@@ -1,0 +1,81 @@
+"""May a load balancer send clients to this process?"""
+
+from __future__ import annotations
+
+import asyncio
+from unittest import mock
+
+import pytest
+
+from realtime import hub as hubs
+from realtime.backends.memory import MemoryPubSub
+from realtime.connections import connections_of
+from realtime.hub import close_hub, get_hub
+from tests.realtime.http.asking import answer
+from tests.realtime.live_client import PATIENCE
+
+HEALTH = "/live/health/"
+
+
+async def status() -> tuple[int, object]:
+    return await answer(None, HEALTH)
+
+
+async def becomes(expected: tuple[int, object]) -> None:
+    """Wait until this is the answer."""
+    async with asyncio.timeout(PATIENCE):
+        while await status() != expected:
+            await asyncio.sleep(0)
+
+
+async def test_a_process_that_hears_its_backend_is_well(pubsub: MemoryPubSub) -> None:
+    """Whoever asks; it says nothing else."""
+    with mock.patch.object(hubs, "get_pubsub", return_value=pubsub):
+        await becomes((200, {"status": "ok"}))
+        assert get_hub().is_connected
+
+        connections_of(get_hub()).draining = True
+        assert await status() == (503, {"status": "draining"})
+        await close_hub()
+
+
+async def test_a_process_that_begins_is_not_well_yet(pubsub: MemoryPubSub) -> None:
+    """It does not know whether it will hear."""
+
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    with (
+        mock.patch.object(hubs, "get_pubsub", return_value=pubsub),
+        mock.patch.object(hubs.Hub, "_start", never),
+    ):
+        assert await status() == (503, {"status": "starting"})
+        await close_hub()
+
+
+async def test_a_process_that_hears_nothing_is_not_well(pubsub: MemoryPubSub) -> None:
+    """Clients that it has are told when it hears again; others are better off elsewhere."""
+    away = mock.patch.object(type(pubsub), "connect", side_effect=OSError("no route"))
+    with mock.patch.object(hubs, "get_pubsub", return_value=pubsub):
+        with away:
+            await becomes((503, {"status": "backend away"}))
+        await becomes((200, {"status": "ok"}))
+        await close_hub()
+
+
+async def test_one_that_is_not_well_is_no_error_of_the_projects(
+    pubsub: MemoryPubSub, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is asked every few seconds: Django would mail each 503 to the admins."""
+    with mock.patch.object(hubs, "get_pubsub", return_value=pubsub):
+        connections_of(get_hub()).draining = True
+        assert (await status())[0] == 503
+        await close_hub()
+
+    assert not caplog.records
+
+
+async def test_a_process_whose_backend_cannot_be_made_is_not_well() -> None:
+    """Its pages are shown all the same."""
+    with mock.patch.object(hubs, "get_pubsub", side_effect=ImportError("no redis")):
+        assert await status() == (503, {"status": "backend away"})

@@ -1,0 +1,107 @@
+"""What a poll answers, and when."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import override_settings
+
+from realtime import Message, aposition
+from realtime.connections import connections_of
+from realtime.hub import get_hub
+from tests.realtime.http.asking import answer, asking, query
+from tests.realtime.live_client import PATIENCE
+from tests.realtime.websocket.telling import SENTINEL, tell
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_without_a_cursor_it_is_told_where_to_begin(ada: User, topic: str) -> None:
+    """At once; what came before is for it to read."""
+    await tell(Message(topic, {"a.b": {"1": "left"}}))
+
+    status, found = await answer(ada, query("changes", topic, SENTINEL))
+
+    assert (status, found["topics"]) == (200, {})
+    await tell(Message(SENTINEL, {"a.b": {"2": "left"}}))
+    _, found = await answer(ada, query("changes", topic, SENTINEL, since=found["cursor"]))
+    assert set(found["topics"]) == {SENTINEL}
+
+
+async def test_what_followed_is_told_at_once(ada: User, since: str, topic: str) -> None:
+    """As in a frame, with a cursor that is behind it."""
+    await tell(Message(topic, {"a.b": {"1": "left"}}))
+
+    _, found = await answer(ada, query("changes", topic, since=since, wait=20))
+
+    entry = found["topics"][topic]
+    assert entry["changes"] == {"a.b": {"left": ["1"]}}
+    _, found = await answer(ada, query("changes", topic, since=found["cursor"], wait=0))
+    assert found["topics"] == {}
+
+
+async def test_it_waits_for_news(ada: User, since: str, topic: str) -> None:
+    """And answers when they come."""
+    async with asking(ada, query("changes", topic, since=since, wait=20)) as request:
+        async with asyncio.timeout(PATIENCE):
+            while not any(each.topics for each in connections_of(get_hub())):
+                await asyncio.sleep(0.001)
+        (connection,) = connections_of(get_hub())
+        assert connection.transport.name == "poll"
+        assert request.communicator.output_queue.empty()
+        await tell(Message(topic, reset="bulk"))
+
+        await request.answered()
+        found = await request.json()
+
+    assert found["topics"][topic]["reset"] == "bulk"
+    assert request.headers["Cache-Control"] == "no-store"
+
+
+@override_settings(REALTIME={"POLL_WAIT": 0.05})
+@pytest.mark.parametrize("wait", [{}, {"wait": 0.01}, {"wait": 0}, {"wait": 1e9}])
+async def test_it_does_not_wait_for_ever(
+    ada: User, since: str, topic: str, wait: dict[str, float]
+) -> None:
+    """Nothing came, and the cursor says so."""
+    await tell(Message("nobody:1", reset="bulk"))
+
+    status, found = await answer(ada, query("changes", topic, since=since, **wait))
+
+    assert (status, found["topics"]) == (200, {})
+    assert found["cursor"] != since
+
+
+@pytest.mark.parametrize("since", ["", "garbage", "a.b", "none.0", "x" * 3_000])
+async def test_a_cursor_that_proves_nothing_is_a_reset(ada: User, topic: str, since: str) -> None:
+    """And one to go on from."""
+    _, found = await answer(ada, query("changes", topic, since=since))
+
+    assert "reset" in found["topics"][topic]
+    _, found = await answer(ada, query("changes", topic, since=found["cursor"], wait=0))
+    assert found["topics"] == {}
+
+
+async def test_of_two_cursors_the_older_wins(ada: User, since: str, topic: str) -> None:
+    """Two parts of a page were made at different times."""
+    await tell(Message(topic, {"a.b": {"1": "left"}}))
+    fresh = str(await aposition())
+
+    _, found = await answer(ada, query("changes", topic, since=[since, fresh]))
+
+    assert found["topics"][topic]["changes"] == {"a.b": {"left": ["1"]}}
+
+
+async def test_silence_is_not_made_of_not_hearing(
+    ada: User, since: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the backend is away nobody can say that nothing changed."""
+    monkeypatch.setattr("realtime.transports.poll.SETTLES_WITHIN", 0.05)
+    await answer(ada, query("changes", topic))
+    monkeypatch.setattr(type(get_hub()), "head", lambda *_: None)
+
+    for path in (query("changes", topic), query("changes", topic, since=since, wait=0)):
+        status, found = await answer(ada, path)
+        assert (status, found["error"]["code"]) == (503, "backend-away")

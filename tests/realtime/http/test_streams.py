@@ -1,0 +1,244 @@
+"""What a stream of events says, how its ids lead on, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import override_settings
+
+from demo_todo.models import TodoList
+from realtime import Message, aposition
+from realtime.access import allow
+from realtime.access.endings import users_changed
+from realtime.connections import connections_of
+from realtime.hub import get_hub
+from realtime.protocol import CloseCode
+from tests.realtime.http.asking import Request, asking, query, streaming
+from tests.realtime.websocket.telling import SENTINEL, in_thread, tell
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_a_stream_begins_with_welcome(ada: User, topic: str) -> None:
+    """As a socket does; and with how soon to come back, which is not the same for all."""
+    async with asking(ada, query("sse", topic)) as request:
+        await request.answered()
+        welcome = await request.event("welcome")
+        subscribed = await request.event("subscribed")
+
+    assert request.headers["Content-Type"] == "text/event-stream"
+    assert request.headers["Cache-Control"] == "no-store"
+    assert request.headers["X-Accel-Buffering"] == "no"
+    assert not [name for name in request.headers if name.startswith("Access-Control")]
+    assert welcome.data["heartbeat"] == 25
+    assert welcome.retry
+    assert subscribed.id == subscribed.data[topic]["cursor"]
+
+
+async def test_the_first_id_is_where_the_client_stands(ada: User, since: str, topic: str) -> None:
+    """Whoever is cut off before anything was replayed comes back for it, not for less."""
+    async with asking(ada, query("sse", topic, since=since)) as request:
+        await request.answered()
+        assert (await request.event("welcome")).id == since
+
+    async with asking(ada, query("sse", topic)) as request:
+        await request.answered()
+        assert (await request.event("welcome")).id == "none.0"
+
+
+@pytest.mark.parametrize("field", ["since", "cursor"])
+async def test_a_page_begins_where_it_was_made(
+    ada: User, since: str, topic: str, field: str
+) -> None:
+    """What changed since then is told first."""
+    await tell(Message(topic, {"a.b": {"1": "left"}}))
+
+    async with streaming(ada, topic, **{field: since}) as stream:
+        subscribed = await stream.event("subscribed")
+        changed = await stream.event("changed")
+
+    assert (subscribed.id, subscribed.data[topic]["cursor"]) == (None, since)
+    assert changed.data[topic]["changes"] == {"a.b": {"left": ["1"]}}
+    assert changed.id
+
+
+async def test_the_browsers_own_id_wins_over_the_pages(ada: User, since: str, topic: str) -> None:
+    """It keeps asking for the URL that the page was made with, which is older."""
+    await tell(Message(topic, {"a.b": {"1": "left"}}))
+    last = str(await aposition())
+
+    async with streaming(ada, topic, last=last, since=since) as stream:
+        await stream.event("subscribed")
+        await tell(Message(topic, {"a.b": {"2": "left"}}))
+        changed = await stream.event("changed")
+
+    assert changed.data[topic]["changes"] == {"a.b": {"left": ["2"]}}
+
+
+@pytest.mark.parametrize("last", ["", "garbage", "a.b", "none.0", "\xff.\xe9", "x" * 3_000])
+async def test_an_id_that_proves_nothing_is_a_reset(ada: User, topic: str, last: str) -> None:
+    """Of each topic; never silence."""
+    async with streaming(ada, topic, SENTINEL, last=last) as stream:
+        await stream.event("subscribed")
+        told: dict[str, dict[str, str]] = {}
+        while len(told) < 2:
+            told |= (await stream.event("changed")).data
+
+    assert all("reset" in entry for entry in told.values())
+
+
+async def test_an_id_stays_where_it_was_while_something_is_held(ada: User, topic: str) -> None:
+    """What waits for a rule was not said: whoever is cut off then is told it when they return."""
+    answer, asked = asyncio.Event(), asyncio.Event()
+    answer.set()
+
+    async def may(user: User, key: str) -> bool:
+        asked.set()
+        await answer.wait()
+        return True
+
+    allow("slow")(may)
+    async with streaming(ada, "slow:1", SENTINEL) as stream:
+        known = (await stream.event("subscribed")).id
+        answer.clear()
+        asked.clear()
+        await in_thread(users_changed, [str(ada.pk)])
+        await asyncio.wait_for(asked.wait(), 5)
+        (connection,) = connections_of(get_hub())
+        connection.mailbox.release(SENTINEL)  # its rule is quick
+        await tell(Message("slow:1", {"a.b": {"1": "left"}}))
+        await tell(Message(SENTINEL, {"a.b": {"2": "left"}}))
+        told = await stream.event("changed")
+        assert set(told.data) == {SENTINEL}
+        assert told.id is None
+        answer.set()
+        assert set((await stream.event("changed")).data) == {"slow:1"}
+
+    async with streaming(ada, "slow:1", SENTINEL, last=known) as stream:
+        await stream.event("subscribed")
+        assert set((await stream.event("changed")).data) == {"slow:1", SENTINEL}
+
+
+async def test_an_id_stays_where_it_was_once_a_topic_is_revoked(ada: User, topic: str) -> None:
+    """It is good for all topics: whoever may watch again is told what they did not hear."""
+    allowed = True
+    allow("door")(lambda user, key: allowed)
+    async with streaming(ada, "door:1", SENTINEL) as stream:
+        known = (await stream.event("subscribed")).id
+        allowed = False
+        await in_thread(users_changed, [str(ada.pk)])
+        revoked = await stream.event("revoked")
+        await tell(Message("door:1", {"a.b": {"1": "left"}}))
+        await tell(Message(SENTINEL, {"a.b": {"2": "left"}}))
+        changed = await stream.event("changed")
+        allowed = True
+
+    assert (revoked.id, changed.id) == (None, None)
+    async with streaming(ada, "door:1", SENTINEL, last=known) as stream:
+        await stream.event("subscribed")
+        assert set((await stream.event("changed")).data) == {"door:1", SENTINEL}
+
+
+async def test_a_stream_ends_when_nothing_is_left_of_it(ada: User) -> None:
+    """All its topics were revoked."""
+    allowed = True
+    allow("door")(lambda user, key: allowed)
+    async with streaming(ada, "door:1") as stream:
+        await stream.event("subscribed")
+        allowed = False
+        await in_thread(users_changed, [str(ada.pk)])
+
+        assert (await stream.event("revoked")).data == ["door:1"]
+        assert (await stream.event("closed")).data == {"code": CloseCode.REFUSED}
+        assert await stream.ended()
+
+
+@override_settings(REALTIME={"HEARTBEAT": 0.02})
+async def test_a_stream_gives_signs_of_life(ada: User, topic: str) -> None:
+    """Comments, which no script sees; proxies close what is silent."""
+    async with streaming(ada, topic) as stream:
+        await stream.event("subscribed")
+
+        assert await stream.chunk() == ":\n\n"
+
+
+@override_settings(REALTIME={"HEARTBEAT": 0.02})
+async def test_a_stream_ends_where_the_server_drains(ada: User, topic: str) -> None:
+    """Its client comes back to another one, not all at once."""
+    async with streaming(ada, topic) as stream:
+        await stream.event("subscribed")
+        connections_of(get_hub()).draining = True
+
+        closed = await stream.event("closed")
+
+        assert closed.data == {"code": CloseCode.DRAINING}
+        assert closed.retry
+        assert await stream.ended()
+
+
+async def test_a_stream_ends_where_the_server_fails(
+    ada: User, topic: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With an id that is not behind what was lost."""
+    async with streaming(ada, topic) as stream:
+        await stream.event("subscribed")
+        monkeypatch.setattr("realtime.transports.sse.topics_of", None)
+        await tell(Message(topic, reset="bulk"))
+
+        closed = await stream.event("closed")
+
+        assert (closed.data, closed.id) == ({"code": 1011}, None)
+        assert await stream.ended()
+    assert "failed" in caplog.text
+
+
+@override_settings(REALTIME={"SSE_SECONDS": 0.05})
+async def test_a_stream_ends_after_a_while(ada: User, topic: str) -> None:
+    """Nothing is said of it: the browser comes back by itself."""
+    async with streaming(ada, topic) as stream:
+        await stream.event("subscribed")
+
+        assert await stream.ended()
+    assert not len(connections_of(get_hub()))
+
+
+@override_settings(REALTIME={"SSE_MAX_BYTES": 2_000})
+async def test_one_who_does_not_read_is_bounded(ada: User, topic: str) -> None:
+    """Where the server takes everything, as daphne does; whoever comes back is told the rest."""
+    async with streaming(ada, topic) as stream:
+        first = await stream.event("subscribed")
+        for number in range(50):
+            await tell(Message(topic, {"a.b": {f"{number:0>40}": "left"}}))
+        assert not len(connections_of(get_hub()))
+        told, last = await everything(stream, topic)
+    assert len(told) < 50
+
+    async with streaming(ada, topic, last=last or first.id) as stream:
+        await stream.event("subscribed")
+        while len(told) < 50:
+            event = await stream.event("changed")
+            told |= set(event.data[topic]["changes"]["a.b"]["left"])
+
+
+async def everything(stream: Request, topic: str) -> tuple[set[str], str | None]:
+    """Return the rows that a stream that has ended told of, and its last id."""
+    rows: set[str] = set()
+    last = None
+    while not await stream.ended():
+        event = await stream.event("changed")
+        rows |= set(event.data[topic]["changes"]["a.b"]["left"])
+        last = event.id
+    return rows, last
+
+
+async def test_what_is_opaque_never_reaches_a_stream(
+    ada: User, shopping: TodoList, topic: str
+) -> None:
+    """`extra` may hold images of rows that this user may not see."""
+    async with streaming(ada, topic) as stream:
+        await stream.event("subscribed")
+        await tell(Message(topic, {"a.b": {"1": "left"}}, extra={"secret": "salary"}))
+
+        assert "secret" not in await stream.chunk()
