@@ -8,6 +8,9 @@ from typing import Any
 
 from django.conf import settings
 
+Threshold = int
+"""A number above which something is warned of; 0 for never."""
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
@@ -39,6 +42,9 @@ class Defaults:
     SEND_WINDOW: int = 65_536
     LINGER: float = 10
     REFRESH: float = 300
+    WARN_FAN_OUT: Threshold = 10_000
+    WARN_PUBLISH: Threshold = 1_000
+    METRICS: bool = True
 
 
 class Conf:

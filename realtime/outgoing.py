@@ -14,6 +14,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from realtime.counters import counters
 from realtime.encoding import encode_text, text_of
 from realtime.mailbox import Mailbox
 from realtime.messages import Message
@@ -151,6 +152,8 @@ class Outgoing:
     async def _write_one(self, text: str) -> None:
         # Before it is written: one that waits for the network counts too.
         self.sent += len(text)
+        counters.frames += 1
+        counters.characters += len(text)
         await self._write(text)
 
     def _queue(self, frame: Frame) -> _Queued:

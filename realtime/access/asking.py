@@ -20,6 +20,7 @@ from realtime.access.rules import Asked, Question, question_of
 from realtime.access.signatures import name_of
 from realtime.access.threads import in_time
 from realtime.conf import conf
+from realtime.counters import counters
 
 logger = logging.getLogger("realtime.access")
 
@@ -81,6 +82,7 @@ async def ask_all(user: object, topics: Iterable[str]) -> Answers:
     for batch in _batches(threaded):
         every = [topic for _, questions in batch for topic in questions]
         _note(await _threaded(user, batch), every, answers)
+    counters.answers.update(answer.value for answer in answers.values())
     return answers
 
 
@@ -146,6 +148,7 @@ def _note(heard: Answers, topics: Iterable[str], answers: Answers) -> None:
     answers.update(heard)
     late = [topic for topic in topics if topic not in heard]
     if late:
+        counters.answers["late"] += len(late)
         logger.error(
             "the rule for %s has not answered within %g seconds; the answer is no",
             ", ".join(late[:3]),

@@ -19,6 +19,7 @@ from realtime.access.asking import Answer, Answers, ask_all
 from realtime.access.rules import has_rule, path_of, question_of
 from realtime.access.threads import in_time
 from realtime.access.tickets import holds
+from realtime.counters import counters
 from realtime.exceptions import InvalidTopic
 from realtime.messages import Message
 from realtime.protocol import CloseCode, Denied, Revoked
@@ -122,6 +123,10 @@ class Grants:
         if last:
             self._connection.spawn(self._connection.hub.unwatch(last))
 
+    def in_doubt(self) -> frozenset[Topic]:
+        """Return the topics for which the rules are asked again."""
+        return frozenset([*self._doubted, *(self._held if self._asks else ())])
+
     def leave(self) -> list[Topic]:
         """Depend on nothing; return what the hub need not watch any longer."""
         dependencies, self._depend = list(self._depend), {}
@@ -215,6 +220,7 @@ class Grants:
         """End these, and say so. A client that waits for an answer gets that one instead."""
         if not topics:
             return
+        counters.revoked += len(topics)
         pending = set(self._connection.pending.values())
         waiting = [topic for topic in topics if topic in pending]
         ended = [topic for topic in topics if topic not in pending]

@@ -13,6 +13,7 @@ from realtime.access.identity import Identity, identify
 from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.connections import Connections, connections_of
+from realtime.counters import counters
 from realtime.frames import BadFrame, Received, handles, read_frame
 from realtime.hub import get_hub
 from realtime.outgoing import Outgoing
@@ -131,6 +132,7 @@ class LiveSocket:
             self._ended = True
             return
         logger.error("a task of a connection failed; the connection is closed", exc_info=error)
+        self._connections.closed[INTERNAL_ERROR] += 1
         self._end(INTERNAL_ERROR)
 
     def wake(self) -> None:
@@ -178,6 +180,7 @@ class LiveSocket:
             await self._send(self._acceptance())
             code = CloseCode.SILENT if identity is None else self._why_not(identity)
             if code is not None:
+                counters.refused[code] += 1
                 await self.close(code)
             elif identity is not None:
                 await self._let_in(identity)
