@@ -82,14 +82,10 @@ class AskingCommand(ExitsAtOnce):
 
     def print_table(self, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print rows with their columns aligned: text to the left, numbers to the right."""
-        lines = [list(heads), *([str(cell) for cell in row] for row in rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        for line in lines:
-            cells = [
-                cell.ljust(width) if number == 0 else cell.rjust(width)
-                for number, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ]
-            self.stdout.write("  ".join(cells).rstrip())
+        body = [[str(cell) for cell in row] for row in rows]
+        columns = [_aligned(column) for column in zip(heads, *body, strict=True)]
+        for line in zip(*columns, strict=True):
+            self.stdout.write("  ".join(line).rstrip())
 
     def print_left_off(self, left_off: int) -> None:
         """Say how many rows the limit has left off."""
@@ -109,6 +105,13 @@ def positive(text: str) -> int:
 def seconds(text: str) -> float:
     """Read a number above 0 from a command's argument."""
     return _above(0, float(text), text)
+
+
+def _aligned(column: Sequence[str]) -> list[str]:
+    """Pad a column, its head first, to one width."""
+    width = max(map(len, column))
+    is_text = not all(cell[:1].isdigit() or cell == "-" for cell in column[1:])
+    return [cell.ljust(width) if is_text else cell.rjust(width) for cell in column]
 
 
 N = TypeVar("N", int, float)
