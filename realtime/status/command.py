@@ -32,8 +32,6 @@ class ExitsAtOnce(BaseCommand):
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(error.code if isinstance(error.code, int) else 1)
-        sys.stdout.flush()
-        os._exit(0)
 
 
 class AskingCommand(ExitsAtOnce):
