@@ -25,6 +25,7 @@ class RealtimeConfig(AppConfig):
         from realtime.backends import forget_pubsub, record_table  # noqa: PLC0415
         from realtime.conf import conf  # noqa: PLC0415
         from realtime.fresh import forget  # noqa: PLC0415
+        from realtime.metrics import install  # noqa: PLC0415
         from realtime.status.answering import Answering  # noqa: PLC0415
 
         observers.register(Answering())
@@ -42,4 +43,6 @@ class RealtimeConfig(AppConfig):
         setting_changed.connect(forget_pubsub, dispatch_uid="realtime.backends")
         setting_changed.connect(conf.forget, dispatch_uid="realtime.conf")
         request_started.connect(forget, dispatch_uid="realtime.fresh")
+        if conf.METRICS:
+            install()
         autodiscover_modules("live")

@@ -99,6 +99,10 @@ def _unmet(kind: str, value: object) -> str | None:
             return None if isinstance(value, bool) else "True or False"
         case "int":
             return None if number and isinstance(value, int) else "a whole number above 0"
+        case "Threshold":
+            off = value == 0 and isinstance(value, int) and not isinstance(value, bool)
+            whole = number and isinstance(value, int)
+            return None if off or whole else "a whole number, or 0 for never"
         case "float":
             return None if number else "a number above 0"
     return None

@@ -8,6 +8,9 @@ from typing import Any
 
 from django.conf import settings
 
+Threshold = int
+"""A number above which something is warned of; 0 for never."""
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
@@ -43,6 +46,9 @@ class Defaults:
     LINGER: float = 10
     REFRESH: float = 300
     RESET_JITTER: float = 1
+    WARN_FAN_OUT: Threshold = 10_000
+    WARN_PUBLISH: Threshold = 1_000
+    METRICS: bool = True
 
 
 class Conf:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from realtime.access.grants import Grants
 from realtime.access.identity import Identity
 from realtime.conf import conf
+from realtime.counters import counters
 from realtime.hub import Hub
 from realtime.mailbox import Mailbox
 from realtime.messages import Message
@@ -83,6 +84,8 @@ class Connection:
     def note_told(self, messages: Iterable[Message]) -> None:
         """Remember how far the client has been told of its topics."""
         for message in messages:
+            if message.reset:
+                counters.resets[message.reset] += 1
             if message.topic in self.topics and message.cursor is not None:
                 self.topics[message.topic] = str(message.cursor)
 

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from realtime.conf import conf
 from realtime.connection import Connection
+from realtime.counters import counters
 from realtime.flushing import Flushing
 from realtime.heart import Heart
 from realtime.hub import Hub
@@ -22,7 +23,7 @@ class Connections:
         self._by_user: dict[str, dict[str, Connection]] = {}
         self._taken = 0
         """Places that are taken: by connections, and by those that are being let in."""
-        self.closed: Counter[CloseCode] = Counter()
+        self.closed: Counter[int] = Counter()
         """How many were closed with each code since the process began."""
         self.draining = False
         self.heart = Heart()
@@ -52,6 +53,7 @@ class Connections:
     def add(self, connection: Connection) -> None:
         """Let its heart beat, and let it be found."""
         self._all[connection.id] = connection
+        counters.opened[connection.transport.name] += 1
         if key := connection.identity.key:
             self._by_user.setdefault(key, {})[connection.id] = connection
         self.heart.add(connection)

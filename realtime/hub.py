@@ -9,22 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from realtime.backends import PubSub, Upstream, get_pubsub
 from realtime.conf import conf
+from realtime.counters import counters
 from realtime.cursors import Cursor
 from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.merging import merge_all
 from realtime.messages import Message, Reset
 from realtime.observers import missed, observe, observed_topics
 from realtime.outbox.process import ensure_relay
+from realtime.rates import Rates
 from realtime.subscribers import Sink, Subscribers
 from realtime.together import end, until_one_ends
 from realtime.topics import Topic
+from realtime.widths import note_fan_out
 
 logger = logging.getLogger("realtime.hub")
 
@@ -53,6 +56,7 @@ class Hub:
     def __init__(self, pubsub: PubSub) -> None:
         self._pubsub = pubsub
         self._subscribers = Subscribers()
+        self._rates = Rates()
         self._upstream: Upstream | None = None
         self._connected = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
@@ -96,6 +100,7 @@ class Hub:
         for topic in topics:
             sink.discard(topic)
             if self._subscribers.remove(topic, sink):
+                self._rates.forget(topic)
                 last.append(topic)
         if not conf.LINGER:
             return last
@@ -152,6 +157,19 @@ class Hub:
     def topic_count(self) -> int:
         """Return how many topics are watched by those who are connected here."""
         return len(self._subscribers.topics())
+
+    def audiences(self) -> list[tuple[Topic, int]]:
+        """Return the topics that are watched here, and by how many; in any thread."""
+        return self._subscribers.audiences()
+
+    def messages_a_minute(self, topic: Topic) -> float:
+        """Return how many messages a watched topic had within the last minute, roughly."""
+        return self._rates.of(topic)
+
+    @property
+    def is_connected(self) -> bool:
+        """Is there an upstream, so that what is sent is heard?"""
+        return self._upstream is not None
 
     async def close(self) -> None:
         """Stop listening and let the backend go."""
@@ -227,6 +245,7 @@ class Hub:
 
     def _note_lost(self, error: BaseException) -> None:
         """Log it once a change of state, however many attempts fail."""
+        counters.lost += not self._is_away
         if self._is_away:
             logger.debug("the backend is still away: %s", error)
         elif isinstance(error, UpstreamLost):
@@ -291,8 +310,10 @@ class Hub:
                 # Observers would have no topics to add: everybody is reset.
                 self._tell(upstream, Message(topic, reset=Reset.BACKEND_RESTART, cursor=head))
 
-    def _fan_out(self, upstream: Upstream, messages: Iterable[Message]) -> None:
+    def _fan_out(self, upstream: Upstream, messages: Sequence[Message]) -> None:
         """Tell of what arrived together, each topic's messages merged: once, not in each sink."""
+        counters.received += len(messages)
+        self._rates.turn()
         by_topic: dict[Topic, list[Message]] = {}
         for message in messages:
             for told in observe(message):
@@ -302,13 +323,21 @@ class Hub:
             self._tell(upstream, merge_all(waiting))
 
     def _tell(self, upstream: Upstream, message: Message) -> None:
+        width = 0
         for topic in self._subscribers.reached_by(message.topic):
-            self._deliver(upstream, topic, message)
+            self._rates.count(topic)
+            width += self._deliver(upstream, topic, message)
+        counters.fan_outs += width > 0
+        counters.delivered += width
+        note_fan_out(message.topic, width)
 
-    def _deliver(self, upstream: Upstream, topic: Topic, message: Message) -> None:
+    def _deliver(self, upstream: Upstream, topic: Topic, message: Message) -> int:
+        """Tell those who watch exactly this topic; return how many they are."""
         told = _at(upstream, topic, message)
-        for sink in self._subscribers.of(topic):
+        sinks = self._subscribers.of(topic)
+        for sink in sinks:
             sink.put(told)
+        return len(sinks)
 
 
 def _at(upstream: Upstream, topic: Topic, message: Message) -> Message:
@@ -347,6 +376,11 @@ def get_hub(make: Callable[[], PubSub] | None = None) -> Hub:
 def known_hub() -> Hub | None:
     """Return the running event loop's hub, if it has one already."""
     return _hubs.get(asyncio.get_running_loop())
+
+
+def all_hubs() -> list[Hub]:
+    """Return this process's hubs, from any thread: one, but for programs with several loops."""
+    return list(_hubs.values())
 
 
 async def close_hub() -> None:

@@ -105,6 +105,14 @@ class Mailbox:
         """How many rows wait; a reset counts as none."""
         return self._rows
 
+    def waiting(self) -> dict[Topic, int]:
+        """Return of which topics something waits, and how many rows of each."""
+        return {topic: size(message) for topic, message in self._waiting.items()}
+
+    def held(self) -> frozenset[Topic]:
+        """Return the topics of which nothing is given out."""
+        return frozenset(self._holds)
+
     def __len__(self) -> int:
         """Return of how many topics something waits."""
         return len(self._waiting)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from realtime.counters import counters
 from realtime.encoding import encode_text, text_of
 from realtime.mailbox import Mailbox
 from realtime.messages import Message
@@ -155,6 +156,8 @@ class Outgoing:
     async def _write_one(self, text: str) -> None:
         # Before it is written: one that waits for the network counts too.
         self.sent += len(text)
+        counters.frames += 1
+        counters.characters += len(text)
         await self._write(text)
 
     def _queue(self, frame: Frame) -> _Queued:

@@ -10,6 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, transaction
 from realtime.backends import get_pubsub
 from realtime.exceptions import InvalidMessage
 from realtime.messages import Message
+from realtime.widths import note_published
 
 
 def publish(messages: Iterable[Message], using: str | None = None) -> None:
@@ -47,4 +48,5 @@ def prepare(messages: Iterable[Message], using: str) -> Callable[[], None]:
     for message in sending:
         if not isinstance(message, Message):
             raise InvalidMessage(f"expected a Message, got {message!r}")
+    note_published(sending)
     return get_pubsub().prepare(sending, using)

@@ -59,6 +59,10 @@ class Subscribers:
         """Return the topics that anybody wants."""
         return tuple(self._mailboxes)
 
+    def audiences(self) -> list[tuple[Topic, int]]:
+        """Return every topic that anybody wants, and how many do; in any thread."""
+        return [(topic, len(sinks)) for topic, sinks in list(self._mailboxes.items())]
+
     def wanted(self) -> Collection[Topic]:
         """Return what must be watched upstream: those topics and their families."""
         return (*self._mailboxes, *self._families)

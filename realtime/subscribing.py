@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from realtime.access.grants import NOT_ALLOWED
 from realtime.conf import conf
 from realtime.connection import Connection
+from realtime.counters import counters
 from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import InvalidCursor
 from realtime.frames import handles
@@ -58,6 +59,7 @@ async def begin(connection: Connection, wanted: Mapping[str, AskedFor], asked: i
         await _start(connection, {topic: wanted[topic].cursors for topic in granted})
     denied = dict.fromkeys((text for text in wanted if text not in granted), NOT_ALLOWED)
     if denied:
+        counters.denied += len(denied)
         await connection.send(Denied(denied))
 
 

@@ -20,6 +20,7 @@ from realtime.access.rules import Asked, Question, question_of
 from realtime.access.signatures import name_of
 from realtime.access.threads import await_in_time, in_time, inside
 from realtime.conf import conf
+from realtime.counters import counters
 
 logger = logging.getLogger("realtime.access")
 
@@ -86,6 +87,7 @@ async def ask_all(user: object, topics: Iterable[str]) -> Answers:
                 # It hangs, so it is asked nothing more; those behind it were not asked yet.
                 _note({}, [each for each in _of(asked, threaded) if each not in answers], answers)
                 break
+    counters.answers.update(answer.value for answer in answers.values())
     return answers
 
 
@@ -149,6 +151,7 @@ def _note(heard: Answers, topics: Iterable[str], answers: Answers) -> None:
     answers.update(heard)
     late = [topic for topic in topics if topic not in heard]
     if late:
+        counters.answers["late"] += len(late)
         logger.error(
             "the rule for %s has not answered within %g seconds; the answer is no",
             ", ".join(late[:3]),

@@ -18,6 +18,7 @@ from realtime.access.asking import Answer, Answers, ask_all
 from realtime.access.depending import dependencies_of
 from realtime.access.rules import has_rule, path_of
 from realtime.access.tickets import holds
+from realtime.counters import counters
 from realtime.messages import Message
 from realtime.protocol import CloseCode, Denied, Revoked
 from realtime.topics import Topic
@@ -121,6 +122,10 @@ class Grants:
             del self._doubted[Topic(topic)]
         self._held -= gone
         self._drop(gone)
+
+    def in_doubt(self) -> frozenset[Topic]:
+        """Return the topics for which the rules are asked again."""
+        return frozenset([*self._doubted, *(self._held if self._asks else ())])
 
     def leave(self) -> list[Topic]:
         """Depend on nothing; return what the hub need not watch any longer."""
@@ -228,6 +233,7 @@ class Grants:
         """End these, and say so. A client that waits for an answer gets that one instead."""
         if not topics:
             return
+        counters.revoked += len(topics)
         pending = set(self._connection.pending.values())
         waiting = [topic for topic in topics if topic in pending]
         ended = [topic for topic in topics if topic not in pending]

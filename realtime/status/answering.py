@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 
@@ -12,7 +13,11 @@ from realtime.backends import get_pubsub
 from realtime.hub import Hub, known_hub
 from realtime.messages import Message
 from realtime.status.asking import ASKED, Question, question_in, send
-from realtime.status.process import status_of
+from realtime.status.clients import client_here, clients_here
+from realtime.status.drains import drain_here, drained_here
+from realtime.status.levels import set_level_here
+from realtime.status.process import is_named, status_of
+from realtime.status.topics import topics_here
 from realtime.topics import Topic
 
 logger = logging.getLogger("realtime.status")
@@ -20,8 +25,19 @@ logger = logging.getLogger("realtime.status")
 MOST_AT_ONCE = 16
 """Questions that are being answered. Of more the rest is left without an answer."""
 
-ANSWERS: dict[str, Callable[[Hub], object]] = {"status": status_of}
-"""What can be asked, and what answers it with something that can be written as JSON."""
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "status": status_of,
+    "topics": topics_here,
+    "connections": clients_here,
+    "connection": client_here,
+    "drain": drain_here,
+    "drained": drained_here,
+    "log": set_level_here,
+}
+"""What can be asked, and what answers it with something that can be written as JSON.
+
+Each is given the hub, and what came with the question. A question may come twice.
+"""
 
 
 class Answering:
@@ -38,7 +54,9 @@ class Answering:
         """Answer a question beside what else is done; nobody connected here is told anything."""
         question = question_in(message)
         hub = known_hub()
-        if question and hub and question.what in ANSWERS and len(self._tasks) < MOST_AT_ONCE:
+        if question is None or hub is None or question.what not in ANSWERS:
+            return ()
+        if is_named(question.to) and len(self._tasks) < MOST_AT_ONCE:
             task = asyncio.create_task(_answer(hub, question))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -50,7 +68,7 @@ class Answering:
 
 async def _answer(hub: Hub, question: Question) -> None:
     try:
-        answer = msgspec.to_builtins(ANSWERS[question.what](hub))
+        answer = msgspec.to_builtins(ANSWERS[question.what](hub, **question.arguments))
         await send(get_pubsub(), Message(question.answers, extra=answer))
     except Exception:
         logger.exception("cannot answer what was asked: %s", question.what)

@@ -7,7 +7,7 @@ Nobody else can watch either: no rule may be made for their family.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -22,11 +22,16 @@ ASKED = Topic.of(RESERVED, "asked")
 ANSWERS = "answers"
 
 
-class Question(msgspec.Struct, frozen=True):
-    """What is asked, `status` for one, and who asks."""
+class Question(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is asked, `status` for one, and who asks; `to` whom, and with which arguments.
+
+    `to` is a host, or a process as `host:pid`; it is empty for everybody.
+    """
 
     what: str
     asker: str
+    to: str = ""
+    arguments: dict[str, Any] = {}
 
     @property
     def answers(self) -> Topic:
@@ -44,13 +49,15 @@ def question_in(message: Message) -> Question | None:
         return None  # of another version, which asks differently
 
 
-async def ask(pubsub: PubSub, what: str) -> AsyncGenerator[Any]:
-    """Ask every process, and give each answer as it comes, for ever; one may come twice.
+async def ask(
+    pubsub: PubSub, what: str, to: str = "", arguments: Mapping[str, Any] | None = None
+) -> AsyncGenerator[Any]:
+    """Ask every process, or those that `to` names, and give each answer as it comes, for ever.
 
-    The first that is given is None, once the backend, or the relay, has the question. Raise
-    UpstreamLost, or whatever else came, if the backend is away.
+    One may come twice. The first that is given is None, once the backend, or the relay, has the
+    question. Raise UpstreamLost, or whatever else came, if the backend is away.
     """
-    question = Question(what, secrets.token_hex(8))
+    question = Question(what, secrets.token_hex(8), to, dict(arguments or {}))
     upstream = pubsub.connect()
     try:
         await upstream.watch([question.answers])

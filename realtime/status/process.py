@@ -16,11 +16,21 @@ from realtime.outbox.relay_status import RelayStatus
 _began = time.monotonic()
 
 
+def process_name() -> str:
+    """Return how this process is named among others: `host:pid`."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def is_named(name: str) -> bool:
+    """Is this process meant: by its own name, by its host's, or as everybody is?"""
+    return name in ("", socket.gethostname(), process_name())
+
+
 class ProcessStatus(msgspec.Struct, frozen=True):
     """A process: its host and number, seconds since it began, its hub and its relay.
 
     `topics` counts those that somebody here watches, `connections` who does. A process
-    whose backend needs no outbox has no relay.
+    whose backend needs no outbox has no relay. One that is draining lets nobody in.
     """
 
     host: str
@@ -29,15 +39,18 @@ class ProcessStatus(msgspec.Struct, frozen=True):
     topics: int
     connections: int
     relay: RelayStatus | None
+    draining: bool = False
 
 
 def status_of(hub: Hub) -> ProcessStatus:
     """Return how the process of this hub does."""
+    connections = connections_of(hub)
     return ProcessStatus(
         host=socket.gethostname(),
         pid=os.getpid(),
         seconds=round(time.monotonic() - _began, 1),
         topics=hub.topic_count(),
-        connections=len(connections_of(hub)),
+        connections=len(connections),
         relay=relay_status(),
+        draining=connections.draining,
     )

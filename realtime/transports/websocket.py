@@ -12,6 +12,7 @@ from realtime.access.identity import Identity, identify
 from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.connections import Connections, connections_of
+from realtime.counters import counters
 from realtime.frames import BadFrame, Received, handles, read_frame
 from realtime.hub import get_hub
 from realtime.outgoing import Outgoing
@@ -128,6 +129,7 @@ class LiveSocket:
         """Close because of an error of ours; the client comes back with its cursors."""
         if not self._ended:
             logger.error("a task of a connection failed; the connection is closed", exc_info=error)
+            self._connections.closed[INTERNAL_ERROR] += 1
         self._end(INTERNAL_ERROR)
 
     def wake(self) -> None:
@@ -174,13 +176,17 @@ class LiveSocket:
             self._ended = True  # as in _not_written()
             return
         if found is None:
-            await self.close(CloseCode.SILENT)
+            await self._refuse(CloseCode.SILENT)
         elif isinstance(found, Exception):
             self.fail(found)
         elif code := why_not(self._connections, found, began):
-            await self.close(code)
+            await self._refuse(code)
         else:
             await self._let_in(found, began)
+
+    async def _refuse(self, code: CloseCode) -> None:
+        counters.refused[code] += 1
+        await self.close(code)
 
     async def _identify(self) -> Identity | Exception | None:
         """Return who it is, or what has failed; None if it takes too long."""

@@ -40,6 +40,14 @@ KINDS = {
         question=b"GET /up/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
         answer=b"HTTP/1.1 200",
     ),
+    "daphne": Kind(
+        (
+            *("-m", "daphne", "-u", "{folder}/{name}.sock", "--verbosity", "0"),
+            "tests.convergence.board.asgi:application",
+        ),
+        question=b"GET /up/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
+        answer=b"HTTP/1.1 200",
+    ),
     "writer": Kind(
         (
             *("-m", "tests.convergence.writer", "{name}", "{seed}/{name}/{life}", "{rate}"),
@@ -106,6 +114,12 @@ class Process:
             self._process.wait()
             assert self._process.stdin is not None
             self._process.stdin.close()
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        assert self._process is not None
+        return self._process.pid
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it is there."""

@@ -75,6 +75,10 @@ def test_settings_of_another_name_are_another_matter() -> None:
         ("HEARTBEAT", float("nan"), "realtime.E005"),
         ("MAX_SUBSCRIPTIONS", 1.5, "realtime.E005"),
         ("MAX_SUBSCRIPTIONS", 0, "realtime.E005"),
+        ("WARN_FAN_OUT", -1, "realtime.E005"),
+        ("WARN_FAN_OUT", 0.5, "realtime.E005"),
+        ("WARN_PUBLISH", False, "realtime.E005"),
+        ("METRICS", 1, "realtime.E005"),
         ("ALLOW_ANONYMOUS", "no", "realtime.E005"),
         ("ALLOW_ANONYMOUS", 0, "realtime.E005"),
     ],
@@ -93,6 +97,13 @@ def test_a_setting_that_cannot_work_is_refused(name: str, value: object, expecte
 def test_a_setting_that_works_is_let_be(value: float) -> None:
     """Whole or not."""
     with override_settings(REALTIME={"HEARTBEAT": value, "ALLOW_ANONYMOUS": True}):
+        assert check_settings() == []
+
+
+@pytest.mark.parametrize("value", [0, 1, 10_000])
+def test_a_threshold_may_be_switched_off(value: int) -> None:
+    """By 0."""
+    with override_settings(REALTIME={"WARN_FAN_OUT": value, "WARN_PUBLISH": value}):
         assert check_settings() == []
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from django.core.management import BaseCommand
 
+from realtime.status.command import ExitsAtOnce
 from realtime.status.report import Answer, Report, look
 
 
-class Command(BaseCommand):
+class Command(ExitsAtOnce):
     """Say how the backend, the outbox and the processes that serve do; by the exit code too."""
 
     help = (
@@ -43,15 +42,6 @@ class Command(BaseCommand):
             self.stdout.write("\n".join(_lines(report)))
         if report.state:
             sys.exit(report.state)
-
-    def run_from_argv(self, argv: list[str]) -> None:
-        """Exit at once: what hangs is waited for in a thread, which would be joined first."""
-        try:
-            super().run_from_argv(argv)
-        except SystemExit as error:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(error.code if isinstance(error.code, int) else 1)
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -84,6 +74,8 @@ def _process(answer: Answer) -> str:
         f"{process.host}:{process.pid}, answered in {answer.seconds * 1000:.0f} ms",
         f"{process.connections} connections to {process.topics} topics",
     ]
+    if process.draining:
+        parts.append("draining: nobody is let in")
     if relay := process.relay:
         swept = "never" if relay.swept is None else f"{relay.swept:g} s ago"
         away = ", and the backend does not take them" if relay.away else ""

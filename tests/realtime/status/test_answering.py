@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from unittest import mock
@@ -21,6 +22,7 @@ from realtime.messages import Message
 from realtime.status import answering
 from realtime.status.answering import MOST_AT_ONCE, Answering
 from realtime.status.asking import ASKED, Question, ask
+from realtime.status.process import process_name
 from realtime.topics import Topic
 from tests.realtime.hub.listening import LIST, mailbox, send, until, within
 from tests.realtime.transports import connection_of
@@ -80,6 +82,37 @@ async def test_what_nobody_understands_is_left_alone(
 
     assert serving._upstream is not None
     assert not await serving._upstream.replay([Question("?", "me").answers], since)
+
+
+@pytest.mark.parametrize(
+    "to", ["", socket.gethostname(), process_name()], ids=["all", "host", "process"]
+)
+async def test_who_is_asked_by_name_answers(to: str, pubsub: MemoryPubSub, serving: Hub) -> None:
+    """By the name of the process, or of its host."""
+    async with aclosing(ask(pubsub, "status", to)) as answers:
+        assert await within(anext(answers)) is None
+        assert (await within(anext(answers)))["pid"] == os.getpid()
+
+
+async def test_who_is_not_meant_does_not_answer(pubsub: MemoryPubSub, serving: Hub) -> None:
+    """What is asked behind it is answered."""
+    since = pubsub.position()
+    for to in ("elsewhere", f"{socket.gethostname()}:0"):
+        send(pubsub, Message(ASKED, extra={"what": "status", "asker": "me", "to": to}))
+
+    await first_answer(pubsub)
+
+    assert serving._upstream is not None
+    assert not await serving._upstream.replay([Question("status", "me").answers], since)
+
+
+async def test_what_comes_with_a_question_is_handed_on(pubsub: MemoryPubSub, serving: Hub) -> None:
+    """As arguments."""
+    async with aclosing(ask(pubsub, "topics", arguments={"limit": 0})) as answers:
+        assert await within(anext(answers)) is None
+        answer = await within(anext(answers))
+
+    assert answer == {"process": process_name(), "total": 1, "topics": []}
 
 
 async def test_not_everything_is_answered_at_once(

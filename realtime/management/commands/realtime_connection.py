@@ -1,0 +1,69 @@
+"""`manage.py realtime_connection ID`: one connection, with what it watches."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management import CommandError
+
+from realtime.status.clients import Client, OneClient, Watch
+from realtime.status.command import AskingCommand, lasting
+
+HEADS = ("topic", "rows waiting", "state", "told up to")
+
+
+class Command(AskingCommand):
+    """Print what one connection watches, and what holds it up, from whichever process has it."""
+
+    help = "Print what one connection watches, how far it was told, and what holds it up."
+    takes_limit = True
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the connection's id."""
+        super().add_arguments(parser)
+        what = "as `welcome` and realtime_connections have it; behind `--` if it begins with a dash"
+        parser.add_argument("id", metavar="ID", help=what)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Ask, and print what the process that has it says."""
+        more: dict[str, Any] = {"limit": options["limit"], "id": options["id"]}
+        answers = self.ask("connection", OneClient, options, enough=_has_it, **more)
+        found = next(filter(_has_it, answers), None)
+        if found is None or found.connection is None:
+            processes = ", ".join(answer.process for answer in answers)
+            raise CommandError(f"none of {processes} has a connection {options['id']!r}")
+        if options["json"]:
+            self.print_json(found)
+            return
+        for name, value in _facts(found.connection, found.process):
+            self.stdout.write(f"{name:<12}{value}")
+        if found.watches:
+            self.stdout.write("")
+            self.print_table(HEADS, map(_row, found.watches))
+        self.print_left_off(found.connection.topics - len(found.watches))
+
+
+def _has_it(answer: OneClient) -> bool:
+    return answer.connection is not None
+
+
+def _facts(client: Client, process: str) -> list[tuple[str, str]]:
+    waiting = f"{client.waiting_topics} topics, {client.waiting_rows} rows"
+    pong = "" if client.pong is None else f"; last pong {lasting(client.pong)} ago"
+    held = "held back: it has not answered for what it was sent" if client.held_back else "open"
+    return [
+        ("process", process),
+        ("user", client.user or "nobody"),
+        ("transport", f"{client.transport}, {held}{pong}"),
+        ("age", lasting(client.seconds)),
+        ("waiting", f"{waiting}, {client.waiting_frames} frames"),
+        ("topics", str(client.topics)),
+    ]
+
+
+def _row(watch: Watch) -> tuple[str, ...]:
+    waiting = "-" if watch.waiting_rows is None else str(watch.waiting_rows)
+    states = {"pending": watch.pending, "in doubt": watch.in_doubt, "held": watch.held}
+    state = ", ".join(name for name, holds in states.items() if holds) or "live"
+    return (watch.topic, waiting, state, watch.cursor or "-")

@@ -1,0 +1,85 @@
+"""`manage.py realtime_drain`: let a process's clients go to others before it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management import CommandError
+
+from realtime.backends import get_pubsub
+from realtime.status.collecting import NotTaken, collect
+from realtime.status.command import AskingCommand, seconds
+from realtime.status.drains import Drained
+
+PAUSE = 0.5
+"""Seconds between looks at who is left."""
+
+GRACE = 15.0
+"""Seconds beyond those of the draining that clients which read nothing may take to be gone."""
+
+
+class Command(AskingCommand):
+    """Let nobody in any longer, and let those who are there come back to other processes."""
+
+    help = (
+        "Drain the processes of this host, or others: nobody is let in, and who is there is closed"
+        " with 4503 and comes back elsewhere. For a pre-stop hook: --wait. Exits with 0, 1 if"
+        " connections were left or the backend is away, 2 if no process has answered."
+    )
+    takes_process = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take who, how fast, and whether to wait."""
+        super().add_arguments(parser)
+        who = parser.add_mutually_exclusive_group()
+        who.add_argument("--process", metavar="HOST:PID", help="this process")
+        who.add_argument("--host", metavar="NAME", help="those of this host (default: of this one)")
+        who.add_argument("--all", action="store_true", help="all of them")
+        what = "spread the closing over so many seconds (default: 10)"
+        parser.add_argument("--seconds", type=seconds, default=10.0, help=what)
+        what = f"return when all connections are gone, or {GRACE:g} seconds behind --seconds"
+        parser.add_argument("--wait", action="store_true", help=what)
+        parser.add_argument("--off", action="store_true", help="let clients in again")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Ask for it, print who does so, and wait if that is wanted."""
+        whom = options["process"] or options["host"] or socket.gethostname()
+        options["process"] = "" if options["all"] else whom
+        asked = {"seconds": options["seconds"], "off": options["off"]}
+        answers = self.ask("drain", Drained, options, **asked)
+        if not options["json"]:
+            for each in answers:
+                what = "draining" if each.draining else "lets clients in"
+                self.stdout.write(f"{each.process}  {what}; {each.connections} connections")
+        left = self._wait(answers, options) if options["wait"] and not options["off"] else None
+        if options["json"]:
+            self.print_json({"processes": answers} | ({} if left is None else {"left": left}))
+        if left:
+            raise CommandError(f"{left} connections are left")
+        if left == 0 and not options["json"]:
+            self.stdout.write("all connections are gone")
+
+    def _wait(self, answers: list[Drained], options: dict[str, Any]) -> int:
+        """Wait until the connections are gone; return how many are left of them."""
+        left = {each.process: each.connections for each in answers}
+        deadline = time.monotonic() + options["seconds"] + GRACE
+        while any(left.values()) and time.monotonic() < deadline:
+            time.sleep(PAUSE)
+            left = self._look(left, options)
+        return sum(left.values())
+
+    @staticmethod
+    def _look(left: dict[str, int], options: dict[str, Any]) -> dict[str, int]:
+        """Return how many are left now. A process that answers no longer has ended."""
+        names = [name for name, count in left.items() if count]
+        patience, to = options["timeout"], options["process"]
+        looking = collect(get_pubsub(), "drained", Drained, patience, to=to, expected=names)
+        try:
+            now = {each.process: each.connections for each in asyncio.run(looking)}
+        except NotTaken:
+            return left
+        return {name: now.get(name, 0) for name in names}

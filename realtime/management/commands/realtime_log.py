@@ -1,0 +1,39 @@
+"""`manage.py realtime_log LEVEL`: log more for a while, in processes that run."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management import CommandError
+
+from realtime.status.command import AskingCommand, seconds
+from realtime.status.levels import LEVELS, Level, is_ours
+
+
+class Command(AskingCommand):
+    """Set the level of our loggers in all processes that serve, for some minutes."""
+
+    help = "Set the level of our loggers in the processes that serve, for some minutes."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the level, whose it is, and for how long."""
+        super().add_arguments(parser)
+        parser.add_argument("level", metavar="LEVEL", type=str.upper, choices=LEVELS)
+        what = "this one, and all below it (default: realtime)"
+        parser.add_argument("--logger", default="realtime", metavar="NAME", help=what)
+        what = "for how long, before it is what it was (default: 10)"
+        parser.add_argument("--minutes", type=seconds, default=10.0, help=what)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Ask for it, and print who has done so."""
+        if not is_ours(options["logger"]):
+            raise CommandError(f"expected a logger like realtime.hub, got {options['logger']!r}")
+        asked = {name: options[name] for name in ("level", "logger", "minutes")}
+        answers = self.ask("log", Level, options, **asked)
+        if options["json"]:
+            self.print_json({"processes": answers})
+            return
+        for each in answers:
+            change = f"{each.before} -> {each.level}, for {options['minutes']:g} minutes"
+            self.stdout.write(f"{each.process}  {each.logger}: {change}")

@@ -1,0 +1,32 @@
+"""`manage.py realtime_topics`: what is watched, by how many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from realtime.status.command import AskingCommand
+from realtime.status.topics import WatchedTopics, together
+
+
+class Command(AskingCommand):
+    """Print the topics that are watched, those of all processes together."""
+
+    help = "Print which topics are watched, by how many, and how many messages a minute they have."
+    takes_limit = True
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Ask, add up, and print."""
+        limit = options["limit"]
+        answers = self.ask("topics", WatchedTopics, options, limit=limit)
+        found = together(answers)
+        # At least: of those that a process has left off it is not known whether others named them.
+        left_off = max(len(found), *(answer.total for answer in answers)) - limit
+        if options["json"]:
+            processes = [answer.process for answer in answers]
+            self.print_json(
+                {"processes": processes, "topics": found[:limit], "left_off": max(left_off, 0)}
+            )
+            return
+        rows = ((each.topic, each.subscribers, f"{each.a_minute:g}") for each in found[:limit])
+        self.print_table(("topic", "subscribers", "messages a minute"), rows)
+        self.print_left_off(left_off)

@@ -1,0 +1,248 @@
+"""Every metric: its name, what it says, and where it is read. Of no Prometheus library."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from realtime.connections import Connections, connections_of
+from realtime.counters import counters
+from realtime.hub import all_hubs
+from realtime.outbox.metrics import metrics as outbox
+from realtime.outbox.process import relay_status
+from realtime.outbox.relay_status import RelayStatus
+
+Kind = Literal["counter", "gauge"]
+Value = float | Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. `read()` returns a number; or, where there is a `label`, one for each value.
+
+    Counters go up alone, and begin anew with the process; their names end in `_total`.
+    """
+
+    name: str
+    help: str
+    read: Callable[[], Value]
+    kind: Kind = "gauge"
+    label: str = ""
+
+
+def _all() -> Iterator[Connections]:
+    return map(connections_of, all_hubs())
+
+
+def _by_transport() -> Counter[str]:
+    return Counter(each.transport.name for connections in _all() for each in connections)
+
+
+def _closed() -> dict[str, float]:
+    total: Counter[int] = Counter()
+    for connections in _all():
+        total.update(connections.closed.copy())
+    return _by_code(total)
+
+
+def _by_code(counted: Mapping[int, int]) -> dict[str, float]:
+    return {str(int(code)): count for code, count in dict(counted).items()}
+
+
+def _held_back() -> int:
+    every = (each for connections in _all() for each in connections)
+    return sum(bool(each.transport.facts().get("held_back")) for each in every)
+
+
+def _waiting_rows() -> int:
+    return sum(each.mailbox.rows for connections in _all() for each in connections)
+
+
+def _answers() -> dict[str, float]:
+    return {name: counters.answers[name] for name in ("yes", "no", "failed")}
+
+
+def _relay(read: Callable[[RelayStatus], float]) -> Callable[[], float]:
+    def found() -> float:
+        status = relay_status()
+        return 0.0 if status is None else read(status)
+
+    return found
+
+
+METRICS: tuple[Metric, ...] = (
+    # Clients.
+    Metric("realtime_connections", "Clients that are connected.", _by_transport, label="transport"),
+    Metric(
+        "realtime_connections_opened_total",
+        "Connections that were let in.",
+        lambda: dict(counters.opened),
+        "counter",
+        "transport",
+    ),
+    Metric(
+        "realtime_connections_refused_total",
+        "Connections that were not let in, by close code.",
+        lambda: _by_code(counters.refused),
+        "counter",
+        "code",
+    ),
+    Metric(
+        "realtime_connections_closed_total",
+        "Connections that the server closed, those refused among them, by close code.",
+        _closed,
+        "counter",
+        "code",
+    ),
+    Metric(
+        "realtime_connections_held_back",
+        "Connections to which nothing is sent until they answer for what they were sent.",
+        _held_back,
+    ),
+    Metric("realtime_waiting_rows", "Rows that wait in mailboxes.", _waiting_rows),
+    Metric(
+        "realtime_draining",
+        "1 while this process lets nobody in and closes who is there.",
+        lambda: max((each.draining for each in _all()), default=False),
+    ),
+    # What is watched, and told.
+    Metric(
+        "realtime_topics",
+        "Topics that are watched.",
+        lambda: sum(each.topic_count() for each in all_hubs()),
+    ),
+    Metric(
+        "realtime_subscriptions",
+        "Watches of topics: each topic of each client counts.",
+        lambda: sum(width for each in all_hubs() for _, width in each.audiences()),
+    ),
+    Metric(
+        "realtime_messages_received_total",
+        "Messages that came from the backend.",
+        lambda: counters.received,
+        "counter",
+    ),
+    Metric(
+        "realtime_fan_outs_total",
+        "Messages, merged with what came beside them, that somebody here was told.",
+        lambda: counters.fan_outs,
+        "counter",
+    ),
+    Metric(
+        "realtime_messages_delivered_total",
+        "Mailboxes that messages were put into.",
+        lambda: counters.delivered,
+        "counter",
+    ),
+    Metric(
+        "realtime_frames_sent_total",
+        "Frames handed to the server.",
+        lambda: counters.frames,
+        "counter",
+    ),
+    Metric(
+        "realtime_characters_sent_total",
+        "Characters in them.",
+        lambda: counters.characters,
+        "counter",
+    ),
+    Metric(
+        "realtime_resets_total",
+        "Resets that clients were told, by reason.",
+        lambda: dict(counters.resets),
+        "counter",
+        "reason",
+    ),
+    # Rules.
+    Metric(
+        "realtime_rules_total",
+        "Answers of rules, when clients subscribed or were looked at again.",
+        _answers,
+        "counter",
+        "answer",
+    ),
+    Metric(
+        "realtime_rules_late_total",
+        "Those of them that failed because RULE_TIMEOUT had passed.",
+        lambda: counters.answers["late"],
+        "counter",
+    ),
+    Metric(
+        "realtime_denied_total",
+        "Topics that clients asked for and may not watch.",
+        lambda: counters.denied,
+        "counter",
+    ),
+    Metric(
+        "realtime_revoked_total",
+        "Topics that clients watched and may watch no more.",
+        lambda: counters.revoked,
+        "counter",
+    ),
+    # The backend.
+    Metric(
+        "realtime_hub_connected",
+        "1 while this process hears the backend.",
+        lambda: any(each.is_connected for each in all_hubs()),
+    ),
+    Metric(
+        "realtime_hub_lost_total",
+        "Times that the backend was lost, so that clients were reset.",
+        lambda: counters.lost,
+        "counter",
+    ),
+    Metric(
+        "realtime_relay_queue",
+        "Records committed here that are not sent yet.",
+        _relay(lambda status: status.queued),
+    ),
+    Metric(
+        "realtime_relay_lag_seconds",
+        "For how long the first of them has waited.",
+        _relay(lambda status: status.lag),
+    ),
+    Metric(
+        "realtime_relay_away",
+        "1 while the backend, or a part of it, does not take messages.",
+        _relay(lambda status: status.away),
+    ),
+    Metric(
+        "realtime_relay_sent_total",
+        "Records that the backend took.",
+        lambda: outbox.sent,
+        "counter",
+    ),
+    Metric(
+        "realtime_relay_swept_total",
+        "Those of them that were found by a sweep, most often left behind by another process.",
+        lambda: outbox.swept,
+        "counter",
+    ),
+    Metric(
+        "realtime_relay_failed_total",
+        "Attempts that the backend did not take.",
+        lambda: outbox.failed,
+        "counter",
+    ),
+    Metric(
+        "realtime_relay_spilled_total",
+        "Records left to the table, since the queue was full: OUTBOX_QUEUE.",
+        lambda: outbox.spilled,
+        "counter",
+    ),
+    Metric(
+        "realtime_relay_reset_total",
+        "Records without a row that became resets of their families, since the queue was full.",
+        lambda: outbox.reset,
+        "counter",
+    ),
+    Metric(
+        "realtime_relay_refused_total",
+        "Messages that the backend will never take, and that became resets of their topics.",
+        lambda: outbox.refused,
+        "counter",
+    ),
+)
+"""All of them. docs/reference/metrics.md explains each."""

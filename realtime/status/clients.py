@@ -1,0 +1,121 @@
+"""Who is connected to this process, and what waits for them."""
+
+from __future__ import annotations
+
+from heapq import nlargest
+from time import monotonic
+
+import msgspec
+
+from realtime.connection import Connection
+from realtime.connections import connections_of
+from realtime.hub import Hub
+from realtime.status.process import process_name
+from realtime.status.topics import MOST
+
+
+class Client(msgspec.Struct, frozen=True):
+    """A connection: for how many seconds, what waits for it, and when it last answered a ping.
+
+    `user` is a primary key; empty for nobody. A transport without pings has no `pong`.
+    """
+
+    id: str
+    user: str
+    transport: str
+    seconds: float
+    topics: int
+    waiting_topics: int
+    waiting_rows: int
+    waiting_frames: int
+    held_back: bool
+    pong: float | None
+
+
+class Clients(msgspec.Struct, frozen=True):
+    """The connections of a process for which most waits; `total` is how many there are."""
+
+    process: str
+    total: int
+    connections: list[Client]
+
+
+class Watch(msgspec.Struct, frozen=True):
+    """A topic that a client watches, the cursor that it was told last, and the rows that wait.
+
+    A `pending` one is not confirmed by the backend yet; of one `in_doubt` the rule is asked again;
+    of one that is `held`, for one of these reasons, nothing is given out.
+    """
+
+    topic: str
+    cursor: str | None
+    waiting_rows: int | None
+    pending: bool
+    in_doubt: bool
+    held: bool
+
+
+class OneClient(msgspec.Struct, frozen=True):
+    """A connection with what it watches, up to a limit; None in a process that has it not."""
+
+    process: str
+    connection: Client | None
+    watches: list[Watch]
+
+
+def clients_here(hub: Hub, limit: int = 100, user: str | None = None) -> Clients:
+    """Return who is connected to this process, or those of one user, by primary key."""
+    connections = connections_of(hub)
+    chosen = list(connections) if user is None else connections.of_user(user)
+    largest = nlargest(min(limit, MOST), chosen, key=_weight)
+    return Clients(process_name(), len(chosen), [_client(each) for each in largest])
+
+
+def client_here(hub: Hub, id: str, limit: int = 100) -> OneClient:  # noqa: A002 -- a frame's word
+    """Return a connection with what it watches, if it is here; what waits or is held first."""
+    connection = connections_of(hub).get(id)
+    if connection is None:
+        return OneClient(process_name(), None, [])
+    watches = sorted(_watches(connection), key=_urgency, reverse=True)
+    return OneClient(process_name(), _client(connection), watches[: min(limit, MOST)])
+
+
+def _weight(connection: Connection) -> tuple[int, int, float]:
+    return connection.mailbox.rows, len(connection.mailbox), -connection.began
+
+
+def _client(connection: Connection) -> Client:
+    facts = connection.transport.facts()
+    frames, pong = facts.get("frames"), facts.get("pong")
+    return Client(
+        id=connection.id,
+        user=connection.identity.key,
+        transport=connection.transport.name,
+        seconds=round(monotonic() - connection.began, 1),
+        topics=len(connection.topics),
+        waiting_topics=len(connection.mailbox),
+        waiting_rows=connection.mailbox.rows,
+        waiting_frames=frames if isinstance(frames, int) else 0,
+        held_back=bool(facts.get("held_back")),
+        pong=pong if isinstance(pong, float) else None,
+    )
+
+
+def _watches(connection: Connection) -> list[Watch]:
+    waiting, held = connection.mailbox.waiting(), connection.mailbox.held()
+    pending, in_doubt = set(connection.pending.values()), connection.grants.in_doubt()
+    return [
+        Watch(
+            topic=str(topic),
+            cursor=cursor,
+            waiting_rows=waiting.get(topic),
+            pending=topic in pending,
+            in_doubt=topic in in_doubt,
+            held=topic in held,
+        )
+        for topic, cursor in connection.topics.items()
+    ]
+
+
+def _urgency(watch: Watch) -> tuple[bool, bool, int]:
+    return watch.held, watch.waiting_rows is not None, watch.waiting_rows or 0

@@ -1,0 +1,129 @@
+"""What commands that ask the processes have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+from django.core.management import BaseCommand, CommandError
+
+from realtime.backends import get_pubsub
+from realtime.status.collecting import NotTaken, Reply, collect
+
+NOBODY = 2
+"""The exit code where no process has answered."""
+
+R = TypeVar("R", bound=Reply)
+
+
+class ExitsAtOnce(BaseCommand):
+    """A command that ends when it has said what it has to say."""
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Exit at once: what hangs is waited for in a thread, which would be joined first."""
+        try:
+            super().run_from_argv(argv)
+        except SystemExit as error:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(error.code if isinstance(error.code, int) else 1)
+
+
+class AskingCommand(ExitsAtOnce):
+    """A command that asks the processes that serve, and prints what they answer.
+
+    It exits with 0, 1 if the backend is away, or 2 if no process has answered.
+    """
+
+    takes_json: ClassVar[bool] = True
+    takes_limit: ClassVar[bool] = False
+    takes_process: ClassVar[bool] = True
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take what all of them take, where it says something here."""
+        if self.takes_json:
+            parser.add_argument("--json", action="store_true", help="print one JSON object")
+        if self.takes_limit:
+            what = "print so many rows at most, the largest first (default: 100)"
+            parser.add_argument("--limit", type=positive, default=100, metavar="ROWS", help=what)
+        if self.takes_process:
+            what = "ask this process alone, as realtime_status names it"
+            parser.add_argument("--process", default="", metavar="HOST:PID", help=what)
+        what = "how long the processes may take to answer (default: 5)"
+        parser.add_argument("--timeout", type=seconds, default=5.0, metavar="SECONDS", help=what)
+
+    def ask(self, what: str, kind: type[R], options: dict[str, Any], **more: Any) -> list[R]:
+        """Return what the processes answer; say so, and exit, where that is nothing."""
+        pubsub = get_pubsub()
+        if pubsub.process_local:
+            self._nobody("messages of this backend stay within each process: none can be asked")
+        to, patience = options.get("process") or "", options["timeout"]
+        expected = [to] if ":" in to else []
+        more = {"to": to, "expected": expected} | more
+        try:
+            answers = asyncio.run(collect(pubsub, what, kind, patience, **more))
+        except NotTaken as error:
+            raise CommandError(f"the backend carries no messages: {error}") from error
+        if not answers:
+            whom = f"{to} has not" if to else "no process that serves has"
+            self._nobody(f"{whom} answered within {patience:g} seconds")
+        return answers
+
+    def print_json(self, value: object) -> None:
+        """Print something as one JSON object."""
+        self.stdout.write(msgspec.json.encode(value).decode())
+
+    def print_table(self, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Print rows with their columns aligned: text to the left, numbers to the right."""
+        body = [[str(cell) for cell in row] for row in rows]
+        columns = [_aligned(column) for column in zip(heads, *body, strict=True)]
+        for line in zip(*columns, strict=True):
+            self.stdout.write("  ".join(line).rstrip())
+
+    def print_left_off(self, left_off: int) -> None:
+        """Say how many rows the limit has left off."""
+        if left_off > 0:
+            self.stdout.write(f"and {left_off} more: see --limit")
+
+    def _nobody(self, why: str) -> None:
+        self.stderr.write(why)
+        sys.exit(NOBODY)
+
+
+def positive(text: str) -> int:
+    """Read a whole number above 0 from a command's argument."""
+    return _above(0, int(text), text)
+
+
+def seconds(text: str) -> float:
+    """Read a number above 0 from a command's argument."""
+    return _above(0, float(text), text)
+
+
+def _aligned(column: Sequence[str]) -> list[str]:
+    """Pad a column, its head first, to one width."""
+    width = max(map(len, column))
+    is_text = not all(cell[:1].isdigit() or cell == "-" for cell in column[1:])
+    return [cell.ljust(width) if is_text else cell.rjust(width) for cell in column]
+
+
+N = TypeVar("N", int, float)
+
+
+def _above(least: int, number: N, text: str) -> N:
+    if not number > least:
+        raise ArgumentTypeError(f"expected a number above {least}, got {text}")
+    return number
+
+
+def lasting(age: float) -> str:
+    """Spell seconds as people read them: 12 s, 3 min, 5 h, 2 d."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if age >= 2 * size:
+            return f"{age // size:.0f} {unit}"
+    return f"{age:.0f} s"

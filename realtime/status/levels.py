@@ -1,0 +1,77 @@
+"""Logging more for a while, in a process that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+
+from realtime.hub import Hub
+from realtime.status.process import process_name
+
+OURS = ("realtime", "invalidation")
+"""The loggers that can be set, with all below them."""
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+logger = logging.getLogger("realtime.status")
+
+_before: dict[str, int] = {}
+"""The levels that were there before, of the loggers that are set now."""
+
+_timers: dict[str, asyncio.TimerHandle] = {}
+
+
+class Level(msgspec.Struct, frozen=True):
+    """A process in which a logger, and those below it that had their own, have a level now."""
+
+    process: str
+    logger: str
+    level: str
+    before: str
+
+
+def is_ours(name: str) -> bool:
+    """Is this a logger that can be set?"""
+    return name in OURS or name.startswith(tuple(f"{each}." for each in OURS))
+
+
+def set_level_here(
+    hub: Hub,
+    level: str,
+    logger: str = "realtime",
+    minutes: float = 10.0,
+) -> Level:
+    """Set a level for some minutes; then it is what it was before it was first set.
+
+    Called in an event loop, which does that. Loggers below that have a level of their own get this
+    one too. A logger that is set again keeps the new level for the new time.
+    """
+    if not is_ours(logger) or level not in LEVELS:
+        raise ValueError(f"expected one of {LEVELS} for one of our loggers, got {level!r:.80}")
+    before = logging.getLogger(logger).getEffectiveLevel()
+    for name in [logger, *_below(logger)]:
+        _before.setdefault(name, logging.getLogger(name).level)
+        logging.getLogger(name).setLevel(level)
+        if name in _timers:
+            _timers.pop(name).cancel()
+        loop = asyncio.get_running_loop()
+        _timers[name] = loop.call_later(minutes * 60, _restore, name)
+    return Level(process_name(), logger, level, logging.getLevelName(before))
+
+
+def _below(name: str) -> list[str]:
+    """Return the loggers below one that have a level of their own."""
+    known = list(logging.Logger.manager.loggerDict.items())
+    return [
+        each
+        for each, found in known
+        if each.startswith(f"{name}.") and isinstance(found, logging.Logger) and found.level
+    ]
+
+
+def _restore(name: str) -> None:
+    _timers.pop(name, None)
+    logging.getLogger(name).setLevel(_before.pop(name))
+    logger.info("the level of %s is what it was", name)

@@ -1,0 +1,103 @@
+"""What draining does to the connections of one process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from unittest import mock
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+
+from realtime import draining
+from realtime.access.identity import Identity
+from realtime.connection import Connection
+from realtime.connections import Connections, connections_of
+from realtime.draining import drain, take_in
+from realtime.hub import Hub
+from realtime.protocol import CloseCode
+from tests.realtime.hub.listening import until
+from tests.realtime.transports import FakeTransport
+
+
+class Closing(FakeTransport):
+    """Lets go of its connection when it is closed, and notes when that was."""
+
+    def __init__(self, connections: Connections) -> None:
+        super().__init__()
+        self.connections = connections
+        self.connection: Connection | None = None
+        self.at = 0.0
+        self.is_stubborn = False
+
+    async def close(self, code: CloseCode) -> None:
+        await super().close(code)
+        self.at = self.at or asyncio.get_running_loop().time()
+        if not self.is_stubborn and self.connection is not None:
+            self.connections.remove(self.connection)
+
+
+@pytest.fixture
+async def clients(hub: Hub) -> AsyncIterator[list[Closing]]:
+    """Ten of them; the hub takes clients in again in the end."""
+    connections = connections_of(hub)
+    transports = [Closing(connections) for _ in range(10)]
+    for each in transports:
+        each.connection = Connection(Identity({}, AnonymousUser(), ""), hub, each)
+        connections.add(each.connection)
+    yield transports
+    take_in(hub)
+    for connection in connections:
+        connections.remove(connection)
+
+
+async def test_all_are_closed_and_nobody_is_let_in(hub: Hub, clients: list[Closing]) -> None:
+    """With the code that says: come back, with your cursors."""
+    assert connections_of(hub).why_not() is None
+
+    drain(hub, 0.01)
+
+    assert connections_of(hub).why_not() is CloseCode.DRAINING
+    await until(lambda: not len(connections_of(hub)))
+    assert {each.closed for each in clients} == {CloseCode.DRAINING}
+
+
+async def test_the_closing_is_spread(hub: Hub, clients: list[Closing]) -> None:
+    """Those who come back elsewhere come one after another."""
+    with mock.patch.object(draining, "STEP", 0.0):
+        drain(hub, 0.2)
+        await until(lambda: not len(connections_of(hub)))
+
+    times = [each.at for each in clients]
+    assert times == sorted(times)
+    assert times[-1] - times[0] >= 0.15
+
+
+async def test_who_has_not_gone_is_closed_again(hub: Hub, clients: list[Closing]) -> None:
+    """Until nobody is left."""
+    clients[3].is_stubborn = True
+    with mock.patch.object(draining, "AGAIN", 0.001):
+        drain(hub, 0.01)
+        await until(lambda: len(connections_of(hub)) == 1)
+        clients[3].is_stubborn = False
+        await until(lambda: not len(connections_of(hub)))
+
+
+async def test_it_can_be_undone(hub: Hub, clients: list[Closing]) -> None:
+    """Who was not closed yet stays, and others are let in."""
+    drain(hub, 100)
+    await until(lambda: clients[0].closed)
+
+    take_in(hub)
+
+    assert connections_of(hub).why_not() is None
+    await asyncio.sleep(0)
+    assert len(connections_of(hub)) == 9
+
+
+async def test_asked_again_it_goes_on_at_the_new_pace(hub: Hub, clients: list[Closing]) -> None:
+    """A question may come twice, and an operator may lose patience."""
+    drain(hub, 100)
+    drain(hub, 0.01)
+
+    await until(lambda: not len(connections_of(hub)))

@@ -1,0 +1,90 @@
+"""Servers that are drained, or just told to end: their clients go on elsewhere, and miss nothing.
+
+Two processes serve; another one writes all the while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.realtime.two_servers import TwoServers, ended, two_servers, until
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.timeout(120)]
+
+CLIENTS = 6
+
+
+UVICORN, DAPHNE = "web", "daphne"
+
+
+def under(kind: str, other: str) -> pytest.MarkDecorator:
+    """Run a test under one kind of server, and under the other where there is time."""
+    kinds = [kind, pytest.param(other, marks=pytest.mark.long)]
+    return pytest.mark.parametrize("servers", kinds, indirect=True)
+
+
+@pytest.fixture
+async def servers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TwoServers]:
+    async with two_servers(tmp_path, request.param) as servers:
+        yield servers
+
+
+async def write_until(servers: TwoServers, done: asyncio.Future[object]) -> set[str]:
+    """Write rows until something is done, and one more."""
+    written = set()
+    while not done.done():
+        written.add(await servers.write())
+    return written | {await servers.write()}
+
+
+async def states(servers: TwoServers) -> dict[str, tuple[bool, int]]:
+    """Return which processes are draining, with how many clients; all is well with both."""
+    code, printed = await servers.command("realtime_status", "--json")
+    assert code == 0, printed
+    found = (answer["process"] for answer in json.loads(printed)["processes"])
+    return {
+        f"{each['host']}:{each['pid']}": (each["draining"], each["connections"]) for each in found
+    }
+
+
+async def came_back(servers: TwoServers, written: set[str]) -> None:
+    """Wait until every client is live again and has been told all that was written."""
+    await until(lambda: all(each.live.state == "live" for each in servers.watchers))
+    await until(lambda: all(each.told >= written for each in servers.watchers))
+    assert [each.resets for each in servers.watchers] == [0] * len(servers.watchers)
+
+
+@under(UVICORN, DAPHNE)
+async def test_clients_of_a_server_that_is_drained_miss_nothing(servers: TwoServers) -> None:
+    """A pre-stop hook waits until they are gone; those who come by mistake are sent on."""
+    clients = await servers.watch(CLIENTS, server=0)
+    first, second = servers.names
+    drain = servers.command("realtime_drain", "--process", first, "--seconds", "0.5", "--wait")
+    draining = asyncio.create_task(drain)
+
+    written = await write_until(servers, draining)
+
+    printed = f"{first}  draining; {CLIENTS} connections\nall connections are gone\n"
+    assert await draining == (0, printed)
+    await came_back(servers, written)
+    assert {code for each in clients for code in each.lost} == {4503}
+    assert await states(servers) == {first: (True, 0), second: (False, CLIENTS)}
+
+
+@under(DAPHNE, UVICORN)
+async def test_clients_of_a_server_that_is_told_to_end_miss_nothing(servers: TwoServers) -> None:
+    """By SIGTERM alone, which servers take as they like."""
+    clients = await servers.watch(CLIENTS, server=0)
+    servers.processes[0].signal(signal.SIGTERM)
+    ending = asyncio.create_task(ended(servers.processes[0]))
+
+    written = await write_until(servers, ending)
+
+    await came_back(servers, written)
+    assert all(len(each.lost) == 1 for each in clients)

@@ -1,0 +1,68 @@
+"""What is counted where a client alone could not show it."""
+
+from __future__ import annotations
+
+import pytest
+
+from realtime.access import allow
+from realtime.counters import Counters, counters
+from realtime.exceptions import UpstreamLost
+from realtime.metrics.readings import METRICS
+from tests.realtime.fakes import FakePubSub
+from tests.realtime.hub.listening import LIST, mailbox, running, until, within
+from tests.realtime.transports import connection_of
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend that was lost is tried again at once."""
+    monkeypatch.setattr("realtime.hub.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("realtime.hub.LONGEST_PAUSE", 0.001)
+
+
+async def test_a_backend_that_is_lost_is_counted_once_until_it_is_back() -> None:
+    """However many attempts fail meanwhile."""
+    pubsub, before = FakePubSub(), counters.lost
+    async with running(pubsub) as hub:
+        box = mailbox()
+        await within(hub.subscribe(box, LIST))
+        pubsub.fail = [UpstreamLost("away"), UpstreamLost("away")]
+        pubsub.current.break_with(UpstreamLost("gone"))
+        await until(lambda: len(pubsub.upstreams) == 2 and hub.is_connected)
+        assert counters.lost == before + 1
+
+        pubsub.current.break_with(UpstreamLost("gone again"))
+        await until(lambda: counters.lost == before + 2)
+
+
+async def test_what_is_revoked_is_counted(hub, no_rules: None) -> None:
+    """A topic that was watched, and whose rule says no now."""
+    answers = [True]
+    allow("list")(lambda user, key: answers[0])
+    connection, before = connection_of(None, hub), counters.revoked
+    assert await within(connection.grants.ask({LIST: []})) == [LIST]
+
+    answers[0] = False
+    connection.grants.doubt([LIST])
+
+    await until(lambda: not connection.topics)
+    assert counters.revoked == before + 1
+    await within(connection.let_go())
+
+
+def test_a_forked_process_begins_anew() -> None:
+    """Its counts are its own."""
+    counted = Counters(received=3, lost=1)
+    counted.resets["bulk"] += 1
+
+    counted.clear()
+
+    assert counted == Counters()
+
+
+def test_counters_end_as_prometheus_wants() -> None:
+    """Names say what can go down, and what cannot."""
+    for metric in METRICS:
+        assert metric.name.endswith("_total") == (metric.kind == "counter"), metric.name
+        assert metric.name.startswith("realtime_")
+        assert metric.help.endswith(".")

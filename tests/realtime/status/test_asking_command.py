@@ -1,0 +1,122 @@
+"""What commands that ask the processes have in common, within one process."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+from typing import Any
+from unittest import mock
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
+
+from realtime.backends import get_pubsub
+from realtime.backends.memory import MemoryPubSub
+from realtime.hub import get_hub
+from realtime.status import command as asking
+from realtime.status.command import lasting
+from tests.realtime.hub.listening import LIST, mailbox, within
+from tests.realtime.status.serving import serving_here
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
+
+COMMANDS = [
+    ("realtime_topics",),
+    ("realtime_connections",),
+    ("realtime_connection", "x"),
+    ("realtime_log", "DEBUG"),
+    ("realtime_drain",),
+]
+
+
+@pytest.fixture
+async def serving() -> AsyncIterator[None]:
+    """A hub in this process, which answers, and watches a topic."""
+    async with serving_here():
+        await within(get_hub().subscribe(mailbox(), LIST))
+        yield
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Run a command here; return its exit code and what it printed."""
+    out = io.StringIO()
+    try:
+        call_command(*arguments, stdout=out, stderr=out)
+    except SystemExit as ended:
+        return int(str(ended.code)), out.getvalue()
+    return 0, out.getvalue()
+
+
+async def arun(*arguments: str) -> tuple[int, str]:
+    return await sync_to_async(run, thread_sensitive=False)(*arguments)
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda each: each[0])
+def test_without_a_process_there_is_no_answer(arguments: tuple[str, ...]) -> None:
+    """That is an exit code of its own."""
+    code, printed = run(*arguments, "--timeout", "0.1")
+
+    assert code == 2
+    assert "answered within 0.1 seconds" in printed
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda each: each[0])
+def test_a_backend_that_is_away_is_an_error(arguments: tuple[str, ...]) -> None:
+    """Nobody was asked; that nobody answers says nothing."""
+    away = mock.patch.object(type(get_pubsub()), "connect", side_effect=OperationalError("gone"))
+    with away, pytest.raises(CommandError, match="carries no messages: OperationalError: gone"):
+        run(*arguments, "--timeout", "5")
+
+
+def test_processes_that_cannot_be_asked_are_not() -> None:
+    """Messages of the memory backend stay within each."""
+    with mock.patch.object(asking, "get_pubsub", return_value=MemoryPubSub()):
+        code, printed = run("realtime_topics")
+
+    assert (code, "none can be asked" in printed) == (2, True)
+
+
+async def test_columns_are_aligned(serving: None) -> None:
+    """As in a report on paper."""
+    code, printed = await arun("realtime_topics")
+
+    assert code == 0
+    assert printed == (
+        "topic   subscribers  messages a minute\nlist:5            1                  0\n"
+    )
+
+
+async def test_a_connection_that_nobody_has_is_an_error(serving: None) -> None:
+    """Although processes have answered."""
+    with pytest.raises(CommandError, match="has a connection 'x'"):
+        await arun("realtime_connection", "x")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("realtime_topics", "--limit", "0"),
+        ("realtime_topics", "--timeout", "0"),
+        ("realtime_log", "LOUD"),
+        ("realtime_log", "DEBUG", "--logger", "django"),
+        ("realtime_log", "DEBUG", "--minutes", "-1"),
+        ("realtime_drain", "--seconds", "0"),
+        ("realtime_drain", "--all", "--host", "here"),
+    ],
+    ids=" ".join,
+)
+def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...]) -> None:
+    """Before anybody is asked."""
+    with pytest.raises(CommandError):
+        run(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("age", "spelt"),
+    [(0.4, "0 s"), (119, "119 s"), (120, "2 min"), (7_200, "2 h"), (400_000, "4 d")],
+)
+def test_ages_are_spelt_as_people_read_them(age: Any, spelt: str) -> None:
+    """In one unit."""
+    assert lasting(age) == spelt

@@ -1,0 +1,104 @@
+"""What a process says of those who are connected to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+from django.contrib.auth.models import User
+
+from realtime.connection import Connection
+from realtime.connections import connections_of
+from realtime.hub import Hub
+from realtime.status.clients import client_here, clients_here
+from tests.realtime.hub.listening import LIST, OTHER, row, within
+from tests.realtime.transports import FakeTransport, connection_of
+
+
+class Slow(FakeTransport):
+    """One that is held back."""
+
+    def facts(self) -> dict[str, object]:
+        return {"pong": 3.0, "sent": 9, "frames": 2, "held_back": True}
+
+
+@pytest.fixture
+async def ada(hub: Hub) -> AsyncIterator[Connection]:
+    """Ada's connection, beside one of nobody's."""
+    connections = connections_of(hub)
+    ada = connection_of(User(pk=7), hub, Slow(), session="the mark of a session")
+    nobody = connection_of(None, hub)
+    for each in (nobody, ada):
+        connections.add(each)
+    yield ada
+    for each in (nobody, ada):
+        connections.remove(each)
+        await within(each.let_go())
+
+
+async def test_those_come_first_for_whom_most_waits(hub: Hub, ada: Connection) -> None:
+    """With what waits, and whether they are held back."""
+    ada.mailbox.put(row(LIST, 1))
+    ada.mailbox.put(row(LIST, 2))
+
+    found = clients_here(hub, limit=1)
+
+    assert found.total == 2
+    (client,) = found.connections
+    assert (client.id, client.user, client.transport) == (ada.id, "7", "fake")
+    assert (client.waiting_topics, client.waiting_rows, client.waiting_frames) == (1, 2, 2)
+    assert (client.held_back, client.pong) == (True, 3.0)
+
+
+async def test_those_of_one_user_are_found(hub: Hub, ada: Connection) -> None:
+    """By primary key."""
+    assert [each.id for each in clients_here(hub, user="7").connections] == [ada.id]
+    assert clients_here(hub, user="8").total == 0
+
+
+async def test_a_connection_tells_how_far_each_topic_is(hub: Hub, ada: Connection) -> None:
+    """Those that are held or wait come first."""
+    ada.topics = {LIST: "here.1", OTHER: "here.2"}
+    ada.mailbox.hold(OTHER)
+    ada.mailbox.put(row(OTHER, 1))
+
+    found = client_here(hub, ada.id)
+
+    first, second = found.watches
+    assert (first.topic, first.cursor, first.waiting_rows, first.held) == (OTHER, "here.2", 1, True)
+    assert (second.topic, second.waiting_rows, second.held) == (LIST, None, False)
+
+
+async def test_what_is_asked_again_is_in_doubt(hub: Hub, ada: Connection, no_rules: None) -> None:
+    """Until the rule has answered."""
+    ada.topics = {LIST: None}
+
+    ada.grants.doubt([LIST])
+
+    (watch,) = client_here(hub, ada.id).watches
+    assert (watch.in_doubt, watch.held, watch.pending) == (True, True, False)
+
+
+async def test_a_limit_leaves_topics_off(hub: Hub, ada: Connection) -> None:
+    """An answer goes over the backend."""
+    ada.topics = {LIST: None, OTHER: None}
+
+    found = client_here(hub, ada.id, limit=1)
+
+    assert found.connection is not None
+    assert (len(found.watches), found.connection.topics) == (1, 2)
+
+
+async def test_a_connection_that_is_elsewhere_is_not_here(hub: Hub, ada: Connection) -> None:
+    """Another process will have it."""
+    found = client_here(hub, "of another")
+
+    assert (found.connection, found.watches) == (None, [])
+
+
+async def test_what_could_be_used_to_be_somebody_is_not_told(hub: Hub, ada: Connection) -> None:
+    """By whatever answer."""
+    told = msgspec.json.encode([clients_here(hub), client_here(hub, ada.id)])
+
+    assert b"the mark" not in told

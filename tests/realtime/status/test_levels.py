@@ -1,0 +1,65 @@
+"""Logging more for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from realtime.hub import Hub
+from realtime.status import levels
+from realtime.status.levels import set_level_here
+from tests.realtime.hub.listening import until
+
+NAMES = ("realtime", "realtime.hub", "realtime.outbox", "invalidation")
+SOON = 0.02 / 60
+
+
+@pytest.fixture(autouse=True)
+def levels_before() -> Iterator[None]:
+    before = {name: logging.getLogger(name).level for name in NAMES}
+    yield
+    for timer in levels._timers.values():
+        timer.cancel()
+    levels._timers.clear()
+    levels._before.clear()
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
+
+
+async def test_a_level_is_set_and_set_back(hub: Hub) -> None:
+    """With those below that have their own."""
+    logging.getLogger("realtime").setLevel("WARNING")
+    logging.getLogger("realtime.hub").setLevel("ERROR")
+
+    told = set_level_here(hub, "DEBUG", minutes=SOON)
+
+    assert (told.logger, told.before, told.level) == ("realtime", "WARNING", "DEBUG")
+    assert logging.getLogger("realtime.hub").level == logging.DEBUG
+    assert logging.getLogger("realtime.outbox").getEffectiveLevel() == logging.DEBUG
+    await until(lambda: logging.getLogger("realtime").level == logging.WARNING)
+    await until(lambda: logging.getLogger("realtime.hub").level == logging.ERROR)
+
+
+async def test_set_twice_it_is_what_it_was_before_the_first(hub: Hub) -> None:
+    """A question may come twice."""
+    logging.getLogger("realtime.hub").setLevel("ERROR")
+    set_level_here(hub, "INFO", "realtime.hub", minutes=1)
+
+    set_level_here(hub, "DEBUG", "realtime.hub", minutes=SOON)
+
+    await until(lambda: logging.getLogger("realtime.hub").level == logging.ERROR)
+
+
+@pytest.mark.parametrize(
+    ("level", "logger"), [("DEBUG", "django"), ("DEBUG", "realtimes"), ("LOUD", "realtime")]
+)
+async def test_nothing_else_can_be_set(level: str, logger: str, hub: Hub) -> None:
+    """Other loggers are not ours to turn."""
+    with pytest.raises(ValueError, match="expected one of"):
+        set_level_here(hub, level, logger)
+
+    await asyncio.sleep(0)
+    assert not levels._timers
