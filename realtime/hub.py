@@ -166,11 +166,6 @@ class Hub:
         """Return how many messages a watched topic had within the last minute, roughly."""
         return self._rates.of(topic)
 
-    @property
-    def is_connected(self) -> bool:
-        """Is there an upstream, so that what is sent is heard?"""
-        return self._upstream is not None
-
     async def close(self) -> None:
         """Stop listening and let the backend go."""
         for timer in self._lingering.values():

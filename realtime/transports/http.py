@@ -13,6 +13,7 @@ from realtime.access.identity import Identity, identify
 from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.connections import Connections, connections_of
+from realtime.counters import counters
 from realtime.cursors import Cursor
 from realtime.hub import Hub, get_hub
 from realtime.protocol import CloseCode, Denied, Frame, Revoked
@@ -61,6 +62,7 @@ class HttpTransport:
         code = why_not(self._connections, identity, began)
         if code is not None:
             self._connections.closed[code] += 1
+            counters.refused[code] += 1
             raise Refused.because(code)
         connection = self._connection = Connection(identity, self._hub, self)
         self._connections.add(connection)
@@ -146,6 +148,7 @@ class HttpTransport:
                 return await identify(request.scope)
         except TimeoutError:
             self._connections.closed[CloseCode.SILENT] += 1
+            counters.refused[CloseCode.SILENT] += 1
             raise Refused.because(CloseCode.SILENT) from None
 
 
