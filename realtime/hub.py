@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from realtime.backends import PubSub, Upstream, get_pubsub
@@ -19,15 +18,14 @@ from realtime.conf import conf
 from realtime.counters import counters
 from realtime.cursors import Cursor
 from realtime.exceptions import CannotReplay, UpstreamLost
-from realtime.merging import merge_all
+from realtime.fan_out import FanOut, as_told
+from realtime.lingering import Lingering
 from realtime.messages import Message, Reset
-from realtime.observers import missed, observe, observed_topics
+from realtime.observers import missed, observed_topics
 from realtime.outbox.process import ensure_relay
-from realtime.rates import Rates
 from realtime.subscribers import Sink, Subscribers
 from realtime.together import end, until_one_ends
 from realtime.topics import Topic
-from realtime.widths import note_fan_out
 
 logger = logging.getLogger("realtime.hub")
 
@@ -56,7 +54,7 @@ class Hub:
     def __init__(self, pubsub: PubSub) -> None:
         self._pubsub = pubsub
         self._subscribers = Subscribers()
-        self._rates = Rates()
+        self._fan_out = FanOut(self._subscribers)
         self._upstream: Upstream | None = None
         self._connected = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
@@ -65,8 +63,7 @@ class Hub:
         self._was_connected = False
         """Has there been an upstream? Whoever was told by it is reset by its successor."""
         self._locks: WeakValueDictionary[Topic, asyncio.Lock] = WeakValueDictionary()
-        self._lingering: dict[Topic, asyncio.TimerHandle] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._lingering = Lingering(self._unwatch)
 
     async def subscribe(self, sink: Sink, topic: Topic) -> Cursor:
         """Put `topic`'s messages into `sink` from here on; return once the backend confirmed.
@@ -100,12 +97,12 @@ class Hub:
         for topic in topics:
             sink.discard(topic)
             if self._subscribers.remove(topic, sink):
-                self._rates.forget(topic)
+                self._fan_out.rates.forget(topic)
                 last.append(topic)
         if not conf.LINGER:
             return last
         for topic in last:
-            self._unwatch_later(topic)
+            self._lingering.add(topic)
         return []
 
     async def unwatch(self, topics: Iterable[Topic]) -> None:
@@ -127,7 +124,7 @@ class Hub:
             # Whatever it was, nothing is proven.
             logger.exception("cannot look for what %s may have missed; it is reset", topic)
             found = [Message(topic, reset=Reset.SERVER, cursor=upstream.head())]
-        return [_at(upstream, topic, message) for message in found]
+        return [as_told(upstream, topic, message) for message in found]
 
     def head(self, topics: Iterable[Topic]) -> Cursor | None:
         """Return the position behind all that subscribers of all these topics were given.
@@ -164,28 +161,13 @@ class Hub:
 
     def messages_a_minute(self, topic: Topic) -> float:
         """Return how many messages a watched topic had within the last minute, roughly."""
-        return self._rates.of(topic)
+        return self._fan_out.rates.of(topic)
 
     async def close(self) -> None:
         """Stop listening and let the backend go."""
-        for timer in self._lingering.values():
-            timer.cancel()
-        self._lingering.clear()
-        ending = [*self._leaving, *([self._listener] if self._listener else [])]
-        await end(*ending, again=ENDS_WITHIN)
-
-    def _unwatch_later(self, topic: Topic) -> None:
-        """Stop watching a topic when nobody has wanted it for a while."""
-
-        def leave() -> None:
-            self._lingering.pop(topic, None)
-            task = asyncio.create_task(self._unwatch(topic))
-            self._leaving.add(task)
-            task.add_done_callback(self._leaving.discard)
-
-        if known := self._lingering.pop(topic, None):
-            known.cancel()
-        self._lingering[topic] = asyncio.get_running_loop().call_later(conf.LINGER, leave)
+        await self._lingering.close()
+        if self._listener is not None:
+            await end(self._listener, again=ENDS_WITHIN)
 
     async def _unwatch(self, topic: Topic) -> None:
         async with self._transition(topic):
@@ -263,7 +245,7 @@ class Hub:
     async def _receive(self, upstream: Upstream) -> None:
         try:
             while True:
-                self._fan_out(upstream, await upstream.receive())
+                self._fan_out.received(upstream, await upstream.receive())
         finally:
             # At once: its head is behind what was received, and some of that was not fanned out.
             self._disconnected(upstream)
@@ -275,10 +257,7 @@ class Hub:
         """
         while True:
             await asyncio.sleep(conf.REFRESH * random.uniform(0.5, 1))  # noqa: S311 -- jitter
-            head = upstream.head()
-            for topic in self._subscribers.topics():
-                if upstream.narrow(head, topic) is not None:
-                    self._deliver(upstream, topic, Message(topic, cursor=head))
+            self._fan_out.refresh(upstream)
 
     async def _start(self, upstream: Upstream) -> None:
         """Watch all that is wanted on a new upstream, then tell everybody to reload.
@@ -303,44 +282,9 @@ class Hub:
             head = upstream.head()
             for topic in watched:
                 # Observers would have no topics to add: everybody is reset.
-                self._tell(upstream, Message(topic, reset=Reset.BACKEND_RESTART, cursor=head))
-
-    def _fan_out(self, upstream: Upstream, messages: Sequence[Message]) -> None:
-        """Tell of what arrived together, each topic's messages merged: once, not in each sink."""
-        counters.received += len(messages)
-        self._rates.turn()
-        by_topic: dict[Topic, list[Message]] = {}
-        for message in messages:
-            for told in observe(message):
-                self._tell(upstream, told)
-            by_topic.setdefault(message.topic, []).append(message)
-        for waiting in by_topic.values():
-            self._tell(upstream, merge_all(waiting))
-
-    def _tell(self, upstream: Upstream, message: Message) -> None:
-        width = 0
-        for topic in self._subscribers.reached_by(message.topic):
-            self._rates.count(topic)
-            width += self._deliver(upstream, topic, message)
-        counters.fan_outs += width > 0
-        counters.delivered += width
-        note_fan_out(message.topic, width)
-
-    def _deliver(self, upstream: Upstream, topic: Topic, message: Message) -> int:
-        """Tell those who watch exactly this topic; return how many they are."""
-        told = _at(upstream, topic, message)
-        sinks = self._subscribers.of(topic)
-        for sink in sinks:
-            sink.put(told)
-        return len(sinks)
-
-
-def _at(upstream: Upstream, topic: Topic, message: Message) -> Message:
-    """Return a message as the subscribers of a topic are told it. What is opaque ends here."""
-    cursor = message.cursor and upstream.narrow(message.cursor, topic)
-    if message.topic == topic and message.cursor is cursor and message.extra is None:
-        return message
-    return replace(message, topic=topic, cursor=cursor, extra=None)
+                self._fan_out.tell(
+                    upstream, Message(topic, reset=Reset.BACKEND_RESTART, cursor=head)
+                )
 
 
 async def _sweep(upstream: Upstream) -> None:

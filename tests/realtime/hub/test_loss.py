@@ -78,7 +78,7 @@ async def test_a_hub_that_has_not_told_all_knows_of_no_position(
     await upstream.watch([LIST])
     hub._upstream = upstream
     assert hub.head([LIST]) == upstream.head()
-    monkeypatch.setattr(hub, "_fan_out", lambda *_: 1 / 0)
+    monkeypatch.setattr(hub._fan_out, "received", lambda *_: 1 / 0)
     upstream.say(row(LIST, 1))
 
     with pytest.raises(ZeroDivisionError):

@@ -53,7 +53,7 @@ async def test_what_comes_before_the_confirmation_waits_for_it(
 
     async def watch_while_something_comes(topics: Iterable[Topic]) -> Cursor:
         head = await ask(topics)
-        hub._fan_out(await hub._connection(), [Message(topic, LEFT, cursor=head)])
+        hub._fan_out.received(await hub._connection(), [Message(topic, LEFT, cursor=head)])
         for _ in range(10):  # the writer has its chance
             await asyncio.sleep(0)
         return head
