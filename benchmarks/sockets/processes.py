@@ -47,7 +47,7 @@ class Process:
             allow_many_files()
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
-        self._complaints = tempfile.TemporaryFile("w+")
+        self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 -- closed with it
         self._process = subprocess.Popen(
             [str(part) for part in command],
             cwd=cwd,

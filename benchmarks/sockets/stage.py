@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 from contextlib import ExitStack
@@ -32,11 +31,19 @@ class Stage:
     """One peer, on one server. Entered, it is ready for clients.
 
     `send_buffer` is how much the system keeps of what a client does not read; `cookie` is what each
-    client sends.
+    client sends, of a session in `database`.
     """
 
-    def __init__(self, peer: str, server: str, send_buffer: int = 0, cookie: str = "") -> None:
+    def __init__(
+        self,
+        peer: str,
+        server: str,
+        send_buffer: int = 0,
+        cookie: str = "",
+        database: Path | None = None,
+    ) -> None:
         self._peer = peer
+        self._database = database
         self._kind = server
         self._send_buffer = send_buffer
         self._cookie = cookie
@@ -59,9 +66,10 @@ class Stage:
         """Connect clients."""
         return self._client("open", count=count, topics=topics, **others)
 
-    def forget(self, nap: float = 0) -> None:
-        """Let the clients listen anew, and number the messages anew."""
-        self._sent = 0
+    def forget(self, nap: float = 0, numbers: bool = True) -> None:
+        """Let the clients listen anew, and number the messages anew where `numbers` is set."""
+        if numbers:
+            self._sent = 0
         self.client.do("forget", nap=nap)
 
     def publish(self, count: int, rate: float = 0, topics: int = 1, rows: int = 1) -> int:
@@ -71,8 +79,17 @@ class Stage:
         self._sent += count
         return self._sent - 1
 
+    def warm_up(self, topics: int = 1) -> None:
+        """Let every client hear of something, so that what all share has been made."""
+        clients = self.client.do("forget")["clients"]
+        self.publish(topics, topics=topics)
+        self.client.do("hear", expected=clients)
+        self.forget()
+
     def _start(self) -> None:
         environment = {"DJANGO_SETTINGS_MODULE": "benchmarks.sockets.settings"}
+        if self._database:
+            environment["BENCH_DB"] = str(self._database)
         url = ""
         if self._peer != "bare":
             self.redis = self._stack.enter_context(RedisServer())
