@@ -31,16 +31,17 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the figures into the docs")
     parser.add_argument("--only", help="names of parts, with commas between them")
     parser.add_argument("--runs", type=int, help="how often connections are measured")
+    parser.add_argument("--stall", type=float, help="for how long slow clients do not read")
     parser.add_argument("--small", action="store_true", help="a little of connections")
     arguments = parser.parse_args()
     if arguments.only and (arguments.write or arguments.name not in WITH_PARTS):
         parser.error(f"--only is for {sorted(WITH_PARTS)}, and the docs show a whole run")
-    if (arguments.runs or arguments.small) and arguments.name != "connections":
-        parser.error("--runs and --small are for connections")
-    parts = [arguments.only.split(",")] if arguments.only else []
     others: dict[str, Any] = {}
     if arguments.name == "connections":
-        others = {name: getattr(arguments, name) for name in ("runs", "small", "write")}
+        others = {name: getattr(arguments, name) for name in ("runs", "small", "stall", "write")}
+    elif arguments.runs or arguments.small or arguments.stall:
+        parser.error("--runs, --small and --stall are for connections")
+    parts = [arguments.only.split(",")] if arguments.only else []
     report = BENCHMARKS[arguments.name](*parts, **others)
     sys.stdout.write(report + "\n")
     if arguments.write:

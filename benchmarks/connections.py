@@ -7,6 +7,8 @@ in turns within one run, and figures are medians. `benchmarks.sockets` holds the
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -44,16 +46,24 @@ PARTS = {
 }
 
 
-def run(only: Collection[str] = (), runs: int = 0, small: bool = False, write: bool = False) -> str:
+def run(
+    only: Collection[str] = (),
+    runs: int | None = None,
+    small: bool = False,
+    stall: float | None = None,
+    write: bool = False,
+) -> str:
     """Measure the parts named, all where none is, and return the report.
 
     `write` keeps what each turn found. `runs` is how often; `small` does a little of everything,
-    which shows that it works.
+    which shows that it works; `stall` is for how many seconds clients do not read.
     """
     if unknown := set(only) - set(PARTS):
         raise SystemExit(f"expected some of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
     size = SMALL if small else FULL
-    size = replace(size, runs=runs or size.runs)
+    size = replace(size, runs=runs or size.runs, stall_seconds=stall or size.stall_seconds)
+    # Whoever ends this by a signal wants what it started to end as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     found: list[Record] = []
     tables: list[str] = []
     judged: list[Verdict] = []

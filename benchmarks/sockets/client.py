@@ -22,7 +22,7 @@ QUIET = 3.0
 """Seconds without news after which the rest is taken for lost."""
 
 PATIENCE = 60.0
-"""Seconds that clients have to be subscribed, and to be told what they wait for."""
+"""Seconds without progress that clients wait to be subscribed, and for what they are to hear."""
 
 
 class Commands:
@@ -124,6 +124,7 @@ class Commands:
             "by name": found["deliveries"],
             "resets": found["resets"],
             "closed": self._load.closed,
+            "refused": self._load.refused,
             "client cpu": (time.process_time() - used) / took,
         }
 
@@ -140,9 +141,12 @@ class Commands:
         return {"seconds": took, "client cpu": (time.process_time() - used) / took}
 
     def _until(self, is_so: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
+        load = self._load
+        heard, deadline = (load.joined, load.told), time.monotonic() + PATIENCE
         while not is_so() and time.monotonic() < deadline:
-            self._load.poll(0.05)
+            load.poll(0.05)
+            if (load.joined, load.told) != heard:
+                heard, deadline = (load.joined, load.told), time.monotonic() + PATIENCE
 
 
 def main() -> None:

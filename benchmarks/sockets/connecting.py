@@ -20,7 +20,7 @@ SHARE = 10
 
 LOGGED_IN = "ours, logged in"
 NAMES = {**PEERS, LOGGED_IN: LOGGED_IN}
-COMPETITORS = on_each_server(("bare", "ours", LOGGED_IN, "pubsub", "core"))
+COMPETITORS = on_each_server(("bare", "ours", LOGGED_IN, "pubsub"))
 
 
 def measure(size: Size) -> list[Record]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.report import table
 from benchmarks.sockets.size import Size
-from benchmarks.sockets.stage import PEERS, Stage
+from benchmarks.sockets.stage import LAYERS, PEERS, Stage
 from benchmarks.sockets.turns import (
     WITH_PYTHON,
     Record,
@@ -20,7 +20,6 @@ from benchmarks.sockets.verdicts import Verdict
 NAP = 0.002
 """Seconds between the clients' looks: who is woken for each frame keeps the server busy too."""
 
-LAYERS = ("pubsub", "core")
 COMPETITORS = [*on_each_server(WITH_PYTHON), ("socketio", "node")]
 
 

@@ -37,7 +37,7 @@ class Load:
         self.clients: dict[int, Client] = {}
         self.told = 0
         """Messages in all that was heard; repeats are counted."""
-        self.closed = 0
+        self.closed = self.refused = 0
         self.joined = 0
         self.last_news = 0
         self.nap = 0.0
@@ -125,6 +125,8 @@ class Load:
                 client.rest = head
                 return
             self._note_answer(client, head)
+            if not client.is_open:
+                return
         frames, client.rest = split(data)
         for opcode, payload in frames:
             if MARK in payload or b'"reset":' in payload:
@@ -135,6 +137,12 @@ class Load:
                 self._other(client, opcode, payload)
 
     def _note_answer(self, client: Client, head: bytes) -> None:
+        if head.startswith(b"HTTP/1.1 403"):
+            # daphne says so to whom it kept waiting for too long.
+            self.refused += 1
+            self._close(client)
+            self.open(client.topic, client.cursor)
+            return
         if not head.startswith(b"HTTP/1.1 101"):
             raise RuntimeError(f"expected a websocket, got {head!r}")
         client.is_open = True
@@ -161,7 +169,7 @@ class Load:
 
     def _close(self, client: Client) -> None:
         if client.socket.fileno() != -1:
-            self.closed += 1
+            self.closed += client.is_open
             self.clients.pop(client.socket.fileno(), None)
             client.socket.close()
         client.is_open = False

@@ -13,14 +13,14 @@ class Size:
 
     sockets: int = 500
     burst: int = 400
-    burst_of_layers: int = 100
+    burst_of_layers: int = 50
     """What the layers of channels_redis are given: they take as long for it."""
 
     paced_rate: float = 5
-    paced_seconds: float = 6
+    paced_seconds: float = 5
     topics: int = 1_000
     topics_rate: float = 500
-    topics_seconds: float = 4
+    topics_seconds: float = 2
 
     idle: int = 2_000
 

@@ -20,6 +20,7 @@ PEERS = {
     "socketio": "Socket.IO, Redis adapter",
 }
 APPLICATIONS = {"bare": "bare", "ours": "ours", "pubsub": "consumer", "core": "consumer"}
+LAYERS = ("pubsub", "core")
 SERVERS = ("uvicorn", "daphne")
 
 BACKLOG = 4096
@@ -95,7 +96,9 @@ class Stage:
             self.redis = self._stack.enter_context(RedisServer())
             pin(self.redis.pid, LOAD_CORE)
             url = self.redis.url
-            environment |= {"REDIS_URL": url, "BENCH_LAYER": self._layer}
+            environment["REDIS_URL"] = url
+        if self._peer in LAYERS:
+            environment["BENCH_LAYER"] = self._peer
         with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listener:
             if self._send_buffer:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer)
@@ -122,10 +125,6 @@ class Stage:
 
     def _keep(self, process: Process) -> Process:
         return self._stack.enter_context(process)
-
-    @property
-    def _layer(self) -> str:
-        return "core" if self._peer == "core" else "pubsub"
 
     @property
     def _folder(self) -> Path:
