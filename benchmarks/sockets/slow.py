@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from benchmarks.report import table
 from benchmarks.sockets.size import Size
 from benchmarks.sockets.stage import SERVERS, Stage
-from benchmarks.sockets.turns import Record, turns
+from benchmarks.sockets.turns import Record, client_cpu, turns
 from benchmarks.sockets.verdicts import Verdict
 
 PIECE = 5.0
@@ -77,10 +77,10 @@ def report(records: Sequence[Record]) -> str:
         megabytes = [record[name] / 2**20 for name in ("grown", "bound")]
         rows[-1] += [f"{each:.1f}" for each in megabytes]
         rows[-1] += [str(record[name]) for name in ("all", "reset", "closed", "stale")]
-        rows[-1].append(f"{record['took']:.2f}")
+        rows[-1] += [f"{record['took']:.2f}", client_cpu([record])]
     header = ["server", "p99 ms of the others", "while some stall", "ratio"]
     header += ["server grows by MB", "bound MB", "caught up by rows", "by a reset"]
-    return table([*header, "hung up on", "stale", "seconds until caught up"], rows)
+    return table([*header, "hung up on", "stale", "seconds until caught up", "clients' CPU"], rows)
 
 
 def verdicts(records: Sequence[Record]) -> list[Verdict]:
