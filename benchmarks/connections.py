@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -69,7 +70,9 @@ def run(
     judged: list[Verdict] = []
     for name, part in PARTS.items():
         if name in only or not only:
+            began = time.monotonic()
             records = part.measure(size)
+            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
             found += records
             tables.append(part.report(records))
             judged += part.verdicts(records)

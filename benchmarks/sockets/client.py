@@ -21,6 +21,9 @@ from benchmarks.sockets.processes import allow_many_files
 QUIET = 3.0
 """Seconds without news after which the rest is taken for lost."""
 
+CAUGHT_UP_AFTER = 1.0
+"""Seconds without news after which who did not read has read all there is."""
+
 PATIENCE = 60.0
 """Seconds without progress that clients wait to be subscribed, and for what they are to hear."""
 
@@ -82,21 +85,26 @@ class Commands:
         self._load.stop_reading(self._stalled)
         return {}
 
-    def resume(self, last: int) -> dict[str, Any]:
-        """Let them read on until each knows of the last message; tell how each came to that."""
-        began = time.monotonic()
+    def resume(self) -> dict[str, Any]:
+        """Let them read on until there is quiet; tell how long news came."""
+        began = self._load.last_news = time.monotonic_ns()
         self._load.read_on(self._stalled)
-        ready = [client for client in self._stalled if client.is_open]
-        marks = (f'"@{last}-'.encode(), b'"reset":')
+        self._until(lambda: time.monotonic_ns() - self._load.last_news > CAUGHT_UP_AFTER * 1e9)
+        return {"took": (self._load.last_news - began) / 1e9}
+
+    def catch_up(self, last: int) -> dict[str, Any]:
+        """Wait until each of them knows of the last message; tell how each came to what it knows.
+
+        That message was sent when they had read all else.
+        """
+        mark = f'"@{last}-'.encode()
 
         def is_told(client: Client) -> bool:
-            payload = client.log[-1][1] if client.log else b""
-            return not client.is_open or any(mark in payload for mark in marks)
+            return not client.is_open or any(mark in payload for _, payload in client.log[-1:])
 
-        self._until(lambda: all(map(is_told, ready)))
-        took = time.monotonic() - began
+        self._until(lambda: all(map(is_told, self._stalled)))
         still = [client for client in self._stalled if client.is_open]
-        return {**caught_up(still, last), "closed": len(self._stalled) - len(still), "took": took}
+        return {**caught_up(still, last), "closed": len(self._stalled) - len(still)}
 
     def drop(self) -> dict[str, Any]:
         """Hang up on all clients at once."""
@@ -136,7 +144,12 @@ class Commands:
             load.open(*each)
         self._until(lambda: load.joined - before == len(wanted))
         if load.joined - before < len(wanted):
-            raise RuntimeError(f"{load.joined - before} of {len(wanted)} clients are subscribed")
+            waiting = [each for each in load.clients.values() if not each.is_joined]
+            raise RuntimeError(
+                f"expected {len(wanted)} clients to be subscribed, got {load.joined - before};"
+                f" {load.refused} were refused, {load.closed} hung up on,"
+                f" {sum(each.is_open for each in waiting)} of {len(waiting)} have a websocket"
+            )
         took = time.monotonic() - began
         return {"seconds": took, "client cpu": (time.process_time() - used) / took}
 

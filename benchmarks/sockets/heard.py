@@ -40,10 +40,11 @@ def summary(clients: Collection[Client]) -> dict[str, Any]:
 
 
 def caught_up(clients: Iterable[Client], last: int) -> dict[str, int]:
-    """Say of each client whether it knows of all messages up to `last`, by a reset or by name.
+    """Say of each client whether it knows of all messages up to `last`: by name, or by a reset.
 
     A topic's messages keep their order. So a client has missed some where numbers are left out
-    and no reset stands between; such a one would be stale, and nobody would have told it.
+    and no reset stands between, or where the last one is; such a one would be stale, and nobody
+    would have told it.
     """
     counts = {"all": 0, "reset": 0, "stale": 0}
     for client in clients:
@@ -62,7 +63,7 @@ def _state(client: Client, last: int) -> str:
             if number > due and not excused:
                 return "stale"
             due, excused = max(due, number + 1), False
-    if due <= last and not excused:
+    if due <= last:
         return "stale"
     return "reset" if resets else "all"
 

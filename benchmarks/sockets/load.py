@@ -139,9 +139,7 @@ class Load:
     def _note_answer(self, client: Client, head: bytes) -> None:
         if head.startswith(b"HTTP/1.1 403"):
             # daphne says so to whom it kept waiting for too long.
-            self.refused += 1
             self._close(client)
-            self.open(client.topic, client.cursor)
             return
         if not head.startswith(b"HTTP/1.1 101"):
             raise RuntimeError(f"expected a websocket, got {head!r}")
@@ -168,8 +166,14 @@ class Load:
             client.cursor = found[-1].decode()
 
     def _close(self, client: Client) -> None:
-        if client.socket.fileno() != -1:
-            self.closed += client.is_open
-            self.clients.pop(client.socket.fileno(), None)
-            client.socket.close()
+        """Take a client for gone; one that was not subscribed yet comes again."""
+        if client.socket.fileno() == -1:
+            return
+        self.clients.pop(client.socket.fileno(), None)
+        client.socket.close()
         client.is_open = False
+        if client.is_joined:
+            self.closed += 1
+        else:
+            self.refused += 1
+            self.open(client.topic, client.cursor)
