@@ -18,8 +18,8 @@ from benchmarks.sockets.heard import caught_up, summary
 from benchmarks.sockets.load import Client, Load
 from benchmarks.sockets.processes import allow_many_files
 
-QUIET = 3.0
-"""Seconds without news after which the rest is taken for lost."""
+QUIET = 10.0
+"""Seconds without news after which the rest is taken for lost: a server may be busy for some."""
 
 CAUGHT_UP_AFTER = 1.0
 """Seconds without news after which who did not read has read all there is."""
