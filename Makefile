@@ -92,7 +92,7 @@ soak-convergence: $(STAMPS)/test ## its first part alone, which kills: CONVERGEN
 	    --database $$database --backend $$backend || exit 1; done; done
 
 bench: $(STAMPS)/test ## run a benchmark: NAME=…
-	@sh tools/ensure_system.sh browser
+	@sh tools/ensure_system.sh browser npx postgres redis
 	@$(PY) -m benchmarks $(NAME)
 
 docs: $(STAMPS)/docs ## build the documentation into docs/_build

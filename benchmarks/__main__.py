@@ -1,19 +1,27 @@
 """Run a benchmark by name: `python -m benchmarks screen [--write]`.
 
 With --write the figures also replace the block of that name in docs/reference/performance.md.
-`python -m benchmarks orm --only save,sqlite` runs parts of one that has parts.
+`python -m benchmarks orm --only save,sqlite` runs parts of one that has parts;
+`python -m benchmarks connections --small` a little of everything, `--runs 1` all of it once.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
-from benchmarks import idle, orm, pubsub, screen
+from benchmarks import connections, idle, orm, pubsub, screen
 from benchmarks.report import write_block
 
-BENCHMARKS = {"idle": idle.run, "orm": orm.run, "pubsub": pubsub.run, "screen": screen.run}
-WITH_PARTS = {"orm", "pubsub"}
+BENCHMARKS = {
+    "connections": connections.run,
+    "idle": idle.run,
+    "orm": orm.run,
+    "pubsub": pubsub.run,
+    "screen": screen.run,
+}
+WITH_PARTS = {"connections", "orm", "pubsub"}
 
 
 def main() -> None:
@@ -22,11 +30,19 @@ def main() -> None:
     parser.add_argument("name", choices=sorted(BENCHMARKS))
     parser.add_argument("--write", action="store_true", help="put the figures into the docs")
     parser.add_argument("--only", help="names of parts, with commas between them")
+    parser.add_argument("--runs", type=int, help="how often connections are measured")
+    parser.add_argument("--stall", type=float, help="for how long slow clients do not read")
+    parser.add_argument("--small", action="store_true", help="a little of connections")
     arguments = parser.parse_args()
     if arguments.only and (arguments.write or arguments.name not in WITH_PARTS):
         parser.error(f"--only is for {sorted(WITH_PARTS)}, and the docs show a whole run")
+    others: dict[str, Any] = {}
+    if arguments.name == "connections":
+        others = {name: getattr(arguments, name) for name in ("runs", "small", "stall", "write")}
+    elif arguments.runs or arguments.small or arguments.stall:
+        parser.error("--runs, --small and --stall are for connections")
     parts = [arguments.only.split(",")] if arguments.only else []
-    report = BENCHMARKS[arguments.name](*parts)
+    report = BENCHMARKS[arguments.name](*parts, **others)
     sys.stdout.write(report + "\n")
     if arguments.write:
         write_block(arguments.name, report)

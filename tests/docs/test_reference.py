@@ -90,4 +90,4 @@ def test_every_table_of_figures_is_filled() -> None:
     blocks = re.findall(r"<!-- begin (\w+) -->(.*?)<!-- end \1 -->", text, re.DOTALL)
 
     filled = sorted(name for name, block in blocks if "| --- |" in block)
-    assert filled == ["idle", "orm", "pubsub", "screen"]
+    assert filled == ["connections", "idle", "orm", "pubsub", "screen"]

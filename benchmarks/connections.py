@@ -1,0 +1,105 @@
+"""Websockets beside those of others: how fast, how late, how large, and what a bad day costs.
+
+A server is on one core; its clients, its Redis and who publishes share another. Peers are measured
+in turns within one run, and figures are medians. `benchmarks.sockets` holds the parts.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from typing import NamedTuple
+
+from benchmarks.report import PAGE, machine
+from benchmarks.sockets import connecting, fanout, memory, paced, slow, storm, verdicts
+from benchmarks.sockets.processes import LOAD_CORE, SERVER_CORE
+from benchmarks.sockets.size import FULL, SMALL, Size
+from benchmarks.sockets.turns import Record
+from benchmarks.sockets.verdicts import Verdict
+
+RUNS = PAGE.parent / "connections.json"
+"""Where the figures of each turn are kept."""
+
+PACKAGES = ("channels", "channels-redis", "daphne", "redis", "uvicorn", "websockets")
+
+
+class Part(NamedTuple):
+    """What one part does."""
+
+    measure: Callable[[Size], list[Record]]
+    report: Callable[[Sequence[Record]], str]
+    verdicts: Callable[[Sequence[Record]], list[Verdict]]
+
+
+PARTS = {
+    "fanout": Part(fanout.measure, fanout.report, fanout.verdicts),
+    "paced": Part(paced.measure_paced, paced.report_paced, paced.verdicts_paced),
+    "topics": Part(paced.measure_topics, paced.report_topics, paced.verdicts_topics),
+    "memory": Part(memory.measure, memory.report, memory.verdicts),
+    "slow": Part(slow.measure, slow.report, slow.verdicts),
+    "connect": Part(connecting.measure, connecting.report, connecting.verdicts),
+    "storm": Part(storm.measure, storm.report, storm.verdicts),
+}
+
+
+def run(
+    only: Collection[str] = (),
+    runs: int | None = None,
+    small: bool = False,
+    stall: float | None = None,
+    write: bool = False,
+) -> str:
+    """Measure the parts named, all where none is, and return the report.
+
+    `write` keeps what each turn found. `runs` is how often; `small` does a little of everything,
+    which shows that it works; `stall` is for how many seconds clients do not read.
+    """
+    if unknown := set(only) - set(PARTS):
+        raise SystemExit(f"expected some of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
+    size = SMALL if small else FULL
+    size = replace(size, runs=runs or size.runs, stall_seconds=stall or size.stall_seconds)
+    # Whoever ends this by a signal wants what it started to end as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    found: list[Record] = []
+    tables: list[str] = []
+    judged: list[Verdict] = []
+    for name, part in PARTS.items():
+        if name in only or not only:
+            began = time.monotonic()
+            records = part.measure(size)
+            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+            found += records
+            tables.append(part.report(records))
+            judged += part.verdicts(records)
+    if write:
+        _write(size, found)
+    said = [f"{machine()}; {_versions()}", *_caveats(size), *tables]
+    return "\n\n".join([*said, verdicts.report(judged)] if judged else said)
+
+
+def _versions() -> str:
+    return ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+
+
+def _caveats(size: Size) -> list[str]:
+    found = []
+    if size != FULL:
+        full = asdict(FULL)
+        others = {name: value for name, value in asdict(size).items() if value != full[name]}
+        what = ", ".join(f"{name} {value}" for name, value in others.items())
+        found.append(f"**Not the run described, but one that shows that it works: {what}.**")
+    if SERVER_CORE == LOAD_CORE:
+        found.append("**There was one core: servers and clients shared it.**")
+    return found
+
+
+def _write(size: Size, records: Sequence[Record]) -> None:
+    head = {"machine": machine(), "versions": _versions(), "size": asdict(size)}
+    lines = ",\n".join(f"  {json.dumps(record)}" for record in records)
+    begin = json.dumps(head)[:-1]
+    RUNS.write_text(f'{begin}, "turns": [\n{lines}\n]}}\n')

@@ -1,0 +1,1 @@
+"""Sockets by the hundred: ours, and what others serve them with."""

@@ -1,0 +1,186 @@
+"""The process that holds the clients: `python -m benchmarks.sockets.client PEER PORT [COOKIE]`.
+
+It is told what to do by lines of JSON, and answers each with one. Between them it goes on reading
+its sockets, and answers who asks whether it is there.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from benchmarks.sockets.dialects import dialect
+from benchmarks.sockets.heard import caught_up, summary
+from benchmarks.sockets.load import Client, Load
+from benchmarks.sockets.processes import allow_many_files
+
+QUIET = 10.0
+"""Seconds without news after which the rest is taken for lost: a server may be busy for some."""
+
+CAUGHT_UP_AFTER = 1.0
+"""Seconds without news after which who did not read has read all there is."""
+
+PATIENCE = 60.0
+"""Seconds without progress that clients wait to be subscribed, and for what they are to hear."""
+
+
+class Commands:
+    """What the process can be told to do. Each method is a command; its result is the answer."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._cpu = 0.0
+        self._stalled: list[Client] = []
+
+    def open(
+        self, count: int, topics: int, window: int = 100, stalling: int = 0, buffer: int = 0
+    ) -> dict[str, Any]:
+        """Connect so many clients to so many topics, in turns; so many at once are on their way.
+
+        The first `stalling` have a small buffer to read from.
+        """
+        return self._join(
+            [(n % topics, "", buffer if n < stalling else 0) for n in range(count)], window
+        )
+
+    def forget(self, nap: float = 0) -> dict[str, Any]:
+        """Begin to listen anew.
+
+        With `nap` seconds between looks more is read at once, which takes less of the processor.
+        """
+        self._load.nap = nap
+        self._load.forget()
+        gc.collect()
+        self._cpu = time.process_time()
+        return {"clients": len(self._load.clients)}
+
+    def hear(self, expected: int, quiet: float = QUIET, skip: int = 0) -> dict[str, Any]:
+        """Wait until so many messages were delivered, or there is quiet; tell what arrived.
+
+        The first `skip` clients are no part of it.
+        """
+        began = time.monotonic_ns()
+
+        def is_over() -> bool:
+            since = max(began, self._load.last_news)
+            return self._load.told >= expected or time.monotonic_ns() - since > quiet * 1e9
+
+        self._until(is_over)
+        used = time.process_time() - self._cpu
+        clients = list(self._load.clients.values())
+        if self._load.told >= expected > summary(clients)["deliveries"]:
+            # Some were told twice; what is not told yet may still come.
+            self._until(lambda: time.monotonic_ns() - self._load.last_news > quiet * 1e9)
+        found = summary(clients[skip:])
+        busy = used / found["seconds"] if found["seconds"] else 0.0
+        return {**found, "client cpu": busy, "closed": self._load.closed}
+
+    def stall(self, count: int) -> dict[str, Any]:
+        """Let the first clients read no more."""
+        self._stalled = list(self._load.clients.values())[:count]
+        self._load.stop_reading(self._stalled)
+        return {}
+
+    def resume(self) -> dict[str, Any]:
+        """Let them read on until there is quiet; tell how long news came."""
+        began = self._load.last_news = time.monotonic_ns()
+        self._load.read_on(self._stalled)
+        self._until(lambda: time.monotonic_ns() - self._load.last_news > CAUGHT_UP_AFTER * 1e9)
+        return {"took": (self._load.last_news - began) / 1e9}
+
+    def catch_up(self, last: int) -> dict[str, Any]:
+        """Wait until each of them knows of the last message; tell how each came to what it knows.
+
+        That message was sent when they had read all else.
+        """
+        mark = f'"@{last}-'.encode()
+
+        def is_told(client: Client) -> bool:
+            return not client.is_open or any(mark in payload for _, payload in client.log[-1:])
+
+        self._until(lambda: all(map(is_told, self._stalled)))
+        still = [client for client in self._stalled if client.is_open]
+        return {**caught_up(still, last), "closed": len(self._stalled) - len(still)}
+
+    def drop(self) -> dict[str, Any]:
+        """Hang up on all clients at once."""
+        self._dropped = self._load.drop_all()
+        return {"dropped": len(self._dropped)}
+
+    def come_back(self, window: int) -> dict[str, Any]:
+        """Connect all again with their cursors; wait until each was told of something."""
+        began, used = time.monotonic(), time.process_time()
+        joined = self._join([(each.topic, each.cursor, 0) for each in self._dropped], window)
+        clients = list(self._load.clients.values())
+        waiting = set(clients)
+
+        def all_told() -> bool:
+            waiting.difference_update([each for each in waiting if each.log or not each.is_open])
+            return not waiting
+
+        self._until(all_told)
+        took = time.monotonic() - began
+        found = summary(clients)
+        return {
+            "joined": joined["seconds"],
+            "told": took,
+            "untold": len(waiting),
+            "by name": found["deliveries"],
+            "resets": found["resets"],
+            "closed": self._load.closed,
+            "refused": self._load.refused,
+            "client cpu": (time.process_time() - used) / took,
+        }
+
+    def _join(self, wanted: Sequence[tuple[int, str, int]], window: int) -> dict[str, Any]:
+        began, used = time.monotonic(), time.process_time()
+        load, before = self._load, self._load.joined
+        for number, each in enumerate(wanted):
+            self._until(lambda: number - (load.joined - before) < window)  # noqa: B023
+            load.open(*each)
+        self._until(lambda: load.joined - before == len(wanted))
+        if load.joined - before < len(wanted):
+            waiting = [each for each in load.clients.values() if not each.is_joined]
+            raise RuntimeError(
+                f"expected {len(wanted)} clients to be subscribed, got {load.joined - before};"
+                f" {load.refused} were refused, {load.closed} hung up on,"
+                f" {sum(each.is_open for each in waiting)} of {len(waiting)} have a websocket"
+            )
+        took = time.monotonic() - began
+        return {"seconds": took, "client cpu": (time.process_time() - used) / took}
+
+    def _until(self, is_so: Callable[[], bool]) -> None:
+        load = self._load
+        heard, deadline = (load.joined, load.told), time.monotonic() + PATIENCE
+        while not is_so() and time.monotonic() < deadline:
+            load.poll(0.05)
+            if (load.joined, load.told) != heard:
+                heard, deadline = (load.joined, load.told), time.monotonic() + PATIENCE
+
+
+def main() -> None:
+    """Do what is asked for until there is nobody to ask."""
+    peer, port, *cookie = sys.argv[1:]
+    allow_many_files()
+    # What is kept refers to nothing: looking for cycles in it would only make for pauses.
+    gc.disable()
+    load = Load(dialect(peer), int(port), *cookie)
+    load.listen_to(sys.stdin.fileno())
+    commands = Commands(load)
+    while True:
+        if not load.poll(1.0):
+            continue
+        line = sys.stdin.readline()
+        if not line:
+            return
+        asked = json.loads(line)
+        answer = getattr(commands, asked.pop("do"))(**asked)
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""How a client speaks with each peer until it is subscribed, and how it shows that it is there."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+
+from benchmarks.sockets.messages import topic
+from benchmarks.sockets.wire import frame
+
+
+class Dialect(ABC):
+    """One peer's way. Topics are numbers."""
+
+    @abstractmethod
+    def path(self, number: int) -> str:
+        """Return where a client of this topic connects."""
+
+    def opening(self, number: int, cursor: str) -> bytes:
+        """Return what the client sends once it is connected."""
+        return b""
+
+    @abstractmethod
+    def is_joined(self, payload: bytes) -> bool:
+        """Does this frame say that the client is subscribed?"""
+
+    def answer(self, payload: bytes, number: int) -> bytes:
+        """Return what a frame that is no news must be answered with, if anything."""
+        return b""
+
+
+class Ours(Dialect):
+    """The protocol of docs/reference/protocol.md."""
+
+    def path(self, number: int) -> str:
+        return "/ws/live/"
+
+    def opening(self, number: int, cursor: str) -> bytes:
+        wanted = {"topic": topic(number), **({"cursor": cursor} if cursor else {})}
+        return frame(json.dumps({"type": "subscribe", "subscriptions": [wanted]}).encode())
+
+    def is_joined(self, payload: bytes) -> bool:
+        return payload.startswith(b'{"type":"subscribed"')
+
+    def answer(self, payload: bytes, number: int) -> bytes:
+        # The server holds back who does not answer.
+        if payload.startswith(b'{"type":"ping"'):
+            return frame(payload.replace(b"ping", b"pong", 1))
+        return b""
+
+
+class Plain(Dialect):
+    """What the consumer of Channels and the bare application speak: the path names the topic."""
+
+    def path(self, number: int) -> str:
+        return f"/topic/{number}"
+
+    def is_joined(self, payload: bytes) -> bool:
+        return payload == b"joined"
+
+
+class SocketIO(Dialect):
+    """Engine.IO 4 over a websocket, and a room that the server joins when it is asked to."""
+
+    def path(self, number: int) -> str:
+        return "/socket.io/?EIO=4&transport=websocket"
+
+    def is_joined(self, payload: bytes) -> bool:
+        return payload.startswith(b'42["joined"')
+
+    def answer(self, payload: bytes, number: int) -> bytes:
+        if payload.startswith(b"0{"):
+            return frame(b"40")
+        if payload.startswith(b"40"):
+            return frame(f'42["join","{topic(number)}"]'.encode())
+        return frame(b"3") if payload == b"2" else b""
+
+
+def dialect(peer: str) -> Dialect:
+    """Return a peer's."""
+    return {"ours": Ours, "socketio": SocketIO}.get(peer, Plain)()

@@ -1,0 +1,47 @@
+"""What is sent: rows that changed, of which the first holds when it was sent.
+
+A pk like `@17-123456789` is the 17th message's, sent at that nanosecond of the machine's clock; the
+message's further rows are like `r17-1`. All peers send the frame that ours sends.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+
+LABEL = "bench.row"
+FAMILY = "row"
+
+STAMP = re.compile(rb'"@(\d+)-(\d+)')
+MARK = b'"@'
+"""Stands in a frame once for each message."""
+
+_CURSOR = "r3.AbCdEfGhIjKl.1234.567890.r3.AbCdEfGhIjKl.1234.567890"
+"""As long as one of ours about is."""
+
+
+def topic(number: int) -> str:
+    """Name a topic."""
+    return f"{FAMILY}:{number}"
+
+
+def pks(number: int, rows: int) -> list[str]:
+    """Return the rows that changed in a message that is sent now."""
+    first = f"@{number}-{time.monotonic_ns()}"
+    return [first, *(f"r{number}-{row}" for row in range(1, rows))]
+
+
+def frame(name: str, changed: list[str]) -> str:
+    """Return the frame that peers send: as long as ours."""
+    entry = {"cursor": _CURSOR, "changes": {LABEL: {"updated": changed}}}
+    return json.dumps({"type": "changed", "topics": {name: entry}}, separators=(",", ":"))
+
+
+def due(count: int, rate: float) -> Iterator[tuple[int, float]]:
+    """Yield the numbers of messages, each with the seconds to wait before it."""
+    began = time.monotonic()
+    for number in range(count):
+        pause = began + number / rate - time.monotonic() if rate else 0.0
+        yield number, max(0.0, pause)

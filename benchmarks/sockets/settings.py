@@ -1,0 +1,45 @@
+"""Settings of the servers and of those who publish: everybody may watch everything."""
+
+import os
+from typing import Any
+
+SECRET_KEY = "of a benchmark"
+ALLOWED_HOSTS = ["127.0.0.1"]
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "channels",
+    "realtime",
+]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ.get("BENCH_DB", ":memory:"),
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+_redis = os.environ.get("REDIS_URL", "")
+REALTIME: dict[str, Any] = {
+    "PUBSUB": {"BACKEND": "realtime.backends.redis.RedisPubSub", "OPTIONS": {"url": [_redis]}},
+    "ALLOW_ANONYMOUS": True,
+    # Nothing is written to a database here: what that costs, other benchmarks say.
+    "OUTBOX": False,
+}
+_LAYERS = {
+    "core": "channels_redis.core.RedisChannelLayer",
+    "pubsub": "channels_redis.pubsub.RedisPubSubChannelLayer",
+}
+if "BENCH_LAYER" in os.environ:  # with one, Channels gives each socket a channel of its own there
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": _LAYERS[os.environ["BENCH_LAYER"]],
+            "CONFIG": {
+                # More than a hundred clients may join at a time.
+                "hosts": [{"address": _redis, "max_connections": 10_000}],
+                # Its default of 100 drops most of a burst; this holds all of it.
+                "capacity": 1_000_000,
+            },
+        }
+    }

@@ -1,0 +1,52 @@
+"""How much of everything: what the documentation shows, and what shows that it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Size:
+    """The numbers of a run. Rates are messages a second, lengths are seconds."""
+
+    runs: int = 3
+
+    sockets: int = 500
+    burst: int = 400
+    burst_of_layers: int = 50
+    """What the layers of channels_redis are given: they take as long for it."""
+
+    paced_rate: float = 5
+    paced_seconds: float = 5
+    topics: int = 1_000
+    topics_rate: float = 500
+    topics_seconds: float = 2
+
+    idle: int = 2_000
+
+    stalled: int = 100
+    stall_seconds: float = 60
+    slow_rate: float = 20
+    slow_rows: int = 50
+
+    connects: int = 1_000
+    storm: int = 5_000
+    storm_topics: int = 500
+
+
+FULL = Size()
+SMALL = Size(
+    runs=1,
+    sockets=60,
+    burst=40,
+    burst_of_layers=20,
+    paced_seconds=1,
+    topics=60,
+    topics_seconds=1,
+    idle=100,
+    stalled=12,
+    stall_seconds=4,
+    connects=60,
+    storm=200,
+    storm_topics=20,
+)

@@ -1,0 +1,104 @@
+"""All are dropped at once, and come back with their cursors after something was published."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from benchmarks.report import table
+from benchmarks.sockets.processes import allow_many_files
+from benchmarks.sockets.size import Size
+from benchmarks.sockets.stage import SERVERS, Stage
+from benchmarks.sockets.turns import Record, client_cpu, median, turns
+from benchmarks.sockets.verdicts import Verdict
+from tools.redis_servers import RedisServer
+
+WINDOW = 200
+"""Clients that are on their way at a time."""
+
+SPARE_FILES = 200
+QUIET = 0.3
+"""Seconds without a command, after which Redis has all that was published."""
+
+READS = ("eval", "fcall")
+"""How the names of commands that look begin. What a script calls is counted too, beside it."""
+
+CATCHES_UP_WITHIN = 10
+"""Seconds, which are a few."""
+
+COMPETITORS = [("ours", server) for server in SERVERS]
+
+
+def measure(size: Size) -> list[Record]:
+    """Measure under both servers, once."""
+    clients = min(size.storm, allow_many_files() - SPARE_FILES)
+
+    def turn(peer: str, server: str) -> Record:
+        with Stage(peer, server) as stage:
+            assert stage.redis is not None
+            joined = stage.open(clients, size.storm_topics, window=WINDOW)
+            stage.client.do("drop")
+            stage.publish(size.storm_topics, topics=size.storm_topics)
+            before = _commands_when_quiet(stage.redis)
+            found = stage.client.do("come_back", window=WINDOW)
+            after = _commands(stage.redis)
+        used = {name: count - before.get(name, 0) for name, count in after.items()}
+        reads = sum(count for name, count in used.items() if name.startswith(READS))
+        return {
+            **found,
+            "clients": clients,
+            "first": joined["seconds"],
+            "reads": reads,
+            "redis": used,
+        }
+
+    return turns("storm", 1, COMPETITORS, turn)
+
+
+def report(records: Sequence[Record]) -> str:
+    """Return the table."""
+    rows = []
+    for record in records:
+        clients = record["clients"]
+        rates = [f"{clients / record[name]:,.0f}" for name in ("first", "joined")]
+        rows.append([record["server"], f"{clients:,}", *rates, f"{record['told']:.1f}"])
+        rows[-1] += [f"{record['by name']:,}", f"{record['resets']:,}", f"{record['untold']:,}"]
+        rows[-1].append(f"{record['reads'] / clients:.3f}")
+        rows[-1].append(client_cpu(records, server=record["server"]))
+    header = ["server", "clients", "first come a second", "come back a second"]
+    header += ["seconds until all are told", "by rows", "by a reset", "not told"]
+    return table([*header, "reads of Redis a client", "clients' CPU"], rows)
+
+
+def verdicts(records: Sequence[Record]) -> list[Verdict]:
+    """Say which targets are met."""
+    found = []
+    for record in records:
+        server, reads = record["server"], record["reads"] / record["clients"]
+        took = median(records, "told", server=server)
+        work = "reconnect storm"
+        found.append(Verdict(work, server, "reads a client", 0.01, reads, at_most=True))
+        said = "seconds until all are told"
+        found.append(Verdict(work, server, said, CATCHES_UP_WITHIN, took, at_most=True))
+        found.append(Verdict(work, server, "not told", 0, record["untold"], at_most=True))
+    return found
+
+
+def _commands_when_quiet(redis: RedisServer) -> dict[str, int]:
+    found = _commands(redis)
+    while True:
+        time.sleep(QUIET)
+        found, before = _commands(redis), found
+        if found == before:
+            return found
+
+
+def _commands(redis: RedisServer) -> dict[str, int]:
+    """Return how often each command was called, but for those that watch and ask nothing."""
+    stats = redis.ask("INFO", "commandstats")
+    ours = ("cmdstat_info", "cmdstat_client|setinfo", "cmdstat_ping", "cmdstat_hello")
+    return {
+        name.removeprefix("cmdstat_"): int(stat["calls"])
+        for name, stat in stats.items()
+        if name not in ours
+    }

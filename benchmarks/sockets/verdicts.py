@@ -1,0 +1,41 @@
+"""The targets, whether they are met, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from benchmarks.report import table
+
+REASONS: dict[tuple[str, str], str] = {}
+"""Why a target is missed, by work and server."""
+
+
+class Verdict(NamedTuple):
+    """A target, and what was found. `limit` is the least, or where `at_most` is set the most."""
+
+    work: str
+    server: str
+    what: str
+    limit: float
+    found: float
+    at_most: bool = False
+
+    @property
+    def is_met(self) -> bool:
+        """Is it?"""
+        found = round(self.found, 2)
+        return found <= self.limit if self.at_most else found >= self.limit
+
+    def row(self) -> list[str]:
+        """Return the table's row."""
+        sign = "at most" if self.at_most else "at least"
+        missed = f"missed: {REASONS.get((self.work, self.server), 'no reason known')}"
+        found = [f"{self.found:,.2f}", "met" if self.is_met else missed]
+        return [self.work, self.server, f"{self.what}: {sign} {self.limit:g}", *found]
+
+
+def report(verdicts: Iterable[Verdict]) -> str:
+    """Return the table of all targets."""
+    header = ["work", "server", "target", "found", ""]
+    return table(header, [verdict.row() for verdict in verdicts])
