@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from realtime.backends import Upstream
 from realtime.counters import counters
 from realtime.merging import merge_all
-from realtime.messages import Message
+from realtime.messages import Message, checked
 from realtime.observers import observe
 from realtime.rates import Rates
 from realtime.subscribers import Subscribers
@@ -66,4 +65,4 @@ def as_told(upstream: Upstream, topic: Topic, message: Message) -> Message:
     cursor = message.cursor and upstream.narrow(message.cursor, topic)
     if message.topic == topic and message.cursor is cursor and message.extra is None:
         return message
-    return replace(message, topic=topic, cursor=cursor, extra=None)
+    return checked(topic, message.changes, message.reset, cursor)

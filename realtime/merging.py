@@ -8,9 +8,8 @@ a reset absorbs all rows. The cursor is the later argument's: merge in the order
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from realtime.messages import Changes, Message, Reset, Verb
+from realtime.messages import Changes, Message, Reset, Verb, checked
 
 
 def merge(earlier: Message, later: Message) -> Message:
@@ -27,11 +26,11 @@ def merge_all(messages: Sequence[Message]) -> Message:
     cursor = cursors[-1] if cursors else None
     reasons = [message.reset for message in messages if message.reset is not None]
     if reasons:
-        return Message(last.topic, reset=min(reasons), cursor=cursor)
+        return checked(last.topic, {}, min(reasons), cursor)
     merged: dict[str, dict[str, Verb]] = {}
     for message in messages:
         _merge_into(merged, message.changes)
-    return Message(last.topic, merged, cursor=cursor)
+    return checked(last.topic, merged, cursor=cursor)
 
 
 def merge_changes(earlier: Changes, later: Changes) -> Changes:
@@ -56,7 +55,7 @@ def merge_verbs(one: Verb, other: Verb) -> Verb:
 def bound(message: Message, most: int) -> Message:
     """Turn a message that names more than `most` rows into a reset, if it is none yet."""
     if message.changes and size(message) > most:
-        return replace(message, changes={}, reset=message.reset or Reset.OVERFLOW)
+        return checked(message.topic, {}, message.reset or Reset.OVERFLOW, message.cursor)
     return message
 
 

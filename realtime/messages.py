@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Literal, get_args
 
@@ -56,6 +56,19 @@ class Message:
             raise InvalidMessage(f"expected a reset's reason as text, or None, got {self.reset!r}")
         for label, rows in self.changes.items():
             _check_rows(label, rows)
+
+
+def checked(
+    topic: Topic, changes: Changes, reset: str | None = None, cursor: Cursor | None = None
+) -> Message:
+    """Make a message of what other messages held. It was looked at there, row by row."""
+    message = object.__new__(Message)
+    for name, value in zip(_FIELDS, (topic, changes, reset, cursor, None), strict=True):
+        object.__setattr__(message, name, value)
+    return message
+
+
+_FIELDS = tuple(each.name for each in fields(Message))
 
 
 def _check_rows(label: object, rows: object) -> None:
