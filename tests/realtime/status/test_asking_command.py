@@ -127,6 +127,8 @@ async def test_a_drain_is_undone(client: Connection) -> None:
     """By the same command."""
     assert (await arun("realtime_drain", "--all"))[0] == 0
     assert connections_of(get_hub()).draining
+    code, printed = await arun("realtime_status")
+    assert (code, "; draining: nobody is let in" in printed) == (0, True)
 
     code, printed = await arun("realtime_drain", "--host", socket.gethostname(), "--off")
 
@@ -151,6 +153,7 @@ async def test_other_hosts_are_not_drained(client: Connection) -> None:
         ("realtime_log", "DEBUG", "--logger", "django"),
         ("realtime_log", "DEBUG", "--minutes", "-1"),
         ("realtime_drain", "--seconds", "0"),
+        ("realtime_drain", "--seconds", "inf"),
         ("realtime_drain", "--all", "--host", "here"),
     ],
     ids=" ".join,
