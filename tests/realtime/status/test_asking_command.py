@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -23,7 +24,7 @@ from realtime.protocol import CloseCode
 from realtime.status import command as asking
 from realtime.status.command import lasting
 from realtime.status.process import process_name
-from tests.realtime.hub.listening import LIST, mailbox, within
+from tests.realtime.hub.listening import LIST, mailbox, until, within
 from tests.realtime.status.serving import serving_here
 from tests.realtime.transports import connection_of, frames_of
 
@@ -93,6 +94,22 @@ async def test_columns_are_aligned(serving: None) -> None:
     assert printed == (
         "topic   subscribers  messages a minute\nlist:5            1                  0\n"
     )
+
+
+async def test_who_logs_more_is_printed(serving: None) -> None:
+    """With what it was before; and it is that again in the end."""
+    logger = logging.getLogger("realtime.draining")
+    logger.setLevel("ERROR")
+
+    code, printed = await arun(
+        "realtime_log", "debug", "--logger", logger.name, "--minutes", "0.01"
+    )
+
+    assert code == 0
+    assert printed == f"{process_name()}  realtime.draining: ERROR -> DEBUG, for 0.01 minutes\n"
+    assert logger.level == logging.DEBUG
+    await until(lambda: logger.level == logging.ERROR)
+    logger.setLevel(logging.NOTSET)
 
 
 async def test_a_connection_that_nobody_has_is_an_error(serving: None) -> None:
