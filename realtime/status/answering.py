@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -36,8 +37,11 @@ ANSWERS: dict[str, Callable[..., Any]] = {
 }
 """What can be asked, and what answers it with something that can be written as JSON.
 
-Each is given the hub, and what came with the question. A question may come twice.
+Each is given the hub, and what came with the question.
 """
+
+MOST_KNOWN = 1_000
+"""Questions that are remembered. One may come twice, as any message; it is answered once."""
 
 
 class Answering:
@@ -45,6 +49,8 @@ class Answering:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._known: OrderedDict[tuple[int, str], None] = OrderedDict()
+        """What was answered lately, by which hub."""
 
     def topics(self) -> Iterable[Topic]:
         """Return the topic of the questions."""
@@ -56,11 +62,21 @@ class Answering:
         hub = known_hub()
         if question is None or hub is None or question.what not in ANSWERS:
             return ()
-        if is_named(question.to) and len(self._tasks) < MOST_AT_ONCE:
+        if not is_named(question.to) or len(self._tasks) >= MOST_AT_ONCE:
+            return ()
+        if self._is_new(hub, question):
             task = asyncio.create_task(_answer(hub, question))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return ()
+
+    def _is_new(self, hub: Hub, question: Question) -> bool:
+        key = (id(hub), question.asker)
+        is_new = key not in self._known
+        self._known[key] = None
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+        return is_new
 
     def missed(self) -> None:
         """Take note that questions may have been lost: whoever asked asks again."""

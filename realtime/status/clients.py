@@ -97,7 +97,7 @@ def _client(connection: Connection) -> Client:
         waiting_rows=connection.mailbox.rows,
         waiting_frames=frames if isinstance(frames, int) else 0,
         held_back=bool(facts.get("held_back")),
-        pong=pong if isinstance(pong, float) else None,
+        pong=pong if isinstance(pong, int | float) else None,
     )
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -40,14 +41,12 @@ class AskingCommand(ExitsAtOnce):
     It exits with 0, 1 if the backend is away, or 2 if no process has answered.
     """
 
-    takes_json: ClassVar[bool] = True
     takes_limit: ClassVar[bool] = False
     takes_process: ClassVar[bool] = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take what all of them take, where it says something here."""
-        if self.takes_json:
-            parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
         if self.takes_limit:
             what = "print so many rows at most, the largest first (default: 100)"
             parser.add_argument("--limit", type=positive, default=100, metavar="ROWS", help=what)
@@ -116,7 +115,7 @@ N = TypeVar("N", int, float)
 
 
 def _above(least: int, number: N, text: str) -> N:
-    if not number > least:
+    if not least < number < inf:
         raise ArgumentTypeError(f"expected a number above {least}, got {text}")
     return number
 

@@ -103,9 +103,12 @@ class TwoServers:
 
 
 @asynccontextmanager
-async def two_servers(folder: Path, kind: str = "web") -> AsyncIterator[TwoServers]:
+async def two_servers(
+    folder: Path, kind: str = "web", redis: str = ""
+) -> AsyncIterator[TwoServers]:
     """Serve the board by two processes, each behind a proxy of its own."""
-    site = Site(str(folder / "board.sqlite3"), folder=str(folder), heartbeat=2.0)
+    backend, urls = ("redis", [redis]) if redis else ("database", [])
+    site = Site(str(folder / "board.sqlite3"), backend, str(folder), urls, heartbeat=2.0)
     processes = [Process(kind, number, folder, site.environment()) for number in (1, 2)]
     proxies = [Proxy(each.socket, Random(1)) for each in processes]
     servers = TwoServers(site, processes, [await proxy.start() for proxy in proxies])

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.realtime.two_servers import TwoServers, ended, two_servers, until
+from tools.redis_servers import RedisServer
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.timeout(120)]
 
@@ -35,11 +36,32 @@ async def servers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         yield servers
 
 
+@pytest.mark.long
+async def test_where_messages_go_over_redis_it_is_the_same(tmp_path: Path) -> None:
+    """Questions and answers go by the relays of the processes then."""
+    with RedisServer() as redis:
+        async with two_servers(tmp_path, redis=redis.url) as servers:
+            await servers.watch(CLIENTS, server=0)
+            first, second = servers.names
+            drain = servers.command(
+                "realtime_drain", "--process", first, "--seconds", "0.5", "--wait"
+            )
+            draining = asyncio.create_task(drain)
+
+            written = await write_until(servers, draining)
+
+            assert (await draining)[0] == 0
+            await came_back(servers, written)
+            assert await states(servers) == {first: (True, 0), second: (False, CLIENTS)}
+
+
 async def write_until(servers: TwoServers, done: asyncio.Future[object]) -> set[str]:
     """Write rows until something is done, and one more."""
     written = set()
     while not done.done():
         written.add(await servers.write())
+        # Often enough; the processors are the servers'.
+        await asyncio.sleep(0.02)
     return written | {await servers.write()}
 
 

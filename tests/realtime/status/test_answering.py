@@ -16,6 +16,7 @@ import pytest_asyncio
 from realtime import allow, observers
 from realtime.backends.memory import MemoryPubSub
 from realtime.connections import connections_of
+from realtime.draining import take_in
 from realtime.exceptions import InvalidRule
 from realtime.hub import Hub, close_hub, get_hub
 from realtime.messages import Message
@@ -113,6 +114,32 @@ async def test_what_comes_with_a_question_is_handed_on(pubsub: MemoryPubSub, ser
         answer = await within(anext(answers))
 
     assert answer == {"process": process_name(), "total": 1, "topics": []}
+
+
+async def test_a_question_that_comes_twice_is_answered_once(
+    pubsub: MemoryPubSub, serving: Hub
+) -> None:
+    """What was undone meanwhile is not done again."""
+    drain = {"what": "drain", "asker": "me", "arguments": {"seconds": 10}}
+    send(pubsub, Message(ASKED, extra=drain))
+    await until(lambda: connections_of(serving).draining)
+    take_in(serving)
+
+    send(pubsub, Message(ASKED, extra=drain))
+
+    await first_answer(pubsub)
+    assert not connections_of(serving).draining
+
+
+async def test_questions_are_not_remembered_without_end(
+    pubsub: MemoryPubSub, serving: Hub, as_the_projects: Answering
+) -> None:
+    """However many come."""
+    with mock.patch.object(answering, "MOST_KNOWN", 3):
+        for _ in range(5):
+            await first_answer(pubsub)
+
+    assert len(as_the_projects._known) == 3
 
 
 async def test_not_everything_is_answered_at_once(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 from unittest import mock
@@ -14,11 +16,17 @@ from django.db import OperationalError
 
 from realtime.backends import get_pubsub
 from realtime.backends.memory import MemoryPubSub
+from realtime.connection import Connection
+from realtime.connections import connections_of
 from realtime.hub import get_hub
+from realtime.management.commands import realtime_drain
+from realtime.protocol import CloseCode
 from realtime.status import command as asking
 from realtime.status.command import lasting
-from tests.realtime.hub.listening import LIST, mailbox, within
+from realtime.status.process import process_name
+from tests.realtime.hub.listening import LIST, mailbox, until, within
 from tests.realtime.status.serving import serving_here
+from tests.realtime.transports import connection_of, frames_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
@@ -88,10 +96,69 @@ async def test_columns_are_aligned(serving: None) -> None:
     )
 
 
+async def test_who_logs_more_is_printed(serving: None) -> None:
+    """With what it was before; and it is that again in the end."""
+    logger = logging.getLogger("realtime.draining")
+    logger.setLevel("ERROR")
+
+    code, printed = await arun(
+        "realtime_log", "debug", "--logger", logger.name, "--minutes", "0.01"
+    )
+
+    assert code == 0
+    assert printed == f"{process_name()}  realtime.draining: ERROR -> DEBUG, for 0.01 minutes\n"
+    assert logger.level == logging.DEBUG
+    await until(lambda: logger.level == logging.ERROR)
+    logger.setLevel(logging.NOTSET)
+
+
 async def test_a_connection_that_nobody_has_is_an_error(serving: None) -> None:
     """Although processes have answered."""
     with pytest.raises(CommandError, match="has a connection 'x'"):
         await arun("realtime_connection", "x")
+
+
+@pytest.fixture
+async def client(serving: None) -> AsyncIterator[Connection]:
+    """One that does not go when it is closed."""
+    connection = connection_of(None, get_hub())
+    connections_of(get_hub()).add(connection)
+    yield connection
+    connections_of(get_hub()).remove(connection)
+
+
+async def test_who_waits_for_a_drain_learns_that_some_are_left(
+    client: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for ever: the process is going to end."""
+    monkeypatch.setattr(realtime_drain, "GRACE", 0.1)
+
+    with pytest.raises(CommandError, match="1 connections are left"):
+        await arun("realtime_drain", "--seconds", "0.1", "--wait")
+
+    assert frames_of(client) == []
+    assert client.transport.closed == CloseCode.DRAINING
+
+
+async def test_a_drain_is_undone(client: Connection) -> None:
+    """By the same command."""
+    assert (await arun("realtime_drain", "--all"))[0] == 0
+    assert connections_of(get_hub()).draining
+    code, printed = await arun("realtime_status")
+    assert (code, "; draining: nobody is let in" in printed) == (0, True)
+
+    code, printed = await arun("realtime_drain", "--host", socket.gethostname(), "--off")
+
+    assert (code, printed) == (0, f"{process_name()}  lets clients in; 1 connections\n")
+    assert not connections_of(get_hub()).draining
+
+
+async def test_other_hosts_are_not_drained(client: Connection) -> None:
+    """Each hook drains its own."""
+    code, _ = await arun("realtime_drain", "--host", "elsewhere", "--timeout", "0.3")
+
+    assert code == 2
+    assert not connections_of(get_hub()).draining
 
 
 @pytest.mark.parametrize(
@@ -103,6 +170,7 @@ async def test_a_connection_that_nobody_has_is_an_error(serving: None) -> None:
         ("realtime_log", "DEBUG", "--logger", "django"),
         ("realtime_log", "DEBUG", "--minutes", "-1"),
         ("realtime_drain", "--seconds", "0"),
+        ("realtime_drain", "--seconds", "inf"),
         ("realtime_drain", "--all", "--host", "here"),
     ],
     ids=" ".join,

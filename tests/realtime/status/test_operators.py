@@ -61,6 +61,7 @@ async def test_operators_see_what_all_processes_have(servers: TwoServers) -> Non
     assert "live" in printed.splitlines()[-1].split()
 
 
+@pytest.mark.long
 async def test_operators_turn_up_the_log_of_all_processes(servers: TwoServers) -> None:
     """Or of one; what is asked of nobody is said to be."""
     code, printed = await servers.command("realtime_log", "info", "--logger", "realtime.hub")
