@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from channels.auth import AuthMiddlewareStack
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
+from channels.security.websocket import AllowedHostsOriginValidator, WebsocketDenier
 from django.urls import re_path
 
 logger = logging.getLogger("realtime.hub")
@@ -32,7 +33,7 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     # Ours finds its user itself, again and again; those of the project have Channels' scope.
     others = AuthMiddlewareStack(URLRouter([*routes, re_path(r"", _Nowhere.as_asgi())]))
     patterns = [*websocket_urlpatterns, re_path(r"", others)]
-    websocket = AllowedHostsOriginValidator(URLRouter(patterns))
+    websocket = _only_readable_origins(AllowedHostsOriginValidator(URLRouter(patterns)))
     application: Application = ProtocolTypeRouter({"http": http, "websocket": websocket})
 
     is_deaf = False
@@ -51,6 +52,22 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
         await application(scope, receive, send)
 
     return with_hub
+
+
+def _only_readable_origins(application: Application) -> Application:
+    """Refuse an origin that is no URL, where Channels would log a traceback."""
+
+    async def with_readable_origin(scope: Any, receive: Any, send: Any) -> None:
+        served = application
+        for name, value in scope.get("headers", ()):
+            if name == b"origin":
+                try:
+                    _ = urlsplit(value.decode("latin-1")).port
+                except ValueError:
+                    served = WebsocketDenier()
+        await served(scope, receive, send)
+
+    return with_readable_origin
 
 
 class _Nowhere(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
