@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
-from urllib.parse import ParseResult, urlparse
+from urllib.parse import urlparse
 
 from channels.auth import AuthMiddlewareStack
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator, WebsocketDenier
+from channels.security.websocket import (
+    AllowedHostsOriginValidator,
+    OriginValidator,
+    WebsocketDenier,
+)
 from django.urls import re_path
 
 logger = logging.getLogger("realtime.hub")
@@ -33,7 +37,7 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
 
     others = AuthMiddlewareStack(URLRouter([*routes, re_path(r"", _Nowhere.as_asgi())]))
     validator = AllowedHostsOriginValidator(others)
-    application: Application = ProtocolTypeRouter({"http": http, "websocket": validator})
+    application: Application = ProtocolTypeRouter({"http": http, "websocket": others})
 
     is_deaf = False
 
@@ -48,12 +52,11 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
             if not is_deaf:
                 is_deaf = True
                 logger.exception("this process hears nothing: its backend cannot be made")
-        if scope["type"] == "websocket" and _path_of(scope) == WEBSOCKET_PATH:
+        if scope["type"] == "websocket" and not _is_from_here(scope, validator):
+            await WebsocketDenier()(scope, receive, send)
+        elif scope["type"] == "websocket" and _path_of(scope) == WEBSOCKET_PATH:
             # Past the routers, each of which would be kept in memory for as long as the socket is.
-            if validator.valid_origin(_origin_of(scope)):
-                await live_socket(scope, receive, send)
-            else:
-                await WebsocketDenier()(scope, receive, send)
+            await live_socket(scope, receive, send)
         else:
             await application(scope, receive, send)
 
@@ -65,10 +68,14 @@ def _path_of(scope: Any) -> str:
     return path.removeprefix(scope.get("root_path", "")).lstrip("/")
 
 
-def _origin_of(scope: Any) -> ParseResult | None:
-    """Return where the page is from that opens a socket. The last one counts, as in Channels."""
+def _is_from_here(scope: Any, validator: OriginValidator) -> bool:
+    """Is the page that opens a socket on one of our hosts? The last origin counts, as always."""
     found = [value for name, value in scope.get("headers", ()) if name == b"origin"]
-    return urlparse(found[-1].decode("latin-1")) if found else None
+    try:
+        origin = urlparse(found[-1].decode("latin-1")) if found else None
+        return bool(validator.valid_origin(origin))
+    except ValueError:
+        return False  # It is no URL.
 
 
 class _Nowhere(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types

@@ -140,6 +140,8 @@ def _identify(authenticate: Any, scope: Scope) -> Identity:
     with inside(authenticate):
         user = authenticate({**scope, _SESSION: session}) or _nobody()
     if inspect.isawaitable(user):
+        if inspect.iscoroutine(user):
+            user.close()
         # It would be somebody, whoever it was going to be.
         raise TypeError(f"expected {authenticate!r} to return a user or None, got {user!r}")
     return Identity(scope, user, mark_of(session))

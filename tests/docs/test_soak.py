@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-COUNTED = {"capture": "transactions", "convergence": "commits"}
+COUNTED = {"capture": "transactions", "convergence": "commits", "hostile": "attacks"}
+CALLED = {"hostile": "attacks"}
+"""What a paragraph calls what is counted, where it is not committed transactions."""
 CLAIM = re.compile(r"<!-- soak: (\w+) (\d+) -->")
 
 
@@ -39,7 +41,8 @@ def test_claim_is_held_by_evidence(paragraph, what, number, evidence) -> None:
     """The number that a paragraph says, and that its comment repeats, has been run."""
     rounds = about(what, evidence)
 
-    assert f"at least {number:,} committed transactions" in " ".join(paragraph.split())
+    called = CALLED.get(what, "committed transactions")
+    assert f"at least {number:,} {called}" in " ".join(paragraph.split())
     assert sum(each[COUNTED[what]] for each in rounds) >= number
 
 

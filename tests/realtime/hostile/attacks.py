@@ -150,7 +150,7 @@ class Siege:
         logging.getLogger().removeHandler(self._handler)
 
     async def _begin(self) -> None:
-        self.neighbour = Direct("neighbour")
+        self.neighbour = Direct("neighbour", is_good=True)
         self.neighbour.says(wanted(NEIGHBOUR))
         await self.neighbour.until("subscribed")
 

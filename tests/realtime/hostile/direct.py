@@ -35,10 +35,12 @@ async def somebody(scope: dict[str, Any]) -> Somebody | None:
 class Direct:
     """One socket: what is put in is what the server would receive, and `sent` what it would send.
 
-    Nothing is read where `is_stuck`, as by a client whose network is gone.
+    Nothing is taken while `read` is not set, as by a client whose network is gone. A good client
+    answers pings.
     """
 
-    def __init__(self, who: str = "eve") -> None:
+    def __init__(self, who: str = "eve", *, is_good: bool = False) -> None:
+        self._is_good = is_good
         self._in: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._news = asyncio.Event()
         self.sent: list[dict[str, Any]] = []
@@ -54,6 +56,9 @@ class Direct:
         assert not self.is_closed, f"{event} is sent behind the end"
         self.sent.append(event)
         self._news.set()
+        frame = json.loads(event.get("text", "{}"))
+        if self._is_good and frame.get("type") == "ping":
+            self.says({"type": "pong", "seq": frame["seq"]})
 
     @property
     def is_closed(self) -> bool:

@@ -1,0 +1,132 @@
+"""Access that is withdrawn while a subscription is under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from realtime import Message
+from realtime.access import allow
+from realtime.access.grants import NOT_ALLOWED
+from realtime.connection import Connection
+from realtime.hub import Hub
+from realtime.protocol import Denied, Subscribe, Subscribed, Wanted
+from realtime.subscribing import subscribe
+from tests.realtime.access.conftest import ADA, PATIENCE, until
+from tests.realtime.fakes import FakeUpstream
+from tests.realtime.transports import connection_of, frames_of
+
+ROW = {"a.b": {"1": "left"}}
+
+
+@pytest_asyncio.fixture
+async def ada(fake_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connection]:
+    """Her connection to a backend whose confirmations the test holds up."""
+
+    async def look(scope: object) -> object:
+        return found.identity
+
+    monkeypatch.setattr("realtime.access.identity.identify", look)
+    found = connection_of(ADA, fake_hub)
+    yield found
+    await found.let_go()
+    assert not fake_hub._subscribers.wanted()
+
+
+def frame(*topics: str) -> Subscribe:
+    return Subscribe([Wanted(topic) for topic in topics])
+
+
+async def upstream_of(hub: Hub) -> FakeUpstream:
+    await hub._connection()
+    found: FakeUpstream = hub._pubsub.current  # type: ignore[attr-defined]
+    return found
+
+
+class Doors:
+    """Open until they are closed."""
+
+    def __init__(self) -> None:
+        self.closed: set[str] = set()
+        for family in ("list", "slow"):
+            allow(family)(self.may)
+
+    def may(self, user: object, key: str) -> bool:
+        return key not in self.closed
+
+
+async def hold_up(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Let the backend confirm all but one family, until the event is set."""
+    upstream, confirmed = await upstream_of(hub), asyncio.Event()
+    watch = upstream.watch
+
+    async def slowly(topics: object) -> object:
+        asked = list(topics)  # type: ignore[call-overload]
+        if any(topic.name == "slow" for topic in asked):
+            await confirmed.wait()
+        return await watch(asked)
+
+    monkeypatch.setattr(upstream, "watch", slowly)
+    return confirmed
+
+
+async def test_what_is_revoked_before_it_is_confirmed_is_denied_and_never_confirmed(
+    ada: Connection, fake_hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The backend has confirmed it, and the client waits for another topic of its frame."""
+    doors = Doors()
+    confirmed = await hold_up(fake_hub, monkeypatch)
+    asking = asyncio.create_task(subscribe(ada, frame("list:1", "slow:2")))
+    await until(lambda: any(task.done() for task in ada.pending))
+
+    doors.closed.add("1")
+    ada.grants.doubt([topic for topic in ada.topics if topic == "list:1"])
+    await until(lambda: frames_of(ada))
+    confirmed.set()
+    await asyncio.wait_for(asking, PATIENCE)
+
+    denied, subscribed = frames_of(ada)
+    assert denied == Denied({"list:1": NOT_ALLOWED})
+    assert isinstance(subscribed, Subscribed)
+    assert set(subscribed.topics) == {"slow:2"}
+    assert not ada.pending
+
+
+async def test_what_is_given_up_before_it_is_confirmed_opens_no_later_subscription(
+    ada: Connection, fake_hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes of the later one waits until that is confirmed."""
+    Doors()
+    monkeypatch.setattr("realtime.subscribing.PATIENCE", 0.01)
+    confirmed = await hold_up(fake_hub, monkeypatch)
+    await subscribe(ada, frame("slow:1"))
+    await ada.unsubscribe(list(ada.topics))
+    await subscribe(ada, frame("slow:1"))
+    ada.mailbox.put(Message("slow:1", ROW))
+    assert frames_of(ada) == []
+    assert ada.mailbox.take_now() == []
+
+    confirmed.set()
+
+    await until(lambda: frames_of(ada))
+    assert [type(each) for each in frames_of(ada)] == [Subscribed]
+    assert len(await asyncio.wait_for(ada.mailbox.take(), PATIENCE)) == 1
+    assert not ada.mailbox._holds
+
+
+@pytest.mark.parametrize("error", [TimeoutError("late"), ConnectionError("away"), ValueError()])
+async def test_a_subscription_that_fails_ends_the_connection(
+    ada: Connection, fake_hub: Hub, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Of whatever kind: what was taken for a client that is gone left it waiting for ever."""
+    Doors()
+    upstream = await upstream_of(fake_hub)
+    upstream.fail_watch = [error]
+
+    ada.spawn(subscribe(ada, frame("list:1")))
+
+    await until(lambda: ada.transport.failed)  # type: ignore[attr-defined]
+    assert ada.transport.failed is error  # type: ignore[attr-defined]

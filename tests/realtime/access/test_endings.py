@@ -1,0 +1,249 @@
+"""What ends a user's sockets: told over the backend, as everything is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.db import connections, transaction
+from django.test import Client, override_settings
+from django.utils import timezone
+
+from invalidation import tracking, users
+from realtime import Message, observers
+from realtime.access import allow, endings
+from realtime.access.endings import CONCERNED, Endings
+from realtime.hub import close_hub
+from realtime.models import StoredRecord
+from realtime.protocol import CloseCode
+from tests.realtime.live_client import PATIENCE, LiveClient, communicator
+from tests.realtime.websocket.telling import SENTINEL, in_thread, tell
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Browser:
+    """A user who is logged in, and her socket."""
+
+    def __init__(self, user: User) -> None:
+        self.user = user
+        self.http = Client()
+        self.http.force_login(user)
+
+    async def open(self) -> None:
+        cookie = f"sessionid={self.http.cookies[settings.SESSION_COOKIE_NAME].value}"
+        self.communicator = communicator(cookie=cookie.encode())
+        await self.communicator.connect(PATIENCE)
+        self.socket = LiveClient(self.communicator)
+        await self.socket.receive("welcome")
+        await self.socket.subscribe(SENTINEL)
+
+    async def is_closed(self) -> bool:
+        """Is that the next that the client is told, within a second?"""
+        output = await self.communicator.receive_output(1)
+        return output.get("code") == CloseCode.NOT_AUTHENTICATED
+
+    async def is_told(self) -> bool:
+        """Does she still hear of changes, and of nothing else first?"""
+        await tell(Message(SENTINEL, reset="bulk"))
+        return (await self.socket.receive())["type"] == "changed"
+
+    async def close(self) -> None:
+        if not self.communicator.future.done():
+            await self.communicator.disconnect(timeout=PATIENCE)
+        await asyncio.gather(self.communicator.future, return_exceptions=True)
+
+
+Open = Callable[[str], Any]
+
+
+@pytest_asyncio.fixture
+async def open_as(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
+    """`ada = await open_as("ada")`: another socket of hers, with a session of its own."""
+    allow("sentinel")(lambda user, key: True)
+    observer = Endings()
+    monkeypatch.setattr(observers, "_observers", [observer])
+    monkeypatch.setattr("realtime.transports.websocket.endings", observer)
+    opened: list[Browser] = []
+
+    def log_in(name: str) -> Browser:
+        known = User.objects.filter(username=name).first()
+        return Browser(known or User.objects.create_user(name, password="old"))
+
+    async def open_as(name: str) -> Browser:
+        browser = await in_thread(log_in, name)
+        await browser.open()
+        opened.append(browser)
+        return browser
+
+    yield open_as
+    for browser in opened:
+        await browser.close()
+    await asyncio.wait_for(close_hub(), PATIENCE)
+    await in_thread(connections.close_all)
+
+
+def change_password(user: User) -> None:
+    user.set_password("new")
+    user.save()
+
+
+def deactivate(user: User) -> None:
+    user.is_active = False
+    user.save(update_fields=["is_active"])
+
+
+@pytest.mark.parametrize("end", [change_password, deactivate, User.delete])
+async def test_a_change_of_a_user_closes_her_sockets_and_nobody_elses(
+    open_as: Open, end: Callable[[User], object]
+) -> None:
+    """All of them, within a second."""
+    ada, again, grace = [await open_as(name) for name in ("ada", "ada", "grace")]
+
+    await in_thread(end, ada.user)
+
+    assert await ada.is_closed()
+    assert await again.is_closed()
+    assert await grace.is_told()
+
+
+async def test_logging_out_closes_the_sockets_of_that_session(open_as: Open) -> None:
+    """Those of her other browser stay."""
+    here, there = await open_as("ada"), await open_as("ada")
+
+    await in_thread(here.http.logout)
+
+    assert await here.is_closed()
+    assert await there.is_told()
+
+
+async def test_what_is_rolled_back_closes_nothing(open_as: Open) -> None:
+    """Nothing has happened."""
+    ada = await open_as("ada")
+
+    def change_your_mind() -> None:
+        with transaction.atomic():
+            deactivate(ada.user)
+            transaction.set_rollback(True)
+
+    await in_thread(change_your_mind)
+
+    assert await ada.is_told()
+
+
+@override_settings(REALTIME={"HEARTBEAT": 0.4, "RECHECK": 0.6, "SILENCE": 60})
+async def test_an_expired_session_is_noticed_by_the_net(open_as: Open) -> None:
+    """Nobody tells of it: it just passes. So it is with a session that is deleted by hand."""
+    ada = await open_as("ada")
+
+    expired = timezone.now() - timedelta(1)
+    await in_thread(lambda: Session.objects.update(expire_date=expired))
+
+    while (await ada.communicator.receive_output(PATIENCE)).get("code") != 4401:
+        pass
+
+
+async def test_logging_in_elsewhere_tells_nobody(open_as: Open) -> None:
+    """What it writes is last_login, and whoever is here may be so no less."""
+    ada = await open_as("ada")
+    before = await StoredRecord.objects.acount()
+
+    await in_thread(lambda: Client().login(username="ada", password="old"))
+
+    assert await StoredRecord.objects.acount() == before
+    assert await ada.is_told()
+
+
+@override_settings(SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies")
+async def test_who_logs_in_again_is_let_in_though_sessions_are_in_cookies(open_as: Open) -> None:
+    """The mark of all her sessions is the same, as long as her password is."""
+    ada = await open_as("ada")
+    await in_thread(ada.http.logout)
+    assert await ada.is_closed()
+
+    again = await open_as("ada")
+
+    assert await again.is_told()
+
+
+@pytest.fixture
+def tracked_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking, "registry", tracking.Registry())
+    tracking.track(User)
+
+
+async def test_a_bulk_change_of_tracked_users_closes_their_sockets(
+    open_as: Open, tracked_users: None
+) -> None:
+    """Django sends no signal of its own for it."""
+    ada, grace = await open_as("ada"), await open_as("grace")
+
+    await in_thread(lambda: User.objects.filter(username="ada").update(is_active=False))
+
+    assert await ada.is_closed()
+    assert await grace.is_told()
+
+
+async def test_changes_of_users_that_are_not_known_have_everybody_looked_at(
+    open_as: Open, tracked_users: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too many, or by raw SQL; spread over some time."""
+    monkeypatch.setattr(endings, "SPREAD", 0.05)
+    ada, grace = await open_as("ada"), await open_as("grace")
+
+    with override_settings(INVALIDATION={"MAX_ROWS": 1}):
+        await in_thread(lambda: User.objects.update(is_active=False))
+
+    assert await ada.is_closed()
+    assert await grace.is_closed()
+
+
+async def test_a_bulk_login_of_tracked_users_has_nobody_looked_at(
+    tracked_users: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But any other column does, also beside it, or in the same transaction."""
+    told: list[list[str]] = []
+    monkeypatch.setattr(users, "users_changed", lambda keys, using: told.append(list(keys)))
+    ada = await in_thread(User.objects.create_user, "ada")
+    now = timezone.now()
+
+    def write(*values: dict[str, object]) -> None:
+        told.clear()
+        with transaction.atomic():
+            for each in values:
+                User.objects.update(**each)
+
+    for values, concerned in (
+        ([{"last_login": now}], []),
+        ([{"last_login": now}, {"last_login": now}], []),
+        ([{"last_login": now, "password": "x"}], [str(ada.pk)]),
+        ([{"last_login": now}, {"is_active": False}], [str(ada.pk)]),
+        ([{"is_active": True}, {"last_login": now}], [str(ada.pk)]),
+    ):
+        await in_thread(write, *values)
+        assert told == [concerned], values
+
+
+@pytest.mark.parametrize("label", ["user", "session", "reset", "other"])
+async def test_who_changes_while_the_socket_is_opened_is_looked_at_again(label: str) -> None:
+    """Who they are was found before, and the message found nobody to look at."""
+    observer = Endings()
+    message = {
+        "user": Message(CONCERNED, {"user": {"7": "updated"}}),
+        "session": Message(CONCERNED, {"session": {"mark": "left"}}),
+        "reset": Message(CONCERNED, reset="bulk"),
+        "other": Message(CONCERNED, {"user": {"8": "updated"}}),
+    }[label]
+
+    assert not observer.may_have_changed("7", 0.001)
+    observer.observe(message)
+
+    assert observer.may_have_changed("7", 0.001) is (label in ("user", "reset"))
+    assert observer.has_ended("mark", 0.001) is (label == "session")

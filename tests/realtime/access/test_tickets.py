@@ -1,0 +1,199 @@
+"""Tickets: what one opens, for whom, for how long; and what it never opens."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
+from django.core import signing
+from django.http import HttpRequest
+from django.test import override_settings
+
+from realtime.access import allow, aticket, ticket
+from realtime.access.identity import Identity
+from realtime.access.tickets import owner_of
+from realtime.connection import Connection
+from realtime.exceptions import InvalidTopic
+from realtime.hub import Hub
+from tests.realtime.access.conftest import Who
+from tests.realtime.transports import FakeTransport
+
+PAGE = "page:1"
+COOKIES = "django.contrib.sessions.backends.signed_cookies"
+
+
+class Session(SessionBase):
+    """A session that is there."""
+
+    def load(self) -> dict[str, Any]:
+        return {}
+
+
+def request_of(user: object, session: SessionBase | None = None) -> HttpRequest:
+    request = HttpRequest()
+    request.user = user  # type: ignore[assignment]
+    request.session = session or Session("a" * 32)  # type: ignore[assignment]
+    return request
+
+
+ADA = request_of(Who("1"))
+
+
+@pytest.fixture
+def opens(hub: Hub) -> Any:
+    """Does a ticket open a topic to the user and session of a request?"""
+
+    async def ask(text: str, request: HttpRequest = ADA, topic: str = PAGE) -> bool:
+        session = owner_of(request)[1]
+        identity = Identity({}, request.user, session)
+        connection = Connection(identity, hub, FakeTransport())
+        granted = await connection.grants.ask({topic: (text,)})
+        await connection.let_go()
+        return granted == [topic]
+
+    return ask
+
+
+async def test_a_ticket_opens_what_has_no_rule(opens: Any) -> None:
+    """To its own user, in their session."""
+    assert await opens(ticket(ADA, "page", 1))
+    assert await opens(ticket(ADA, PAGE))
+    assert await opens(await aticket(ADA, PAGE))
+    assert not await opens("")
+
+
+async def test_a_ticket_is_nobody_elses(opens: Any) -> None:
+    """Another user, another session of hers, or another topic."""
+    mine = ticket(ADA, PAGE)
+
+    assert not await opens(mine, request_of(Who("2")))
+    assert not await opens(mine, request_of(AnonymousUser()))
+    assert not await opens(mine, request_of(Who("1"), Session("b" * 32)))
+    assert not await opens(mine, topic="page:2")
+    assert not await opens(mine, topic="page:1/1")
+
+
+@pytest.mark.parametrize(
+    ("pk", "topic", "other", "its"), [("1", "a:1", "1:", "a:1"), ("2:1:", "a:1", "2", "a:1")]
+)
+async def test_a_users_key_is_not_taken_for_more(
+    opens: Any, pk: str, topic: str, other: str, its: str
+) -> None:
+    """Keys may be any text."""
+    assert not await opens(ticket(request_of(Who(pk)), topic), request_of(Who(other)), its)
+
+
+async def test_a_ticket_that_was_tampered_with_opens_nothing(opens: Any) -> None:
+    """Forged, cut, or with another time."""
+    good = ticket(ADA, PAGE)
+    time, _, signature = good.partition(":")
+
+    for bad in (
+        good[:-1],
+        good[1:],
+        good + "x",
+        signature,
+        f"{time}0:{signature}",
+        f"zzzzzz:{signature}",
+        f"{time}:{signature.swapcase()}",
+        f":{good}",
+        "ü:ü",
+        "\x00",
+        "a" * 10_000,
+        signing.TimestampSigner(key="guess", salt="realtime.ticket").sign(""),
+    ):
+        assert not await opens(bad), bad
+
+
+async def test_a_ticket_expires(opens: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After TICKET_AGE."""
+    good = ticket(ADA, PAGE)
+    now = signing.time.time()
+
+    monkeypatch.setattr(signing.time, "time", lambda: now + 599)
+    assert await opens(good)
+    monkeypatch.setattr(signing.time, "time", lambda: now + 601)
+    assert not await opens(good)
+    with override_settings(REALTIME={"TICKET_AGE": 700}):
+        assert await opens(good)
+
+
+async def test_a_ticket_outlives_a_new_secret_key(opens: Any) -> None:
+    """If the old one is among SECRET_KEY_FALLBACKS, and only then."""
+    with override_settings(SECRET_KEY="old"):
+        good = ticket(ADA, PAGE)
+
+        # What the session's mark is made with changes too: it is good where that is the same.
+        with override_settings(SECRET_KEY="new"):
+            assert not await opens(good)
+
+
+async def test_a_ticket_stands_in_for_no_rule(opens: Any) -> None:
+    """One that says no, fails, or is given a key that does not convert has said no."""
+
+    def raises(user: object, key: str) -> bool:
+        raise RuntimeError("no database")
+
+    allow("no")(lambda user, key: False)
+    allow("fails")(raises)
+    allow("number")(number)
+    for topic in ("no:1", "fails:1", "number:x", "number:01"):
+        assert not await opens(ticket(ADA, topic), topic=topic), topic
+
+
+def number(user: object, key: int) -> bool:
+    return True
+
+
+@pytest.mark.parametrize("topic", ["list:", "object:a.b/", "realtime:access", "realtime:status"])
+async def test_there_are_no_tickets_for_families_and_for_our_own(opens: Any, topic: str) -> None:
+    """And if there were, they would open nothing."""
+    from realtime.access.tickets import sign
+    from realtime.topics import Topic
+
+    with pytest.raises(InvalidTopic):
+        ticket(ADA, topic)
+    assert not await opens(sign(Topic(topic), *owner_of(ADA)), topic=topic)
+
+
+async def test_anonymous_tickets_are_bound_to_the_session(opens: Any) -> None:
+    """Where there is one; without any they are anybody's who has none."""
+    nobody, other = AnonymousUser(), Session("b" * 32)
+
+    good = ticket(request_of(nobody), PAGE)
+    assert await opens(good, request_of(nobody))
+    assert not await opens(good, request_of(nobody, other))
+    assert not await opens(good, request_of(nobody, Session()))
+
+    good = ticket(request_of(nobody, Session()), PAGE)
+    assert await opens(good, request_of(nobody, Session()))
+    assert not await opens(good, request_of(nobody, other))
+    assert not await opens(good, request_of(Who("1"), Session()))
+
+
+@override_settings(SESSION_ENGINE=COOKIES)
+async def test_tickets_of_sessions_in_cookies_last_while_the_password_does(opens: Any) -> None:
+    """Their key is all that they hold, and changes with that."""
+
+    def session(password: str, **more: str) -> SessionBase:
+        found: SessionBase = import_module(COOKIES).SessionStore()
+        found["_auth_user_hash"] = password
+        found.update(more)
+        found.save()
+        return found
+
+    good = ticket(request_of(Who("1"), session("hash")), PAGE)
+
+    assert await opens(good, request_of(Who("1"), session("hash", theme="dark")))
+    assert not await opens(good, request_of(Who("1"), session("other")))
+    assert not await opens(good, request_of(Who("2"), session("hash")))
+
+
+async def test_a_ticket_is_not_in_the_way_of_a_rule(opens: Any) -> None:
+    """The rule alone decides, also when the ticket is bad."""
+    allow("list")(lambda user, key: True)
+
+    assert await opens("nonsense", topic="list:1")
