@@ -23,6 +23,9 @@ from realtime.transports.whom import why_not
 
 logger = logging.getLogger("realtime.http")
 
+ENTERS_WITHIN = 20.0
+"""Seconds until a client has an answer. Some rules are asked only when the backend is there."""
+
 INTERNAL_ERROR = 1011
 """The code for a server that failed, as websockets have it."""
 
@@ -62,7 +65,11 @@ class HttpTransport:
             raise Refused.because(code)
         connection = self._connection = Connection(identity, self._hub, self)
         self._connections.add(connection)
-        await begin(connection, self.asked.wanted())
+        try:
+            async with asyncio.timeout(ENTERS_WITHIN):
+                await begin(connection, self.asked.wanted())
+        except TimeoutError:
+            raise Refused(503, "backend-away", "this server hears of no changes now") from None
         self.check()
         return connection
 
