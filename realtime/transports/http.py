@@ -25,6 +25,9 @@ from realtime.transports.whom import look_again_if_changed, why_not
 
 logger = logging.getLogger("realtime.http")
 
+ENTERS_WITHIN = 20.0
+"""Seconds until a client has an answer. Some rules are asked only when the backend is there."""
+
 INTERNAL_ERROR = 1011
 """The code for a server that failed, as websockets have it."""
 
@@ -67,7 +70,11 @@ class HttpTransport:
         connection = self._connection = Connection(identity, self._hub, self)
         self._connections.add(connection)
         look_again_if_changed(connection, began)
-        await begin(connection, self.asked.wanted())
+        try:
+            async with asyncio.timeout(ENTERS_WITHIN):
+                await begin(connection, self.asked.wanted())
+        except TimeoutError:
+            raise Refused(503, "backend-away", "this server hears of no changes now") from None
         self.check()
         return connection
 

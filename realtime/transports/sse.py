@@ -34,8 +34,12 @@ RETRY = (500, 2_500)
 RETRY_DRAINING = (1_000, 10_000)
 """The same, where all who are here have to come back."""
 
-HEADERS = {"X-Accel-Buffering": "no"}
-"""Proxies must not gather events before they hand them on."""
+HEADERS = {"X-Accel-Buffering": "no", "Content-Encoding": "identity"}
+"""Proxies must not gather events before they hand them on; nor what compresses them.
+
+Django's own GZipMiddleware leaves alone what has an encoding. It would compress each chunk for
+itself, of which browsers read the first.
+"""
 
 
 @live_view

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.test import RequestFactory, override_settings
 
+from realtime.access import allow
 from realtime.access.identity import identify
 from realtime.access.tickets import sign
 from realtime.connections import connections_of
@@ -139,6 +142,22 @@ async def test_a_ticket_opens_what_has_no_rule(ada: User, path: str) -> None:
     assert (await request.answered()).status == 403
     assert (await request.json())["error"]["topics"] == ["shown:3"]
     await request.disconnect()
+
+
+@both
+async def test_nobody_waits_for_ever_to_be_let_in(
+    ada: User, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule that depends on a topic is asked when that is watched, by a backend that is there."""
+
+    async def wait(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    allow("deep", depends=lambda user, key: ["sentinel:1"])(lambda user, key: True)
+    monkeypatch.setattr(type(get_hub()), "subscribe", wait)
+    monkeypatch.setattr("realtime.transports.http.ENTERS_WITHIN", 0.05)
+
+    assert await code(ada, query(path, "deep:1")) == (503, "backend-away")
 
 
 async def test_tickets_are_not_tried_without_end(ada: User) -> None:
