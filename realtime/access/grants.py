@@ -34,6 +34,9 @@ NOT_ALLOWED = "not allowed"
 RETRY = 0.5
 """Seconds behind which a rule that failed is asked once more, before what it granted is revoked."""
 
+MOST_ROUNDS = 4
+"""How often `depends` is asked until it names what is watched already."""
+
 
 class Grants:
     """The grants of one connection. Owner: its event loop; one task at a time asks again.
@@ -141,24 +144,35 @@ class Grants:
     async def _answers(self, topics: Iterable[str]) -> Answers:
         """Ask the rules of these topics that have one, and watch first what they depend on."""
         ruled = [topic for topic in topics if has_rule(topic)]
-        known = await dependencies_of(self._connection.user, ruled)
         answers: Answers = {}
-        for text, dependencies in known.items():
-            if dependencies is None:
-                answers[text] = Answer.FAILED
-            else:
-                await self._watch(text, dependencies)
+        unsure = ruled
+        for _ in range(MOST_ROUNDS):
+            known = await dependencies_of(self._connection.user, unsure)
+            answers |= {text: Answer.FAILED for text, named in known.items() if named is None}
+            # What names them may have changed, and told of it, before they were watched.
+            unsure = [
+                text
+                for text, named in known.items()
+                if named is not None and await self._watch(text, named)
+            ]
+            if not unsure:
+                break
         asked = [text for text in ruled if text not in answers]
         return answers | await ask_all(self._connection.user, asked)
 
-    async def _watch(self, text: str, dependencies: Collection[Topic]) -> None:
+    async def _watch(self, text: str, dependencies: Collection[Topic]) -> bool:
+        """Depend on these from now on, and on no others; say whether any is new."""
+        is_new = False
         for dependency in dependencies:
             if self._connection.has_ended:
-                return
+                return False
             if dependency not in self._depend:
                 await self._connection.hub.subscribe(self, dependency)
-            self._depend.setdefault(dependency, set()).add(text)
+            concerned = self._depend.setdefault(dependency, set())
+            is_new = is_new or text not in concerned
+            concerned.add(text)
         self._drop({text}, kept=dependencies)
+        return is_new
 
     def _drop(self, texts: Collection[str], kept: Collection[Topic] = ()) -> None:
         """Depend no longer for these on other topics than those that are kept."""

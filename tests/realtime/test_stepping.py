@@ -99,3 +99,24 @@ async def test_an_error_in_what_it_waits_for_reaches_it() -> None:
 
     await asyncio.wait_for(task, 5)
     assert seen == ["caught", "went on"]
+
+    assert seen == [7, "end"]
+
+
+async def test_a_deadline_that_passes_in_it_ends_its_own_wait() -> None:
+    """And not whoever has begun it."""
+    seen = []
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(0.01):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            seen.append("late")
+
+    task = run_now(work())
+    assert task is not None
+    await asyncio.wait_for(task, PATIENCE)
+
+    assert seen == ["late"]

@@ -9,6 +9,7 @@ from django.test import override_settings
 
 from realtime import Message, Topic
 from realtime.access import allow
+from realtime.access.grants import MOST_ROUNDS
 from realtime.connection import Connection
 from realtime.hub import Hub
 from realtime.protocol import Revoked
@@ -123,15 +124,43 @@ async def test_dependencies_are_found_anew(connection: Connection, hub: Hub, clu
     assert frames_of(connection) == [Revoked(["list:1"])]
 
 
+async def test_dependencies_that_change_before_they_are_watched_are_noticed(
+    connection: Connection, hub: Hub, club: Club
+) -> None:
+    """Nobody could tell us: what would have told was not watched yet."""
+    teams = iter(["red", "blue", "blue"])
+    allow("list", depends=lambda user, key: [f"list:{key}", f"team:{next(teams)}"])(club.may)
+
+    await watch(connection, "list:1")
+
+    assert set(hub._subscribers.topics()) == {"list:1", "team:blue"}
+
+
+async def test_dependencies_that_are_never_the_same_are_asked_some_times(
+    connection: Connection, club: Club
+) -> None:
+    """Not for ever."""
+    asked: list[str] = []
+
+    def restless(user: object, key: str) -> list[str]:
+        asked.append(key)
+        return [f"team:{len(asked)}"]
+
+    allow("list", depends=restless)(club.may)
+
+    assert await asyncio.wait_for(watch(connection, "list:1"), PATIENCE) == ["list:1"]
+    assert len(asked) == MOST_ROUNDS
+
+
 async def test_dependencies_of_a_frame_are_asked_in_one_hop(
     connection: Connection, hops: list[object], club: Club
 ) -> None:
-    """And the rules in another."""
+    """In another once they are watched, since they may be others by then; rules in a third."""
     allow("list", depends=lambda user, key: [f"members:{key}"])(club.may)
 
     assert len(await watch(connection, *(f"list:{key}" for key in range(20)))) == 20
 
-    assert len(hops) == 2
+    assert len(hops) == 3
 
 
 def raises(user: object, key: str) -> list[str]:

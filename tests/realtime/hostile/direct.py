@@ -82,9 +82,9 @@ class Direct:
             data = frame if isinstance(frame, bytes | str) else json.dumps(frame)
             self._in.put_nowait({"type": "websocket.receive", kind: data})
 
-    async def until(self, *kinds: str) -> dict[str, Any]:
+    async def until(self, *kinds: str, within: float = PATIENCE) -> dict[str, Any]:
         """Wait for a frame of one of these types behind what was waited for before."""
-        return await asyncio.wait_for(self._until(kinds), PATIENCE)
+        return await asyncio.wait_for(self._until(kinds), within)
 
     async def _until(self, kinds: Iterable[str]) -> dict[str, Any]:
         while True:
