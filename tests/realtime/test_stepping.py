@@ -100,8 +100,6 @@ async def test_an_error_in_what_it_waits_for_reaches_it() -> None:
     await asyncio.wait_for(task, 5)
     assert seen == ["caught", "went on"]
 
-    assert seen == [7, "end"]
-
 
 async def test_a_deadline_that_passes_in_it_ends_its_own_wait() -> None:
     """And not whoever has begun it."""
@@ -117,6 +115,6 @@ async def test_a_deadline_that_passes_in_it_ends_its_own_wait() -> None:
 
     task = run_now(work())
     assert task is not None
-    await asyncio.wait_for(task, PATIENCE)
+    await asyncio.wait_for(task, 5)
 
     assert seen == ["late"]
