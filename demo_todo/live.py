@@ -15,8 +15,8 @@ track(Membership, "list:{list_id}", "member:{user_id}")
 track(Task, "list:{list_id}", "user:{assignee_id}")
 
 
-@allow("list")
-@allow("name")
+@allow("list", depends=lambda user, list_id: [f"member:{user.pk}"])
+@allow("name", depends=lambda user, list_id: [f"member:{user.pk}"])
 def is_member(user: User | AnonymousUser, list_id: int) -> bool:
     return Membership.objects.filter(list=list_id, user=user.pk).exists()
 
