@@ -155,6 +155,16 @@ async def test_a_stream_ends_when_nothing_is_left_of_it(ada: User) -> None:
         assert await stream.ended()
 
 
+async def test_operators_find_a_stream_among_the_connections(ada: User, topic: str) -> None:
+    """What carries it, whose it is, and how much it was sent."""
+    async with streaming(ada, topic) as stream:
+        await stream.event("subscribed")
+
+        (connection,) = connections_of(get_hub()).of_user(str(ada.pk))
+        assert connection.transport.name == "sse"
+        assert connection.transport.facts()["sent"] > 0
+
+
 @override_settings(REALTIME={"HEARTBEAT": 0.02})
 async def test_a_stream_gives_signs_of_life(ada: User, topic: str) -> None:
     """Comments, which no script sees; proxies close what is silent."""
