@@ -64,20 +64,21 @@ def inside(function: object) -> Iterator[None]:
 
     Raise TimeoutError for one that hangs in as many threads as it may: it would hang in another.
     """
+    which = id(function)  # it need not be hashable
     with _lock:
-        if _inside[function] >= MOST_INSIDE * conf.RULE_THREADS:
-            raise TimeoutError(f"{function!r} hangs in {_inside[function]} threads already")
-        _inside[function] += 1
+        if _inside[which] >= MOST_INSIDE * conf.RULE_THREADS:
+            raise TimeoutError(f"{function!r} hangs in {_inside[which]} threads already")
+        _inside[which] += 1
     try:
         yield
     finally:
         with _lock:
-            _inside[function] -= 1
-            if not _inside[function]:
-                del _inside[function]
+            _inside[which] -= 1
+            if not _inside[which]:
+                del _inside[which]
 
 
-_inside: Counter[object] = Counter()
+_inside: Counter[int] = Counter()
 _lock = threading.Lock()
 
 

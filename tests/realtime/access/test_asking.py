@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from dataclasses import dataclass
 
 import pytest
 from django.test import override_settings
@@ -35,6 +36,23 @@ async def test_a_rule_for_many_is_called_once_a_frame(hops: list[object]) -> Non
     assert asked == [list(range(1, 101))]
     assert answers == {t: YES if n % 2 == 0 else NO for n, t in enumerate(topics)} | {"list:x": NO}
     assert len(hops) == 1
+
+
+@dataclass
+class Member:
+    """Dataclasses have no hash."""
+
+    of: str
+
+    def __call__(self, user: object, key: str) -> bool:
+        return key == self.of
+
+
+async def test_a_rule_may_be_any_callable() -> None:
+    """Also one that has no hash."""
+    allow("list")(Member("1"))
+
+    assert await ask_all(ADA, ["list:1", "list:2"]) == {"list:1": YES, "list:2": NO}
 
 
 async def test_an_async_rule_for_many_is_awaited_once(hops: list[object]) -> None:
