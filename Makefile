@@ -25,7 +25,7 @@ POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime/test_position
 # Seconds of writes and faults on each database with each backend, in rounds of 180.
 CONVERGENCE_SECONDS ?= 900
 
-export VENV PYTHON SEED SOAK_TRANSACTIONS SOAK_EXAMPLES
+export VENV PYTHON SEED SOAK_TRANSACTIONS SOAK_EXAMPLES SOAK_ATTACKS
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -80,6 +80,7 @@ packaging: $(STAMPS)/test ## build the wheel, follow the README with it in an em
 soak: soak-convergence ## look for what is missed, long: SOAK_TRANSACTIONS=… SEED=… SOAK_EXAMPLES=…
 	@$(PY) -m pytest --timeout=0 -p no:randomly $(SOAK_FILE)
 	@$(PY) tools/postgres.py $(PY) -m pytest --timeout=0 -p no:randomly -m "not sqlite" $(SOAK_FILE)
+	@$(PY) -m pytest --timeout=0 -p no:randomly -n0 tests/realtime/hostile/soak.py
 	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest -n $(JOBS) -m 'hypothesis and not postgres' --timeout=0 \
 	  $(if $(SEED),--hypothesis-seed=$(SEED)) $(PYTEST_ARGS)
 	@HYPOTHESIS_PROFILE=soak $(PY) tools/postgres.py $(PY) -m pytest -n $(JOBS) --timeout=0 \
