@@ -246,8 +246,13 @@ class Interleavings(RuleBasedStateMachine):
         doors: Any = Doors(self.hubs[hub], happen)
         page.connection = connection_of(self.user, doors)
         wanted = [Wanted(topic, cursor) for topic, cursor in page.applied.items()]
-        self._run(subscribe(page.connection, Subscribe(wanted)))
+        self._run(self._subscribe(page.connection, wanted))
         assert not any(isinstance(frame, Denied) for frame in frames_of(page.connection))
+
+    async def _subscribe(self, connection: Connection, wanted: list[Wanted]) -> None:
+        """Subscribe, and wait for what is confirmed late: others write, and hold the database."""
+        await subscribe(connection, Subscribe(wanted))
+        await _settled(connection)
 
     def _write_elsewhere(self, what: Write) -> None:
         try:
@@ -274,8 +279,10 @@ class Interleavings(RuleBasedStateMachine):
             connections.close_all()
 
     def _receive(self, page: Page) -> None:
-        if page.connection is not None and page.connection.mailbox._waiting:
-            messages = self._run(page.connection.mailbox.take())
+        if page.connection is not None:
+            # What is in doubt is held until the rule has been asked again.
+            self._run(_settled(page.connection))
+            messages = page.connection.mailbox.take_now()
             page.connection.note_told(messages)
             page.dirty += messages
 
@@ -297,6 +304,11 @@ class Interleavings(RuleBasedStateMachine):
         if page.connection is not None:
             self._run(page.connection.let_go())
         page.connection, page.response, page.dirty = None, None, []
+
+
+async def _settled(connection: Connection) -> None:
+    while connection.pending or connection._tasks:
+        await asyncio.sleep(0.001)
 
 
 def _rows_of(topic: str) -> Rows:

@@ -41,11 +41,18 @@ class FakeTransport:
         return {}
 
 
+class Staying(Identity):
+    """Somebody who may stay, however often one looks."""
+
+    async def look_again(self) -> bool:
+        return True
+
+
 def connection_of(
     user: Any, hub: Any, transport: FakeTransport | None = None, session: str = ""
 ) -> Connection:
-    """Make the connection of a user; whoever looks again finds them as they are."""
-    identity = Identity({}, user or AnonymousUser(), session)
+    """Make the connection of a user, who may stay."""
+    identity = Staying({}, user or AnonymousUser(), session)
     return Connection(identity, hub, transport or FakeTransport())
 
 
