@@ -73,9 +73,11 @@ def _is_from_here(scope: Any, validator: OriginValidator) -> bool:
     found = [value for name, value in scope.get("headers", ()) if name == b"origin"]
     try:
         origin = urlparse(found[-1].decode("latin-1")) if found else None
-        return bool(validator.valid_origin(origin))
+        if origin is not None:
+            _ = origin.port
     except ValueError:
         return False  # It is no URL.
+    return bool(validator.valid_origin(origin))
 
 
 class _Nowhere(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types

@@ -36,7 +36,7 @@ from realtime.protocol import Denied, Subscribe, Wanted
 from realtime.subscribing import subscribe
 from realtime.topics import Topic
 from tests.contract.test_interleaving import using
-from tests.realtime.transports import connection_of, frames_of
+from tests.realtime.transports import Staying, connection_of, frames_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.hypothesis]
 
@@ -244,7 +244,7 @@ class Interleavings(RuleBasedStateMachine):
 
         page.hub = hub
         doors: Any = Doors(self.hubs[hub], happen)
-        page.connection = connection_of(self.user, doors)
+        page.connection = connection_of(self.user, doors, kind=Staying)
         wanted = [Wanted(topic, cursor) for topic, cursor in page.applied.items()]
         self._run(self._subscribe(page.connection, wanted))
         assert not any(isinstance(frame, Denied) for frame in frames_of(page.connection))

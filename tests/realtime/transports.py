@@ -49,10 +49,15 @@ class Staying(Identity):
 
 
 def connection_of(
-    user: Any, hub: Any, transport: FakeTransport | None = None, session: str = ""
+    user: Any,
+    hub: Any,
+    transport: FakeTransport | None = None,
+    session: str = "",
+    *,
+    kind: type[Identity] = Identity,
 ) -> Connection:
-    """Make the connection of a user, who may stay."""
-    identity = Staying({}, user or AnonymousUser(), session)
+    """Make the connection of a user, of whom there is no session: who looks again finds nobody."""
+    identity = kind({}, user or AnonymousUser(), session)
     return Connection(identity, hub, transport or FakeTransport())
 
 

@@ -70,7 +70,7 @@ async def open_as(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
     allow("sentinel")(lambda user, key: True)
     observer = Endings()
     monkeypatch.setattr(observers, "_observers", [observer])
-    monkeypatch.setattr("realtime.transports.websocket.endings", observer)
+    monkeypatch.setattr("realtime.transports.whom.endings", observer)
     opened: list[Browser] = []
 
     def log_in(name: str) -> Browser:

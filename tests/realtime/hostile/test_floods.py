@@ -173,7 +173,7 @@ async def test_who_is_sent_away_while_being_welcomed_is_not_forgotten(
     """The message that a user changed finds nobody, while somebody is just coming in as them."""
     observer = Endings()
     monkeypatch.setattr(observers, "_observers", [observer])
-    monkeypatch.setattr("realtime.transports.websocket.endings", observer)
+    monkeypatch.setattr("realtime.transports.whom.endings", observer)
     looked = 0
 
     async def look(scope: dict[str, Any]) -> Any:
