@@ -83,9 +83,11 @@ class Deployment(TwoServers):
         return await asyncio.open_unix_connection(self.folder / f"{by}.sock", **options)
 
     @asynccontextmanager
-    async def socket(self, origin: str | None = "") -> AsyncIterator[ClientConnection]:
+    async def socket(
+        self, origin: str | None = "", **options: Any
+    ) -> AsyncIterator[ClientConnection]:
         """Open a websocket as a page of this site, or of another; None for no page at all."""
-        options: dict[str, Any] = {"origin": f"http://{self.host}" if origin == "" else origin}
+        options["origin"] = f"http://{self.host}" if origin == "" else origin
         url = f"ws://{self.host}/ws/live/"
         async with asyncio.timeout(PATIENCE), connect(url, proxy=None, **options) as socket:
             yield socket
