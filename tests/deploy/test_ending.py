@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 import pytest
 
 from tests.deploy.deployment import Deployment
 from tests.deploy.documented import drain_command
 from tests.realtime.draining.test_servers import came_back, states, write_until
-from tests.realtime.two_servers import LIST
+from tests.realtime.two_servers import LIST, ended
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.asyncio(loop_scope="session")]
 
@@ -39,6 +40,22 @@ async def test_clients_of_a_killed_process_miss_nothing(site: Deployment) -> Non
     finally:
         await site.processes[1].start()
     assert 0 < sum(len(each.lost) for each in site.watchers) < CLIENTS
+
+
+async def test_clients_of_a_process_that_is_told_to_end_miss_nothing(site: Deployment) -> None:
+    """By SIGTERM alone: uvicorn says that it restarts, daphne says nothing."""
+    clients = await site.watch(CLIENTS, server=0)
+    ending = site.processes[0]
+    ending.signal(signal.SIGTERM)
+    try:
+        written = await write_until(site, asyncio.create_task(ended(ending)))
+
+        await came_back(site, written)
+    finally:
+        ending.kill()
+        await ending.start()
+    codes = {code for each in clients for code in each.lost}
+    assert codes == {1012 if ending.kind == "unit-uvicorn" else 1006}
 
 
 async def test_clients_of_a_drained_process_miss_nothing(site: Deployment) -> None:
