@@ -43,7 +43,7 @@ demo: $(STAMPS)/demo ## run the demo on http://HOST:PORT/
 	@exec $(PY) manage.py runserver $(HOST):$(PORT)
 
 test: $(STAMPS)/test ## run all tests but the packaging test, on SQLite and PostgreSQL
-	@sh tools/ensure_system.sh browser node postgres redis
+	@sh tools/ensure_system.sh browser nginx node postgres redis
 	@$(MAKE) --no-print-directory test-js
 	@$(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory test-postgres
@@ -59,7 +59,7 @@ test-versions: $(STAMPS)/venv ## run what depends on Django on its other version
 	  POSTGRES_TESTS='$(POSTGRES_TESTS)' sh tools/test_versions.sh $(DJANGO_VERSIONS)
 
 test-long: $(STAMPS)/test ## run what shows that the long tests notice what is broken
-	@sh tools/ensure_system.sh npx postgres redis
+	@sh tools/ensure_system.sh nginx npx postgres redis
 	@$(PY) -m pytest -m long $(PYTEST_ARGS)
 
 test-js: ## run the JavaScript unit tests

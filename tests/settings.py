@@ -29,7 +29,7 @@ def _folder_of_this_run() -> Path:
 if "PYTEST_VERSION" in os.environ and DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(_folder_of_this_run() / "tests.sqlite3")}
 
-INSTALLED_APPS += ["tests.shop", "tests.depot"]
+INSTALLED_APPS += ["tests.shop", "tests.depot", "examples.tokens"]
 # The shop has no migrations, so its tables are made before those of apps that have: what its
 # foreign keys point to must be made with it. PostgreSQL insists.
 MIGRATION_MODULES = {"auth": None, "contenttypes": None}

@@ -1,11 +1,13 @@
 #!/bin/sh
-# Ensure what the tests need beside Python: `sh tools/ensure_system.sh browser node npx postgres redis`.
+# Ensure what the tests need beside Python: `sh tools/ensure_system.sh browser nginx node npx postgres redis`.
 # Root on Debian or Ubuntu gets what is missing by apt-get; anybody else is told in one line.
 set -u
 here=$(dirname "$0")
 python=${VENV:-.venv}/bin/python
 
 has_browser() { "$python" "$here/find_browser.py" >/dev/null 2>&1; }
+# Debian has it where not everybody's PATH leads.
+has_nginx() { command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; }
 has_node() { node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null; }
 has_postgres() { "$python" "$here/find_postgres.py" >/dev/null 2>&1; }
 has_redis() {
@@ -60,26 +62,32 @@ install_postgres() {
   mv "$settings.before" "$settings"
 }
 
+ensure_nginx() {
+  has_nginx || apt_install_unstarted nginx
+  has_nginx || give_up "nginx is missing: install it (Debian/Ubuntu: apt-get install nginx)."
+}
+
 ensure_redis() {
-  has_redis || install_redis
+  has_redis || apt_install_unstarted redis-server
   has_redis || give_up "Redis 7 or newer is missing: install it (Debian/Ubuntu: apt-get install redis-server), or set REDIS_SERVER to its path."
 }
-install_redis() {
-  # The program alone: left to itself the package starts a server on port 6379.
+apt_install_unstarted() {
+  # The program alone: left to itself the package starts a server on the port that everybody knows.
   apt_is_ours || return
   policy=/usr/sbin/policy-rc.d
   [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && made=yes; }
-  apt_install redis-server
+  apt_install "$@"
   [ -z "${made:-}" ] || rm -f "$policy"
 }
 
 for thing in "$@"; do
   case $thing in
     browser) ensure_browser ;;
+    nginx) ensure_nginx ;;
     node) ensure_node ;;
     npx) ensure_npx ;;
     postgres) ensure_postgres ;;
     redis) ensure_redis ;;
-    *) give_up "$0 knows browser, node, npx, postgres and redis, not $thing." ;;
+    *) give_up "$0 knows browser, nginx, node, npx, postgres and redis, not $thing." ;;
   esac
 done

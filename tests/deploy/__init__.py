@@ -1,0 +1,1 @@
+"""Servers behind nginx, both as the documentation says to run them."""

@@ -1,0 +1,79 @@
+"""The files to copy, the defaults of the settings, and the page that explains them, agree."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from realtime.conf import Defaults
+from realtime.transports.poll import SETTLES_WITHIN
+from tests.deploy.documented import NGINX, ROOT, UNIT, server_command
+
+PAGE = ROOT / "docs/how-to/deploy.md"
+
+defaults = Defaults()
+
+
+def read_timeout(location: str) -> int:
+    (block,) = re.findall(rf"location {location} {{(.*?)}}", NGINX.read_text(), re.DOTALL)
+    (seconds,) = re.findall(r"proxy_read_timeout (\d+)s;", block)
+    return int(seconds)
+
+
+def option(kind: str, name: str) -> float:
+    command = server_command(kind, Path("web.sock"))
+    return float(command[command.index(name) + 1])
+
+
+@pytest.mark.parametrize("location", ["/ws/live/", "/live/sse/"])
+def test_nginx_waits_for_the_heartbeat(location: str) -> None:
+    """Even where one is lost."""
+    assert read_timeout(location) > 2 * defaults.HEARTBEAT
+
+
+def test_nginx_waits_for_a_poll() -> None:
+    """And for a backend that takes its time."""
+    assert read_timeout("/live/changes/") > defaults.POLL_WAIT + SETTLES_WITHIN
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("uvicorn", "--ws-max-size"),
+        ("daphne", "--websocket-max-message-size"),
+        ("daphne", "--websocket-max-frame-size"),
+    ],
+)
+def test_a_frame_that_is_too_large_reaches_us(kind: str, name: str) -> None:
+    """So that its client is told why it is closed."""
+    assert option(kind, name) > defaults.MAX_FRAME_BYTES
+
+
+def test_who_takes_too_long_to_connect_is_told() -> None:
+    """By us, who know of a code for that."""
+    assert option("daphne", "--websocket_connect_timeout") > defaults.HANDSHAKE_TIMEOUT
+
+
+def test_all_clients_have_a_file() -> None:
+    """And there are some left."""
+    (files,) = re.findall(r"^LimitNOFILE=(\d+)$", UNIT.read_text(), re.MULTILINE)
+
+    assert int(files) > 2 * defaults.MAX_CONNECTIONS
+
+
+@pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
+def test_each_option_is_explained(kind: str) -> None:
+    """But for those that say where, and what is logged."""
+    command = server_command(kind, Path("web.sock"))
+    options = {each for each in command if each.startswith("--")}
+
+    explained = set(re.findall(r"`(--[\w-]+)", PAGE.read_text()))
+    assert options - explained == options & {"--uds", "--no-access-log", "--verbosity"}
+
+
+@pytest.mark.parametrize("file", [NGINX, UNIT])
+def test_the_page_shows_the_file(file: Path) -> None:
+    """As it is, not a copy of it."""
+    assert f"{{literalinclude}} ../../{file.relative_to(ROOT)}\n" in PAGE.read_text()

@@ -1,0 +1,101 @@
+"""Processes that end behind nginx: by kill -9, and as the unit says to stop them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import pytest
+
+from tests.deploy.deployment import Deployment
+from tests.deploy.documented import drain_command
+from tests.realtime.draining.test_servers import came_back, states, write_until
+from tests.realtime.two_servers import LIST, ended
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.asyncio(loop_scope="session")]
+
+CLIENTS = 6
+HEALTH = "/live/health/"
+
+
+async def test_health_is_that_of_a_living_process(site: Deployment) -> None:
+    """Nobody who asks is led to the one that was killed."""
+    site.processes[0].kill()
+    try:
+        answers = [await site.ask(HEALTH) for _ in range(6)]
+    finally:
+        await site.processes[0].start()
+
+    assert {each.status for each in answers} == {200}
+
+
+async def test_clients_of_a_killed_process_miss_nothing(site: Deployment) -> None:
+    """They come back to the other, by the address that they know."""
+    await site.watch(CLIENTS, server=0)
+    site.processes[1].kill()
+    try:
+        written = {await site.write() for _ in range(3)}
+
+        await came_back(site, written)
+    finally:
+        await site.processes[1].start()
+    assert 0 < sum(len(each.lost) for each in site.watchers) < CLIENTS
+
+
+async def test_clients_of_a_process_that_is_told_to_end_miss_nothing(site: Deployment) -> None:
+    """By SIGTERM alone: uvicorn says that it restarts, daphne says nothing."""
+    clients = await site.watch(CLIENTS, server=0)
+    ending = site.processes[0]
+    ending.signal(signal.SIGTERM)
+    try:
+        written = await write_until(site, asyncio.create_task(ended(ending)))
+
+        await came_back(site, written)
+    finally:
+        ending.kill()
+        await ending.start()
+    codes = {code for each in clients for code in each.lost}
+    assert codes == {1012 if ending.kind == "unit-uvicorn" else 1006}
+
+
+async def test_clients_of_a_drained_process_miss_nothing(site: Deployment) -> None:
+    """They are closed with 4503, and come back until nginx leads them to the other."""
+    clients = await site.watch(CLIENTS, server=0)
+    first, second = site.names
+    manage, *arguments = drain_command(first)
+    draining = asyncio.create_task(site.command(*arguments))
+    try:
+        written = await write_until(site, draining)
+
+        code, printed = await draining
+        await came_back(site, written)
+        assert (manage, code) == ("manage.py", 0), printed
+        assert {code for each in clients for code in each.lost} == {4503}
+        assert await states(site) == {first: (True, 0), second: (False, CLIENTS)}
+    finally:
+        await site.say("realtime_drain", "--all", "--off")
+
+
+async def test_requests_pass_by_a_process_that_is_drained(site: Deployment) -> None:
+    """What it refuses over HTTP is asked of the other."""
+    await site.say("realtime_drain", "--process", site.names[0])
+    try:
+        polls = [await site.ask(f"/live/changes/?topic={LIST}") for _ in range(4)]
+        healths = [await site.ask(HEALTH) for _ in range(4)]
+    finally:
+        await site.say("realtime_drain", "--all", "--off")
+
+    assert {each.status for each in polls + healths} == {200}
+
+
+async def test_pages_are_served_where_no_process_takes_clients(site: Deployment) -> None:
+    """That all of them refuse live requests is no reason to hold them for dead."""
+    await site.say("realtime_drain", "--all")
+    try:
+        refused = [await site.ask(f"/live/sse/?topic={LIST}") for _ in range(4)]
+        pages = [await site.ask("/up/") for _ in range(4)]
+    finally:
+        await site.say("realtime_drain", "--all", "--off")
+
+    assert {each.status for each in refused} == {503}
+    assert {each.status for each in pages} == {200}

@@ -1,0 +1,62 @@
+"""What one address may cost the others."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.deploy.deployment import PATIENCE, Deployment, read_head, receive
+from tests.deploy.documented import CONNECTIONS, HEADER_TIMEOUT
+from tests.realtime.two_servers import LIST
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.asyncio(loop_scope="session")]
+
+STREAM = f"/live/sse/?topic={LIST}"
+
+
+async def trickle(port: int) -> float:
+    """Send a header byte by byte until the other side has had enough; return after how long."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /ws/live/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+    try:
+        while True:
+            writer.write(b"x")
+            try:
+                async with asyncio.timeout(0.05):
+                    assert await reader.read(1) == b""
+                    return loop.time() - began
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                return loop.time() - began
+    finally:
+        writer.transport.abort()
+
+
+async def test_who_sends_headers_slowly_is_cut_off(site: Deployment) -> None:
+    """And keeps nobody else out meanwhile."""
+    slow = [asyncio.create_task(trickle(site.nginx.port)) for _ in range(50)]
+    async with site.socket() as socket:
+        await receive(socket, "welcome")
+    assert (await site.ask("/up/")).status == 200
+    assert not any(each.done() for each in slow)
+
+    async with asyncio.timeout(PATIENCE):
+        took = await asyncio.gather(*slow)
+
+    assert min(took) > HEADER_TIMEOUT * 0.9
+    assert max(took) < HEADER_TIMEOUT + 3
+
+
+async def test_an_address_has_so_many_connections(site: Deployment) -> None:
+    """More are refused, and pages are not."""
+    async with AsyncExitStack() as stack:
+        readers = [await stack.enter_async_context(site.open(STREAM)) for _ in range(CONNECTIONS)]
+        assert [(await read_head(each))[0] for each in readers] == [200] * CONNECTIONS
+
+        assert (await site.ask(STREAM)).status == 429
+        assert (await site.ask("/up/")).status == 200
