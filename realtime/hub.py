@@ -276,9 +276,10 @@ class Hub:
         self._upstream = upstream
         self._connected.set()
         self._is_away, self._was_connected = False, True
+        # Also at first: clients may have been let in before this process heard of anything.
+        missed()
         if reset:
             logger.info("the backend is back")
-            missed()
             head = upstream.head()
             for topic in watched:
                 # Observers would have no topics to add: everybody is reset.

@@ -23,7 +23,7 @@ class Observer(Protocol):
         """Return what else to tell those who are connected here."""
 
     def missed(self) -> None:
-        """Take note that messages may have been lost; those who are connected here are reset."""
+        """Take note that a hub begins to hear, at first or anew: it may have missed something."""
 
 
 _observers: list[Observer] = []
@@ -46,6 +46,6 @@ def observe(message: Message) -> list[Message]:
 
 
 def missed() -> None:
-    """Let the observers know that messages may have been lost."""
+    """Let the observers know that a hub begins to hear."""
     for observer in _observers:
         observer.missed()

@@ -8,6 +8,9 @@ from django.test import override_settings
 from tests.realtime.hostile.direct import SETTINGS
 from tests.realtime.live_client import PATIENCE, communicator
 
+# The hub is started with the first socket, and reads where it stands.
+pytestmark = pytest.mark.django_db(transaction=True)
+
 HOSTS = ["good.example", ".wide.example"]
 
 
