@@ -21,6 +21,7 @@ class RealtimeConfig(AppConfig):
         """Register checks and frame handlers, and read the declarations."""
         # Models and what imports them can be loaded only now.
         from realtime import checks, observers, subscribing  # noqa: F401, PLC0415 -- they register
+        from realtime.access import checks as access_checks  # noqa: F401, PLC0415 -- they register
         from realtime.access import endings  # noqa: PLC0415
         from realtime.backends import forget_pubsub, record_table  # noqa: PLC0415
         from realtime.conf import conf  # noqa: PLC0415
