@@ -24,6 +24,8 @@ _redis = os.environ.get("REDIS_URL", "")
 REALTIME: dict[str, Any] = {
     "PUBSUB": {"BACKEND": "realtime.backends.redis.RedisPubSub", "OPTIONS": {"url": [_redis]}},
     "ALLOW_ANONYMOUS": True,
+    # Those who are logged in are all the same user.
+    "MAX_CONNECTIONS_A_USER": 100_000,
     # Nothing is written to a database here: what that costs, other benchmarks say.
     "OUTBOX": False,
 }
