@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tests.convergence.clients import Client
 from tests.convergence.crowd import Crowd
 from tests.convergence.faults import Faults
-from tests.convergence.judging import Truth, differences, portrait, read_commits, repeats
+from tests.convergence.judging import (
+    Commits,
+    Truth,
+    differences,
+    portrait,
+    read_commits,
+    repeats,
+)
 from tests.convergence.nemesis import Fault, plan
 from tests.convergence.report import Report
 from tests.convergence.sabotage import CARELESS
@@ -21,6 +29,12 @@ if TYPE_CHECKING:
 
 ALL_LOADED_WITHIN = SETTLED_WITHIN = 60.0
 STOPPED_WITHIN = 30.0
+ENOUGH_WITHIN, LOOKS_EVERY = 60.0, 0.2
+"""Seconds beyond a round's own for as many commits as it wants, and between looks at them."""
+
+NOBODY = ("", "", "")
+"""No row: the last one is not written yet."""
+
 LATE = 1.0
 """At most so many seconds late comes every answer to careless clients."""
 
@@ -67,6 +81,7 @@ class Running:
         if self._world.redis is not None:
             await self._world.redis.heal()
         await over
+        await self._until_enough()
         for writer in writers:
             writer.order("stop")
         for writer in writers:
@@ -74,6 +89,16 @@ class Running:
                 self._problems.append(f"{writer.name} did not end well; see {writer.log}")
         async with asyncio.timeout(SETTLED_WITHIN):
             await crowd.settle()
+
+    async def _until_enough(self) -> None:
+        """Let the writers go on where the machine had other things to do."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ENOUGH_WITHIN):
+                while self._commits(NOBODY).number < self._wanted.least_commits:
+                    await asyncio.sleep(LOOKS_EVERY)
+
+    def _commits(self, last: tuple[str, str, str]) -> Commits:
+        return read_commits(self._world.folder.glob("*.commits"), last)
 
     async def _judge(self, crowd: Crowd) -> Report:
         """Wait until nobody has anything to do, then compare."""
@@ -115,9 +140,7 @@ class Running:
             if clients:
                 self._problems.append(f"{what}: {', '.join(client.name for client in clients)}")
         strange = [*found, *late, *crowd.restless(sentinel), *crowd.mistaken()]
-        commits = read_commits(
-            self._world.folder.glob("*.commits"), (crowd.sentinels, "board.task", sentinel)
-        )
+        commits = self._commits((crowd.sentinels, "board.task", sentinel))
         logs = [process.log for process in self._world.processes["web"]]
         resets = {
             kind.removeprefix("reset "): number

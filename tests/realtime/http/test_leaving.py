@@ -134,8 +134,9 @@ async def test_one_whose_server_waits_for_it_is_cut_off(
     await until(nothing_is_left)
 
 
+@override_settings(REALTIME={"HANDSHAKE_TIMEOUT": 2})
 async def test_leaving_at_any_moment_leaves_nothing(ada: User, since: str, topic: str) -> None:
-    """A server cancels what it serves, wherever that is."""
+    """A server cancels what it serves, wherever that is; also between the answer and its body."""
     cookie = {"cookie": (await cookie_of(ada)).decode()}
     for turn in range(30):
         for path in (query("sse", topic), query("changes", topic, since=since)):
