@@ -59,7 +59,7 @@ test-versions: $(STAMPS)/venv ## run what depends on Django on its other version
 	  POSTGRES_TESTS='$(POSTGRES_TESTS)' sh tools/test_versions.sh $(DJANGO_VERSIONS)
 
 test-long: $(STAMPS)/test ## run what shows that the long tests notice what is broken
-	@sh tools/ensure_system.sh nginx npx postgres redis
+	@sh tools/ensure_system.sh browser nginx npx postgres redis
 	@$(PY) -m pytest -m long $(PYTEST_ARGS)
 
 test-js: ## run the JavaScript unit tests

@@ -9,7 +9,11 @@ from playwright.async_api import Page, expect
 from tests.acceptance.conftest import Open
 from tests.acceptance.todo import ListPage, Todo
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.long,
+    pytest.mark.asyncio(loop_scope="session"),
+]
 
 PHONE = {"width": 360, "height": 740}
 

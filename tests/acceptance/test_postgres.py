@@ -15,7 +15,11 @@ from tools.demo_server import DemoServer
 from tools.find_postgres import find_postgres
 from tools.postgres import Postgres
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.long,
+    pytest.mark.asyncio(loop_scope="session"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -56,9 +56,8 @@ async def test_no_client_is_stale_where_messages_go_through_the_outbox(database:
 
 
 @pytest.mark.sqlite
-@pytest.mark.parametrize(
-    "backend", ["redis", pytest.param("redis-cluster", marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("backend", ["redis", "redis-cluster"])
 async def test_no_client_is_stale_whatever_happens_to_redis(backend: str) -> None:
     """Killed, stopped, flushed, cut off; in a cluster failed over, and its slots moved."""
     report = await Round(seed=5, seconds=8, backend=backend, size=SMALL, least_commits=30).run()

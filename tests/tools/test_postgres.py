@@ -18,6 +18,8 @@ import pytest
 
 from tools import postgres as tool
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = "tools/postgres.py"
 ELSEWHERE = "postgres://somebody@elsewhere/things"

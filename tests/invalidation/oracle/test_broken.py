@@ -17,7 +17,7 @@ from tests.invalidation.oracle.programs import programs
 from tests.invalidation.oracle.running import Runner
 
 # What is broken is the same on any database: the quicker one will do.
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite, pytest.mark.long]
 
 EXAMPLES, UNITS = 60, 24
 
