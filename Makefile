@@ -25,6 +25,8 @@ POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime/test_position
 # Seconds of writes and faults on each database with each backend, in rounds of 180.
 CONVERGENCE_SECONDS ?= 900
 
+# Tests start hundreds of processes, each of which would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 export VENV PYTHON SEED SOAK_TRANSACTIONS SOAK_EXAMPLES SOAK_ATTACKS
 
 .DEFAULT_GOAL := help

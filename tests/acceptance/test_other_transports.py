@@ -127,6 +127,7 @@ async def has_room(server: DemoServer, template: Template, path: str) -> None:
                 return
 
 
+@pytest.mark.long
 async def test_one_who_does_not_read_is_bounded(server: DemoServer, template: Template) -> None:
     """The stream ends though the client says nothing, and no more than that waits for it."""
     pk = template.pks["Home"]

@@ -18,6 +18,7 @@ CLIENTS = 6
 HEALTH = "/live/health/"
 
 
+@pytest.mark.long
 async def test_health_is_that_of_a_living_process(site: Deployment) -> None:
     """Nobody who asks is led to the one that was killed."""
     site.processes[0].kill()
@@ -29,6 +30,7 @@ async def test_health_is_that_of_a_living_process(site: Deployment) -> None:
     assert {each.status for each in answers} == {200}
 
 
+@pytest.mark.long
 async def test_clients_of_a_killed_process_miss_nothing(site: Deployment) -> None:
     """They come back to the other, by the address that they know."""
     await site.watch(CLIENTS, server=0)
@@ -42,6 +44,7 @@ async def test_clients_of_a_killed_process_miss_nothing(site: Deployment) -> Non
     assert 0 < sum(len(each.lost) for each in site.watchers) < CLIENTS
 
 
+@pytest.mark.long
 async def test_clients_of_a_process_that_is_told_to_end_miss_nothing(site: Deployment) -> None:
     """By SIGTERM alone: uvicorn says that it restarts, daphne says nothing."""
     clients = await site.watch(CLIENTS, server=0)
@@ -88,6 +91,7 @@ async def test_requests_pass_by_a_process_that_is_drained(site: Deployment) -> N
     assert {each.status for each in polls + healths} == {200}
 
 
+@pytest.mark.long
 async def test_pages_are_served_where_no_process_takes_clients(site: Deployment) -> None:
     """That all of them refuse live requests is no reason to hold them for dead."""
     await site.say("realtime_drain", "--all")
