@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.contrib.auth import get_user_model
 from django.core.signals import setting_changed
 
 from realtime import observers
@@ -23,10 +22,10 @@ class InvalidationConfig(AppConfig):
         from invalidation.signals import rows_changed  # noqa: PLC0415
         from invalidation.triggers import checks as of_triggers  # noqa: F401, PLC0415
         from invalidation.users import users_written  # noqa: PLC0415
+        from realtime.access.users import user_model  # noqa: PLC0415
 
         capture.install()
         observers.register(Foreign())
-        rows_changed.connect(
-            users_written, sender=get_user_model(), dispatch_uid="invalidation.users"
-        )
+        if users := user_model():
+            rows_changed.connect(users_written, sender=users, dispatch_uid="invalidation.users")
         setting_changed.connect(conf.forget, dispatch_uid="invalidation.conf")

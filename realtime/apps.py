@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.apps import AppConfig, apps
-from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_out
 from django.core.signals import request_started, setting_changed
 from django.db.models.signals import post_delete, post_migrate, post_save
@@ -23,6 +22,7 @@ class RealtimeConfig(AppConfig):
         from realtime import checks, observers, subscribing  # noqa: F401, PLC0415 -- they register
         from realtime.access import checks as access_checks  # noqa: F401, PLC0415 -- they register
         from realtime.access import endings  # noqa: PLC0415
+        from realtime.access.users import user_model  # noqa: PLC0415
         from realtime.backends import forget_pubsub, record_table  # noqa: PLC0415
         from realtime.conf import conf  # noqa: PLC0415
         from realtime.fresh import forget  # noqa: PLC0415
@@ -34,8 +34,8 @@ class RealtimeConfig(AppConfig):
         uid = "realtime.access"
         user_logged_out.connect(endings.logged_out, dispatch_uid=uid)
         # Proxies and children speak for themselves alone.
-        users = get_user_model()
-        for model in [each for each in apps.get_models() if issubclass(each, users)]:
+        users = user_model()
+        for model in [each for each in apps.get_models() if users and issubclass(each, users)]:
             for signal in (post_save, post_delete):
                 signal.connect(endings.user_changed, sender=model, dispatch_uid=uid)
         post_migrate.connect(
