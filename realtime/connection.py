@@ -97,6 +97,8 @@ class Connection:
         task = asyncio.create_task(self._or_fail(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step never comes to what it was made for.
+        task.add_done_callback(lambda _: work.close())
 
     def no_longer_pending(self, task: asyncio.Task[str]) -> None:
         """Take note that a subscription is not wanted any longer, or was confirmed, or failed."""

@@ -15,8 +15,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpRequest
 from django.template import Context, Template, TemplateSyntaxError
-from django.test import RequestFactory, override_settings
-from django.urls import clear_script_prefix, set_script_prefix
+from django.test import RequestFactory
 from django.utils.functional import SimpleLazyObject
 
 import realtime
@@ -116,14 +115,10 @@ async def test_a_user_who_cannot_be_awaited_any_more_has_no_tickets(
     ]
 
 
-@override_settings(FORCE_SCRIPT_NAME="/shop")
 def test_a_project_below_a_path_has_its_socket_there(request_: HttpRequest) -> None:
     """As all of its URLs."""
-    set_script_prefix("/shop/")
-    try:
+    with mock.patch("realtime.templatetags.realtime.get_script_prefix", lambda: "/shop/"):
         assert head_of(rendered(request_))["url"] == "/shop/ws/live/"
-    finally:
-        clear_script_prefix()
 
 
 def test_the_position_is_that_before_the_first_read(

@@ -1,0 +1,39 @@
+"""What runs for a connection ends with it."""
+
+from __future__ import annotations
+
+import inspect
+
+from realtime.hub import Hub
+from tests.realtime.fakes import FakePubSub
+from tests.realtime.transports import connection_of
+
+
+async def test_what_is_spawned_right_before_the_end_is_closed() -> None:
+    """Though it never began: nothing is left to be warned of."""
+    connection = connection_of(None, Hub(FakePubSub()))
+    begun: list[bool] = []
+
+    async def work() -> None:
+        begun.append(True)
+
+    spawned = work()
+    connection.spawn(spawned)
+    await connection.let_go()
+
+    assert not begun
+    assert inspect.getcoroutinestate(spawned) == inspect.CORO_CLOSED
+
+
+async def test_what_is_spawned_behind_the_end_is_closed_at_once() -> None:
+    """Whoever is late finds nobody."""
+    connection = connection_of(None, Hub(FakePubSub()))
+    await connection.let_go()
+
+    async def work() -> None:
+        raise AssertionError
+
+    spawned = work()
+    connection.spawn(spawned)
+
+    assert inspect.getcoroutinestate(spawned) == inspect.CORO_CLOSED
