@@ -117,7 +117,7 @@ async def test_a_user_who_cannot_be_awaited_any_more_has_no_tickets(
 
 def test_a_project_below_a_path_has_its_socket_there(request_: HttpRequest) -> None:
     """As all of its URLs."""
-    with mock.patch("realtime.templatetags.realtime.get_script_prefix", lambda: "/shop/"):
+    with mock.patch("realtime.templatetags.realtime.get_script_prefix", return_value="/shop/"):
         assert head_of(rendered(request_))["url"] == "/shop/ws/live/"
 
 
