@@ -59,7 +59,7 @@ def test_metadata_bounds_django_below_the_first_untested_version(metadata: Messa
 def test_metadata_names_license_and_extras(metadata: Message) -> None:
     """The index shows what a user may do with it and what can be added."""
     assert metadata["License-Expression"] == "MIT"
-    assert set(metadata.get_all("Provides-Extra") or []) == {"demo", "postgres", "redis"}
+    assert set(metadata.get_all("Provides-Extra") or []) == {"demo", "metrics", "postgres", "redis"}
 
 
 def _files_of(package: str) -> set[str]:
