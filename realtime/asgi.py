@@ -5,17 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
-from urllib.parse import urlparse
 
 from channels.auth import AuthMiddlewareStack
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import (
-    AllowedHostsOriginValidator,
-    OriginValidator,
-    WebsocketDenier,
-)
+from channels.security.websocket import WebsocketDenier
 from django.urls import re_path
+
+from realtime.origins import is_ours
 
 logger = logging.getLogger("realtime.hub")
 
@@ -36,7 +33,6 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     from realtime.transports.websocket import live_socket  # noqa: PLC0415
 
     others = AuthMiddlewareStack(URLRouter([*routes, re_path(r"", _Nowhere.as_asgi())]))
-    validator = AllowedHostsOriginValidator(others)
     application: Application = ProtocolTypeRouter({"http": http, "websocket": others})
 
     is_deaf = False
@@ -52,7 +48,7 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
             if not is_deaf:
                 is_deaf = True
                 logger.exception("this process hears nothing: its backend cannot be made")
-        if scope["type"] == "websocket" and not _is_from_here(scope, validator):
+        if scope["type"] == "websocket" and not is_ours(_origin_of(scope)):
             await WebsocketDenier()(scope, receive, send)
         elif scope["type"] == "websocket" and _path_of(scope) == WEBSOCKET_PATH:
             # Past the routers, each of which would be kept in memory for as long as the socket is.
@@ -68,16 +64,10 @@ def _path_of(scope: Any) -> str:
     return path.removeprefix(scope.get("root_path", "")).lstrip("/")
 
 
-def _is_from_here(scope: Any, validator: OriginValidator) -> bool:
-    """Is the page that opens a socket on one of our hosts? The last origin counts, as always."""
+def _origin_of(scope: Any) -> str | None:
+    """Return where the page is from that opens a socket. The last origin counts, as in Channels."""
     found = [value for name, value in scope.get("headers", ()) if name == b"origin"]
-    try:
-        origin = urlparse(found[-1].decode("latin-1")) if found else None
-        if origin is not None:
-            _ = origin.port
-    except ValueError:
-        return False  # It is no URL.
-    return bool(validator.valid_origin(origin))
+    return found[-1].decode("latin-1") if found else None
 
 
 class _Nowhere(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from realtime.conf import conf
@@ -47,7 +48,7 @@ class Heart:
 
     def _beat(self) -> None:
         now = asyncio.get_running_loop().time()
-        due = [each for each, at in self._until(now)]
+        due = list(takewhile(lambda each: self._due[each] <= now, self._due))
         for connection in due:
             del self._due[connection]
             self._due[connection] = now + conf.HEARTBEAT
@@ -66,14 +67,6 @@ class Heart:
                 connection.grants.doubt_all(strict=False)
         except Exception as error:
             connection.transport.fail(error)
-
-    def _until(self, now: float) -> list[tuple[Connection, float]]:
-        found = []
-        for connection, at in self._due.items():
-            if at > now:
-                break
-            found.append((connection, at))
-        return found
 
 
 def _recheck() -> float:

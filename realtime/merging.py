@@ -33,13 +33,6 @@ def merge_all(messages: Sequence[Message]) -> Message:
     return checked(last.topic, merged, cursor=cursor)
 
 
-def merge_changes(earlier: Changes, later: Changes) -> Changes:
-    """Join two maps `{label: {pk: verb}}`."""
-    merged = {label: dict(rows) for label, rows in earlier.items()}
-    _merge_into(merged, later)
-    return merged
-
-
 def _merge_into(merged: dict[str, dict[str, Verb]], changes: Changes) -> None:
     for label, rows in changes.items():
         into = merged.setdefault(label, {})

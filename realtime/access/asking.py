@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from enum import Enum
 from typing import Any
@@ -89,12 +89,6 @@ async def ask_all(user: object, topics: Iterable[str]) -> Answers:
                 break
     counters.answers.update(answer.value for answer in answers.values())
     return answers
-
-
-def dependencies_of(user: object, question: Question) -> Callable[[], Any] | None:
-    """Return what to call for the topics on which an answer depends; None if on none."""
-    depends = question.asked.depends
-    return None if depends is None else lambda: depends(user, *question.arguments)
 
 
 Batch = list[tuple[Asked, dict[str, Question]]]

@@ -67,7 +67,7 @@ class Endings:
     def missed(self) -> None:
         """Look at everybody, soon: messages may have been lost."""
         self._missed = monotonic()
-        for connection in _connections() or ():
+        for connection in _connections():
             delay = random.uniform(0, SPREAD)  # noqa: S311 -- jitter
             asyncio.get_running_loop().call_later(delay, _doubt, connection)
 
@@ -86,7 +86,7 @@ class Endings:
 
     def _end(self, mark: str) -> None:
         _remember(self._ended, mark)
-        for connection in (_connections() or Connections()).of_session(mark):
+        for connection in _connections().of_session(mark):
             connection.spawn(connection.close(CloseCode.NOT_AUTHENTICATED))
 
 
@@ -135,13 +135,13 @@ def _remember(when: OrderedDict[str, float], key: str) -> None:
         when.popitem(last=False)
 
 
-def _connections() -> Connections | None:
+def _connections() -> Connections:
     hub = known_hub()
-    return None if hub is None else connections_of(hub)
+    return connections_of(hub) if hub else Connections()
 
 
 def _look_at(key: str) -> None:
-    for connection in (_connections() or Connections()).of_user(key):
+    for connection in _connections().of_user(key):
         connection.grants.doubt_all()
 
 

@@ -6,10 +6,11 @@ Nobody else can watch either: no rule may be made for their family.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -20,6 +21,18 @@ from realtime.topics import RESERVED, Topic
 
 ASKED = Topic.of(RESERVED, "asked")
 ANSWERS = "answers"
+
+TAKING = 5.0
+"""Seconds that the backend may take until it has a question."""
+
+OTHERS = 0.5
+"""Seconds that are waited for another answer behind the last."""
+
+T = TypeVar("T")
+
+
+class NotTaken(Exception):
+    """The backend does not carry questions."""
 
 
 class Question(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -50,18 +63,28 @@ def question_in(message: Message) -> Question | None:
 
 
 async def ask(
-    pubsub: PubSub, what: str, to: str = "", arguments: Mapping[str, Any] | None = None
+    pubsub: PubSub,
+    what: str,
+    to: str = "",
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    taking: float = TAKING,
 ) -> AsyncGenerator[Any]:
     """Ask every process, or those that `to` names, and give each answer as it comes, for ever.
 
     One may come twice. The first that is given is None, once the backend, or the relay, has the
-    question. Raise UpstreamLost, or whatever else came, if the backend is away.
+    question, for which it has `taking` seconds. Raise NotTaken above that, or UpstreamLost, or
+    whatever else came, if it is away.
     """
     question = Question(what, secrets.token_hex(8), to, dict(arguments or {}))
     upstream = pubsub.connect()
     try:
-        await upstream.watch([question.answers])
-        await send(pubsub, Message(ASKED, extra=msgspec.to_builtins(question)))
+        try:
+            async with asyncio.timeout(taking):
+                await upstream.watch([question.answers])
+                await send(pubsub, Message(ASKED, extra=msgspec.to_builtins(question)))
+        except TimeoutError:
+            raise NotTaken("it did not take a question in time") from None
         yield None
         async with aclosing(_received(upstream)) as messages:
             async for message in messages:
@@ -69,6 +92,14 @@ async def ask(
                     yield message.extra
     finally:
         await upstream.close()
+
+
+def read_answer(answer: Any, kind: type[T]) -> T | None:
+    """Read an answer; None for that of another version, which says something else."""
+    try:
+        return msgspec.convert(answer, kind)
+    except msgspec.ValidationError:
+        return None
 
 
 async def send(pubsub: PubSub, message: Message) -> None:

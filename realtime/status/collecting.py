@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, Protocol, TypeVar
 
-import msgspec
-
 from realtime.backends.base import PubSub
-from realtime.status.asking import ask
-from realtime.status.report import OTHERS
+from realtime.status.asking import OTHERS, NotTaken, ask, read_answer
 
 
 class Reply(Protocol):
@@ -23,10 +20,6 @@ class Reply(Protocol):
 
 
 R = TypeVar("R", bound=Reply)
-
-
-class NotTaken(Exception):
-    """The backend does not carry questions."""
 
 
 async def collect(
@@ -47,33 +40,26 @@ async def collect(
     answer that is `enough`. Raise NotTaken if the backend is away.
     """
     found: dict[str, R] = {}
-    asked = False
     try:
-        async with (
-            asyncio.timeout(patience) as deadline,
-            aclosing(ask(pubsub, what, to, arguments)) as answers,
-        ):
-            async for answer in answers:
-                asked = True
-                reply = _read(answer, kind)
-                if reply is None:
-                    continue
-                found[reply.process] = reply
-                if (expected and found.keys() >= set(expected)) or enough(reply):
-                    break
-                if not expected:
-                    deadline.reschedule(asyncio.get_running_loop().time() + OTHERS)
-    except TimeoutError:
-        if not asked:
-            raise NotTaken("it did not take a question in time") from None
+        with suppress(TimeoutError):
+            async with (
+                asyncio.timeout(None) as deadline,
+                aclosing(ask(pubsub, what, to, arguments)) as answers,
+            ):
+                now = asyncio.get_running_loop().time
+                async for answer in answers:
+                    if answer is None:
+                        deadline.reschedule(now() + patience)
+                    reply = read_answer(answer, kind)
+                    if reply is None:
+                        continue
+                    found[reply.process] = reply
+                    if (expected and found.keys() >= set(expected)) or enough(reply):
+                        break
+                    if not expected:
+                        deadline.reschedule(now() + OTHERS)
+    except NotTaken:
+        raise
     except Exception as error:
         raise NotTaken(f"{type(error).__name__}: {error}") from error
     return [found[name] for name in sorted(found)]
-
-
-def _read(answer: Any, kind: type[R]) -> R | None:
-    """Read an answer; None for that of another version, which says something else."""
-    try:
-        return msgspec.convert(answer, kind)
-    except msgspec.ValidationError:
-        return None

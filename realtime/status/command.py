@@ -14,7 +14,8 @@ import msgspec
 from django.core.management import BaseCommand, CommandError
 
 from realtime.backends import get_pubsub
-from realtime.status.collecting import NotTaken, Reply, collect
+from realtime.status.asking import NotTaken
+from realtime.status.collecting import Reply, collect
 
 NOBODY = 2
 """The exit code where no process has answered."""

@@ -19,13 +19,10 @@ from realtime.conf import conf
 from realtime.outbox import rows
 from realtime.outbox.process import relay_status
 from realtime.outbox.pubsub import OutboxPubSub
-from realtime.status.asking import ask
+from realtime.status.asking import OTHERS, NotTaken, ask, read_answer
 from realtime.status.process import ProcessStatus
 
 T = TypeVar("T")
-
-OTHERS = 0.5
-"""Seconds that are waited for another answer behind the last."""
 
 PAUSE = 0.1
 """Seconds between looks at the outbox."""
@@ -114,31 +111,26 @@ async def _ask_processes(pubsub: PubSub, report: Report, patience: float) -> Non
 async def _answers(pubsub: PubSub, patience: float) -> list[Answer]:
     """Return the answers of all processes, those that come within a moment of each other."""
     found: dict[tuple[str, int], Answer] = {}
-    asked: float | None = None
+    asked = monotonic()
     try:
         async with (
-            asyncio.timeout(patience) as deadline,
-            aclosing(ask(pubsub, "status")) as answers,
+            asyncio.timeout(None) as deadline,
+            aclosing(ask(pubsub, "status", taking=patience)) as answers,
         ):
+            now = asyncio.get_running_loop().time
             async for answer in answers:
-                asked = asked or monotonic()
-                if (status := _status(answer)) is not None:
+                if answer is None:
+                    asked = monotonic()
+                    deadline.reschedule(now() + patience)
+                elif (status := read_answer(answer, ProcessStatus)) is not None:
                     seconds = round(monotonic() - asked, 4)
                     found.setdefault((status.host, status.pid), Answer(seconds, status))
-                    deadline.reschedule(asyncio.get_running_loop().time() + OTHERS)
+                    deadline.reschedule(now() + OTHERS)
     except TimeoutError:
         relay = relay_status()
-        if asked is None or (not found and relay and (relay.away or relay.queued)):
-            raise TimeoutError("it did not take a question in time") from None
+        if not found and relay and (relay.away or relay.queued):
+            raise NotTaken("it did not take a question in time") from None
     return sorted(found.values(), key=lambda each: each.seconds)
-
-
-def _status(answer: Any) -> ProcessStatus | None:
-    """Read an answer; None for that of another version, which says something else."""
-    try:
-        return msgspec.convert(answer, ProcessStatus)
-    except msgspec.ValidationError:
-        return None
 
 
 async def _look_at_outbox(report: Report, patience: float) -> None:

@@ -9,8 +9,6 @@ from time import monotonic
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 
-from realtime.access.identity import Identity, identify
-from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.connections import Connections, connections_of
 from realtime.counters import counters
@@ -21,7 +19,7 @@ from realtime.subscribing import begin
 from realtime.topics import Topic
 from realtime.transports.asking import Asked
 from realtime.transports.refusing import Refused
-from realtime.transports.whom import look_again_if_changed, why_not
+from realtime.transports.whom import identify_in_time, look_again_if_changed, why_not
 
 logger = logging.getLogger("realtime.http")
 
@@ -61,12 +59,13 @@ class HttpTransport:
         """Let a client in and watch what it asks for; raise Refused."""
         assert isinstance(request, ASGIRequest)
         began = monotonic()
-        identity = await self._identity(request)
+        try:
+            identity = await identify_in_time(request.scope)
+        except TimeoutError:
+            raise self._refused(CloseCode.SILENT) from None
         code = why_not(self._connections, identity, began)
         if code is not None:
-            self._connections.closed[code] += 1
-            counters.refused[code] += 1
-            raise Refused.because(code)
+            raise self._refused(code)
         connection = self._connection = Connection(identity, self._hub, self)
         self._connections.add(connection)
         look_again_if_changed(connection, began)
@@ -149,14 +148,11 @@ class HttpTransport:
         """Return what operators want to know of it."""
         return {"frames": len(self.frames)}
 
-    async def _identity(self, request: ASGIRequest) -> Identity:
-        try:
-            async with asyncio.timeout(conf.HANDSHAKE_TIMEOUT):
-                return await identify(request.scope)
-        except TimeoutError:
-            self._connections.closed[CloseCode.SILENT] += 1
-            counters.refused[CloseCode.SILENT] += 1
-            raise Refused.because(CloseCode.SILENT) from None
+    def _refused(self, code: CloseCode) -> Refused:
+        """Count one who is not let in; return what tells why."""
+        self._connections.closed[code] += 1
+        counters.refused[code] += 1
+        return Refused.because(code)
 
 
 def _hub() -> Hub:

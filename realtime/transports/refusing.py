@@ -6,15 +6,14 @@ import random
 from collections.abc import Callable, Coroutine, Iterable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
 
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.contrib.auth.decorators import login_not_required
 from django.db import connections, transaction
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
+from realtime.origins import is_ours
 from realtime.protocol import CloseCode
 
 View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
@@ -108,13 +107,5 @@ def refuse_foreign(request: HttpRequest) -> None:
     """
     origin = request.headers.get("Origin")
     cross_site = request.headers.get("Sec-Fetch-Site") == "cross-site"
-    if cross_site or (origin is not None and not _is_ours(origin)):
+    if cross_site or (origin is not None and not is_ours(origin)):
         raise Refused(403, "foreign-origin", "pages of other sites may not ask here")
-
-
-def _is_ours(origin: str) -> bool:
-    try:
-        found: bool = AllowedHostsOriginValidator(None).valid_origin(urlsplit(origin))
-    except ValueError:  # no URL at all
-        return False
-    return found

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
 from typing import Any
 
-from realtime.access.identity import Identity, identify
+from realtime.access.identity import Identity
 from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.connections import Connections, connections_of
@@ -28,7 +28,7 @@ from realtime.protocol import (
 )
 from realtime.together import end
 from realtime.transports.limits import Frames
-from realtime.transports.whom import look_again_if_changed, why_not
+from realtime.transports.whom import identify_in_time, look_again_if_changed, why_not
 
 logger = logging.getLogger("realtime.websocket")
 
@@ -121,15 +121,12 @@ class LiveSocket:
 
     async def close(self, code: CloseCode) -> None:
         """Close, once. What still comes or waits is passed over: servers raise for more."""
-        if not self._ended:
-            self._connections.closed[code] += 1
-        self._end(int(code))  # servers insist on a plain int
+        self._end(code)
 
     def fail(self, error: BaseException) -> None:
         """Close because of an error of ours; the client comes back with its cursors."""
         if not self._ended:
             logger.error("a task of a connection failed; the connection is closed", exc_info=error)
-            self._connections.closed[INTERNAL_ERROR] += 1
         self._end(INTERNAL_ERROR)
 
     def wake(self) -> None:
@@ -144,8 +141,7 @@ class LiveSocket:
         now = self._loop.time()
         silent = now - self._heard > conf.SILENCE
         if silent or (self._outgoing.is_shut and now - self._ponged > conf.SILENCE):
-            self._connections.closed[CloseCode.SILENT] += 1
-            self._end(int(CloseCode.SILENT))
+            self._end(CloseCode.SILENT)
         else:
             self._outgoing.ping()
 
@@ -191,8 +187,7 @@ class LiveSocket:
     async def _identify(self) -> Identity | Exception | None:
         """Return who it is, or what has failed; None if it takes too long."""
         try:
-            async with asyncio.timeout(conf.HANDSHAKE_TIMEOUT):
-                return await identify(self._scope)
+            return await identify_in_time(self._scope)
         except TimeoutError:
             return None
         except Exception as error:
@@ -281,9 +276,10 @@ class LiveSocket:
     def _end(self, code: int) -> None:
         if not self._ended:
             self._ended = True
+            self._connections.closed[code] += 1
             if self._outgoing is not None:
                 self._outgoing.end()
-            self._closing = asyncio.create_task(self._close_with(code))
+            self._closing = asyncio.create_task(self._close_with(int(code)))  # servers insist
 
     async def _close_with(self, code: int) -> None:
         # Whoever reads nothing does not read this either, nor does the server say that it is gone.

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from realtime.access.endings import endings
-from realtime.access.identity import Identity
+from realtime.access.identity import Identity, Scope, identify
 from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.connections import Connections
 from realtime.protocol import CloseCode
+
+
+async def identify_in_time(scope: Scope) -> Identity:
+    """Find out whose connection this is; raise TimeoutError above HANDSHAKE_TIMEOUT."""
+    async with asyncio.timeout(conf.HANDSHAKE_TIMEOUT):
+        return await identify(scope)
 
 
 def why_not(connections: Connections, identity: Identity, began: float) -> CloseCode | None:

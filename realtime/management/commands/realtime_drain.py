@@ -11,7 +11,8 @@ from typing import Any
 from django.core.management import CommandError
 
 from realtime.backends import get_pubsub
-from realtime.status.collecting import NotTaken, collect
+from realtime.status.asking import NotTaken
+from realtime.status.collecting import collect
 from realtime.status.command import AskingCommand, seconds
 from realtime.status.drains import Drained
 

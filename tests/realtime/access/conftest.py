@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
@@ -83,9 +84,9 @@ async def fake_hub() -> AsyncIterator[Hub]:
     await asyncio.wait_for(hub.close(), PATIENCE)
 
 
-@pytest_asyncio.fixture
-async def connection(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connection]:
-    """Ada's connection: she is found anew as she is."""
+@asynccontextmanager
+async def of_ada(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connection]:
+    """Give Ada's connection, who is found anew as she is; nothing is left behind in the end."""
 
     async def look(scope: object) -> object:
         return found.identity
@@ -95,6 +96,13 @@ async def connection(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     yield found
     await found.let_go()
     assert not hub._subscribers.wanted(), "left behind"
+
+
+@pytest_asyncio.fixture
+async def connection(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connection]:
+    """Ada's connection."""
+    async with of_ada(hub, monkeypatch) as found:
+        yield found
 
 
 def send(hub: Hub, *messages: object) -> None:

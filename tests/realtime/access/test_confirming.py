@@ -15,9 +15,9 @@ from realtime.connection import Connection
 from realtime.hub import Hub
 from realtime.protocol import Denied, Subscribe, Subscribed, Wanted
 from realtime.subscribing import subscribe
-from tests.realtime.access.conftest import ADA, PATIENCE, until
+from tests.realtime.access.conftest import PATIENCE, of_ada, until
 from tests.realtime.fakes import FakeUpstream
-from tests.realtime.transports import connection_of, frames_of
+from tests.realtime.transports import frames_of
 
 ROW = {"a.b": {"1": "left"}}
 
@@ -25,15 +25,8 @@ ROW = {"a.b": {"1": "left"}}
 @pytest_asyncio.fixture
 async def ada(fake_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connection]:
     """Her connection to a backend whose confirmations the test holds up."""
-
-    async def look(scope: object) -> object:
-        return found.identity
-
-    monkeypatch.setattr("realtime.access.identity.identify", look)
-    found = connection_of(ADA, fake_hub)
-    yield found
-    await found.let_go()
-    assert not fake_hub._subscribers.wanted()
+    async with of_ada(fake_hub, monkeypatch) as found:
+        yield found
 
 
 def frame(*topics: str) -> Subscribe:

@@ -187,7 +187,7 @@ async def test_who_is_sent_away_while_being_welcomed_is_not_forgotten(
 
     from realtime.access.identity import identify
 
-    monkeypatch.setattr("realtime.transports.websocket.identify", look)
+    monkeypatch.setattr("realtime.transports.whom.identify", look)
     monkeypatch.setattr("realtime.access.identity.identify", look)
     eve = Direct()
 

@@ -23,7 +23,7 @@ from tests.realtime.status.serving import serving_here
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 PATIENCE = 5.0
-SOON = 0.3
+SOON = 1.0
 
 
 @pytest_asyncio.fixture
@@ -49,7 +49,7 @@ async def test_nobody_serves() -> None:
     report = await look(SOON)
 
     assert report.state is State.NOT_RUNNING
-    assert report.problems == ["no process that serves has answered within 0.3 seconds"]
+    assert report.problems == ["no process that serves has answered within 1 seconds"]
 
 
 async def test_the_backend_is_away(serving: None) -> None:
@@ -73,7 +73,7 @@ async def test_a_backend_that_hangs_is_away(serving: None, monkeypatch) -> None:
 
     assert report.state is State.BACKEND_AWAY
     assert report.problems == [
-        "the backend carries no messages: TimeoutError: it did not take a question in time"
+        "the backend carries no messages: NotTaken: it did not take a question in time"
     ]
 
 
@@ -93,8 +93,8 @@ async def test_an_answer_of_another_version_is_left_out(serving: None, monkeypat
     """It harms none of the others."""
     ask = looking.ask
 
-    async def with_a_stranger(*args: Any) -> AsyncIterator[Any]:
-        async with aclosing(ask(*args)) as answers:
+    async def with_a_stranger(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async with aclosing(ask(*args, **kwargs)) as answers:
             async for answer in answers:
                 yield answer
                 yield {"spoken": "otherwise"}
