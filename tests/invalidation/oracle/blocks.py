@@ -91,9 +91,18 @@ def atomic(world: World, ending: str, steps: Steps) -> None:
 
 @block
 def joined(world: World, ending: str, steps: Steps) -> None:
-    """Without a savepoint: an error undoes what is around it as well."""
-    with refusable(), transaction.atomic(savepoint=False):
-        _inside(world, ending, steps)
+    """Without a savepoint: an error undoes what is around it as well.
+
+    With autocommit off nothing is undone, and the transaction goes on. How much the write that
+    failed has written is not known, so its tables are reset.
+    """
+    with refusable():
+        try:
+            with transaction.atomic(savepoint=False):
+                _inside(world, ending, steps)
+        except Exception:
+            world.went_on |= not connection.get_autocommit()
+            raise
 
 
 @block

@@ -54,7 +54,7 @@ class Runner:
         self._record = records.newest()
         self._entry = audit.newest() if self._audited else 0
         for unit in program:
-            world.by_hand.clear()
+            world.begin_unit()
             with refusable():
                 run(world, unit)
             self._check(unit, world)
@@ -76,13 +76,14 @@ class Runner:
             written = {entry.row for entry in trail if entry.row}
         else:
             written |= before.keys() | after.keys()
-        self._judge(unit, told, judge(before, after, written | world.by_hand, told))
+        verdict = judge(before, after, written | world.by_hand, told)
+        self._judge(unit, told, verdict, has_cause=world.went_on or may_reset(unit))
 
-    def _judge(self, unit: Step, told: Told, verdict: Verdict) -> None:
+    def _judge(self, unit: Step, told: Told, verdict: Verdict, *, has_cause: bool) -> None:
         self.totals.transactions += 1
         self.totals.missing += len(verdict.missing)
         assert not verdict.missing, f"{unit} did not tell {sorted(verdict.missing)}"
-        if may_reset(unit):
+        if has_cause:
             return
         self.totals.topics += verdict.topics
         self.totals.needless += len(verdict.needless)

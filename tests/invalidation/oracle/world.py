@@ -23,6 +23,13 @@ class World:
         self.objects: list[Any] = []
         self.by_hand: set[Row] = set()
         """The rows of which the current unit told without writing them."""
+        self.went_on = False
+        """Has the current unit gone on behind a write that failed, without undoing it?"""
+
+    def begin_unit(self) -> None:
+        """Forget what the unit before did; its objects stay known."""
+        self.by_hand.clear()
+        self.went_on = False
 
     def see(self, found: Any) -> Any:
         """Remember an object."""
