@@ -12,6 +12,7 @@ from realtime.access.grants import Grants
 from realtime.access.identity import Identity
 from realtime.conf import conf
 from realtime.counters import counters
+from realtime.cursors import Cursor
 from realtime.hub import Hub
 from realtime.mailbox import Mailbox
 from realtime.messages import Message
@@ -57,12 +58,15 @@ class Connection:
         self.hub = hub
         self.transport = transport
         self.mailbox = Mailbox(conf.MAX_WAITING_ROWS, conf.MAX_MAILBOX_ROWS, transport.wake)
-        self.topics: dict[Topic, str | None] = {}
-        """What it may watch and does, and the cursor that the client was told last of each."""
+        self.topics: dict[Topic, Cursor | str | None] = {}
+        """What it may watch and does, and the cursor that the client was told last of each.
+
+        As an object, if it came from the backend: that one is all connections' together.
+        """
         self.grants = Grants(self)
         self.replaying = asyncio.Lock()
         """Held by whoever looks for what this client missed: one look at a time."""
-        self.pending: dict[asyncio.Task[str], Topic] = {}
+        self.pending: dict[asyncio.Task[Cursor | str], Topic] = {}
         """Subscriptions that the client has not been told of yet."""
         self.has_ended = False
         self.began = monotonic()
@@ -87,7 +91,7 @@ class Connection:
             if message.reset:
                 counters.resets[message.reset] += 1
             if message.topic in self.topics and message.cursor is not None:
-                self.topics[message.topic] = str(message.cursor)
+                self.topics[message.topic] = message.cursor
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something for this connection beside the rest; if it fails, the connection ends."""
@@ -100,7 +104,7 @@ class Connection:
         # A task that is cancelled before its first step never comes to what it was made for.
         task.add_done_callback(lambda _: work.close())
 
-    def no_longer_pending(self, task: asyncio.Task[str]) -> None:
+    def no_longer_pending(self, task: asyncio.Task[Cursor | str]) -> None:
         """Take note that a subscription is not wanted any longer, or was confirmed, or failed."""
         if task.cancelled():
             self.pending.pop(task, None)

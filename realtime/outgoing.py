@@ -141,7 +141,8 @@ class Outgoing:
             if self._frames:
                 queued = self._frames.pop(0)
                 try:
-                    await self._write_one(queued.text)
+                    self._count(queued.text)
+                    await self._write(queued.text)
                 finally:
                     queued.done()
             elif self.sent - self._pinged > self._window // 2:
@@ -151,14 +152,15 @@ class Outgoing:
                 return
             else:
                 self._told(messages)
-                await self._write_one(text_of(messages))
+                text = text_of(messages)
+                self._count(text)
+                await self._write(text)
 
-    async def _write_one(self, text: str) -> None:
-        # Before it is written: one that waits for the network counts too.
+    def _count(self, text: str) -> None:
+        """Count a frame before it is written: one that waits for the network counts too."""
         self.sent += len(text)
         counters.frames += 1
         counters.characters += len(text)
-        await self._write(text)
 
     def _queue(self, frame: Frame) -> _Queued:
         queued = _Queued(encode_text(frame))

@@ -90,7 +90,7 @@ async def _start(connection: Connection, wanted: dict[Topic, list[str]]) -> None
         connection.spawn(_confirm_late(connection, late))
 
 
-Pending = set[tuple["asyncio.Task[str]", Topic]]
+Pending = set[tuple["asyncio.Task[Cursor | str]", Topic]]
 
 
 async def _confirm(connection: Connection, pending: Pending, patience: float | None) -> Pending:
@@ -99,7 +99,7 @@ async def _confirm(connection: Connection, pending: Pending, patience: float | N
     when = asyncio.ALL_COMPLETED if patience else asyncio.FIRST_COMPLETED
     done, _ = await asyncio.wait(tasks, timeout=patience, return_when=when)
     # One that is pending no more belongs to a topic that is not wanted any longer.
-    told: dict[Topic, str] = {}
+    told: dict[Topic, Cursor | str] = {}
     for task, topic in pending:
         if task in done and task in connection.pending and not task.cancelled():
             del connection.pending[task]
@@ -108,7 +108,7 @@ async def _confirm(connection: Connection, pending: Pending, patience: float | N
         connection.mailbox.release(topic)
     if told:
         # Nothing was awaited since, and frames go before messages.
-        await connection.send(Subscribed({str(topic): At(at) for topic, at in told.items()}))
+        await connection.send(Subscribed({str(topic): At(str(at)) for topic, at in told.items()}))
     return {(task, topic) for task, topic in pending if task not in done}
 
 
@@ -121,8 +121,8 @@ async def _subscribe_from(
     connection: Connection,
     topic: Topic,
     cursors: Sequence[str],
-    before: Collection[asyncio.Task[str]],
-) -> str:
+    before: Collection[asyncio.Task[Cursor | str]],
+) -> Cursor | str:
     """Subscribe one topic and return where; what followed each cursor, or a reset, follows.
 
     The cursor never runs ahead of what the client was sent: one who believed it, and came back
@@ -131,7 +131,7 @@ async def _subscribe_from(
     if before:
         await asyncio.wait(before)
     head = await connection.hub.subscribe(connection.mailbox, topic)
-    at, most = connection.topics.get(topic) or str(head), 0
+    at, most = connection.topics.get(topic) or head, 0
     for text in cursors:
         # One after another: a client that asks for many topics occupies one of the threads in which
         # backends may block, and leaves the others to its neighbours.

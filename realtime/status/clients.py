@@ -107,7 +107,7 @@ def _watches(connection: Connection) -> list[Watch]:
     return [
         Watch(
             topic=str(topic),
-            cursor=cursor,
+            cursor=None if cursor is None else str(cursor),
             waiting_rows=waiting.get(topic),
             pending=topic in pending,
             in_doubt=topic in in_doubt,

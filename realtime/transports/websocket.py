@@ -262,8 +262,9 @@ class LiveSocket:
 
     # -- frames out, and the end --------------------------------------------------------------
 
-    async def _write(self, text: str) -> None:
-        await self._send({"type": "websocket.send", "text": text})
+    def _write(self, text: str) -> Awaitable[None]:
+        # No coroutine of its own: a thousand clients would need a thousand of them.
+        return self._send({"type": "websocket.send", "text": text})
 
     def _not_written(self, error: BaseException) -> None:
         if self._ended or isinstance(error, OSError) or not self._greeted:

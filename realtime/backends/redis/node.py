@@ -239,7 +239,7 @@ class Node:
             new = [
                 topic
                 for topic, each in self._topics.items()
-                if not each.answered.is_set() and topic not in self._refused
+                if not each.is_answered and topic not in self._refused
             ]
             await self._subscribe(ear, [topic for topic in new if topic not in subscribed])
             subscribed.update(new)
@@ -297,7 +297,7 @@ class Node:
     def _release_returned(self) -> None:
         """Release what nobody waits for, since it was live before."""
         returned = [each for each in self._topics.values() if each.was_live]
-        self.release(each for each in returned if each.answered.is_set())
+        self.release(each for each in returned if each.is_answered)
 
     def _since(self, topic: Topic, since: Mark) -> tuple[object, ...]:
         return SINCE.call(self._names.keys(topic), topic, *since, MOST_TOLD)

@@ -77,10 +77,10 @@ class RedisUpstream(Upstream):
             async with asyncio.timeout(patience):
                 await self._answers(wanted)
         self._inbox.check()
-        late = [each for each in wanted if not each.answered.is_set()]
+        late = [each for each in wanted if not each.is_answered]
         for watched in late:
             watched.owe_reset()
-        self._release(each for each in wanted if each.answered.is_set())
+        self._release(each for each in wanted if each.is_answered)
         return {each.topic for each in wanted}.difference(each.topic for each in late)
 
     async def unwatch(self, topics: Iterable[Topic]) -> None:
@@ -192,9 +192,10 @@ class RedisUpstream(Upstream):
 
     async def _answers(self, wanted: Sequence[Watched]) -> None:
         """Wait until the servers have answered for all of these topics."""
+        self._inbox.check()
         # While one is waited for others may have to begin anew.
-        while waiting := [each for each in wanted if not each.answered.is_set()]:
-            await waiting[0].answered.wait()
+        while waiting := [each for each in wanted if not each.is_answered]:
+            await waiting[0].wait_for_answer()
             self._inbox.check()
 
     def _release(self, wanted: Iterable[Watched]) -> None:
@@ -326,4 +327,4 @@ class RedisUpstream(Upstream):
     def _wake(self) -> None:
         """Let those who wait for an answer see that none will come."""
         for watched in self._watched.values():
-            watched.answered.set()
+            watched.wake()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import replace
 
 from realtime.backends.redis.marks import Mark
@@ -25,6 +24,9 @@ class Watched:
     First its channel is subscribed and pushes are held; then the server is asked what the topic
     was sent since `since`; when that is `answered`, `release()` gives both, in their order, and
     from there on the topic is live. After a new connection all of that begins anew.
+
+    There may be as many as there are clients: no deque, nor an event that nobody waits for, each of
+    which takes more memory than all the rest.
     """
 
     def __init__(self, topic: Topic, since: Mark | None) -> None:
@@ -35,13 +37,14 @@ class Watched:
         """The number of the message that was told last."""
         self.was_live = False
         """Was it live before the connection broke? Then it is released without being asked for."""
-        self.answered = asyncio.Event()
         self.generation = 0
         """How often it began anew: what was asked before that is no answer."""
         self._owes_reset = False
         self._answer: Answer | None = None
+        self._answered: asyncio.Event | None = None
+        """Made by the first who waits for the answer."""
         self._held: list[Sent] | None = []
-        self._recent: deque[Sent] = deque()
+        self._recent: list[Sent] = []
         self._known_since: Mark | None = None
         """What came behind this is in `_recent`."""
 
@@ -49,6 +52,17 @@ class Watched:
     def is_live(self) -> bool:
         """Are its pushes told as they come?"""
         return self._held is None
+
+    @property
+    def is_answered(self) -> bool:
+        """Can it be released, or was it?"""
+        return self._answer is not None or self.is_live
+
+    async def wait_for_answer(self) -> None:
+        """Wait until there is an answer; it may be void by the time that this returns."""
+        if not self.is_answered:
+            self._answered = self._answered or asyncio.Event()
+            await self._answered.wait()
 
     def begin_anew(self, since: Mark | None) -> None:
         """Hold pushes until a server was asked again, one that is live from `since` on.
@@ -61,7 +75,6 @@ class Watched:
         self.generation += 1
         self._answer, self._held, self._known_since = None, [], None
         self._recent.clear()
-        self.answered.clear()
 
     def owe_reset(self) -> None:
         """Be released without being asked for, and with a reset: nobody waits for it any longer."""
@@ -70,7 +83,13 @@ class Watched:
     def answer(self, answer: Answer) -> None:
         """Take what the server says of it."""
         self._answer = answer
-        self.answered.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """Let those who wait for an answer look again: there is one, or will be none."""
+        if self._answered is not None:
+            self._answered.set()
+            self._answered = None
 
     def hear(self, sent: Sent) -> bool:
         """Take a push; say whether it is to be told now. Raise Gap if one before it is missing."""
@@ -85,6 +104,7 @@ class Watched:
     def release(self) -> tuple[str, list[Sent]]:
         """Go live. Return the reason of a reset, or "", and what is to be told behind that."""
         answer, held = self._answer, self._held
+        self._answer = None
         assert answer is not None
         assert held is not None
         reason = answer.reason or (Reset.BACKEND_RESTART if self._owes_reset else "")
@@ -110,7 +130,7 @@ class Watched:
     def forget(self) -> None:
         """Keep its oldest message no more."""
         if self._recent and self._known_since is not None:
-            self._known_since = self._recent.popleft().behind(self._known_since.server)
+            self._known_since = self._recent.pop(0).behind(self._known_since.server)
 
     def _follow(self, sent: Sent) -> None:
         # A server that has forgotten what came before says 0; so does one that never knew any.
