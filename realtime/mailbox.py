@@ -53,8 +53,10 @@ class Mailbox:
         if waiting is not None:
             self._rows -= size(waiting)
             message = _merge(waiting, message)
-        message = bound(message, min(self._most_rows, self._most - self._rows))
-        self._rows += size(message)
+        rows = size(message)
+        if rows > min(self._most_rows, self._most - self._rows):
+            message, rows = bound(message, 0), 0
+        self._rows += rows
         self._waiting[topic] = message
         if topic not in self._holds:
             self._wake()

@@ -49,6 +49,8 @@ class Outgoing:
         self._window = window
         # Not a deque: an empty one takes more memory than all the rest of an idle connection's.
         self._frames: list[_Queued] = []
+        self._current: _Queued | None = None
+        """The one that is being written."""
         self._writing: asyncio.Task[None] | None = None
         self._ended = False
         self.sent = 0
@@ -99,16 +101,23 @@ class Outgoing:
 
     def flush(self) -> None:
         """Write what waits, unless something is being written; it goes on by itself then."""
-        if self._writing is not None or self._ended:
+        if self._writing is not None:
             return
         try:
-            self._writing = run_now(self._write_all())
+            while not self._ended and (text := self._next()) is not None:
+                # Before it is written: one that waits for the network counts too.
+                self.sent += len(text)
+                counters.frames += 1
+                counters.characters += len(text)
+                self._writing = run_now(self._write(text))
+                if self._writing is not None:
+                    self._writing.add_done_callback(self._written)
+                    return
+                self._taken()
         except BaseException as error:
+            self._taken()
             self.end()
             self._failed(error)
-            return
-        if self._writing is not None:
-            self._writing.add_done_callback(self._written)
 
     def end(self) -> None:
         """Write nothing more; whoever waits to send need not wait any longer."""
@@ -125,42 +134,33 @@ class Outgoing:
 
     def _written(self, task: asyncio.Task[None]) -> None:
         self._writing = None
+        self._taken()
         if task.cancelled():
             self.end()
         elif (error := task.exception()) is not None:
             self.end()
             self._failed(error)
-        elif self._frames or self._mailbox_ready():
+        else:
             self.flush()
 
-    def _mailbox_ready(self) -> bool:
-        return bool(len(self._mailbox)) and not self.is_shut
+    def _next(self) -> str | None:
+        """Take what is to be written now; None if that is nothing."""
+        if not self._frames and self.sent - self._pinged > self._window // 2:
+            # Behind frames too: what shuts the window must be asked about.
+            self._queue_ping()
+        if self._frames:
+            self._current = self._frames.pop(0)
+            return self._current.text
+        if self.is_shut or not (messages := self._mailbox.take_now()):
+            return None
+        self._told(messages)
+        return text_of(messages)
 
-    async def _write_all(self) -> None:
-        while not self._ended:
-            if self._frames:
-                queued = self._frames.pop(0)
-                try:
-                    self._count(queued.text)
-                    await self._write(queued.text)
-                finally:
-                    queued.done()
-            elif self.sent - self._pinged > self._window // 2:
-                # Behind frames too: what shuts the window must be asked about.
-                self._queue_ping()
-            elif self.is_shut or not (messages := self._mailbox.take_now()):
-                return
-            else:
-                self._told(messages)
-                text = text_of(messages)
-                self._count(text)
-                await self._write(text)
-
-    def _count(self, text: str) -> None:
-        """Count a frame before it is written: one that waits for the network counts too."""
-        self.sent += len(text)
-        counters.frames += 1
-        counters.characters += len(text)
+    def _taken(self) -> None:
+        """Tell who waits for the frame that was being written that it is out of our hands."""
+        if self._current is not None:
+            self._current.done()
+            self._current = None
 
     def _queue(self, frame: Frame) -> _Queued:
         queued = _Queued(encode_text(frame))

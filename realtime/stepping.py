@@ -8,17 +8,21 @@ really waits becomes a task.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from functools import partial
+from types import CoroutineType
 from typing import Any
 
 
-def run_now(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-    """Run `work` until it ends or waits. Return None if it ended, else the task that goes on.
+def run_now(awaited: Awaitable[None]) -> asyncio.Task[None] | None:
+    """Run a coroutine, or whatever else can be awaited, until it ends or waits.
+
+    Return None if it ended, else the task that goes on.
 
     What it raises before it waits is raised here. It must not ask which task it runs in, nor use
     what does (`asyncio.timeout`), before it has waited for the first time.
     """
+    work = awaited if isinstance(awaited, CoroutineType) else _wait_for(awaited)
     try:
         waits_for = work.send(None)
     except StopIteration:
@@ -50,6 +54,10 @@ class _Rest:
                 waits_for = step()
             except StopIteration:
                 return
+
+
+async def _wait_for(awaited: Awaitable[None]) -> None:
+    await awaited
 
 
 async def _go_on(rest: _Rest) -> None:

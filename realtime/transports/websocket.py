@@ -263,7 +263,7 @@ class LiveSocket:
     # -- frames out, and the end --------------------------------------------------------------
 
     def _write(self, text: str) -> Awaitable[None]:
-        # No coroutine of its own: a thousand clients would need a thousand of them.
+        # The server's own coroutine: one of ours around it would be made a thousand times.
         return self._send({"type": "websocket.send", "text": text})
 
     def _not_written(self, error: BaseException) -> None:

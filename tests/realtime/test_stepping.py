@@ -39,6 +39,18 @@ async def test_what_waits_goes_on_as_a_task() -> None:
     assert steps == ["slept", True, "in time"]
 
 
+async def test_anything_that_can_be_awaited_will_do() -> None:
+    """A future that is done, and one that is not."""
+    done, waiting = asyncio.Future[None](), asyncio.Future[None]()
+    done.set_result(None)
+
+    assert run_now(done) is None
+    task = run_now(waiting)
+    assert task is not None
+    waiting.set_result(None)
+    await asyncio.wait_for(task, 5)
+
+
 async def test_what_it_raises_before_it_waits_is_raised_here() -> None:
     """And after that, by the task."""
 
