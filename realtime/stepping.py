@@ -8,6 +8,7 @@ really waits becomes a task.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Coroutine, Generator
 from functools import partial
 from types import CoroutineType
@@ -19,10 +20,24 @@ def run_now(awaited: Awaitable[None]) -> asyncio.Task[None] | None:
 
     Return None if it ended, else the task that goes on.
 
-    What it raises before it waits is raised here. It must not ask which task it runs in, nor use
-    what does (`asyncio.timeout`), before it has waited for the first time.
+    What it raises before it waits is raised here. Before Python 3.12 it must not ask which task it
+    runs in, nor use what does (`asyncio.timeout`), before it has waited for the first time.
     """
     work = awaited if isinstance(awaited, CoroutineType) else _wait_for(awaited)
+    return _start(work)
+
+
+def _start_as_task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+    """Start it as Python's own eager tasks do."""
+    task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)  # type: ignore[call-arg,unused-ignore]
+    if not task.done():
+        return task
+    task.result()
+    return None
+
+
+def _start_alone(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+    """Step it by hand, and let a task do the rest."""
     try:
         waits_for = work.send(None)
     except StopIteration:
@@ -54,6 +69,9 @@ class _Rest:
                 waits_for = step()
             except StopIteration:
                 return
+
+
+_start = _start_as_task if sys.version_info >= (3, 12) else _start_alone
 
 
 async def _wait_for(awaited: Awaitable[None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
@@ -119,6 +120,25 @@ async def test_a_deadline_that_passes_in_it_ends_its_own_wait() -> None:
 
     async def work() -> None:
         await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(0.01):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            seen.append("late")
+
+    task = run_now(work())
+    assert task is not None
+    await asyncio.wait_for(task, 5)
+
+    assert seen == ["late"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="needs the eager tasks of Python 3.12")
+async def test_a_deadline_may_be_set_before_anything_is_waited_for() -> None:
+    """As by what stands between an application and its server."""
+    seen = []
+
+    async def work() -> None:
         try:
             async with asyncio.timeout(0.01):
                 await asyncio.Event().wait()
