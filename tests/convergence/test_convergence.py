@@ -149,7 +149,8 @@ async def broken(
         faultless=faultless,
         sabotage=sabotage,
         backend=backend,
-        quiet_within=6,
+        # Who is denied looks again after a while; who is stale for good is waited for in vain.
+        quiet_within=20 if faultless else 6,
         patience=1,
         keep=False,
     ).run()
