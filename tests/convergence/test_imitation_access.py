@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.convergence.fakes import Handler, Scene, settle, until
-from tests.convergence.imitation.page import Page, load
+from tests.convergence.imitation.page import Fetched, Page, load
 from tests.convergence.imitation.region import Region
 from tests.convergence.imitation.renewal import Renewed
 from tests.convergence.imitation.subscription import Options
@@ -27,13 +27,23 @@ def renewing(*tickets: str) -> Callable[[], object]:
     return renew
 
 
+class CountedPage(Page):
+    """One that counts who asks for it."""
+
+    asked = 0
+
+    def fresh(self) -> asyncio.Task[Fetched]:
+        self.asked += 1
+        return super().fresh()
+
+
 class Site:
     """A page of two regions, whose answers the test gives."""
 
     def __init__(self, *shares: float) -> None:
         self.scene = Scene(*shares)
         self.begun: list[asyncio.Future[str]] = []
-        self.page = Page(self._fetch, lambda: [LIST, OTHER], self.scene.tools, self._renew)
+        self.page = CountedPage(self._fetch, lambda: [LIST, OTHER], self.scene.tools, self._renew)
         about = (self.page, self.scene.live, self.scene.tools)
         self.regions = [Region(*about, [LIST]), Region(*about, [OTHER])]
 
@@ -197,8 +207,9 @@ async def test_a_denied_topic_that_the_page_still_names_is_asked_for_soon_then_r
     (region, _), scene = site.regions, site.scene
     await scene.revoke(LIST)
     for number, pause in enumerate((1, 2, 4), 2):
+        before = site.page.asked
         await scene.clock.advance(pause / 2 - 0.1)
-        assert len(site.begun) == number - 1
+        assert site.page.asked == before
         await scene.clock.advance(0.1)
         await site.answer(number, f"look {number}", hidden=LIST)
         await scene.deny(LIST)
@@ -227,10 +238,16 @@ async def test_an_old_ticket_is_no_reason_to_wait_long(site: Site) -> None:
         assert site.scene.live.state == "live"
 
 
-async def test_regions_that_are_denied_look_together(site: Site) -> None:
-    """One fetch shows them all."""
+async def test_regions_that_are_denied_look_together() -> None:
+    """One share of the pause is drawn for them, and one fetch shows them all."""
+    site = Site(0.5, 0.1)
+    await site.load()
+    await site.scene.confirm(LIST, OTHER)
+
     await site.scene.revoke(LIST, OTHER)
-    await site.scene.clock.advance(0.5)
+    await site.scene.clock.advance(0.4)
+    assert site.page.asked == 0
+    await site.scene.clock.advance(0.1)
     await site.answer(2, "both")
     await site.scene.confirm(LIST, OTHER)
 
@@ -238,3 +255,20 @@ async def test_regions_that_are_denied_look_together(site: Site) -> None:
         {each: {"1": ["both"]}} for each in (LIST, OTHER)
     ]
     assert len(site.begun) == 2
+
+
+async def test_a_revocation_that_crosses_a_request_leaves_the_request_to_its_answer() -> None:
+    """Who is on the way to ask is not ended by it."""
+    scene, late = Scene(), Handler(go=True)
+    scene.live.subscribe(LIST, Options(cursor="c0"), Handler(go=True))
+    await scene.welcome()
+    await scene.confirm(LIST)
+    scene.live.subscribe(LIST, Options(cursor="c0", ticket="new"), late)
+    await settle()
+
+    await scene.revoke(LIST)
+    await scene.confirm(LIST)
+    await scene.change(LIST)
+
+    assert len(late.told) == 1
+    assert scene.live.state == "stale"

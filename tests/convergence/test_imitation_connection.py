@@ -48,17 +48,16 @@ def test_what_had_served_for_ten_seconds_begins_with_the_shortest_wait_again() -
     """Less may be a crash loop."""
     comeback = Comeback(lambda: 1.0)
 
-    waits = [comeback.after(1006, served)[1] for served in (0, 0, 9.9, 10)]
-    assert waits == [1, 2, 4, 1]
-    assert comeback.after(4504, 0)[1] == 60
+    assert [comeback.after(1006, served)[1] for served in (0, 0, 9.9, 10)] == [1, 2, 4, 1]
+    assert [comeback.after(4504, served)[1] for served in (0, 0, 10)] == [60, 90, 60]
 
 
 async def test_a_connection_serves_from_when_all_is_answered(scene: Scene) -> None:
     """However long it was open before."""
     waits = []
-    for answer_after in (20, 20, 0):
-        await scene.clock.advance(answer_after)
-        if not answer_after:
+    for is_answered in (False, False, True, False):
+        await scene.clock.advance(20)
+        if is_answered:
             await scene.confirm("list:1")
             await scene.clock.advance(11)
         await scene.server.end(1006)
@@ -67,7 +66,7 @@ async def test_a_connection_serves_from_when_all_is_answered(scene: Scene) -> No
         await scene.clock.advance(waits[-1])
         await scene.welcome()
 
-    assert waits == pytest.approx([0.5, 1.0, 0.5])
+    assert waits == pytest.approx([0.5, 1.0, 0.5, 1.0])
 
 
 async def test_an_answer_that_does_not_come_in_time_is_a_doubt(scene: Scene) -> None:
@@ -80,6 +79,7 @@ async def test_an_answer_that_does_not_come_in_time_is_a_doubt(scene: Scene) -> 
     await scene.server.tell("ping", seq=1)
     await scene.clock.advance(29)
     scene.live.subscribe("list:3", Options(cursor="c0"), Handler(go=True))
+    await settle()
     await scene.confirm("list:2")
     await scene.server.tell("ping", seq=2)
     await scene.clock.advance(29)
@@ -151,26 +151,45 @@ def test_a_frame_s_length_is_measured_in_bytes() -> None:
     assert in_frames([]) == []
 
 
-@pytest.mark.parametrize(("reason", "told"), [("raw-sql", [0, 2]), ("unknown-cursor", [2])])
+@pytest.mark.parametrize(
+    ("reason", "seconds"), [("raw-sql", 0.5), ("unknown-cursor", 0.0), ("access", 0.0)]
+)
 async def test_what_resets_everybody_is_spread_and_waits_together(
-    scene: Scene, reason: str, told: list[int]
+    reason: str, seconds: float
 ) -> None:
     """One share of the wait is drawn for the page; its own affairs wait for nothing."""
-    handlers = [Handler(go=True) for _ in range(2)]
-    for number, handler in enumerate(handlers):
-        options = Options(cursor="c0", together=True, reset_jitter=1.0 + number)
-        scene.live.subscribe(f"list:{8 + number}", options, handler)
+    scene = Scene(0.5, 0.1)
+    wide, narrow = Handler(go=True), Handler(go=True)
+    for topic, handler, width in (("list:1", wide, 2.0), ("list:2", narrow, 1.0)):
+        options = Options(cursor="c0", together=True, jitter=width)
+        scene.live.subscribe(topic, options, handler)
+    await scene.welcome()
+    await scene.confirm("list:1", "list:2")
+
+    await scene.reset(["list:1", "list:2"], reason)
+    if seconds:
+        await scene.clock.advance(seconds - 0.1)
+        assert wide.told + narrow.told == []
+        await scene.clock.advance(0.1)
+
+    assert [len(wide.told), len(narrow.told)] == [1, 1]
+
+
+async def test_the_page_says_how_wide_resets_are_spread(scene: Scene) -> None:
+    """An ordinary change is told at once all the same."""
+    handler = Handler(go=True)
+    scene.live.subscribe("list:8", Options(cursor="c0", reset_jitter=8.0), handler)
     await settle()
-    await scene.confirm("list:1", "list:8", "list:9")
+    await scene.confirm("list:1", "list:8")
 
-    await scene.reset(["list:8", "list:9"], reason)
+    await scene.change("list:8")
+    assert len(handler.told) == 1
+    await scene.reset(["list:8"], "bulk")
+    await scene.clock.advance(3.9)
+    assert len(handler.told) == 1
+    await scene.clock.advance(0.1)
 
-    seen = [sum(len(handler.told) for handler in handlers)]
-    # A half of the narrower width.
-    await scene.clock.advance(0.5)
-    seen.append(sum(len(handler.told) for handler in handlers))
-    assert list(dict.fromkeys(seen)) == told
-    assert scene.live.settled
+    assert len(handler.told) == 2
 
 
 async def test_a_page_that_is_looked_at_waits_for_no_spread(scene: Scene) -> None:
