@@ -272,3 +272,14 @@ async def test_a_revocation_that_crosses_a_request_leaves_the_request_to_its_ans
 
     assert len(late.told) == 1
     assert scene.live.state == "stale"
+
+
+async def test_a_topic_that_a_script_brings_back_is_caught_up_with(site: Site) -> None:
+    """Though the page was loaded with it: the content is that of another by now."""
+    region = site.regions[0]
+    region.set_topics(["list:8"])
+    await settle()
+    region.set_topics([LIST])
+    await settle()
+
+    assert site.scene.server.asked[-1] == {"topic": LIST, "ticket": "t-first"}

@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.convergence.imitation.gate import Gate
@@ -42,6 +42,11 @@ class Fetched:
     def tickets(self) -> dict[str, str | None]:
         """Those that came with it, by topic."""
         return {topic: entry.ticket for topic, entry in self.entries.items()}
+
+    def without_cursors(self) -> Fetched:
+        """Return the same head for content that was not rendered with it."""
+        entries = {topic: Entry(None, entry.ticket) for topic, entry in self.entries.items()}
+        return replace(self, entries=entries)
 
 
 async def load(fetch: Fetch, topics: list[str]) -> Fetched:

@@ -31,6 +31,7 @@ class Region:
     ) -> None:
         self.topics = self.named = list(topics)
         self.shown: dict[str, dict[str, Any]] = {}
+        self._document: Fetched
         self._jitter = jitter
         self._tools = tools
         self._watched = RegionTopics(live, self._told, self._deny)
@@ -44,12 +45,13 @@ class Region:
 
     def connect(self, page: Fetched) -> None:
         """Be put into the page with this markup."""
+        self._document = page
         self._become(page)
 
     def set_topics(self, topics: list[str]) -> None:
-        """Have the attribute changed by a script of the page, which knows no cursors."""
+        """Have the attribute changed by a script of the page, which was not rendered with it."""
         self.topics = self.named = topics
-        self._watched.watch(topics, None, self._jitter)
+        self._watched.watch(topics, self._document.without_cursors(), self._jitter)
 
     async def navigate(self, topics: list[str]) -> None:
         """Have the server render it for other topics: the page has another address now."""

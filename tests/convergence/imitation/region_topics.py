@@ -42,7 +42,7 @@ class RegionTopics:
         """The topics that the region names and is not told of."""
         return frozenset(self._denied)
 
-    def watch(self, topics: Sequence[str], head: Fetched | None, jitter: float | None) -> None:
+    def watch(self, topics: Sequence[str], head: Fetched, jitter: float | None) -> None:
         """Watch these topics and no others; `head` came with the markup that names them."""
         for topic in [topic for topic in self._subscriptions if topic not in topics]:
             self._subscriptions.pop(topic).cancel()
@@ -54,17 +54,17 @@ class RegionTopics:
             if topic not in self._subscriptions:
                 self._subscriptions[topic] = self._subscribe(topic, head, jitter)
 
-    def _subscribe(self, topic: str, head: Fetched | None, jitter: float | None) -> Subscription:
-        entry = head.entries.get(topic, UNKNOWN) if head else UNKNOWN
+    def _subscribe(self, topic: str, head: Fetched, jitter: float | None) -> Subscription:
+        entry = head.entries.get(topic, UNKNOWN)
         options = Options(
             cursor=entry.cursor,
             ticket=entry.ticket,
             catch_up=True,
             together=True,
             jitter=jitter,
-            reset_jitter=head.jitter if head else None,
+            reset_jitter=head.jitter,
             on_denied=lambda reason: self._deny(topic, subscription, reason),
-            since=head.since if head and entry.cursor else None,
+            since=head.since if entry.cursor else None,
         )
         subscription = self._live.subscribe(topic, options, partial(self._told, topic))
         return subscription
