@@ -102,7 +102,7 @@ class RowsClient(Client):
     async def _renew(self, topic: str) -> Renewed | None:
         """Get a fresh ticket, as a page would bring it."""
         entry = (await load(self._fetch, [topic])).entries.get(topic)
-        return entry and Renewed(entry.ticket, entry.cursor)
+        return Renewed(entry.ticket, entry.cursor) if entry else None
 
     def _deny(self, topic: str, reason: str) -> None:
         self._rows[topic] = {}

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.http.cookie import parse_cookie
 from django.utils.functional import SimpleLazyObject
 
 from tests.convergence.board.models import Person
 
+Viewer = Person | AnonymousUser
 
-def person_of(scope: Mapping[str, Any]) -> Person | None:
+
+def person_of(scope: Mapping[str, Any]) -> Viewer:
     """Return whose connection it is; REALTIME["AUTHENTICATE"]."""
     lines = [value for name, value in scope["headers"] if name == b"cookie"]
     return _person(parse_cookie(b"; ".join(lines).decode()))
@@ -28,5 +31,6 @@ def as_person(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
     return answer
 
 
-def _person(cookies: Mapping[str, str]) -> Person | None:
-    return Person.objects.filter(pk=cookies.get("person")).first()
+def _person(cookies: Mapping[str, str]) -> Viewer:
+    named = Person.objects.filter(pk=cookies.get("person"))
+    return named.first() or AnonymousUser()

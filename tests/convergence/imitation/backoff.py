@@ -19,7 +19,7 @@ class Backoff:
 
         Python's powers overflow where JavaScript's become infinite, so their exponent is bounded.
         """
-        ceiling = min(self._cap, self._base * 2 ** min(self._failures, 30))
+        ceiling: float = min(self._cap, self._base * 2.0 ** min(self._failures, 30))
         self._failures += 1
         return self._random() * max(spread, ceiling)
 
