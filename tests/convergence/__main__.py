@@ -16,10 +16,11 @@ import time
 from tests import evidence
 from tests.convergence.report import Report
 from tests.convergence.rounds import Round
-from tests.convergence.sabotage import CARELESS, NO_OUTBOX, SABOTAGES
+from tests.convergence.sabotage import CARELESS, NO_DEPENDS, NO_OUTBOX, SABOTAGES
 from tests.convergence.site import BACKENDS
 from tests.convergence.world import DATABASES, Size
 
+SWITCHES = [*SABOTAGES, NO_OUTBOX, NO_DEPENDS, CARELESS]
 LONG_ROUND = 180.0
 LEAST_COMMITS = 2_000
 LEAST_FAULTS = 2
@@ -101,7 +102,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--least", type=int, default=1, help="faults of each kind")
     parser.add_argument("--faults", default="", help="their kinds, with commas between; else all")
     parser.add_argument("--faultless", action="store_true")
-    parser.add_argument("--sabotage", choices=[*SABOTAGES, NO_OUTBOX, CARELESS], default="")
+    parser.add_argument("--sabotage", choices=SWITCHES, default="")
     return parser.parse_args()
 
 

@@ -1,28 +1,30 @@
-"""Clients that show rows: a page with regions, or a script that fetches the rows it is told of."""
+"""Clients that show rows: what all of them are, and those that are pages with regions.
+
+Scripts are in `rows_client.py`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from random import Random
 from typing import Any
 
+from tests.convergence.imitation.backoff import Backoff
 from tests.convergence.imitation.http import fetch
 from tests.convergence.imitation.live import Live
-from tests.convergence.imitation.news import News
 from tests.convergence.imitation.page import Page, load
 from tests.convergence.imitation.region import Region
-from tests.convergence.imitation.subscription import Subscription
-from tests.convergence.imitation.tools import Backoff, Tools
+from tests.convergence.imitation.tools import Tools
 
 HOST = "127.0.0.1"
 PACE = 0.2
 FETCH_TIMEOUT = 20.0 * PACE
 WANDERING = (0.5, 5.0)
 """Seconds between two changes of what a client watches, for those that change it."""
+JITTER = 1.0
+"""Over so many seconds of a browser's time a page's last region spreads its refetches."""
 
 Shown = dict[str, dict[str, Any]]
 
@@ -33,13 +35,15 @@ class Client:
     kind = ""
 
     def __init__(
-        self, name: str, topics: Sequence[str], ports: Sequence[int], tools: Tools
+        self, name: str, viewer: str, topics: Sequence[str], ports: Sequence[int], tools: Tools
     ) -> None:
         self.name = name
+        self.viewer = viewer
+        """The key of the person who looks."""
         self.tools = tools
         self.loaded = False
         self._ports = ports
-        self._backoff = Backoff(tools)
+        self._backoff = Backoff(tools.random.random)
         self._choice = list(topics)
         self.live = Live(lambda: f"ws://{HOST}:{self._port()}/ws/live/", tools)
 
@@ -49,9 +53,15 @@ class Client:
         raise NotImplementedError
 
     @property
+    def denied(self) -> frozenset[str]:
+        """Those topics of `shown` that it knows itself not to be told of."""
+        raise NotImplementedError
+
+    @property
     def settled(self) -> bool:
-        """Does it believe that what it shows is true?"""
-        return self.loaded and self.live.state == "live" and self.live.idle
+        """Does it believe that what it shows is true, and nothing of what is denied?"""
+        hides = not any(self.shown.get(topic) for topic in self.denied)
+        return self.loaded and self.live.settled and hides
 
     async def start(self) -> None:
         """Load what it shows."""
@@ -82,7 +92,7 @@ class Client:
 
     async def _fetch(self, path: str) -> str:
         self.tools.counts["fetch"] += 1
-        return await fetch(HOST, self._port(), path, FETCH_TIMEOUT)
+        return await fetch(HOST, self._port(), path, self.tools.cookie, FETCH_TIMEOUT)
 
     async def _until_done(self, work: Callable[[], Awaitable[None]]) -> None:
         """Try, as a user does who reloads a page that does not come."""
@@ -110,12 +120,18 @@ class PageClient(Client):
 
     def __init__(self, *args: Any, regions: Sequence[list[str]]) -> None:
         super().__init__(*args)
-        self._page = Page(self._fetch, self._named, self.tools)
-        self.regions = [Region(self._page, self.live, self.tools, each) for each in regions]
+        page = Page(self._fetch, self._named, self.tools, self.live.renew_tickets)
+        *others, last = regions
+        self.regions = [Region(page, self.live, self.tools, each) for each in others]
+        self.regions.append(Region(page, self.live, self.tools, last, jitter=JITTER))
 
     @property
     def shown(self) -> Shown:
         return {topic: rows for region in self.regions for topic, rows in region.shown.items()}
+
+    @property
+    def denied(self) -> frozenset[str]:
+        return frozenset().union(*(region.denied for region in self.regions))
 
     async def _load(self) -> None:
         page = await load(self._fetch, self._named())
@@ -133,68 +149,3 @@ class PageClient(Client):
 
     def _named(self) -> list[str]:
         return [topic for region in self.regions for topic in region.named]
-
-
-class RowsClient(Client):
-    """A script that keeps rows by their keys, and fetches just those that it is told of."""
-
-    kind = "rows"
-
-    def __init__(self, *args: Any, topics: Sequence[str]) -> None:
-        super().__init__(*args)
-        self._first = topics
-        self._rows: Shown = {}
-        self._subscriptions: dict[str, Subscription] = {}
-
-    @property
-    def shown(self) -> Shown:
-        return self._rows
-
-    @property
-    def settled(self) -> bool:
-        return super().settled and self._rows.keys() == self._subscriptions.keys()
-
-    async def _load(self) -> None:
-        await self._add(self._first)
-
-    async def _change(self, draw: Random) -> None:
-        # The first shows the sentinels.
-        dropped, added = draw.choice(list(self._rows)[1:]), self._another(draw, list(self._rows))
-        await self._add([added])
-        self._subscriptions.pop(dropped).cancel()
-        del self._rows[dropped]
-
-    async def _add(self, topics: Sequence[str]) -> None:
-        page = await load(self._fetch, list(topics))
-        for topic in topics:
-            self._rows[topic] = dict(page.rows[topic])
-            self._subscriptions[topic] = self.live.subscribe(
-                topic,
-                page.cursors[topic],
-                partial(self._told, topic),
-                since=page.since,
-                denied=lambda topic=topic: self._denied(topic),
-            )
-
-    async def _told(self, topic: str, news: News) -> None:
-        query = "" if news.reset is not None else f"&pks={','.join(sorted(news.pks))}"
-        began = time.monotonic()
-        fetched = json.loads(await self._fetch(f"/rows/?topic={topic}{query}"))
-        if topic not in self._rows:
-            return
-        kept = {} if news.reset is not None else self._rows[topic]
-        others = {pk: row for pk, row in kept.items() if pk not in news.pks}
-        self._rows[topic] = others | fetched
-        asked = news.reset or sorted(news.pks)
-        self.tools.note("applied", topic=topic, asked=asked, got=fetched, began=began)
-
-    def _denied(self, topic: str) -> None:
-        """Load it anew: the refusal may have been for a moment."""
-
-        async def again() -> None:
-            await asyncio.sleep(self._backoff.next() * self.tools.pace)
-            if topic in self._rows:
-                self._subscriptions[topic].cancel()
-                await self._until_done(partial(self._add, [topic]))
-
-        self.tools.spawn(again())

@@ -7,20 +7,33 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
 
-from tests.convergence.clients import PACE, Client, PageClient, RowsClient
+from tests.convergence.clients import PACE, Client, PageClient
 from tests.convergence.imitation.tools import Tools
+from tests.convergence.judging import Truth, unaware
+from tests.convergence.rows_client import RowsClient
 
 RESTLESS = 0.4
 """The part of the clients that change what they watch."""
 
 
 class Crowd:
-    """Clients of both kinds. `choice` are the topics that they may watch, the last a sentinels'."""
+    """Clients of both kinds, of so many people.
+
+    `choice` are the topics that they may choose from, the last a sentinels'.
+    """
 
     def __init__(
-        self, seed: int, number: int, choice: Sequence[str], ports: Sequence[int], *, careless: bool
+        self,
+        seed: int,
+        number: int,
+        choice: Sequence[str],
+        viewers: Sequence[str],
+        ports: Sequence[int],
+        *,
+        careless: bool,
     ) -> None:
         *self._choice, self.sentinels = choice
+        self._viewers = viewers
         self._ports = ports
         self._careless = careless
         self._news = asyncio.Event()
@@ -54,17 +67,24 @@ class Crowd:
                 return done()
         return True
 
-    def restless(self, sentinel: str) -> list[Client]:
-        """Return those that have something to do, or have not seen the row written last of all."""
+    def restless(self, sentinel: str, truth: Truth) -> list[Client]:
+        """Return those that have something to do, or to hear.
+
+        Of the row written last of all, or of what they may and may not see.
+        """
         return [
             client
             for client in self.clients
             if not (client.settled and sentinel in client.shown[self.sentinels])
+            or unaware(client, truth)
         ]
 
     def mistaken(self) -> list[Client]:
-        """Return those that met what they did not expect."""
-        return [client for client in self.clients if client.tools.counts["mistake"]]
+        """Return those that met what they did not expect, or were told what they may not know."""
+        strange = ("mistake", "leak")
+        return [
+            client for client in self.clients if any(client.tools.counts[kind] for kind in strange)
+        ]
 
     def wake(self) -> None:
         """Have every user look at the page."""
@@ -84,10 +104,12 @@ class Crowd:
         await asyncio.gather(*(client.end() for client in self.clients))
 
     def _make(self, draw: Random, number: int) -> Client:
-        tools = Tools(draw, PACE, self._careless, self._news.set)
+        viewer = self._viewers[number % len(self._viewers)]
+        cookie = f"person={viewer}"
+        tools = Tools(draw, PACE, self._careless, self._news.set, cookie)
         topics = draw.sample(self._choice, draw.randint(2, 5))
         name = f"client {number}"
-        about = (name, self._choice, self._ports, tools)
+        about = (name, viewer, self._choice, self._ports, tools)
         if number % 2:
             return RowsClient(*about, topics=[self.sentinels, *topics])
         cut = draw.randint(1, len(topics) - 1)

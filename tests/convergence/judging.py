@@ -1,4 +1,4 @@
-"""What came of a round: who is stale, and what was told twice."""
+"""What came of a round: who is stale or does not know what is denied, what was told twice."""
 
 from __future__ import annotations
 
@@ -9,18 +9,39 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-from tests.convergence.clients import Client
+if TYPE_CHECKING:
+    from tests.convergence.clients import Client
 
 UNCOMMITTED = ("rollback", "refused")
 LAG = 2.0
 """Seconds by which a server may be behind. What it reads after a client has subscribed it tells,
 though that client's page showed it already: needlessly, but once."""
 
-Truth = Mapping[str, Mapping[str, Any]]
+Rows = Mapping[str, Any]
 Difference = dict[str, tuple[Any, Any]]
 """By key: the row that a client holds, and the one that the database has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What the database has, and who may not see what."""
+
+    rows: Mapping[str, Rows]
+    """The rows of every topic, by key."""
+    hidden: Mapping[str, frozenset[str]]
+    """By viewer, topics."""
+
+    @classmethod
+    def read(cls, said: Mapping[str, Any]) -> Self:
+        """Take what the board's command says."""
+        hidden = {viewer: frozenset(topics) for viewer, topics in said["hidden"].items()}
+        return cls(said["rows"], hidden)
+
+    def seen_by(self, viewer: str, topic: str) -> Rows:
+        """Return what there is of a topic for one viewer."""
+        return {} if topic in self.hidden[viewer] else self.rows[topic]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +87,18 @@ def differences(client: Client, truth: Truth) -> dict[str, Difference]:
     """Return where what a client shows is not what the database has, by topic."""
     found = {}
     for topic, rows in client.shown.items():
-        pairs = {pk: (rows.get(pk), truth[topic].get(pk)) for pk in {*rows, *truth[topic]}}
+        there = truth.seen_by(client.viewer, topic)
+        pairs = {pk: (rows.get(pk), there.get(pk)) for pk in {*rows, *there}}
         wrong = {pk: (held, true) for pk, (held, true) in pairs.items() if held != true}
         if wrong:
             found[topic] = wrong
     return found
+
+
+def unaware(client: Client, truth: Truth) -> frozenset[str]:
+    """Return what a client shows and is wrong about: denied or not, or whether that is so."""
+    hidden = truth.hidden[client.viewer].intersection(client.shown)
+    return hidden.symmetric_difference(client.denied)
 
 
 def repeats(client: Client, commits: Commits) -> int:
@@ -98,7 +126,8 @@ def portrait(
 
     `faults` are what the nemesis did meanwhile, in capitals.
     """
-    lines = [f"{client.name} ({client.kind}), {client.live.state}, idle: {client.live.idle}"]
+    lines = [f"{client.name} ({client.kind}), {client.live.state}, settled: {client.settled}"]
+    lines += [f"  of person {client.viewer}, denied: {sorted(client.denied)}"]
     for topic, rows in found.items():
         lines.append(f"  {topic}")
         lines += [f"    {pk}: holds {held}, true is {true}" for pk, (held, true) in rows.items()]
@@ -106,7 +135,7 @@ def portrait(
         if subscription.topic in found:
             lines.append(
                 f"  subscription to {subscription.topic} since {subscription.since - began:.3f},"
-                f" confirmed: {subscription.confirmed}, cursor {subscription.cursor}"
+                f" confirmed: {subscription.permit.confirmed}, cursor {subscription.cursor}"
             )
     lines.append("  its last events:")
     events = [(moment, f"{kind} {_short(what)}") for moment, kind, what in client.tools.events]

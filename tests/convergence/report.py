@@ -34,6 +34,13 @@ class Report:
     refetches: int = 0
     connections: int = 0
     denied: int = 0
+    denied_to_all: int = 0
+    """Those among them of what anybody may watch."""
+    revoked: int = 0
+    leaks: int = 0
+    """Frames that told of a topic between `revoked`, or `denied`, and the next `subscribed`."""
+    unaware: int = 0
+    """Clients that are not told of a topic that they may see, or do not know that they are not."""
     mistakes: int = 0
     """What the clients did not expect: errors that the server sent, or bugs of the imitation."""
     quiet_seconds: float = 0.0
@@ -58,7 +65,8 @@ class Report:
         lines = [
             f"convergence: {self.database}, backend {self.backend}, seed {self.seed}",
             f"  {self.commits} commits in {self.seconds:.0f} s; refused: {self.refused}",
-            f"  {self.clients} clients on {self.connections} connections; denied: {self.denied}",
+            f"  {self.clients} clients on {self.connections} connections",
+            f"  denied: {self.denied}; revoked: {self.revoked}; told all the same: {self.leaks}",
             f"  faults: {faults or 'none'}",
             f"  frames: {self.frames}; refetches: {self.refetches}; tracebacks: {self.tracebacks}",
             f"  resets: {self.resets} ({resets or 'none'}); repeats: {self.repeats}",

@@ -70,6 +70,8 @@ class Round:
             found.append(f"{report.commits} commits, {self.least_commits} are wanted")
         if report.mistakes:
             found.append(f"{report.mistakes} mistakes in the clients; see their events")
+        if report.leaks:
+            found.append(f"{report.leaks} frames told of what was revoked or denied")
         if self.faultless:
             return found + _without_a_fault(report)
         missing = Counter(fault["kind"] for fault in report.plan) - Counter(report.faults)
@@ -92,7 +94,7 @@ def _without_a_fault(report: Report) -> list[str]:
         "resets": sum(n for why, n in report.resets_by_reason.items() if why not in allowed),
         "repeats": report.repeats,
         "lost connections": report.connections - report.clients,
-        "refusals": report.denied,
+        "refusals of what is everybody's": report.denied_to_all,
         "tracebacks": report.tracebacks,
     }
     return [f"{number} {what} without a fault" for what, number in numbers.items() if number]

@@ -18,6 +18,7 @@ from tests.convergence.judging import (
     portrait,
     read_commits,
     repeats,
+    unaware,
 )
 from tests.convergence.nemesis import Fault, plan
 from tests.convergence.report import Report
@@ -55,8 +56,15 @@ class Running:
         wanted, world = self._wanted, self._world
         planned = plan(wanted.seed, wanted.seconds, world.targets, wanted.least, wanted.only)
         faults = [] if wanted.faultless else planned
-        topics = await world.command("topics")
-        crowd = Crowd(wanted.seed, world.size.clients, topics, world.ports, careless=self._careless)
+        choice = await world.command("choice")
+        crowd = Crowd(
+            wanted.seed,
+            world.size.clients,
+            choice["topics"],
+            choice["viewers"],
+            world.ports,
+            careless=self._careless,
+        )
         try:
             await self._disturb(crowd, faults)
             report = await self._judge(crowd)
@@ -107,15 +115,15 @@ class Running:
             self._problems.append(f"{left} records are left in the outbox")
         crowd.wake()
         sentinel = await self._world.command("sentinel")
+        truth = Truth.read(await self._world.command("truth"))
         quiet_within = self._wanted.quiet_within
-        if not await crowd.wait(lambda: not crowd.restless(sentinel), quiet_within):
-            names = ", ".join(client.name for client in crowd.restless(sentinel))
+        if not await crowd.wait(lambda: not crowd.restless(sentinel, truth), quiet_within):
+            names = ", ".join(client.name for client in crowd.restless(sentinel, truth))
             self._problems.append(f"not quiet within {quiet_within:.0f} s: {names}")
         quiet_seconds = time.monotonic() - began
         for process in self._world.every_process():
             if process.kind != "writer" and not process.running:
                 self._problems.append(f"{process.name} ended by itself; see {process.log}")
-        truth = await self._world.command("truth")
         early = stale(crowd, truth)
         await crowd.wait(lambda: not stale(crowd, truth), self._wanted.patience)
         return self._report(crowd, sentinel, quiet_seconds, truth, early)
@@ -131,15 +139,17 @@ class Running:
         wanted, counts, found = self._wanted, crowd.counts(), stale(crowd, truth)
         late = [client for client in early if client not in found]
         silent = [client for client in found if client.settled]
+        ignorant = [client for client in crowd.clients if unaware(client, truth)]
         lists = {
             "stale": found,
             "stale, and believe that they are not": silent,
             "told after they had settled": late,
+            "do not know what is denied to them": ignorant,
         }
         for what, clients in lists.items():
             if clients:
                 self._problems.append(f"{what}: {', '.join(client.name for client in clients)}")
-        strange = [*found, *late, *crowd.restless(sentinel), *crowd.mistaken()]
+        strange = [*found, *late, *crowd.restless(sentinel, truth), *crowd.mistaken()]
         commits = self._commits((crowd.sentinels, "board.task", sentinel))
         logs = [process.log for process in self._world.processes["web"]]
         resets = {
@@ -165,7 +175,11 @@ class Running:
             frames=counts["changed"],
             refetches=counts["applied"],
             connections=counts["open"],
-            denied=counts["denied"],
+            denied=counts["refused"],
+            denied_to_all=counts["refused list"],
+            revoked=counts["ended"],
+            unaware=len(ignorant),
+            leaks=counts["leak"],
             mistakes=counts["mistake"],
             quiet_seconds=round(quiet_seconds, 2),
             stale=len(found),

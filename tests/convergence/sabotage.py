@@ -46,13 +46,33 @@ def tell_twice(application: Application) -> Application:
     return broken
 
 
+def tell_the_revoked(application: Application) -> Application:
+    """Tell, behind `revoked`, once more of the topics that it names."""
+
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        async def send_and_tell(event: Event) -> None:
+            await send(event)
+            if event["type"] == "websocket.send" and '"revoked"' in (event.get("text") or ""):
+                topics = json.loads(event["text"])["topics"]
+                told = {"type": "changed", "topics": {topic: {"changes": {}} for topic in topics}}
+                await send({**event, "text": json.dumps(told)})
+
+        await application(scope, receive, send_and_tell)
+
+    return broken
+
+
 SABOTAGES: dict[str, Callable[[Application], Application]] = {
     "forget cursors": forget_cursors,
     "tell twice": tell_twice,
+    "tell the revoked": tell_the_revoked,
 }
 
 NO_OUTBOX = "no outbox"
 """A setting, and no frames: messages wait in the writer's memory, and end with it."""
+
+NO_DEPENDS = "no depends"
+"""The board's: its rules do not say on what they depend, and the net comes only after the round."""
 
 CARELESS = "careless clients"
 """This one is not the product's: clients that fetch at once and apply answers as they come."""

@@ -27,7 +27,10 @@ INSTALLED_APPS = [
     "tests.convergence.board",
 ]
 # It sets Content-Length, by which a client notices that an answer was cut off.
-MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+MIDDLEWARE = [
+    "django.middleware.common.CommonMiddleware",
+    "tests.convergence.board.people.as_person",
+]
 ROOT_URLCONF = "tests.convergence.board.urls"
 ASGI_APPLICATION = "tests.convergence.board.asgi.application"
 TEMPLATES = [
@@ -60,6 +63,11 @@ else:
 REALTIME = {
     "PUBSUB": SITE.pubsub(),
     "ALLOW_ANONYMOUS": True,
+    "AUTHENTICATE": "tests.convergence.board.people.person_of",
+    # So short that many connections are lost with one that is too old for the next.
+    "TICKET_AGE": 5,
+    # The net would find, late, what rules do not say that they depend on.
+    "RECHECK": 3600,
     # So that a connection that is dead without a word is noticed within a short run.
     "HEARTBEAT": SITE.heartbeat,
     "OUTBOX": SITE.sabotage != NO_OUTBOX,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.convergence.report import Report
 from tests.convergence.rounds import Round
-from tests.convergence.sabotage import CARELESS, NO_OUTBOX
+from tests.convergence.sabotage import CARELESS, NO_DEPENDS, NO_OUTBOX
 from tests.convergence.world import Size
 
 pytestmark = pytest.mark.timeout(240)
@@ -103,6 +103,26 @@ async def test_clients_that_apply_answers_out_of_order_are_found() -> None:
 
 
 @pytest.mark.long
+async def test_access_whose_end_nobody_hears_of_is_found() -> None:
+    """Where rules do not say on what they depend."""
+    report = await broken(NO_DEPENDS, only=("delay clients",))
+
+    assert not report.revoked
+    assert report.unaware, report.text()
+    assert report.stale, report.text()
+
+
+@pytest.mark.long
+async def test_a_product_that_goes_on_telling_the_revoked_is_found() -> None:
+    """Nobody shows what it must not, but it was told."""
+    report = await broken("tell the revoked", faultless=True)
+
+    assert not report.stale, report.text()
+    assert report.leaks
+    assert f"{report.leaks} frames told of what was revoked or denied" in report.problems
+
+
+@pytest.mark.long
 async def test_a_product_that_tells_twice_is_found() -> None:
     """Nobody is stale, and everybody reloads for nothing."""
     report = await broken("tell twice", faultless=True)
@@ -129,7 +149,8 @@ async def broken(
         faultless=faultless,
         sabotage=sabotage,
         backend=backend,
-        quiet_within=6,
+        # Who is denied looks again after a while; who is stale for good is waited for in vain.
+        quiet_within=20 if faultless else 6,
         patience=1,
         keep=False,
     ).run()

@@ -7,10 +7,13 @@ from random import Random
 
 import pytest
 
+from tests.convergence.fakes import Handler, Scene, settle
+from tests.convergence.imitation.gate import Gate
 from tests.convergence.imitation.news import News, merge_news, read_news
+from tests.convergence.imitation.pace import Pace
 from tests.convergence.imitation.page import Fetched, Page
 from tests.convergence.imitation.runner import Runner
-from tests.convergence.imitation.subscription import Subscription, WatchedTopic
+from tests.convergence.imitation.subscription import Options
 from tests.convergence.imitation.tools import Tools
 
 
@@ -19,19 +22,9 @@ def tools() -> Tools:
     return Tools(Random(1), pace=0.001)
 
 
-class Handler:
-    """Records what it is told, and ends each run when it is let."""
-
-    def __init__(self, *failures: bool) -> None:
-        self.told: list[News] = []
-        self.go = asyncio.Event()
-        self._failures = [*failures]
-
-    async def __call__(self, news: News) -> None:
-        self.told.append(news)
-        await self.go.wait()
-        if self._failures and self._failures.pop(0):
-            raise RuntimeError("not applied")
+def make_runner(handler: Handler, tools: Tools) -> Runner:
+    """One that nobody else waits with."""
+    return Runner(handler, "0", tools, Pace(None, None, Gate(tools), tools), lambda: None)
 
 
 async def idle(runner: Runner) -> None:
@@ -47,7 +40,7 @@ def updated(pk: str, cursor: str | None = None) -> News:
 async def test_runs_do_not_overlap_and_news_meanwhile_are_merged(tools: Tools) -> None:
     """The second run is told all that came during the first."""
     handler = Handler()
-    runner = Runner(handler, "0", tools)
+    runner = make_runner(handler, tools)
 
     runner.tell(updated("1", "1"))
     await asyncio.sleep(0)
@@ -65,7 +58,7 @@ async def test_runs_do_not_overlap_and_news_meanwhile_are_merged(tools: Tools) -
 async def test_the_cursor_moves_only_when_a_run_has_succeeded(tools: Tools) -> None:
     """What failed is told again, with what has come since."""
     handler = Handler(True)
-    runner = Runner(handler, "0", tools)
+    runner = make_runner(handler, tools)
     handler.go.set()
 
     runner.tell(updated("1", "1"))
@@ -80,39 +73,34 @@ async def test_the_cursor_moves_only_when_a_run_has_succeeded(tools: Tools) -> N
     assert runner.cursor == "2"
 
 
-async def test_news_before_the_confirmation_do_not_move_the_cursor(tools: Tools) -> None:
+async def test_news_before_the_confirmation_do_not_move_the_cursor() -> None:
     """It may be ahead of what is still to be replayed."""
-    handler = Handler()
-    handler.go.set()
-    subscription = Subscription("list:1", "5", handler, tools, cancelled=lambda _: None)
+    scene, handler = Scene(), Handler(go=True)
+    subscription = scene.live.subscribe("list:1", Options(cursor="5"), handler)
+    await scene.welcome()
 
-    subscription.tell(updated("1", "9"))
-    await idle(subscription.runner)
+    await scene.change("list:1", cursor="9")
     assert (subscription.cursor, len(handler.told)) == ("5", 1)
 
-    subscription.ask()
-    subscription.confirm("7")
-    subscription.tell(updated("1", "9"))
-    await idle(subscription.runner)
+    await scene.confirm("list:1", cursor="7")
+    await scene.change("list:1", cursor="9")
     assert subscription.cursor == "9"
 
 
-async def test_one_request_a_topic_is_unanswered_at_a_time(tools: Tools) -> None:
+async def test_one_request_a_topic_is_unanswered_at_a_time() -> None:
     """And it names each cursor of those who wait for the answer."""
-    watched = WatchedTopic("list:1")
+    scene = Scene()
+    for cursor in ("1", "2"):
+        scene.live.subscribe("list:1", Options(cursor=cursor), Handler())
+    await scene.welcome()
+    assert [request["cursor"] for request in scene.server.asked] == ["1", "2"]
 
-    def add(cursor: str) -> None:
-        watched.subscriptions.append(
-            Subscription("list:1", cursor, Handler(), tools, cancelled=watched.remove)
-        )
+    scene.live.subscribe("list:1", Options(cursor="3"), Handler())
+    await settle()
+    assert len(scene.server.asked) == 2
+    await scene.confirm("list:1", cursor="9")
 
-    add("1")
-    add("2")
-    assert [request["cursor"] for request in watched.ask()] == ["1", "2"]
-    add("3")
-    assert watched.ask() == []
-    watched.confirm("9")
-    assert [request["cursor"] for request in watched.ask()] == ["3"]
+    assert [request["cursor"] for request in scene.server.asked[2:]] == ["3"]
 
 
 async def test_who_asks_for_a_page_gets_one_that_was_fetched_after_it_asked(tools: Tools) -> None:
@@ -132,7 +120,7 @@ async def test_who_asks_for_a_page_gets_one_that_was_fetched_after_it_asked(tool
             while len(begun) < number:
                 await asyncio.sleep(0.001)
 
-    page = Page(fetch, lambda: ["list:1"], tools)
+    page = Page(fetch, lambda: ["list:1"], tools, lambda _: None)
     first = page.fresh()
     assert page.fresh() is first
     await until_begun(1)

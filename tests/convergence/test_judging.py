@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.convergence.judging import differences, read_commits, repeats
+from tests.convergence.judging import Truth, differences, read_commits, repeats, unaware
 
 ROW = ("list:1", "board.task", "7")
 LAST = ("list:61", "board.task", "9")
@@ -46,10 +46,32 @@ def test_what_was_written_before_a_client_came_does_not_count(tmp_path: Path) ->
 def test_a_row_that_is_held_or_missed_is_a_difference() -> None:
     """And one that is the same is none."""
     shown = {"list:1": {"1": ["a"], "2": ["old"], "3": ["gone"]}}
-    truth = {"list:1": {"1": ["a"], "2": ["new"], "4": ["more"]}}
+    truth = Truth({"list:1": {"1": ["a"], "2": ["new"], "4": ["more"]}}, {"7": frozenset()})
 
-    found = differences(SimpleNamespace(shown=shown), truth)
+    found = differences(SimpleNamespace(shown=shown, viewer="7"), truth)
 
     assert found == {
         "list:1": {"2": (["old"], ["new"]), "3": (["gone"], None), "4": (None, ["more"])}
     }
+
+
+def test_a_row_that_the_viewer_may_not_see_is_a_difference() -> None:
+    """To who may see it, it is the truth."""
+    rows = {"user:1": {"1": ["a"]}}
+    truth = Truth(rows, {"7": frozenset(["user:1"]), "8": frozenset()})
+
+    assert differences(SimpleNamespace(shown=rows, viewer="7"), truth) == {
+        "user:1": {"1": (["a"], None)}
+    }
+    assert not differences(SimpleNamespace(shown=rows, viewer="8"), truth)
+    assert not differences(SimpleNamespace(shown={"user:1": {}}, viewer="7"), truth)
+
+
+def test_a_client_that_does_not_know_what_is_denied_to_it_is_unaware() -> None:
+    """As is one that takes for denied what is not; what it does not show is not its affair."""
+    truth = Truth({}, {"7": frozenset(["user:1", "user:2", "user:3"])})
+    shown = {"user:1": {}, "user:2": {}, "user:4": {}}
+
+    client = SimpleNamespace(shown=shown, viewer="7", denied={"user:2", "user:4"})
+
+    assert unaware(client, truth) == {"user:1", "user:4"}

@@ -155,6 +155,8 @@ def _die() -> None:
 
 
 def _topics_of(label: str, image: Any) -> list[str]:
+    if label == "board.share":
+        return [f"shares:{image['owner_id']}"]
     if label == "board.comment":
         return [f"comments:{image['author_id']}"]
     topics = [f"list:{image['list_id']}"]

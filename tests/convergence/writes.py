@@ -11,9 +11,12 @@ from django.db import connection
 
 from tests.convergence.board.models import Comment, Task
 from tests.convergence.board.topics import LISTS, PEOPLE, SENTINELS
+from tests.convergence.sharing import Sharing
 
 MOST_TASKS, MOST_COMMENTS = 8 * LISTS, 8 * PEOPLE
 """Beyond these, what would make rows deletes some."""
+SHARING = 0.06
+"""The part of the writes that give access to something, or take it away."""
 
 
 class Writes:
@@ -24,6 +27,7 @@ class Writes:
         self._name = name
         self._numbers = count()
         self._kept: list[Task] = []
+        self._sharing = Sharing(draw)
         self._kinds: Sequence[Callable[[], Any]] = [
             *(self.save, self.save, self.save_an_old_one, self.update, self.move, self.move_all),
             *(self.reassign, self.create, self.create, self.bulk_create, self.bulk_update),
@@ -33,7 +37,10 @@ class Writes:
 
     def one(self) -> None:
         """Write something."""
-        self.draw.choice(self._kinds)()
+        if self.draw.random() < SHARING:
+            self._sharing.one()
+        else:
+            self.draw.choice(self._kinds)()
 
     def save(self) -> None:
         for task in self._tasks(1):

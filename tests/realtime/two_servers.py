@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.convergence.imitation.live import Live
 from tests.convergence.imitation.news import News
+from tests.convergence.imitation.subscription import Options
 from tests.convergence.imitation.tools import Tools
 from tests.convergence.processes import ROOT, Answering, Process
 from tests.convergence.proxy import Proxy
@@ -35,7 +36,7 @@ class Watcher:
         self.tools = Tools(Random(first), pace=PACE)
         turns = cycle([*ports[first:], *ports[:first]])
         self.live = Live(lambda: f"ws://127.0.0.1:{next(turns)}/ws/live/", self.tools)
-        self.live.subscribe(topic, None, self._note)
+        self.live.subscribe(topic, Options(), self._note)
 
     @property
     def resets(self) -> int:

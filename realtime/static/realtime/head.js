@@ -26,6 +26,16 @@ export function readHead(document) {
   return { url, topics: entries, jitter };
 }
 
+/**
+ * The same for content that was not rendered with it: it must be caught up with.
+ * @param {Head} head
+ * @returns {Head}
+ */
+export function withoutCursors(head) {
+  const entries = [...head.topics].map(([topic, entry]) => [topic, { ...entry, cursor: null }]);
+  return { ...head, topics: new Map(/** @type {[string, Entry][]} */ (entries)) };
+}
+
 /** @param {Element | null} script */
 function parse(script) {
   try {

@@ -1,6 +1,6 @@
 import { findAlike } from "./alike.js";
 import { Denials } from "./denials.js";
-import { readHead } from "./head.js";
+import { readHead, withoutCursors } from "./head.js";
 import { morphContent } from "./morph.js";
 import { mergeNews, readNews, resetNews, tellNews } from "./news.js";
 import { page } from "./page.js";
@@ -41,9 +41,12 @@ export class LiveRegion extends Base {
   });
   #rounds = new Rounds((fetched, told) => this.#apply(fetched, told));
   #denials = new Denials((topic) => this.#check(topic));
+  /** Is this still what it was put in as? */
+  #isNew = true;
 
   connectedCallback() {
-    this.#watch(applying ?? readHead(document));
+    this.#watch(this.#head());
+    this.#isNew = false;
   }
 
   disconnectedCallback() {
@@ -52,7 +55,15 @@ export class LiveRegion extends Base {
   }
 
   attributeChangedCallback() {
-    if (this.isConnected) this.#watch(applying ?? readHead(document));
+    if (this.isConnected && !this.#isNew) this.#watch(this.#head());
+  }
+
+  /** Where the topics that are named now, and were not before, stand. */
+  #head() {
+    if (applying) return applying;
+    const head = readHead(document);
+    // A topic that a script has set later is not what the content was rendered for.
+    return this.#isNew ? head : withoutCursors(head);
   }
 
   /** @param {Head} head */

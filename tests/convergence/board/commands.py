@@ -22,13 +22,16 @@ DELIVERED_WITHIN = 30.0
 def prepare() -> object:
     """Make the tables and the first rows; say what this database and backend are."""
     from realtime.backends import get_pubsub
-    from tests.convergence.board.models import Comment, List, Person, Task
-    from tests.convergence.board.topics import LISTS, PEOPLE, SENTINELS
+    from tests.convergence.board.models import Comment, List, Person, Share, Task
+    from tests.convergence.board.topics import LISTS, PEOPLE, SENTINELS, VIEWERS
 
     call_command("migrate", run_syncdb=True, verbosity=0)
     draw = random.Random(0)
     List.objects.bulk_create(List(pk=pk, name=f"list {pk}") for pk in range(1, SENTINELS + 1))
     Person.objects.bulk_create(Person(pk=pk, name=f"person {pk}") for pk in range(1, PEOPLE + 1))
+    pairs = [(owner, each) for owner in range(1, PEOPLE + 1) for each in range(1, VIEWERS + 1)]
+    open_ones = draw.sample(pairs, len(pairs) * 3 // 4)
+    Share.objects.bulk_create(Share(owner_id=owner, viewer_id=each) for owner, each in open_ones)
     tasks = Task.objects.bulk_create(
         Task(
             list_id=draw.randint(1, LISTS),
@@ -67,24 +70,32 @@ def deliver() -> object:
 
 
 def truth() -> object:
-    """Return the rows of every topic."""
-    from tests.convergence.board.topics import all_topics, rows_of
+    """Return the rows of every topic, and which topics are hidden from which viewer."""
+    from tests.convergence.board.models import Person
+    from tests.convergence.board.topics import VIEWERS, all_topics, may_see, rows_of
 
-    return {topic: rows_of(topic) for topic in all_topics()}
+    topics = all_topics()
+    viewers = Person.objects.filter(pk__lte=VIEWERS)
+    hidden = {
+        str(viewer.pk): [topic for topic in topics if not may_see(viewer, topic)]
+        for viewer in viewers
+    }
+    return {"rows": {topic: rows_of(topic) for topic in topics}, "hidden": hidden}
 
 
-def topics() -> object:
-    """Return every topic; the last is the sentinels'."""
-    from tests.convergence.board.topics import SENTINELS, all_topics
+def choice() -> object:
+    """Return every topic, the sentinels' as the last, and the keys of those who look at them."""
+    from tests.convergence.board.topics import SENTINELS, VIEWERS, all_topics
 
-    return sorted(all_topics(), key=lambda topic: topic == f"list:{SENTINELS}")
+    topics = sorted(all_topics(), key=lambda topic: topic == f"list:{SENTINELS}")
+    return {"topics": topics, "viewers": [str(pk) for pk in range(1, VIEWERS + 1)]}
 
 
 COMMANDS: dict[str, Callable[[], object]] = {
+    "choice": choice,
     "deliver": deliver,
     "prepare": prepare,
     "sentinel": sentinel,
-    "topics": topics,
     "truth": truth,
 }
 

@@ -6,9 +6,17 @@ from django.db import models
 
 
 class Person(models.Model):
-    """Whose tasks and comments they are. Not tracked."""
+    """Whose tasks and comments they are, and who looks at them. Not tracked."""
 
     name = models.CharField(max_length=50)
+    is_authenticated = True
+
+
+class Share(models.Model):
+    """Lets a person see another's tasks. There may be several; one is enough."""
+
+    owner = models.ForeignKey(Person, models.CASCADE, related_name="+")
+    viewer = models.ForeignKey(Person, models.CASCADE, related_name="+")
 
 
 class List(models.Model):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from django.db.models import QuerySet
 
-from tests.convergence.board.models import Comment, Task
+from tests.convergence.board.models import Comment, Share, Task
 
 Row = list[object]
 
 LISTS, PEOPLE = 60, 20
 """Their keys are 1 and up."""
+VIEWERS = 4
+"""The first of the people look at others'; each client is one of these."""
 SENTINELS = LISTS + 1
 """A list that nobody writes to but who writes last of all."""
 
@@ -23,6 +26,12 @@ def all_topics() -> list[str]:
     lists = [f"list:{pk}" for pk in range(1, SENTINELS + 1)]
     people = [f"{kind}:{pk}" for kind in ("user", "comments") for pk in range(1, PEOPLE + 1)]
     return [*lists, *people]
+
+
+def may_see(viewer: Any, topic: str) -> bool:
+    """Ask the database whether somebody, or nobody, may see what a topic is about."""
+    family, _, key = topic.partition(":")
+    return family != "user" or Share.objects.filter(owner=key, viewer=viewer.pk).exists()
 
 
 def rows_of(topic: str, pks: Collection[str] | None = None) -> dict[str, Row]:

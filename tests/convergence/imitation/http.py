@@ -11,20 +11,23 @@ class NotAnswered(Exception):
     """The server could not be reached, or its answer was cut off, late, or said no."""
 
 
-async def fetch(host: str, port: int, path: str, seconds: float = FETCH_TIMEOUT) -> str:
+async def fetch(
+    host: str, port: int, path: str, cookie: str = "", seconds: float = FETCH_TIMEOUT
+) -> str:
     """Return the body that a GET is answered with; raise NotAnswered unless it is a whole 200."""
     try:
         async with asyncio.timeout(seconds):
-            return await _fetch(host, port, path)
+            return await _fetch(host, port, path, cookie)
     except (OSError, asyncio.IncompleteReadError, ValueError) as error:
         raise NotAnswered(f"{path}: {error!r}") from error
 
 
-async def _fetch(host: str, port: int, path: str) -> str:
+async def _fetch(host: str, port: int, path: str, cookie: str) -> str:
     reader, writer = await asyncio.open_connection(host, port)
     try:
-        head = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
-        writer.write(head.encode())
+        head = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}", "Connection: close"]
+        head += [f"Cookie: {cookie}"] if cookie else []
+        writer.write("\r\n".join([*head, "", ""]).encode())
         status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in lines if line)
         body = await reader.readexactly(int(headers.get("content-length", -1)))

@@ -1,4 +1,4 @@
-"""`page.js`, `rounds.js` and `head.js`: the page, fetched anew for all its regions together."""
+"""`page.js` and `head.js`: the page, fetched anew for all its regions together."""
 
 from __future__ import annotations
 
@@ -7,24 +7,46 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.convergence.imitation.gate import Gate
 from tests.convergence.imitation.tools import Tools
 
 SCRIPT = '<script id="{}" type="application/json">(.*?)</script>'
 HEAD, ROWS = (re.compile(SCRIPT.format(name), re.DOTALL) for name in ("live-head", "rows"))
 
 Fetch = Callable[[str], Awaitable[str]]
+Rows = dict[str, list[Any]]
+Renew = Callable[[Mapping[str, str | None]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a rendered topic stands."""
+
+    cursor: str | None = None
+    ticket: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A page: its rows by topic, where each topic stands, and when it was asked for."""
+    """A page: its rows by topic, where each stands that it watches, and when it was asked for."""
 
-    rows: Mapping[str, dict[str, list[Any]]]
-    cursors: Mapping[str, str]
+    rows: Mapping[str, Rows]
+    entries: Mapping[str, Entry]
+    jitter: float | None
     since: float
+
+    @property
+    def tickets(self) -> dict[str, str | None]:
+        """Those that came with it, by topic."""
+        return {topic: entry.ticket for topic, entry in self.entries.items()}
+
+    def without_cursors(self) -> Fetched:
+        """Return the same head for content that was not rendered with it."""
+        entries = {topic: Entry(None, entry.ticket) for topic, entry in self.entries.items()}
+        return replace(self, entries=entries)
 
 
 async def load(fetch: Fetch, topics: list[str]) -> Fetched:
@@ -32,28 +54,38 @@ async def load(fetch: Fetch, topics: list[str]) -> Fetched:
     since = time.monotonic()
     text = await fetch("/page/?" + "&".join(f"topic={topic}" for topic in topics))
     head = json.loads(HEAD.search(text)[1])  # type: ignore[index]
-    cursors: dict[str, str] = {}
-    for entry in head["topics"]:
-        cursors.setdefault(entry["topic"], entry["cursor"])
-    return Fetched(json.loads(ROWS.search(text)[1]), cursors, since)  # type: ignore[index]
+    entries: dict[str, Entry] = {}
+    for each in head.get("topics", ()):
+        entries.setdefault(each["topic"], Entry(each.get("cursor"), each.get("ticket")))
+    jitter = head.get("jitter")
+    rows = json.loads(ROWS.search(text)[1])  # type: ignore[index]
+    return Fetched(rows, entries, None if jitter is None else jitter / 1000, since)
 
 
 class Page:
-    """Fetches one page, one fetch at a time. Who asks gets one that began after it asked."""
+    """Fetches one page, one fetch at a time. Who asks gets one that began after it asked.
 
-    def __init__(self, fetch: Fetch, topics: Callable[[], list[str]], tools: Tools) -> None:
+    `topics` says what its address names; `renew` is given the tickets of each.
+    """
+
+    def __init__(
+        self, fetch: Fetch, topics: Callable[[], list[str]], tools: Tools, renew: Renew
+    ) -> None:
+        self.looks = Gate(tools)
+        """Where all its regions wait to look for what was denied; a module's in `denials.js`."""
+        self.tools = tools
         self._fetch = fetch
         self._topics = topics
-        self._tools = tools
+        self._renew = renew
         self._next: asyncio.Task[Fetched] | None = None
         self._before: asyncio.Task[Fetched] | None = None
 
     def fresh(self) -> asyncio.Task[Fetched]:
         """Get the page as it is now or later."""
-        if self._tools.careless:
-            return self._tools.spawn(self._load())
+        if self.tools.careless:
+            return self.tools.spawn(self._load())
         if self._next is None:
-            self._next = self._tools.spawn(self._fetch_after(self._before))
+            self._next = self.tools.spawn(self._fetch_after(self._before))
             self._before = self._next
         return self._next
 
@@ -71,26 +103,5 @@ class Page:
             fetched = await load(self._fetch, topics)
             # Navigated meanwhile: this is another page.
             if topics == self._topics():
+                self._renew(fetched.tickets)
                 return fetched
-
-
-class Rounds:
-    """One region's refetches: all that it is told before a fetch begins is applied once."""
-
-    def __init__(self, page: Page, apply: Callable[[Fetched], bool]) -> None:
-        """`apply` returns whether it could: not where the page has another address by now."""
-        self._page = page
-        self._apply = apply
-        self._latest: tuple[asyncio.Task[Fetched], asyncio.Future[None]] | None = None
-        self._tools = page._tools
-
-    async def join(self) -> None:
-        """Fetch the page as it is after now, and return when it is applied."""
-        answer = self._page.fresh()
-        if self._latest is None or self._latest[0] is not answer:
-            self._latest = (answer, self._tools.spawn(self._applied(answer)))
-        await asyncio.shield(self._latest[1])
-
-    async def _applied(self, answer: asyncio.Task[Fetched]) -> None:
-        while not self._apply(await asyncio.shield(answer)):
-            answer = self._page.fresh()

@@ -1,16 +1,17 @@
-"""`region.js` and `region_topics.js`: content that is fetched anew when its topics change."""
+"""`region.js`: content that is fetched anew when its topics change."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from tests.convergence.imitation.denials import Denials
 from tests.convergence.imitation.live import Live
 from tests.convergence.imitation.news import News
-from tests.convergence.imitation.page import Fetched, Page, Rounds
-from tests.convergence.imitation.subscription import Subscription
-from tests.convergence.imitation.tools import Backoff, Tools
-
-LONGEST_DENIAL = 120.0
+from tests.convergence.imitation.page import Fetched, Page
+from tests.convergence.imitation.region_topics import Denial, RegionTopics
+from tests.convergence.imitation.rounds import Rounds
+from tests.convergence.imitation.tools import Tools
 
 
 class Region:
@@ -20,32 +21,41 @@ class Region:
     server to put there.
     """
 
-    def __init__(self, page: Page, live: Live, tools: Tools, topics: list[str]) -> None:
-        self.topics = self.named = topics
+    def __init__(
+        self,
+        page: Page,
+        live: Live,
+        tools: Tools,
+        topics: Sequence[str],
+        jitter: float | None = None,
+    ) -> None:
+        self.topics = self.named = list(topics)
         self.shown: dict[str, dict[str, Any]] = {}
-        self._live = live
+        self._document: Fetched
+        self._jitter = jitter
         self._tools = tools
+        self._watched = RegionTopics(live, self._told, self._deny)
         self._rounds = Rounds(page, self._apply)
-        self._subscriptions: dict[str, Subscription] = {}
-        self._denied: dict[str, Subscription] = {}
-        self._denials: dict[str, Backoff] = {}
+        self._denials = Denials(page.looks, self._check)
+
+    @property
+    def denied(self) -> frozenset[str]:
+        """The topics that it knows itself not to be told of; for CSS, `data-live-denied`."""
+        return self._watched.denied
 
     def connect(self, page: Fetched) -> None:
         """Be put into the page with this markup."""
+        self._document = page
         self._become(page)
 
     def set_topics(self, topics: list[str]) -> None:
-        """Have the attribute changed by a script of the page, which knows no cursors."""
+        """Have the attribute changed by a script of the page, which was not rendered with it."""
         self.topics = self.named = topics
-        self._watch(None)
+        self._watched.watch(topics, self._document.without_cursors(), self._jitter)
 
     async def navigate(self, topics: list[str]) -> None:
         """Have the server render it for other topics: the page has another address now."""
         self.named = topics
-        await self.refetch()
-
-    async def refetch(self) -> None:
-        """Fetch the page and apply it."""
         await self._rounds.join()
 
     def _apply(self, fetched: Fetched) -> bool:
@@ -58,53 +68,30 @@ class Region:
         self.topics = self.named
         self.shown = {topic: dict(fetched.rows[topic]) for topic in self.topics}
         self._tools.note("applied", topics=self.topics, began=fetched.since)
-        self._watch(fetched)
-
-    def _watch(self, head: Fetched | None) -> None:
-        for topic in [topic for topic in self._subscriptions if topic not in self.topics]:
-            self._subscriptions.pop(topic).cancel()
-        for denied in self._denied.values():
-            denied.cancel()
-        self._denied.clear()
-        for topic in self.topics:
-            if topic not in self._subscriptions:
-                self._watch_one(topic, head)
-
-    def _watch_one(self, topic: str, head: Fetched | None) -> None:
-        cursor = head.cursors.get(topic) if head else None
-        subscription = self._live.subscribe(
-            topic,
-            cursor,
-            lambda news: self._told(topic, news),
-            catch_up=True,
-            since=head.since if head and cursor else None,
-            denied=lambda: self._deny(topic, subscription),
-        )
-        self._subscriptions[topic] = subscription
+        self._watched.watch(self.topics, fetched, self._jitter)
 
     async def _told(self, topic: str, news: News) -> None:
-        self._denials.pop(topic, None)
-        await self.refetch()
+        self._denials.forget(topic)
+        await self._rounds.join()
 
-    def _deny(self, topic: str, subscription: Subscription) -> None:
-        if self._subscriptions.get(topic) is subscription:
-            del self._subscriptions[topic]
-            self._denied[topic] = subscription
-            self._check(topic)
+    def _deny(self, topic: str, denial: Denial) -> None:
+        if denial.is_revoked:
+            # Markup of before the end says nothing about what may be seen after it.
+            self._rounds.abandon()
+        elif denial.was_confirmed:
+            # Its ticket is old: no reason to wait long.
+            self._denials.forget(topic)
+        self._denials.add(topic)
 
     def _check(self, topic: str) -> None:
-        """See whether the page still shows a topic that was refused; it is asked for again then."""
-        if topic not in self._denials:
-            self._denials[topic] = Backoff(self._tools, cap=LONGEST_DENIAL)
-        self._tools.later(self._denials[topic].next(), lambda: self._recheck(topic))
+        """See whether the page still names a topic that was denied; it is asked for again then."""
 
-    def _recheck(self, topic: str) -> None:
-        async def again() -> None:
+        async def look() -> None:
             try:
-                await self.refetch()
+                await self._rounds.join()
             except Exception as error:
                 self._tools.note("failed", error=repr(error))
-                self._check(topic)
+                self._denials.add(topic)
 
-        if topic in self._denied:
-            self._tools.spawn(again())
+        if topic in self.denied:
+            self._tools.spawn(look())

@@ -5,24 +5,41 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from tests.convergence.imitation.backoff import Backoff
 from tests.convergence.imitation.news import News, merge_news
-from tests.convergence.imitation.tools import Backoff, Tools
+from tests.convergence.imitation.pace import Pace
+from tests.convergence.imitation.tools import Timer, Tools
 
 Handler = Callable[[News], Awaitable[None]]
 
+OVERDUE = 30.0
+
 
 class Runner:
-    """Runs a handler; its cursor moves only when a run has succeeded."""
+    """Runs a handler; its cursor moves only when a run has succeeded.
 
-    def __init__(self, handler: Handler, cursor: str | None, tools: Tools) -> None:
+    `spread` waits for the run's turn in a crowd, `waiting` for the retry of what failed.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        cursor: str | None,
+        tools: Tools,
+        pace: Pace,
+        changed: Callable[[], None],
+    ) -> None:
         self.cursor = cursor
         self.behind = False
         self._handler = handler
         self._tools = tools
-        self._backoff = Backoff(tools)
+        self._pace = pace
+        self._changed = changed
+        self._backoff = Backoff(tools.random.random)
         self._owed: News | None = None
         self._state = "idle"
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
+        self._call_off: Callable[[], None] = lambda: None
         self._under_way = 0
 
     @property
@@ -36,7 +53,7 @@ class Runner:
             self.cursor = cursor
 
     def tell(self, news: News) -> None:
-        """Owe the handler this news; run it at once unless a run is under way or waits."""
+        """Owe the handler this news; run it, in its pace, unless a run is under way or a wait."""
         if self._state == "stopped":
             return
         if self._tools.careless:
@@ -44,41 +61,66 @@ class Runner:
             return
         self._owed = merge_news(self._owed, news) if self._owed else news
         if self._state == "idle":
-            self._start()
+            self._begin(self._owed)
 
-    def hurry(self) -> None:
+    def retry(self) -> None:
         """Retry now what waits for its retry."""
         if self._state == "waiting":
             self._start()
 
+    def hurry(self) -> None:
+        """Wait no longer, for whatever it is."""
+        self._pace.wake()
+        if self._state == "spread":
+            self._start()
+        self.retry()
+
     def stop(self) -> None:
         """Run nothing more, and forget how a run under way ends."""
         self._state = "stopped"
-        self._cancel_timer()
-        self.behind = False
+        self._call_off()
+        self._clear_timer()
+        self._set_behind(False)
+
+    def _begin(self, owed: News) -> None:
+        if owed.is_empty:
+            self._start()
+            return
+        self._state = "spread"
+        self._set_timer(OVERDUE, self._fall_behind)
+        self._call_off = self._pace.wait(owed, self._start)
 
     def _start(self) -> None:
-        self._cancel_timer()
+        self._call_off()
+        self._clear_timer()
         self._state = "running"
-        self._tools.spawn(self._run())
+        news, self._owed = self._owed, None
+        assert news is not None
+        self._tools.spawn(self._run(news))
 
-    async def _run(self) -> None:
-        while self._owed:
-            news, self._owed = self._owed, None
-            applied = news.is_empty or await self._call(news)
-            if self._state == "stopped":
-                return
-            if not applied:
-                self._retry_later(news)
-                return
-            self.cursor = news.cursor if news.cursor is not None else self.cursor
-            self._backoff.reset()
-            self.behind = False
-        if self._state != "stopped":
-            self._state = "idle"
+    async def _run(self, news: News) -> None:
+        applied = news.is_empty or await self._call(news)
+        if self._is_stopped():
+            return
+        if not applied:
+            self._retry_later(news)
+            return
+        self.cursor = news.cursor if news.cursor is not None else self.cursor
+        self._backoff.reset()
+        self._set_behind(False)
+        self._state = "idle"
+        if self._owed:
+            self._begin(self._owed)
+        else:
             self._tools.news()
 
     async def _call(self, news: News) -> bool:
+        self._set_timer(OVERDUE, self._fall_behind)
+        applied = await self._apply(news)
+        self._clear_timer()
+        return applied
+
+    async def _apply(self, news: News) -> bool:
         try:
             await self._handler(news)
         except Exception as error:
@@ -90,7 +132,7 @@ class Runner:
         """What this class is there to prevent: runs that overtake each other."""
         self._under_way += 1
         try:
-            while not (news.is_empty or await self._call(news)):
+            while not (news.is_empty or await self._apply(news)):
                 await asyncio.sleep(0.1)
         finally:
             self._under_way -= 1
@@ -100,10 +142,26 @@ class Runner:
     def _retry_later(self, news: News) -> None:
         self._owed = merge_news(news, self._owed) if self._owed else news
         self._state = "waiting"
-        self.behind = True
-        self._timer = self._tools.later(self._backoff.next(), self._start)
+        self._set_timer(self._backoff.next(), self._start)
+        self._set_behind(True)
 
-    def _cancel_timer(self) -> None:
+    def _is_stopped(self) -> bool:
+        # A method, for the type checker does not see that an await may change the state.
+        return self._state == "stopped"
+
+    def _fall_behind(self) -> None:
+        self._set_behind(True)
+
+    def _set_behind(self, behind: bool) -> None:
+        if behind != self.behind:
+            self.behind = behind
+            self._changed()
+
+    def _set_timer(self, seconds: float, run: Callable[[], None]) -> None:
+        self._clear_timer()
+        self._timer = self._tools.later(seconds, run)
+
+    def _clear_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -28,6 +28,7 @@ class Socket:
     ) -> None:
         self._heard = heard
         self._ended = ended
+        self._headers = {"Cookie": tools.cookie} if tools.cookie else {}
         self._outbox: asyncio.Queue[str] = asyncio.Queue()
         self._task = tools.spawn(self._live(url))
 
@@ -47,6 +48,7 @@ class Socket:
             async with connect(
                 url,
                 origin=f"http://{host}",  # type: ignore[arg-type]
+                additional_headers=self._headers,
                 open_timeout=None,
                 close_timeout=GOODBYE,
                 max_size=None,

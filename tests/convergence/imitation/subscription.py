@@ -1,13 +1,18 @@
-"""`subscription.js` and `watched_topic.js`: watches of topics, and the topic on the wire."""
+"""`subscription.js`: one handler's watch of one topic, from its own cursor."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
+from tests.convergence.imitation.gate import Gate
 from tests.convergence.imitation.news import News
+from tests.convergence.imitation.pace import Pace
+from tests.convergence.imitation.permit import Asked, Permit
+from tests.convergence.imitation.renewal import Renew
 from tests.convergence.imitation.runner import Handler, Runner
 from tests.convergence.imitation.tools import Tools
 
@@ -15,34 +20,53 @@ Told = tuple[str, str]
 """A row that a client was told of: label and key."""
 
 
-class Subscription:
-    """One handler's watch of one topic, from its own cursor.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller may say of a subscription."""
 
-    For the harness it counts how often it was told of each row, since when.
-    """
+    cursor: str | None = None
+    ticket: str | None = None
+    renew: Renew | None = None
+    catch_up: bool = False
+    together: bool = False
+    jitter: float | None = None
+    reset_jitter: float | None = None
+    on_denied: Callable[[str], None] = lambda _: None
+    since: float | None = None
+    """Since when it counts what it is told, for the harness."""
+
+
+class Owner(Protocol):
+    """Whose subscription it is."""
+
+    def changed(self) -> None: ...
+    def wants(self) -> None: ...
+    def cancelled(self, subscription: Subscription) -> None: ...
+    def denied(self, subscription: Subscription) -> None: ...
+
+
+class Subscription:
+    """One watch. For the harness it counts how often it was told of each row, since when."""
 
     def __init__(
         self,
         topic: str,
-        cursor: str | None,
+        options: Options,
         handler: Handler,
-        tools: Tools,
         *,
-        catch_up: bool = False,
-        since: float | None = None,
-        denied: Callable[[], None] = lambda: None,
-        cancelled: Callable[[Subscription], None],
+        tools: Tools,
+        gate: Gate,
+        owner: Owner,
     ) -> None:
         self.topic = topic
-        self.confirmed = False
-        self.since = time.monotonic() if since is None else since
+        self.permit = Permit(options.ticket, options.renew, tools)
+        self.since = time.monotonic() if options.since is None else options.since
         self.told: Counter[Told] = Counter()
-        self.runner = Runner(handler, cursor, tools)
+        self._pace = Pace(options.jitter, options.reset_jitter, gate, tools)
+        self.runner = Runner(handler, options.cursor, tools, self._pace, owner.changed)
+        self._options = options
         self._tools = tools
-        self._catch_up = catch_up
-        self._denied = denied
-        self._cancelled = cancelled
-        self._asked: str | None = None
+        self._owner = owner
 
     @property
     def cursor(self) -> str | None:
@@ -51,20 +75,19 @@ class Subscription:
 
     def cancel(self) -> None:
         """Watch no more."""
-        self.runner.stop()
-        self._cancelled(self)
+        self._stop()
+        self._owner.cancelled(self)
 
-    def ask(self) -> str | None:
-        """Return the cursor to ask with, and remember it."""
-        self._asked = self.cursor
-        return self._asked
+    def ask(self) -> Asked:
+        """Build the request; the permit remembers from where it asks."""
+        return self.permit.ask(self.cursor)
 
     def confirm(self, cursor: str | None) -> None:
-        """Note that the server answered."""
-        self.confirmed = True
-        if self._asked is not None:
+        """Note that the server answered: nothing is missed from here, or the cursor asked for."""
+        # What counts is the request, not the present cursor.
+        if self.permit.confirm():
             return
-        if self._catch_up:
+        if self._options.catch_up:
             self.runner.tell(News("unknown-cursor", cursor=cursor))
         else:
             self.runner.start_from(cursor)
@@ -72,80 +95,28 @@ class Subscription:
     def tell(self, news: News) -> None:
         """Take news; before the confirmation its cursor must not be taken over."""
         self.told.update((label, pk) for label, verbs in news.rows.items() for pk in verbs)
-        self.runner.tell(news if self.confirmed else news.without_cursor())
+        self.runner.tell(news if self.permit.confirmed else news.without_cursor())
 
-    def lose(self) -> None:
-        """The connection is lost."""
-        self.confirmed = False
+    def refuse(self, give_up: Callable[[], None]) -> None:
+        """Note that the request was refused: ask again with another ticket, if there is one."""
 
-    def deny(self) -> None:
-        """The server does not allow it; it is over."""
+        def again(cursor: str | None) -> None:
+            # What is shown stands where it stood: no later cursor may take the place of one.
+            if not self._options.catch_up:
+                self.runner.start_from(cursor)
+            self._owner.wants()
+
+        self.permit.refuse(again, give_up)
+
+    def deny(self, reason: str) -> None:
+        """End: the server does not allow it, or no longer."""
+        self._stop()
+        self._owner.denied(self)
+        kind = "ended" if reason == "revoked" else "refused"
+        self._tools.note(kind, topic=self.topic)
+        self._tools.counts[f"{kind} {self.topic.partition(':')[0]}"] += 1
+        self._options.on_denied(reason)
+
+    def _stop(self) -> None:
         self.runner.stop()
-        self._tools.note("denied", topic=self.topic)
-        self._denied()
-
-
-class WatchedTopic:
-    """One topic as the server knows it: at most one request is unanswered at a time."""
-
-    def __init__(self, topic: str) -> None:
-        self._topic = topic
-        self.subscriptions: list[Subscription] = []
-        self._asking: list[Subscription] | None = None
-        self._held = False
-
-    @property
-    def is_surplus(self) -> bool:
-        """Would the server go on telling of it although nobody listens?"""
-        return self._held and self.is_forgotten
-
-    @property
-    def is_forgotten(self) -> bool:
-        """Does nobody listen, and is no answer awaited?"""
-        return self._asking is None and not self.subscriptions
-
-    def remove(self, subscription: Subscription) -> None:
-        """Let one go."""
-        for each in (self.subscriptions, self._asking or []):
-            if subscription in each:
-                each.remove(subscription)
-
-    def ask(self) -> list[dict[str, Any]]:
-        """Return what to ask the server for now; nothing while an answer is awaited."""
-        unconfirmed = [each for each in self.subscriptions if not each.confirmed]
-        if self._asking is not None or not unconfirmed:
-            return []
-        self._asking = unconfirmed
-        cursors = dict.fromkeys(each.ask() for each in unconfirmed)
-        return [{"topic": self._topic, **({"cursor": c} if c else {})} for c in cursors]
-
-    def confirm(self, cursor: str | None) -> None:
-        """Take the server's answer."""
-        if self._asking is None:
-            return
-        self._held = True
-        answered, self._asking = self._asking, None
-        for subscription in answered:
-            subscription.confirm(cursor)
-
-    def deny(self) -> None:
-        """Take the server's refusal of the request; what was opened earlier stays open."""
-        refused, self._asking = self._asking or [], None
-        self._end(refused)
-
-    def revoke(self) -> None:
-        """Access ended."""
-        self._held = False
-        self._end([each for each in self.subscriptions if each not in (self._asking or [])])
-
-    def lose(self) -> None:
-        """The connection is lost: what was asked, or held, on it is void."""
-        self._asking, self._held = None, False
-        for subscription in self.subscriptions:
-            subscription.lose()
-
-    def _end(self, ended: Iterable[Subscription]) -> None:
-        for subscription in list(ended):
-            if subscription in self.subscriptions:
-                self.subscriptions.remove(subscription)
-            subscription.deny()
+        self.permit.stop()

@@ -1,4 +1,4 @@
-"""What a client takes from its surroundings."""
+"""`tools.js`: what a client takes from its surroundings; and the harness's notebook."""
 
 from __future__ import annotations
 
@@ -8,11 +8,51 @@ from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from tests.convergence.imitation.http import NotAnswered
+from tests.convergence.leaks import Leaks
 
 Event = tuple[float, str, dict[str, Any]]
+
+
+class Timer(Protocol):
+    """What is still to come, and can be called off."""
+
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """The time, in seconds since 1970; it goes on while the machine sleeps."""
+
+    def now(self) -> float: ...
+    def later(self, seconds: float, run: Callable[[], object]) -> Timer: ...
+
+
+class LoopClock:
+    """The machine's own."""
+
+    def now(self) -> float:
+        """Return the time."""
+        return time.time()
+
+    def later(self, seconds: float, run: Callable[[], object]) -> Timer:
+        """Call `run` after so many seconds."""
+        return asyncio.get_running_loop().call_later(seconds, run)
+
+
+class Wire(Protocol):
+    """The part of a websocket that is used."""
+
+    def send(self, text: str) -> None: ...
+    def close(self) -> None: ...
+
+
+Opening = Callable[
+    [str, Callable[[Any, str], None], Callable[[Any, int], None], "Tools"],
+    Wire,
+]
+"""What opens a websocket: to an URL, with whom to call for a text and for its end."""
 
 
 @dataclass
@@ -26,8 +66,14 @@ class Tools:
     """Does the client apply answers in the order in which they come?"""
     news: Callable[[], None] = lambda: None
     """Called whenever something happened."""
+    cookie: str = ""
+    """Sent with each request."""
+    clock: Clock = field(default_factory=LoopClock)
+    socket: Opening | None = None
+    """Opens another one than the real, for tests."""
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=120))
     counts: Counter[str] = field(default_factory=Counter)
+    leaks: Leaks = field(default_factory=Leaks)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def note(self, kind: str, **what: Any) -> None:
@@ -36,9 +82,17 @@ class Tools:
         self.counts[kind] += 1
         self.news()
 
-    def later(self, seconds: float, run: Callable[[], object]) -> asyncio.TimerHandle:
+    def now(self) -> float:
+        """Return a browser's time, in seconds."""
+        return self.clock.now() / self.pace
+
+    def later(self, seconds: float, run: Callable[[], object]) -> Timer:
         """Call `run` after so many seconds of a browser's time."""
-        return asyncio.get_running_loop().call_later(seconds * self.pace, run)
+        return self.clock.later(seconds * self.pace, run)
+
+    def soon(self, run: Callable[[], object]) -> None:
+        """Call `run` at the end of this turn, as `queueMicrotask` does."""
+        asyncio.get_running_loop().call_soon(run)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something beside; a mistake in it is noted."""
@@ -59,23 +113,3 @@ class Tools:
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, NotAnswered):
             self.note("mistake", error=repr(error))
-
-
-class Backoff:
-    """`backoff.js`: exponential, with full jitter."""
-
-    def __init__(self, tools: Tools, base: float = 1.0, cap: float = 30.0) -> None:
-        self.cap = cap
-        self._base = base
-        self._random = tools.random
-        self._failures = 0
-
-    def next(self, spread: float = 0.0) -> float:
-        """Count one failure and return the seconds to wait after it."""
-        ceiling = min(self.cap, self._base * 2 ** min(self._failures, 30))
-        self._failures += 1
-        return self._random.random() * max(spread, ceiling)
-
-    def reset(self) -> None:
-        """Forget the failures."""
-        self._failures = 0

@@ -228,6 +228,24 @@ export const tests = {
     ]);
   },
 
+  async "a topic that a script brings back is caught up with, though the page was loaded with it"() {
+    const made = await onePage();
+    byId("r").setAttribute("topic", "list:8");
+    await turn();
+    await made.confirm();
+    await turn();
+    await made.answer(region("eight", { topic: "list:8" }), { "list:8": "c8" });
+
+    byId("r").setAttribute("topic", "list:5");
+    await turn();
+    equal(made.server.asked, [{ topic: "list:5" }]);
+    await made.confirm();
+    await turn();
+    await made.answer(region("five"), { "list:5": "c9" });
+
+    equal(byId("r").textContent, "five");
+  },
+
   async "a region without an id is found by its topic and place"() {
     const two = (a, b) =>
       `<live-region topic="list:5">${a}</live-region><live-region topic="list:5">${b}</live-region>`;

@@ -1,0 +1,36 @@
+"""Who looks: the person whom a cookie names; taken at their word, for nobody has a password."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest, HttpResponse
+from django.http.cookie import parse_cookie
+from django.utils.functional import SimpleLazyObject
+
+from tests.convergence.board.models import Person
+
+Viewer = Person | AnonymousUser
+
+
+def person_of(scope: Mapping[str, Any]) -> Viewer:
+    """Return whose connection it is; REALTIME["AUTHENTICATE"]."""
+    lines = [value for name, value in scope["headers"] if name == b"cookie"]
+    return _person(parse_cookie(b"; ".join(lines).decode()))
+
+
+def as_person(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
+    """Give each request its user, found only when somebody asks; a middleware."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        request.user = SimpleLazyObject(lambda: _person(request.COOKIES))  # type: ignore[assignment]
+        return get_response(request)
+
+    return answer
+
+
+def _person(cookies: Mapping[str, str]) -> Viewer:
+    named = Person.objects.filter(pk=cookies.get("person"))
+    return named.first() or AnonymousUser()
