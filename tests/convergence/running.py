@@ -111,6 +111,8 @@ class Running:
     async def _judge(self, crowd: Crowd) -> Report:
         """Wait until nobody has anything to do, then compare."""
         began = time.monotonic()
+        # Whoever did not come back since the faults must hear of this, too.
+        await self._world.command("close")
         if left := await self._world.command("deliver"):
             self._problems.append(f"{left} records are left in the outbox")
         crowd.wake()

@@ -89,7 +89,9 @@ async def test_a_product_that_forgets_cursors_is_found() -> None:
 @pytest.mark.long
 async def test_an_outbox_that_is_switched_off_is_found() -> None:
     """Where a writer is killed while the backend hangs."""
-    report = await broken(NO_OUTBOX, only=("stop broker", "kill writer"), backend="socket")
+    # What a writer takes with it is missed only by who is not told of that row again.
+    only = ("stop broker", "kill writer")
+    report = await broken(NO_OUTBOX, only=only, backend="socket", seconds=10, least=10)
 
     assert report.silently_stale, report.text()
 
@@ -138,13 +140,15 @@ async def broken(
     only: tuple[str, ...] = (),
     faultless: bool = False,
     backend: str = "database",
+    seconds: float = 5,
+    least: int = 4,
 ) -> Report:
     """Run a round that is broken on purpose; what it leaves behind is of no use."""
     return await Round(
         seed=3,
-        seconds=5,
+        seconds=seconds,
         size=Size(clients=24, rate=20),
-        least=4,
+        least=least,
         only=only,
         faultless=faultless,
         sabotage=sabotage,

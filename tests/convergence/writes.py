@@ -15,7 +15,7 @@ from tests.convergence.sharing import Sharing
 
 MOST_TASKS, MOST_COMMENTS = 8 * LISTS, 8 * PEOPLE
 """Beyond these, what would make rows deletes some."""
-SHARING = 0.06
+SHARING = 0.1
 """The part of the writes that give access to something, or take it away."""
 
 

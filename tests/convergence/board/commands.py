@@ -51,6 +51,16 @@ def prepare() -> object:
     }
 
 
+def close() -> object:
+    """Let nobody see a half of the people any more; say whose tasks that are."""
+    from tests.convergence.board.models import Share
+    from tests.convergence.board.topics import PEOPLE
+
+    owners = list(range(1, PEOPLE + 1, 2))
+    Share.objects.filter(owner__in=owners).delete()
+    return owners
+
+
 def sentinel() -> object:
     """Write a row that every client watches for, and return its key."""
     from tests.convergence.board.models import Task
@@ -93,6 +103,7 @@ def choice() -> object:
 
 COMMANDS: dict[str, Callable[[], object]] = {
     "choice": choice,
+    "close": close,
     "deliver": deliver,
     "prepare": prepare,
     "sentinel": sentinel,

@@ -75,6 +75,7 @@ class Tools:
     counts: Counter[str] = field(default_factory=Counter)
     leaks: Leaks = field(default_factory=Leaks)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    _has_ended: bool = False
 
     def note(self, kind: str, **what: Any) -> None:
         """Remember what happened, for whoever has to understand it afterwards."""
@@ -88,7 +89,7 @@ class Tools:
 
     def later(self, seconds: float, run: Callable[[], object]) -> Timer:
         """Call `run` after so many seconds of a browser's time."""
-        return self.clock.later(seconds * self.pace, run)
+        return self.clock.later(seconds * self.pace, lambda: self._has_ended or run())
 
     def soon(self, run: Callable[[], object]) -> None:
         """Call `run` at the end of this turn, as `queueMicrotask` does."""
@@ -102,7 +103,8 @@ class Tools:
         return task
 
     async def end(self) -> None:
-        """Stop all that runs beside."""
+        """Stop all that runs beside, and begin nothing more."""
+        self._has_ended = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
