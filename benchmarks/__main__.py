@@ -1,7 +1,8 @@
 """Run a benchmark by name: `python -m benchmarks screen [--write]`.
 
 With --write the figures also replace the block of that name in docs/reference/performance.md.
-`python -m benchmarks orm --only save,sqlite` runs parts of one that has parts;
+`python -m benchmarks orm --only save,sqlite` runs parts of one that has parts; of connections, the
+others' figures are kept, so that with --write a part alone may be measured again.
 `python -m benchmarks connections --small` a little of everything, `--runs 1` all of it once.
 """
 
@@ -34,10 +35,11 @@ def main() -> None:
     parser.add_argument("--stall", type=float, help="for how long slow clients do not read")
     parser.add_argument("--small", action="store_true", help="a little of connections")
     arguments = parser.parse_args()
-    if arguments.only and (arguments.write or arguments.name not in WITH_PARTS):
+    keeps = arguments.name == "connections"
+    if arguments.only and ((arguments.write and not keeps) or arguments.name not in WITH_PARTS):
         parser.error(f"--only is for {sorted(WITH_PARTS)}, and the docs show a whole run")
     others: dict[str, Any] = {}
-    if arguments.name == "connections":
+    if keeps:
         others = {name: getattr(arguments, name) for name in ("runs", "small", "stall", "write")}
     elif arguments.runs or arguments.small or arguments.stall:
         parser.error("--runs, --small and --stall are for connections")

@@ -56,8 +56,9 @@ def run(
 ) -> str:
     """Measure the parts named, all where none is, and return the report.
 
-    `write` keeps what each turn found. `runs` is how often; `small` does a little of everything,
-    which shows that it works; `stall` is for how many seconds clients do not read.
+    `write` keeps what each turn found, and tells again what was kept of parts that are not measured
+    now. `runs` is how often; `small` does a little of everything, which shows that it works;
+    `stall` is for how many seconds clients do not read.
     """
     if unknown := set(only) - set(PARTS):
         raise SystemExit(f"expected some of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
@@ -65,19 +66,20 @@ def run(
     size = replace(size, runs=runs or size.runs, stall_seconds=stall or size.stall_seconds)
     # Whoever ends this by a signal wants what it started to end as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    found: list[Record] = []
-    tables: list[str] = []
-    judged: list[Verdict] = []
+    found = _kept(size) if write and only else {}
     for name, part in PARTS.items():
         if name in only or not only:
             began = time.monotonic()
-            records = part.measure(size)
+            found[name] = part.measure(size)
             print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
-            found += records
-            tables.append(part.report(records))
-            judged += part.verdicts(records)
+    tables: list[str] = []
+    judged: list[Verdict] = []
+    for name, part in PARTS.items():
+        if name in found:
+            tables.append(part.report(found[name]))
+            judged += part.verdicts(found[name])
     if write:
-        _write(size, found)
+        _write(size, [record for name in PARTS for record in found.get(name, ())])
     said = [f"{machine()}; {_versions()}", *_caveats(size), *tables]
     return "\n\n".join([*said, verdicts.report(judged)] if judged else said)
 
@@ -95,6 +97,19 @@ def _caveats(size: Size) -> list[str]:
         found.append(f"**Not the run described, but one that shows that it works: {what}.**")
     if SERVER_CORE == LOAD_CORE:
         found.append("**There was one core: servers and clients shared it.**")
+    return found
+
+
+def _kept(size: Size) -> dict[str, list[Record]]:
+    """Return what is kept, by part: of a run of the same size, on a machine that says the same."""
+    kept = json.loads(RUNS.read_text())
+    here = {"machine": machine(), "versions": _versions(), "size": asdict(size)}
+    for name, value in here.items():
+        if kept[name] != value:
+            raise SystemExit(f"expected the kept runs' {name}, {kept[name]}, got {value}: run all")
+    found: dict[str, list[Record]] = {}
+    for record in kept["turns"]:
+        found.setdefault(record["part"], []).append(record)
     return found
 
 

@@ -33,7 +33,8 @@ def test_a_part_of_the_connections_runs() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
-    assert "| uvicorn | 200 |" in done.stdout
+    assert "| uvicorn | ours | 200 |" in done.stdout
+    assert "| daphne | ours, collecting rarely | 200 |" in done.stdout
     assert "| reconnect storm | daphne | not told: at most 0 | 0.00 | met |" in done.stdout
 
 

@@ -32,19 +32,22 @@ class Stage:
     """One peer, on one server. Entered, it is ready for clients.
 
     `send_buffer` is how much the system keeps of what a client does not read; `cookie` is what each
-    client sends, of a session in `database`.
+    client sends, of a session in `database`; `application` is another than the peer's usual one.
     """
 
     def __init__(
         self,
         peer: str,
         server: str,
+        *,
         send_buffer: int = 0,
         cookie: str = "",
         database: Path | None = None,
+        application: str = "",
     ) -> None:
         self._peer = peer
         self._database = database
+        self._application = application or APPLICATIONS.get(peer, "")
         self._kind = server
         self._send_buffer = send_buffer
         self._cookie = cookie
@@ -134,7 +137,7 @@ class Stage:
         scripts = Path(__file__).parent / "servers"
         if self._peer == "socketio":
             return ["node", scripts / "socketio.cjs", url, fd]
-        name = f"benchmarks.sockets.servers.{APPLICATIONS[self._peer]}:application"
+        name = f"benchmarks.sockets.servers.{self._application}:application"
         options = {
             "uvicorn": [
                 "--log-level", "warning", "--ws", "websockets-sansio",

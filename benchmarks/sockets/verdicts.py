@@ -9,9 +9,16 @@ from benchmarks.report import table
 
 _MEMORY = "0.7 of what Channels takes is about what the bare loop itself takes here"
 
+_STORM = (
+    "Python's garbage collector looks at all connections again and again while they come;"
+    " see what looking more rarely does"
+)
+
 REASONS: dict[tuple[str, str], str] = {
     ("memory", "uvicorn"): _MEMORY,
     ("memory", "daphne"): _MEMORY,
+    ("reconnect storm", "uvicorn"): _STORM,
+    ("reconnect storm", "daphne"): _STORM,
 }
 """Why a target is missed, by work and server."""
 
