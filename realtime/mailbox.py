@@ -72,6 +72,8 @@ class Mailbox:
             self._holds[topic] = holds - 1
         elif holds:
             del self._holds[topic]
+            if not self._holds:
+                self._holds.clear()  # what is emptied one by one keeps its memory
             if topic in self._waiting:
                 self._wake()
 

@@ -106,6 +106,8 @@ async def _confirm(connection: Connection, pending: Pending, patience: float | N
             told[topic] = task.result()
     for topic in told:
         connection.mailbox.release(topic)
+    if not connection.pending:
+        connection.pending.clear()  # what is emptied one by one keeps its memory
     if told:
         # Nothing was awaited since, and frames go before messages.
         await connection.send(Subscribed({str(topic): At(str(at)) for topic, at in told.items()}))

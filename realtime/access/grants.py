@@ -48,13 +48,14 @@ class Grants:
         self._connection = connection
         self._depend: dict[Topic, set[str]] = {}
         """What depends on each of these topics."""
-        self._asking: set[str] = set()
+        # Frozen, so that the empty ones of all connections are one.
+        self._asking: frozenset[str] = frozenset()
         """What is being asked for the client, and is not granted yet."""
-        self._stale: set[str] = set()
+        self._stale: frozenset[str] = frozenset()
         """What of that is in doubt before it is granted."""
         self._doubted: dict[Topic, bool] = {}
         """What is to be asked again; and whether a rule that fails then has said no."""
-        self._held: set[Topic] = set()
+        self._held: frozenset[Topic] = frozenset()
         self._user_in_doubt: bool | None = None
         """Is it in doubt whether the user may be here; strictly, or by the net alone?"""
         self._asks = False
@@ -65,12 +66,12 @@ class Grants:
         `wanted` gives the tickets that came with each: they open what has no rule. What is watched
         already and refused now is watched no more.
         """
-        self._asking = set(wanted)
-        self._stale.clear()
+        self._asking = frozenset(wanted)
+        self._stale = frozenset()
         try:
             answers = await self._answers(wanted)
         finally:
-            self._asking = set()
+            self._asking = frozenset()
         if self._connection.has_ended:
             return []  # a rule that cannot be cancelled went on
         granted = [
@@ -196,7 +197,7 @@ class Grants:
         try:
             while self._doubted or self._user_in_doubt is not None:
                 strict, self._doubted = self._doubted, {}
-                self._held = set(strict)
+                self._held = frozenset(strict)
                 if not await self._user_may_stay():
                     await self._connection.close(CloseCode.NOT_AUTHENTICATED)
                     return
@@ -236,7 +237,7 @@ class Grants:
         no = {Answer.NO, Answer.FAILED} if is_strict else {Answer.NO}
         # What the client gave up meanwhile is nothing to tell it of.
         held = [topic for topic in topics if topic in self._held]
-        self._held.difference_update(held)
+        self._held = self._held.difference(held)
         refused = [topic for topic in held if answers.get(topic) in no]
         for topic in held:
             if topic not in refused:

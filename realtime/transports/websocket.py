@@ -246,7 +246,7 @@ class LiveSocket:
 
     async def _handle_in_turn(self, connection: Connection, received: Received) -> None:
         self._waiting.append(received)
-        if self._handling is None or self._handling.done():
+        if self._handling is None:
             self._handling = asyncio.create_task(self._handle_waiting(connection))
         if len(self._waiting) > MOST_WAITING:
             # From a client that goes on nothing more is read until all of it is done.
@@ -259,6 +259,8 @@ class LiveSocket:
                 await received.handler(connection, received.frame)
         except Exception as error:
             self.fail(error)
+        finally:
+            self._handling = None
 
     # -- frames out, and the end --------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from realtime.exceptions import InvalidRule
 from tests.realtime.access.conftest import ADA, PATIENCE, Stuck
 
 YES, NO, FAILED = Answer.YES, Answer.NO, Answer.FAILED
-QUICK = override_settings(REALTIME={"RULE_TIMEOUT": 0.15, "RULE_THREADS": 2})
+QUICK = override_settings(REALTIME={"RULE_TIMEOUT": 0.5, "RULE_THREADS": 2})
 
 
 async def test_a_rule_for_many_is_called_once_a_frame(hops: list[object]) -> None:
@@ -133,9 +133,9 @@ async def test_a_rule_that_hangs_has_said_no(
 
     answers = await ask_all(ADA, ["slow:1"])
 
-    assert 0.1 < time.monotonic() - began < PATIENCE
+    assert 0.4 < time.monotonic() - began < PATIENCE
     assert answers == {"slow:1": FAILED}
-    assert "the rule for slow:1 has not answered within 0.15 seconds" in caplog.text
+    assert "the rule for slow:1 has not answered within 0.5 seconds" in caplog.text
     stuck.let_go()
     assert await ask_all(ADA, ["slow:2"]) == {"slow:2": YES}
     assert answers == {"slow:1": FAILED}

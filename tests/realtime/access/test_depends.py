@@ -197,7 +197,7 @@ async def test_what_cannot_be_watched_is_denied(
     assert hub._subscribers.topics() == ("name:1",)
 
 
-@override_settings(REALTIME={"RULE_TIMEOUT": 0.1})
+@override_settings(REALTIME={"RULE_TIMEOUT": 0.5})
 async def test_dependencies_have_a_deadline(
     connection: Connection, club: Club, stuck: Stuck
 ) -> None:

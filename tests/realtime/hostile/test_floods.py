@@ -97,7 +97,7 @@ async def test_who_connects_and_leaves_at_once_leaves_nothing(neighbour: Direct)
         await asyncio.gather(*(Direct().leave() for _ in range(4)))
 
 
-@pytest.mark.parametrize("neighbour", [{"HEARTBEAT": 0.1, "SILENCE": 0.4}], indirect=True)
+@pytest.mark.parametrize("neighbour", [{"HEARTBEAT": 0.1, "SILENCE": 1}], indirect=True)
 async def test_who_reads_nothing_costs_a_bounded_amount_and_is_let_go(
     neighbour: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,7 @@ from tests.realtime.status.serving import serving_here
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PATIENCE = 5.0
-SOON = 0.5
+SOON = 1.0
 
 
 @pytest_asyncio.fixture

@@ -123,7 +123,7 @@ async def test_a_full_process_lets_nobody_in(neighbour: LiveClient, ada: User) -
     assert connections_of(get_hub())._taken == 1
 
 
-@override_settings(REALTIME={"HEARTBEAT": 0.1, "SILENCE": 0.3})
+@override_settings(REALTIME={"HEARTBEAT": 0.1, "SILENCE": 1})
 async def test_a_silent_client_is_counted_and_let_go(ada: User) -> None:
     """One that answers stays."""
     async with connected(ada) as silent, connected(ada) as good:
