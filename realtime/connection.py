@@ -52,6 +52,22 @@ class Connection:
     beside the handling of its frames is begun by `spawn()`, and ends with it.
     """
 
+    # One for each client: with attributes of any name it would take twice the memory.
+    __slots__ = (
+        "_tasks",
+        "began",
+        "grants",
+        "has_ended",
+        "hub",
+        "id",
+        "identity",
+        "mailbox",
+        "pending",
+        "replaying",
+        "topics",
+        "transport",
+    )
+
     def __init__(self, identity: Identity, hub: Hub, transport: Transport) -> None:
         self.id = secrets.token_urlsafe(9)
         self.identity = identity

@@ -34,6 +34,24 @@ class Outgoing:
     then, so the connection must end.
     """
 
+    # One for each client: with attributes of any name it would take twice the memory.
+    __slots__ = (
+        "_answered",
+        "_current",
+        "_ended",
+        "_failed",
+        "_frames",
+        "_mailbox",
+        "_pinged",
+        "_pings",
+        "_seq",
+        "_told",
+        "_window",
+        "_write",
+        "_writing",
+        "sent",
+    )
+
     def __init__(
         self,
         mailbox: Mailbox,

@@ -44,6 +44,18 @@ class Grants:
     To the hub it is a mailbox: it is put what happens to the topics on which grants depend.
     """
 
+    # One for each client: with attributes of any name it would take twice the memory.
+    __slots__ = (
+        "_asking",
+        "_asks",
+        "_connection",
+        "_depend",
+        "_doubted",
+        "_held",
+        "_stale",
+        "_user_in_doubt",
+    )
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._depend: dict[Topic, set[str]] = {}

@@ -79,6 +79,26 @@ class LiveSocket:
 
     name = "websocket"
 
+    # One for each client: with attributes of any name it would take twice the memory.
+    __slots__ = (
+        "_closing",
+        "_connection",
+        "_connections",
+        "_deadline",
+        "_ended",
+        "_frames",
+        "_greeted",
+        "_handling",
+        "_heard",
+        "_loop",
+        "_outgoing",
+        "_ponged",
+        "_receive",
+        "_scope",
+        "_send",
+        "_waiting",
+    )
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
         self._receive = receive
