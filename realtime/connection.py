@@ -52,7 +52,7 @@ class Connection:
     beside the handling of its frames is begun by `spawn()`, and ends with it.
     """
 
-    # One for each client: with attributes of any name it would take twice the memory.
+    # One for each client: without a dict for its attributes it takes less.
     __slots__ = (
         "_tasks",
         "began",

@@ -34,7 +34,7 @@ class Outgoing:
     then, so the connection must end.
     """
 
-    # One for each client: with attributes of any name it would take twice the memory.
+    # One for each client: without a dict for its attributes it takes less.
     __slots__ = (
         "_answered",
         "_current",

@@ -44,7 +44,7 @@ class Grants:
     To the hub it is a mailbox: it is put what happens to the topics on which grants depend.
     """
 
-    # One for each client: with attributes of any name it would take twice the memory.
+    # One for each client: without a dict for its attributes it takes less.
     __slots__ = (
         "_asking",
         "_asks",

@@ -79,7 +79,7 @@ class LiveSocket:
 
     name = "websocket"
 
-    # One for each client: with attributes of any name it would take twice the memory.
+    # One for each client: without a dict for its attributes it takes less.
     __slots__ = (
         "_closing",
         "_connection",
