@@ -103,8 +103,7 @@ def _caveats(size: Size) -> list[str]:
 def _kept(size: Size) -> dict[str, list[Record]]:
     """Return what is kept, by part: of a run of the same size, on a machine that says the same."""
     kept = json.loads(RUNS.read_text())
-    here = {"machine": machine(), "versions": _versions(), "size": asdict(size)}
-    for name, value in here.items():
+    for name, value in _head(size).items():
         if kept[name] != value:
             raise SystemExit(f"expected the kept runs' {name}, {kept[name]}, got {value}: run all")
     found: dict[str, list[Record]] = {}
@@ -113,8 +112,12 @@ def _kept(size: Size) -> dict[str, list[Record]]:
     return found
 
 
+def _head(size: Size) -> dict[str, object]:
+    """Return what is kept of a run beside its turns."""
+    return {"machine": machine(), "versions": _versions(), "size": asdict(size)}
+
+
 def _write(size: Size, records: Sequence[Record]) -> None:
-    head = {"machine": machine(), "versions": _versions(), "size": asdict(size)}
     lines = ",\n".join(f"  {json.dumps(record)}" for record in records)
-    begin = json.dumps(head)[:-1]
+    begin = json.dumps(_head(size))[:-1]
     RUNS.write_text(f'{begin}, "turns": [\n{lines}\n]}}\n')

@@ -10,6 +10,15 @@ import pytest
 from realtime.stepping import run_now
 
 
+async def is_late(seen: list[str]) -> None:
+    """Wait for what never comes, up to a deadline of its own."""
+    try:
+        async with asyncio.timeout(0.01):
+            await asyncio.Event().wait()
+    except TimeoutError:
+        seen.append("late")
+
+
 async def test_what_does_not_wait_is_done_at_once() -> None:
     """No task is made for it."""
     done = []
@@ -116,15 +125,11 @@ async def test_an_error_in_what_it_waits_for_reaches_it() -> None:
 
 async def test_a_deadline_that_passes_in_it_ends_its_own_wait() -> None:
     """And not whoever has begun it."""
-    seen = []
+    seen: list[str] = []
 
     async def work() -> None:
         await asyncio.sleep(0)
-        try:
-            async with asyncio.timeout(0.01):
-                await asyncio.Event().wait()
-        except TimeoutError:
-            seen.append("late")
+        await is_late(seen)
 
     task = run_now(work())
     assert task is not None
@@ -136,16 +141,9 @@ async def test_a_deadline_that_passes_in_it_ends_its_own_wait() -> None:
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="needs the eager tasks of Python 3.12")
 async def test_a_deadline_may_be_set_before_anything_is_waited_for() -> None:
     """As by what stands between an application and its server."""
-    seen = []
+    seen: list[str] = []
 
-    async def work() -> None:
-        try:
-            async with asyncio.timeout(0.01):
-                await asyncio.Event().wait()
-        except TimeoutError:
-            seen.append("late")
-
-    task = run_now(work())
+    task = run_now(is_late(seen))
     assert task is not None
     await asyncio.wait_for(task, 5)
 

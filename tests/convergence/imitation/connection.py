@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from tests.convergence.imitation.comeback import Comeback
 from tests.convergence.imitation.liveness import Liveness
 from tests.convergence.imitation.socket import Socket
-from tests.convergence.imitation.tools import Timer, Tools, Wire
+from tests.convergence.imitation.tools import Alarm, Tools, Wire
 
 Frame = dict[str, Any]
 
@@ -37,13 +37,13 @@ class Connection:
         self._comeback = Comeback(tools.random.random)
         self._liveness = Liveness(tools, self.reopen)
         self._socket: Wire | None = None
-        self._timer: Timer | None = None
+        self._alarm = Alarm(tools)
         self._proved_at: float | None = None
 
     def open(self) -> None:
         """Make an attempt now."""
         self.state = "connecting"
-        self._set_timer(WELCOME_TIMEOUT, self.reopen)
+        self._alarm.set(WELCOME_TIMEOUT, self.reopen)
         opening = self._tools.socket or Socket
         self._socket = opening(self._address(), self._heard, self._ended, self._tools)
 
@@ -64,7 +64,7 @@ class Connection:
         if self.state == "open":
             self._liveness.probe(lambda: self.send({"type": "ping"}))
         elif self.state != "connecting" and (wait := self._comeback.hurried()) is not None:
-            self._set_timer(wait, self.open)
+            self._alarm.set(wait, self.open)
 
     def reopen(self, code: int = BROKEN) -> None:
         """Give this socket up and come back with another: the answer to every doubt."""
@@ -75,7 +75,7 @@ class Connection:
 
     def close(self) -> None:
         """End for good; browsers have no such thing but leaving the page."""
-        self._clear_timer()
+        self._alarm.clear()
         self._liveness.stop()
         socket, self._socket, self.state = self._socket, None, "closed"
         if socket is not None:
@@ -121,7 +121,7 @@ class Connection:
             self._tools.note("mistake", error=frame)
             self.reopen(REFUSED)
             return
-        self._clear_timer()
+        self._alarm.clear()
         self.state = "open"
         self._liveness.start(frame["heartbeat"])
         self._tools.leaks.opened()
@@ -136,14 +136,5 @@ class Connection:
         self._liveness.stop()
         self._socket = None
         self.state = "refused" if refused else "waiting"
-        self._set_timer(wait, self.open)
+        self._alarm.set(wait, self.open)
         self._listener.lost()
-
-    def _set_timer(self, seconds: float, run: Callable[[], None]) -> None:
-        self._clear_timer()
-        self._timer = self._tools.later(seconds, run)
-
-    def _clear_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from tests.convergence.imitation.backoff import Backoff
 from tests.convergence.imitation.news import News, merge_news
 from tests.convergence.imitation.pace import Pace
-from tests.convergence.imitation.tools import Timer, Tools
+from tests.convergence.imitation.tools import Alarm, Tools
 
 Handler = Callable[[News], Awaitable[None]]
 
@@ -38,7 +38,7 @@ class Runner:
         self._backoff = Backoff(tools.random.random)
         self._owed: News | None = None
         self._state = "idle"
-        self._timer: Timer | None = None
+        self._alarm = Alarm(tools)
         self._call_off: Callable[[], None] = lambda: None
         self._under_way = 0
 
@@ -79,7 +79,7 @@ class Runner:
         """Run nothing more, and forget how a run under way ends."""
         self._state = "stopped"
         self._call_off()
-        self._clear_timer()
+        self._alarm.clear()
         self._set_behind(False)
 
     def _begin(self, owed: News) -> None:
@@ -87,12 +87,12 @@ class Runner:
             self._start()
             return
         self._state = "spread"
-        self._set_timer(OVERDUE, self._fall_behind)
+        self._alarm.set(OVERDUE, self._fall_behind)
         self._call_off = self._pace.wait(owed, self._start)
 
     def _start(self) -> None:
         self._call_off()
-        self._clear_timer()
+        self._alarm.clear()
         self._state = "running"
         news, self._owed = self._owed, None
         assert news is not None
@@ -115,9 +115,9 @@ class Runner:
             self._tools.news()
 
     async def _call(self, news: News) -> bool:
-        self._set_timer(OVERDUE, self._fall_behind)
+        self._alarm.set(OVERDUE, self._fall_behind)
         applied = await self._apply(news)
-        self._clear_timer()
+        self._alarm.clear()
         return applied
 
     async def _apply(self, news: News) -> bool:
@@ -142,7 +142,7 @@ class Runner:
     def _retry_later(self, news: News) -> None:
         self._owed = merge_news(news, self._owed) if self._owed else news
         self._state = "waiting"
-        self._set_timer(self._backoff.next(), self._start)
+        self._alarm.set(self._backoff.next(), self._start)
         self._set_behind(True)
 
     def _is_stopped(self) -> bool:
@@ -156,12 +156,3 @@ class Runner:
         if behind != self.behind:
             self.behind = behind
             self._changed()
-
-    def _set_timer(self, seconds: float, run: Callable[[], None]) -> None:
-        self._clear_timer()
-        self._timer = self._tools.later(seconds, run)
-
-    def _clear_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

@@ -115,3 +115,22 @@ class Tools:
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, NotAnswered):
             self.note("mistake", error=repr(error))
+
+
+class Alarm:
+    """A timer that is set again and again: at most one waits."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._timer: Timer | None = None
+
+    def set(self, seconds: float, run: Callable[[], None]) -> None:
+        """Call `run` after so many seconds of a browser's time, and nothing that was set before."""
+        self.clear()
+        self._timer = self._tools.later(seconds, run)
+
+    def clear(self) -> None:
+        """Call nothing."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
