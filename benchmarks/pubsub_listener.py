@@ -40,7 +40,7 @@ def main() -> None:
 
 async def _listen(backend: str) -> dict[str, float]:
     from benchmarks.report import percentile
-    from realtime.topics import Topic
+    from realtime.messages.topics import Topic
 
     upstream = _pubsub(backend).connect()
     await upstream.watch([Topic("bench:1")])
@@ -103,8 +103,8 @@ def _send(pubsub: Any) -> None:
     """Send one message that says when it was about to be committed."""
     from django.db import transaction
 
-    from realtime.messages import Message
-    from realtime.topics import Topic
+    from realtime.messages.message import Message
+    from realtime.messages.topics import Topic
 
     with transaction.atomic():
         at = repr(time.monotonic())
@@ -122,8 +122,8 @@ def _cost_of_a_message(backend: str) -> dict[str, float]:
 
     from demo_todo.models import TodoList
     from invalidation import quiet
-    from realtime.messages import Message
-    from realtime.topics import Topic
+    from realtime.messages.message import Message
+    from realtime.messages.topics import Topic
 
     pubsub = _pubsub(backend)
     message = Message(Topic("bench:1"), {"bench.row": {"1": "updated"}})

@@ -16,8 +16,8 @@ from invalidation.images_of import images_of
 from invalidation.journal import journal_of
 from invalidation.pks import pk_text
 from invalidation.tracking import declaration_of, plan_of
-from realtime.messages import Message, Reset
-from realtime.topics import Topic
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 
 
 def invalidate(what: str | Model | QuerySet[Any], using: str | None = None) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 if TYPE_CHECKING:
     from django.db.models import Model

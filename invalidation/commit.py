@@ -16,7 +16,7 @@ from invalidation.journal import journal_of
 from invalidation.signals import rows_changed
 from invalidation.topic_matching import messages_for
 from invalidation.tracking import declaration_of
-from realtime.messages import Message
+from realtime.messages.message import Message
 from realtime.publish import prepare
 
 logger = logging.getLogger("invalidation.commit")

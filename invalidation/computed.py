@@ -11,7 +11,7 @@ from django.db.models import Model
 from invalidation.changes import Image
 from invalidation.exceptions import BadDeclaration, NotRead
 from invalidation.templates import RESERVED, check_column
-from realtime.topics import Topic
+from realtime.messages.topics import Topic
 
 TopicFunction = Callable[[Any], Iterable[str]]
 

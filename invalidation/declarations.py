@@ -10,7 +10,7 @@ from django.db.models import Model
 from invalidation.computed import Computed
 from invalidation.image_columns import default_image_columns
 from invalidation.templates import Template
-from realtime.topics import Topic
+from realtime.messages.topics import Topic
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from invalidation.exceptions import NotTracked
 from invalidation.images_of import images_of
 from invalidation.templates import Template
 from invalidation.tracking import plan_of
-from realtime.topics import Topic
+from realtime.messages.topics import Topic
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from typing import Any
 
 from invalidation.declarations import Declaration
 from invalidation.tracking import declarations
-from realtime.messages import Message, Reset
-from realtime.topics import Topic
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 
 KEY = "code"
 """Under which a fingerprint stands in a message's `extra`, by model label."""

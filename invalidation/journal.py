@@ -14,7 +14,7 @@ from invalidation.conf import conf
 from invalidation.declarations import Declaration
 from invalidation.topic_matching import topics_concerned
 from invalidation.tracking import declaration_of
-from realtime.messages import Message, Reset
+from realtime.messages.message import Message, Reset
 
 _ATTRIBUTE = "_invalidation_journal"
 

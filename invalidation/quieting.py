@@ -9,7 +9,7 @@ from enum import Enum
 
 from invalidation.changes import Entry, Unknown
 from invalidation.plans import Plan
-from realtime.messages import Reset
+from realtime.messages.message import Reset
 
 
 class _Mode(Enum):

@@ -10,7 +10,7 @@ from django.db.models import Field, Model
 
 from invalidation.changes import Image
 from invalidation.exceptions import BadDeclaration
-from realtime.topics import Topic
+from realtime.messages.topics import Topic
 
 RESERVED = frozenset({"model", "object"})
 

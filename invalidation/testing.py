@@ -25,8 +25,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from invalidation.changes import Entry
 from invalidation.commit import listeners, messages_of
 from invalidation.journal import journal_of
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 __all__ = ["Captured", "assert_invalidates", "assert_not_invalidates", "capture_invalidations"]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from invalidation.extra import Images
-from realtime.messages import Message, Verb
-from realtime.topics import Topic
+from realtime.messages.message import Message, Verb
+from realtime.messages.topics import Topic
 
 if TYPE_CHECKING:
     from django.db.models import Model

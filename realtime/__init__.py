@@ -4,11 +4,11 @@ This package moves messages and knows no models: see `invalidation` for what dec
 """
 
 from realtime.access import aallowed, allow, allowed, aticket, ticket
-from realtime.cursors import Cursor
 from realtime.listening import listen
-from realtime.messages import Message
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from realtime.publish import apublish, publish
-from realtime.topics import Topic
 from realtime.watching import aposition, awatch, position, watch
 
 __all__ = [

@@ -12,13 +12,13 @@ from realtime.access.grants import Grants
 from realtime.access.identity import Identity
 from realtime.conf import conf
 from realtime.counters import counters
-from realtime.cursors import Cursor
 from realtime.hub import Hub
 from realtime.mailbox import Mailbox
-from realtime.messages import Message
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Frame
 from realtime.together import end
-from realtime.topics import Topic
 
 
 class Transport(Protocol):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from realtime.messages import Message
-from realtime.once import Once
+from realtime.messages.identity_cache import IdentityCache
+from realtime.messages.message import Message
 from realtime.protocol import Frame, changed, encode, entry_of
 
 
@@ -38,5 +38,5 @@ class _Prepared(msgspec.Struct, frozen=True, tag_field="type", tag="changed"):
     topics: dict[str, msgspec.Raw]
 
 
-_entry = Once(lambda message: msgspec.Raw(encode(entry_of(message))))
-_frame_of = Once(lambda message: encode_text(changed([message])))
+_entry = IdentityCache(lambda message: msgspec.Raw(encode(entry_of(message))))
+_frame_of = IdentityCache(lambda message: encode_text(changed([message])))

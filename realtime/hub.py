@@ -16,16 +16,16 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from realtime.backends import PubSub, Upstream, get_pubsub
 from realtime.conf import conf
 from realtime.counters import counters
-from realtime.cursors import Cursor
 from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.fan_out import FanOut, as_told
 from realtime.lingering import Lingering
-from realtime.messages import Message, Reset
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 from realtime.observers import missed, observed_topics
 from realtime.outbox.process import ensure_relay
 from realtime.subscribers import Sink, Subscribers
 from realtime.together import end, until_one_ends
-from realtime.topics import Topic
 
 logger = logging.getLogger("realtime.hub")
 

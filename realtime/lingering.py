@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from realtime.conf import conf
+from realtime.messages.topics import Topic
 from realtime.together import end
-from realtime.topics import Topic
 
 
 class Lingering:

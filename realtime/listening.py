@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from realtime.conf import conf
-from realtime.cursors import Cursor
 from realtime.exceptions import InvalidTopic
 from realtime.hub import get_hub
 from realtime.mailbox import Mailbox
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 
 async def listen(

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from realtime.merging import bound, merge, size
-from realtime.messages import Message
-from realtime.once import Once
-from realtime.topics import Topic
+from realtime.messages.identity_cache import IdentityCache
+from realtime.messages.merge import bound, merge, size
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 # Mailboxes that wait together hold the same messages, and are given the same: one merging does.
-_merge = Once(merge)
+_merge = IdentityCache(merge)
 
 
 class Mailbox:

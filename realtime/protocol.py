@@ -11,7 +11,7 @@ from enum import IntEnum
 
 import msgspec
 
-from realtime.messages import Message
+from realtime.messages.message import Message
 
 PROTOCOL = 1
 

@@ -9,7 +9,7 @@ from django.db import DEFAULT_DB_ALIAS, transaction
 
 from realtime.backends import get_pubsub
 from realtime.exceptions import InvalidMessage
-from realtime.messages import Message
+from realtime.messages.message import Message
 from realtime.widths import note_published
 
 

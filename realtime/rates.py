@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from realtime.topics import Topic
+from realtime.messages.topics import Topic
 
 MINUTE = 60.0
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 
 class Sink(Protocol):

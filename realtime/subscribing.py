@@ -11,12 +11,12 @@ from realtime.access.grants import NOT_ALLOWED
 from realtime.conf import conf
 from realtime.connection import Connection
 from realtime.counters import counters
-from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import InvalidCursor
 from realtime.frames import handles
-from realtime.messages import Message, Reset
+from realtime.messages.cursors import NOWHERE, Cursor
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 from realtime.protocol import At, CloseCode, Denied, Subscribe, Subscribed, Unsubscribe, Wanted
-from realtime.topics import Topic
 
 _RESET = sys.maxsize
 """It says more than any number of messages."""

@@ -10,10 +10,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest
 
 from realtime.backends import PubSub, get_pubsub
-from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import InvalidTopic
 from realtime.fresh import read_fresh
-from realtime.topics import Topic
+from realtime.messages.cursors import NOWHERE, Cursor
+from realtime.messages.topics import Topic
 
 _ATTRIBUTE = "_realtime_watched"
 

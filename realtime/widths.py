@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from time import monotonic
 
 from realtime.conf import conf
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 PAUSE = 60.0
 """Seconds between two warnings of a kind."""

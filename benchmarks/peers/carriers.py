@@ -61,7 +61,7 @@ class Ours(Carrier):
             self._pubsub.send([_message(topic, stamp) for topic in topics[start : start + 100]])
 
     async def listen(self, topics: Iterable[int]) -> None:
-        from realtime.topics import Topic
+        from realtime.messages.topics import Topic
 
         self._upstream = self._upstream or self._pubsub.connect()
         await self._upstream.watch([Topic.of("room", topic) for topic in topics])
@@ -118,7 +118,7 @@ def carrier(kind: str, url: str) -> Carrier:
 
 
 def _message(topic: int, stamp: str) -> Any:
-    from realtime.messages import Message
-    from realtime.topics import Topic
+    from realtime.messages.message import Message
+    from realtime.messages.topics import Topic
 
     return Message(Topic.of("room", topic), {"bench.row": {stamp: "updated"}})

@@ -96,8 +96,8 @@ async def _lost() -> str:
     from realtime.backends.redis import RedisPubSub
     from realtime.hub import Hub
     from realtime.mailbox import Mailbox
-    from realtime.messages import Message
-    from realtime.topics import Topic
+    from realtime.messages.message import Message
+    from realtime.messages.topics import Topic
 
     with RedisCluster("--cluster-require-full-coverage", "no") as cluster:
         pubsub = RedisPubSub(cluster.urls)
@@ -134,7 +134,7 @@ async def _lost() -> str:
 def _owner(cluster: RedisCluster, topic: str) -> RedisServer:
     """Return the primary that holds a topic; a family's name stands for the family."""
     from realtime.backends.redis.names import partition_of, slot_of
-    from realtime.topics import Topic
+    from realtime.messages.topics import Topic
 
     slot = slot_of(partition_of(Topic(topic if ":" in topic else f"{topic}:")))
     count = len(cluster.primaries)

@@ -32,7 +32,7 @@ from invalidation.capture.units import tell_at_once
 from invalidation.changes import Unknown
 from invalidation.journal import journal_of
 from invalidation.quieting import is_silent
-from realtime.messages import Reset
+from realtime.messages.message import Reset
 
 Run = Callable[[], Any]
 Models = Sequence[type[Model]]

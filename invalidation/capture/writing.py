@@ -20,7 +20,7 @@ from invalidation.declarations import Declaration
 from invalidation.journal import journal_of
 from invalidation.pks import pk_text
 from invalidation.plans import Plan
-from realtime.messages import Reset
+from realtime.messages.message import Reset
 
 NOTHING: Rows = {}
 

@@ -9,8 +9,8 @@ from invalidation.declarations import Declaration
 from invalidation.plans import Plan, link_to
 from invalidation.triggers.quoting import identifier, literal, qualified
 from invalidation.triggers.rows import RowsInSql, resets
-from realtime.messages import Reset
-from realtime.topics import Topic
+from realtime.messages.message import Reset
+from realtime.messages.topics import Topic
 
 _TELL_CHILDREN = """\
     IF TG_OP <> 'DELETE' THEN

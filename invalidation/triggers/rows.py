@@ -10,8 +10,8 @@ from invalidation.declarations import Declaration
 from invalidation.templates import Column, Template
 from invalidation.triggers.quoting import identifier, literal
 from invalidation.triggers.spelling import is_spelled
-from realtime.messages import Reset
-from realtime.topics import Topic
+from realtime.messages.message import Reset
+from realtime.messages.topics import Topic
 
 
 class RowsInSql:

@@ -22,8 +22,8 @@ from invalidation.plans import Plan
 from invalidation.triggers.children import tell_children
 from invalidation.triggers.quoting import identifier, literal
 from invalidation.triggers.rows import RowsInSql, resets
-from realtime.messages import Reset
-from realtime.topics import Topic
+from realtime.messages.message import Reset
+from realtime.messages.topics import Topic
 
 _LONGEST_NAME = 63
 

@@ -12,7 +12,7 @@ from asgiref.sync import iscoroutinefunction
 from realtime.access.rules import Question, question_of
 from realtime.access.threads import await_in_time, in_time, inside
 from realtime.exceptions import InvalidTopic
-from realtime.topics import Topic
+from realtime.messages.topics import Topic
 
 logger = logging.getLogger("realtime.access")
 

@@ -19,9 +19,9 @@ from realtime.access.depending import dependencies_of
 from realtime.access.rules import has_rule, path_of
 from realtime.access.tickets import holds
 from realtime.counters import counters
-from realtime.messages import Message
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Denied, Revoked
-from realtime.topics import Topic
 
 if TYPE_CHECKING:
     from realtime.connection import Connection

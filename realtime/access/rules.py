@@ -22,7 +22,7 @@ from asgiref.sync import iscoroutinefunction
 
 from realtime.access.signatures import convert, name_of, types_of, types_of_many
 from realtime.exceptions import InvalidRule, InvalidTopic
-from realtime.topics import RESERVED, Topic
+from realtime.messages.topics import RESERVED, Topic
 
 Rule = Callable[..., Any] | Callable[..., Awaitable[Any]]
 Depends = Callable[..., Iterable[str]] | Callable[..., Awaitable[Iterable[str]]]

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from realtime.exceptions import InvalidRule, InvalidTopic
-from realtime.topics import encode_part
+from realtime.messages.topics import encode_part
 
 
 def types_of(function: Callable[..., Any]) -> tuple[Any, ...]:

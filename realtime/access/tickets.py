@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from realtime.access.identity import key_of, mark_of
 from realtime.conf import conf
 from realtime.exceptions import InvalidTopic
-from realtime.topics import RESERVED, Topic
+from realtime.messages.topics import RESERVED, Topic
 
 SALT = "realtime.ticket"
 

@@ -37,9 +37,9 @@ from asgiref.sync import sync_to_async
 from django.core.checks import CheckMessage
 from django.db import DEFAULT_DB_ALIAS
 
-from realtime.cursors import Cursor
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 
 def nothing_to_do() -> None:

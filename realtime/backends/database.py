@@ -27,8 +27,8 @@ from realtime.backends.base import PubSub, Upstream, nothing_to_do
 from realtime.backends.database_reader import wake_readers
 from realtime.backends.database_upstream import DatabaseUpstream
 from realtime.backends.waking import notify
-from realtime.cursors import Cursor
-from realtime.messages import Message
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
 
 MOST_ALIASES = 4
 """A cursor has a length, and holds a position for each."""

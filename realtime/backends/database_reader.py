@@ -14,8 +14,8 @@ from django.db import Error, connections
 from realtime.backends import records
 from realtime.backends.stored import Record
 from realtime.backends.waking import waiter_for
-from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import UpstreamLost
+from realtime.messages.cursors import NOWHERE, Cursor
 
 logger = logging.getLogger("realtime.database")
 

@@ -13,10 +13,10 @@ from realtime.backends.history import History
 from realtime.backends.inbox import Inbox
 from realtime.backends.stored import Record
 from realtime.blocking import off_loop
-from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import CannotReplay, UpstreamLost
-from realtime.messages import Message, Reset
-from realtime.topics import Topic
+from realtime.messages.cursors import NOWHERE, Cursor
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 
 HANGS = 30.0
 """Seconds after which a database that neither answers nor refuses counts as lost."""

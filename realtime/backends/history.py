@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from realtime.backends.stored import Record
-from realtime.cursors import Cursor
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 IsUnseen = Callable[[int], bool]
 """Says of a record's place whether the holder of a cursor has not seen it."""

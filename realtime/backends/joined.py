@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from realtime.cursors import Cursor
+from realtime.messages.cursors import Cursor
 
 _EPOCHS, _OFFSETS = "~", "_"
 """What no history has in its own epochs, and in its own offsets."""

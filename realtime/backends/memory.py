@@ -17,10 +17,10 @@ from typing import ClassVar
 
 from realtime.backends.base import PubSub, Upstream
 from realtime.backends.inbox import Inbox
-from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import CannotReplay
-from realtime.messages import Message, Reset
-from realtime.topics import Topic
+from realtime.messages.cursors import NOWHERE, Cursor
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 
 
 class MemoryPubSub(PubSub):

@@ -11,11 +11,11 @@ from django.db import connections
 from realtime.backends import record_table, records_by_id, records_by_snapshot
 from realtime.backends.history import History
 from realtime.backends.stored import BATCH, Found, Record, payload_of
-from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import CannotReplay
-from realtime.messages import Message, Reset
+from realtime.messages.cursors import NOWHERE, Cursor
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 from realtime.models import StoredRecord, new_token
-from realtime.topics import Topic
 
 __all__ = [
     "BATCH",

@@ -13,9 +13,9 @@ from django.db import connections
 from realtime.backends.history import IsUnseen
 from realtime.backends.snapshots import whole_number
 from realtime.backends.stored import BATCH, Found, Record, needle, record_of
-from realtime.cursors import NOWHERE, Cursor
+from realtime.messages.cursors import NOWHERE, Cursor
+from realtime.messages.topics import Topic
 from realtime.models import StoredRecord
-from realtime.topics import Topic
 
 _TABLE = f'"{StoredRecord._meta.db_table}"'
 _SEARCH = f"""

@@ -19,9 +19,9 @@ from django.db import connections
 from realtime.backends.history import IsUnseen
 from realtime.backends.snapshots import Snapshot
 from realtime.backends.stored import BATCH, Found, Record, needle, record_of
-from realtime.cursors import Cursor
+from realtime.messages.cursors import Cursor
+from realtime.messages.topics import Topic
 from realtime.models import StoredRecord
-from realtime.topics import Topic
 
 _TABLE = f'"{StoredRecord._meta.db_table}"'
 MOST_PRUNED = 10 * BATCH

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from realtime.cursors import Cursor
-from realtime.messages import Message, Verb
-from realtime.topics import Topic
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message, Verb
+from realtime.messages.topics import Topic
 
 BATCH = 500
 """Records read at once, so that a long backlog costs bounded memory."""

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from time import monotonic
 
-from realtime.cursors import NOWHERE, Cursor
+from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.outbox.outage import Outage
 
 logger = logging.getLogger("realtime.outbox")

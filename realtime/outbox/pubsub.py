@@ -12,8 +12,8 @@ from realtime.backends import get_pubsub
 from realtime.backends.base import PubSub, nothing_to_do
 from realtime.blocking import off_loop
 from realtime.conf import conf
-from realtime.cursors import Cursor
-from realtime.messages import Message
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
 from realtime.outbox import process
 from realtime.outbox.positions import Positions
 from realtime.outbox.queue import Stored, Unstored

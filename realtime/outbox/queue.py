@@ -10,9 +10,9 @@ from itertools import islice, takewhile
 from time import monotonic
 from typing import Protocol
 
-from realtime.messages import Message, Reset
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 from realtime.outbox.metrics import metrics
-from realtime.topics import Topic
 
 Place = tuple[str, str]
 """A database: its alias, and its name, which tests change behind the alias."""

@@ -12,7 +12,7 @@ from django.db import Error, connections
 
 from realtime.conf import conf
 from realtime.exceptions import NotSent, PartlySent
-from realtime.messages import Message
+from realtime.messages.message import Message
 from realtime.outbox import rows
 from realtime.outbox.metrics import metrics
 from realtime.outbox.outage import Outage

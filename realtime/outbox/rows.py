@@ -16,9 +16,9 @@ from django.db import connections, router, transaction
 
 from realtime.backends import record_table
 from realtime.backends.stored import payload_of, record_of
-from realtime.cursors import NOWHERE
 from realtime.exceptions import PartlySent
-from realtime.messages import Message
+from realtime.messages.cursors import NOWHERE
+from realtime.messages.message import Message
 from realtime.models import OutboxRecord, StoredRecord
 from realtime.outbox.metrics import metrics
 from realtime.outbox.queue import Place

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from realtime.exceptions import InvalidMessage, NotSent, PartlySent
-from realtime.messages import Message, Reset
+from realtime.messages.message import Message, Reset
 from realtime.outbox.metrics import metrics
 from realtime.outbox.queue import Sender
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from django.db import connections
 
 from realtime.exceptions import NotSent, PartlySent
-from realtime.messages import Message
+from realtime.messages.message import Message
 from realtime.models import OutboxRecord
 from realtime.outbox import rows
 from realtime.outbox.metrics import metrics

@@ -12,14 +12,14 @@ import msgspec
 
 from realtime.backends import get_pubsub
 from realtime.hub import Hub, known_hub
-from realtime.messages import Message
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from realtime.status.asking import ASKED, Question, question_in, send
 from realtime.status.clients import client_here, clients_here
 from realtime.status.drains import drain_here, drained_here
 from realtime.status.levels import set_level_here
 from realtime.status.process import is_named, status_of
 from realtime.status.topics import topics_here
-from realtime.topics import Topic
 
 logger = logging.getLogger("realtime.status")
 

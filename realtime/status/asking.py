@@ -16,8 +16,8 @@ import msgspec
 
 from realtime.backends.base import PubSub, Upstream
 from realtime.blocking import off_loop
-from realtime.messages import Message
-from realtime.topics import RESERVED, Topic
+from realtime.messages.message import Message
+from realtime.messages.topics import RESERVED, Topic
 
 ASKED = Topic.of(RESERVED, "asked")
 ANSWERS = "answers"

@@ -8,8 +8,8 @@ from heapq import nlargest
 import msgspec
 
 from realtime.hub import Hub
+from realtime.messages.topics import RESERVED
 from realtime.status.process import process_name
-from realtime.topics import RESERVED
 
 MOST = 1_000
 """Rows of one answer: it goes over the backend, as messages do."""

@@ -14,11 +14,11 @@ from asgiref.sync import sync_to_async
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from realtime.backends.base import PubSub, Upstream
-from realtime.cursors import Cursor
 from realtime.exceptions import CannotReplay, UpstreamLost
-from realtime.messages import Message
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from realtime.publish import publish
-from realtime.topics import Topic
 
 if TYPE_CHECKING:
     from unittest import TestCase as Mixin

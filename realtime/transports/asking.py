@@ -9,8 +9,8 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, QueryDict
 
 from realtime.conf import conf
-from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import InvalidCursor
+from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.subscribing import MOST_CURSORS, AskedFor
 from realtime.transports.refusing import Refused
 

@@ -12,11 +12,11 @@ from django.http import HttpRequest
 from realtime.connection import Connection
 from realtime.connections import Connections, connections_of
 from realtime.counters import counters
-from realtime.cursors import Cursor
 from realtime.hub import Hub, get_hub
+from realtime.messages.cursors import Cursor
+from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Denied, Frame, Revoked
 from realtime.subscribing import begin
-from realtime.topics import Topic
 from realtime.transports.asking import Asked
 from realtime.transports.refusing import Refused
 from realtime.transports.whom import identify_in_time, look_again_if_changed, why_not

@@ -12,10 +12,10 @@ from django.http.response import HttpResponseBase
 
 from realtime.conf import conf
 from realtime.encoding import topics_of
-from realtime.merging import bound, merge
-from realtime.messages import Message
+from realtime.messages.merge import bound, merge
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from realtime.protocol import encode
-from realtime.topics import Topic
 from realtime.transports.asking import Asked, read
 from realtime.transports.http import HttpTransport
 from realtime.transports.refusing import Refused, live_view, refuse_foreign

@@ -18,14 +18,14 @@ from django.test.utils import CaptureQueriesContext
 
 from realtime.backends import database_reader, record_table, records
 from realtime.backends.database import DatabasePubSub
-from realtime.cursors import Cursor
 from realtime.exceptions import CannotReplay
-from realtime.messages import Message, Reset
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 from realtime.models import StoredRecord
 from realtime.publish import publish
 from realtime.testing import PubSubContract
 from realtime.testing.contract.topics import LIST, OTHER, SENTINEL, row
-from realtime.topics import Topic
 from tests.contract.database_case import DatabaseCase, EmptyHistory, environment_of_the_demo
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,10 +20,10 @@ from hypothesis.stateful import (
 )
 
 from realtime.backends import records, records_by_snapshot, snapshots
-from realtime.cursors import Cursor
 from realtime.exceptions import CannotReplay
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 

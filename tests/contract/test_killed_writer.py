@@ -9,8 +9,8 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from demo_todo.models import Task, TodoList
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from tests.contract.database_case import DatabaseCase, environment_of_the_demo
 
 WRITER = """

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from realtime.backends import records
 from realtime.backends.database_reader import Reader
-from realtime.cursors import NOWHERE, Cursor
+from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.models import StoredRecord
 from realtime.publish import publish
 from realtime.testing.contract.topics import LIST, OTHER, SENTINEL, row

@@ -19,9 +19,9 @@ from django.test.utils import CaptureQueriesContext
 
 from realtime.backends import database_reader, records, records_by_snapshot
 from realtime.backends.database import DatabasePubSub
-from realtime.cursors import Cursor
 from realtime.exceptions import CannotReplay
-from realtime.messages import Reset
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Reset
 from realtime.models import StoredRecord
 from realtime.publish import publish
 from realtime.testing.contract.topics import LIST, OTHER, row

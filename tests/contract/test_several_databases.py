@@ -12,8 +12,8 @@ from asgiref.sync import sync_to_async
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from realtime.backends.database import DatabasePubSub
-from realtime.cursors import Cursor
-from realtime.messages import Message
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
 from realtime.models import StoredRecord
 from realtime.publish import publish
 from realtime.testing import PubSubContract

@@ -26,7 +26,7 @@ PUBLISH = """
 import django
 django.setup()
 from realtime import Message, publish
-from realtime.topics import Topic
+from realtime.messages.topics import Topic
 publish([Message(Topic("list:5"), {"shop.order": {"1": "updated"}})])
 """
 RECORD = (

@@ -29,12 +29,12 @@ from realtime import Message, position, publish
 from realtime.backends import get_pubsub, records
 from realtime.backends.history import History
 from realtime.connection import Connection
-from realtime.cursors import Cursor
 from realtime.hub import Hub
 from realtime.mailbox import Mailbox
+from realtime.messages.cursors import Cursor
+from realtime.messages.topics import Topic
 from realtime.protocol import Denied, Subscribe, Wanted
 from realtime.subscribing import subscribe
-from realtime.topics import Topic
 from tests.contract.test_interleaving import using
 from tests.realtime.transports import Staying, connection_of, frames_of
 

@@ -9,7 +9,7 @@ import pytest
 
 import invalidation.conf
 import realtime.conf
-from realtime.messages import Reset
+from realtime.messages.message import Reset
 from realtime.protocol import CloseCode, Frame
 
 ROOT = Path(__file__).resolve().parents[2]

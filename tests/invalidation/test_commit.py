@@ -6,7 +6,7 @@ from django.db import connection, connections
 
 from invalidation.changes import Change, Unknown
 from invalidation.journal import Journal, journal_of
-from realtime.messages import Reset
+from realtime.messages.message import Reset
 from tests.shop.models import Product, Shelf
 
 ONE, TWO, THREE = (Change(Product, pk, None, {}) for pk in "123")

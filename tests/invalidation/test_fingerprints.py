@@ -15,8 +15,8 @@ from invalidation.templates import read_template
 from invalidation.tracking import declaration_of
 from realtime.backends import records
 from realtime.backends.records import head_to_read_from
-from realtime.messages import Message, Reset
-from realtime.topics import Topic
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 from tests.shop.models import Product, Shelf, Visit
 
 MODEL = Topic("model:shop.product")

@@ -11,10 +11,10 @@ from django.db.models import Max, Model
 
 from invalidation.pks import pk_text
 from realtime.backends.stored import Record, record_of
-from realtime.cursors import Cursor
-from realtime.messages import Message
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from realtime.models import StoredRecord
-from realtime.topics import Topic
 
 
 class Told:

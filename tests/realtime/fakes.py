@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from realtime.backends.base import PubSub, Upstream, nothing_to_do
-from realtime.cursors import Cursor
 from realtime.exceptions import UpstreamLost
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 
 class FakePubSub(PubSub):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from realtime.cursors import Cursor
-from realtime.messages import Message, Reset
-from realtime.topics import Topic
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 
 families = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,8}", fullmatch=True)
 # What has no UTF-8 has no spelling.

@@ -12,8 +12,8 @@ from django.test import override_settings
 
 from realtime.backends.base import Upstream
 from realtime.backends.channel_layer import ChannelLayerPubSub, group_of
-from realtime.messages import Message, Reset
-from realtime.topics import Topic
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 
 pytestmark = pytest.mark.sqlite
 

@@ -12,9 +12,9 @@ from realtime.backends import records_by_id, records_by_snapshot
 from realtime.backends.history import History
 from realtime.backends.snapshots import Snapshot
 from realtime.backends.stored import Record
-from realtime.cursors import NOWHERE, Cursor
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.cursors import NOWHERE, Cursor
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 TOPIC, OTHER = Topic("list:5"), Topic("list:6")
 

@@ -9,7 +9,7 @@ import pytest
 
 from realtime.backends.inbox import Inbox
 from realtime.exceptions import UpstreamLost
-from realtime.messages import Message
+from realtime.messages.message import Message
 
 ONE, TWO = Message("list:1"), Message("list:2")
 

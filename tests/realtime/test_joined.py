@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.backends.joined import join, split
-from realtime.cursors import Cursor
+from realtime.messages.cursors import Cursor
 
 # As the histories of the databases spell them.
 epochs = st.from_regex(r"[A-Za-z0-9_-]{1,16}", fullmatch=True)

@@ -15,8 +15,8 @@ from realtime import listen
 from realtime.backends.memory import MemoryPubSub
 from realtime.exceptions import InvalidCursor, InvalidTopic
 from realtime.hub import close_hub, get_hub
-from realtime.messages import Message, Reset
-from realtime.topics import Topic
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 from tests.realtime.hub.listening import FAMILY, LIST, OTHER, row, send, within
 
 

@@ -24,8 +24,8 @@ from realtime.access.identity import mark_of
 from realtime.access.tickets import holds
 from realtime.backends.memory import MemoryPubSub
 from realtime.exceptions import InvalidTopic
+from realtime.messages.topics import Topic
 from realtime.scripts import ENTRY, modules
-from realtime.topics import Topic
 from realtime.watching import watched
 
 EVIL = "</script><script>alert(1)</script><!--"

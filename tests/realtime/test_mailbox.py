@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from realtime.mailbox import Mailbox
-from realtime.merging import size
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.merge import size
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from tests.realtime.strategies import messages
 
 TOPICS = [Topic("list:1"), Topic("list:2"), Topic("list:3")]

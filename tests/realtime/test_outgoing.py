@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from realtime.mailbox import Mailbox
-from realtime.messages import Message
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from realtime.outgoing import Outgoing
 from realtime.protocol import Denied, Pong
-from realtime.topics import Topic
 
 LIST = Topic("list:1")
 WINDOW = 1_000

@@ -16,9 +16,9 @@ from realtime import Message, aposition, position
 from realtime.backends import PubSub
 from realtime.backends.database import DatabasePubSub
 from realtime.backends.memory import MemoryPubSub
-from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import CannotReplay
-from realtime.topics import Topic
+from realtime.messages.cursors import NOWHERE, Cursor
+from realtime.messages.topics import Topic
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import realtime
-from realtime.cursors import Cursor
 from realtime.frames import client_frames
-from realtime.messages import VERBS, Message
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import VERBS, Message
 from realtime.protocol import (
     PROTOCOL,
     SERVER_FRAMES,

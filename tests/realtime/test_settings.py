@@ -124,7 +124,7 @@ def test_settings_that_are_no_dict_are_one_problem(value: object) -> None:
         {"BACKEND": "MemoryPubSub"},
         {"BACKEND": "realtime.backends.nowhere.MemoryPubSub"},
         {"BACKEND": "realtime.backends.memory.Nowhere"},
-        {"BACKEND": "realtime.topics.Topic", "OPTIONS": {"text": "list:5"}},
+        {"BACKEND": "realtime.messages.topics.Topic", "OPTIONS": {"text": "list:5"}},
         {"BACKEND": MEMORY, "OPTIONS": {"colour": "red"}},
         {"BACKEND": MEMORY, "OPTIONS": ["keep"]},
         {"BACKEND": DATABASE, "OPTIONS": {"interval": 0}},

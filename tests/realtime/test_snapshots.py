@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.backends.snapshots import LONGEST, Snapshot
-from realtime.cursors import Cursor
+from realtime.messages.cursors import Cursor
 
 LARGEST = 40
 

@@ -14,8 +14,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from realtime import Message, position, publish
+from realtime.messages.topics import Topic
 from realtime.models import new_token
-from realtime.topics import Topic
 from tests.contract.database_case import environment_of_the_demo
 
 pytestmark = pytest.mark.django_db(transaction=True)

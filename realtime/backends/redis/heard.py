@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from realtime.backends.redis.layout import Address
 from realtime.backends.redis.marks import Mark
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from realtime.backends.redis.names import Names, by_partition
 from realtime.backends.redis.scripts import NOW
 from realtime.backends.redis.watched import Watched
 from realtime.backends.redis.wire import read_now
-from realtime.topics import Topic
+from realtime.messages.topics import Topic
 
 
 async def now(line: Line) -> Mark:

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from realtime.backends.redis.names import partition_of
-from realtime.cursors import NOWHERE, Cursor
-from realtime.topics import Topic
+from realtime.messages.cursors import NOWHERE, Cursor
+from realtime.messages.topics import Topic
 
 EPOCH = "redis1"
 SERVER = 10

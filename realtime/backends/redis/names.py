@@ -15,7 +15,7 @@ from hashlib import sha1
 
 from redis.crc import key_slot
 
-from realtime.topics import Topic
+from realtime.messages.topics import Topic
 
 PARTITIONS = 256
 

@@ -22,10 +22,10 @@ from realtime.backends.redis.scripts import SINCE, begin
 from realtime.backends.redis.watched import Gap, Watched
 from realtime.backends.redis.wire import Answer, Sent, read_answer, read_push
 from realtime.exceptions import UpstreamLost
-from realtime.messages import Message
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from realtime.outbox.outage import Outage
 from realtime.together import end, until_one_ends
-from realtime.topics import Topic
 
 logger = logging.getLogger("realtime.redis")
 

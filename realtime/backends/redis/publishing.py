@@ -14,7 +14,7 @@ from realtime.backends.redis.scripts import PUBLISH
 from realtime.backends.redis.servers import Command, Servers
 from realtime.backends.redis.wire import text_of
 from realtime.exceptions import NotSent, PartlySent
-from realtime.messages import Message
+from realtime.messages.message import Message
 
 CONFIRMED_WITHIN = 200
 """Milliseconds that a replica has to confirm what its primary was sent."""

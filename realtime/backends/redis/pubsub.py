@@ -21,8 +21,8 @@ from realtime.backends.redis.publishing import Keep, publish
 from realtime.backends.redis.scripts import NOW, begin
 from realtime.backends.redis.servers import Servers
 from realtime.backends.redis.wire import read_now
-from realtime.cursors import Cursor
-from realtime.messages import Message
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
 from realtime.outbox import OutboxPubSub
 
 REFUSED_FOR = 10.0

@@ -23,11 +23,11 @@ from realtime.backends.redis.names import Names, partition_of
 from realtime.backends.redis.node import Node
 from realtime.backends.redis.watched import Watched
 from realtime.backends.redis.wire import Sent
-from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import CannotReplay, UpstreamLost
-from realtime.messages import Message, Reset
+from realtime.messages.cursors import NOWHERE, Cursor
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 from realtime.together import end
-from realtime.topics import Topic
 
 logger = logging.getLogger("realtime.redis")
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from realtime.backends.redis.marks import Mark
 from realtime.backends.redis.wire import Answer, Sent
-from realtime.messages import Reset
-from realtime.topics import Topic
+from realtime.messages.message import Reset
+from realtime.messages.topics import Topic
 
 MOST_HELD = 10_000
 """Pushes that wait for what came before them."""

@@ -11,8 +11,8 @@ from redis.exceptions import RedisError
 from realtime.backends.redis.marks import SERVER, Mark
 from realtime.backends.stored import StoredMessage, message_of, stored
 from realtime.exceptions import InvalidMessage, InvalidTopic
-from realtime.messages import Message, Reset
-from realtime.topics import Topic
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 
 LARGEST = 1_000_000
 """Bytes of a message. One that is larger becomes a reset of its topic."""

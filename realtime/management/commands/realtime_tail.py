@@ -14,7 +14,7 @@ from django.core.management import BaseCommand, CommandError
 from realtime.exceptions import InvalidCursor, InvalidTopic
 from realtime.hub import close_hub
 from realtime.listening import listen
-from realtime.messages import Message
+from realtime.messages.message import Message
 
 
 class Command(BaseCommand):

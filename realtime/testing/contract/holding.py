@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from realtime.messages import Changes, Message
+from realtime.messages.message import Changes, Message
+from realtime.messages.topics import Topic
 from realtime.testing.backend_case import BackendCase
 from realtime.testing.contract.topics import LIST, row
-from realtime.topics import Topic
 
 
 class Holding(BackendCase):

@@ -7,9 +7,9 @@ import asyncio
 from asgiref.sync import sync_to_async
 
 from realtime.backends.base import Upstream
-from realtime.cursors import Cursor
 from realtime.exceptions import CannotReplay
-from realtime.messages import Message
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
 from realtime.testing.backend_case import BackendCase, without_cursor
 from realtime.testing.contract.topics import ALIKE, FAMILY, LIST, OTHER, SENTINEL, row, turns
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 LIST, OTHER, ALIKE, FAMILY = Topic("list:5"), Topic("list:6"), Topic("list:55"), Topic("list:")
 SENTINEL = Topic("sentinel:1")

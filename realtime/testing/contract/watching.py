@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from asgiref.sync import sync_to_async
 
 from realtime.backends.base import Upstream
-from realtime.cursors import Cursor
-from realtime.messages import Message
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from realtime.testing.backend_case import BackendCase, without_cursor
 from realtime.testing.contract.topics import ALIKE, FAMILY, LIST, OTHER, SENTINEL, row, turns
-from realtime.topics import Topic
 
 
 class Watching(BackendCase):

@@ -153,7 +153,7 @@ def number(user: object, key: int) -> bool:
 async def test_there_are_no_tickets_for_families_and_for_our_own(opens: Any, topic: str) -> None:
     """And if there were, they would open nothing."""
     from realtime.access.tickets import sign
-    from realtime.topics import Topic
+    from realtime.messages.topics import Topic
 
     with pytest.raises(InvalidTopic):
         ticket(ADA, topic)

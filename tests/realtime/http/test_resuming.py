@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from realtime.backends.memory import MemoryPubSub
 from realtime.hub import close_hub
-from realtime.topics import Topic
+from realtime.messages.topics import Topic
 from tests.realtime.http.asking import Request, asking, query
 from tests.realtime.hub.listening import row, send, until, within
 

@@ -10,8 +10,8 @@ from realtime.backends.base import PubSub
 from realtime.backends.memory import MemoryPubSub
 from realtime.hub import Hub
 from realtime.mailbox import Mailbox
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from tests.realtime.fakes import FakePubSub
 
 LIST, OTHER, FAMILY = Topic("list:5"), Topic("list:6"), Topic("list:")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from realtime.backends.memory import MemoryPubSub
 from realtime.hub import Hub
 from realtime.mailbox import Mailbox
-from realtime.messages import Message, Reset
-from realtime.topics import Topic
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 from tests.realtime.fakes import FakePubSub
 from tests.realtime.hub.listening import FAMILY, LIST, OTHER, mailbox, row, running, send, taken
 

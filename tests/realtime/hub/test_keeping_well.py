@@ -11,7 +11,7 @@ from realtime.backends.memory import MemoryPubSub
 from realtime.conf import conf
 from realtime.exceptions import UpstreamLost
 from realtime.hub import Hub
-from realtime.messages import Reset
+from realtime.messages.message import Reset
 from tests.realtime.fakes import FakePubSub
 from tests.realtime.hub.listening import (
     FAMILY,

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from realtime.backends.memory import MemoryPubSub
-from realtime.cursors import Cursor
 from realtime.exceptions import UpstreamLost
 from realtime.hub import Hub
-from realtime.messages import Message, Reset
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message, Reset
 from tests.realtime.fakes import FakePubSub
 from tests.realtime.hub.listening import (
     FAMILY,

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pytest
 
 from realtime import observers
-from realtime.messages import Message, Reset
-from realtime.topics import Topic
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 from tests.realtime.fakes import FakePubSub
 from tests.realtime.hub.listening import FAMILY, LIST, OTHER, mailbox, row, running, taken
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 import pytest
 
 from realtime.exceptions import UpstreamLost
-from realtime.messages import Reset
-from realtime.topics import Topic
+from realtime.messages.message import Reset
+from realtime.messages.topics import Topic
 from tests.realtime.fakes import FakePubSub
 from tests.realtime.hub.listening import (
     FAMILY,

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from realtime import Message, position, publish
 from realtime.backends import get_pubsub
-from realtime.cursors import NOWHERE
+from realtime.messages.cursors import NOWHERE
 from realtime.models import OutboxRecord
 from realtime.outbox import ensure_relay, flush_relay, metrics, process, stop_relay
 from realtime.outbox.relay import Relay

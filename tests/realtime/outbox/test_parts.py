@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from realtime.backends.stored import record_of
-from realtime.cursors import NOWHERE
 from realtime.exceptions import NotSent, PartlySent
-from realtime.messages import Message
+from realtime.messages.cursors import NOWHERE
+from realtime.messages.message import Message
 from realtime.models import OutboxRecord
 from realtime.outbox import process, relay, rows
 from realtime.outbox.queue import Stored, Unstored

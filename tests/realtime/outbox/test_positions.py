@@ -11,10 +11,10 @@ from asgiref.sync import sync_to_async
 
 from realtime import aposition, position
 from realtime.backends import get_pubsub
-from realtime.cursors import NOWHERE, Cursor
 from realtime.exceptions import CannotReplay
+from realtime.messages.cursors import NOWHERE, Cursor
+from realtime.messages.topics import Topic
 from realtime.outbox import flush_relay
-from realtime.topics import Topic
 from tests.realtime.outbox.conftest import until, write
 
 pytestmark = [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from realtime.messages import Message
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from realtime.outbox.queue import Item, Place, Queue, Stored, Unstored
-from realtime.topics import Topic
 
 HERE: Place = ("default", "db")
 THERE: Place = ("other", "db")

@@ -11,12 +11,12 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async
 from django.test import override_settings
 
-from realtime.messages import Message
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from realtime.outbox import rows
 from realtime.outbox.pubsub import OutboxPubSub
 from realtime.status import report as looking
 from realtime.status.report import State, look
-from realtime.topics import Topic
 from tests.contract.socket_backend import SocketServer
 from tests.realtime.status.serving import serving_here
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from realtime.backends.stored import payload_of
-from realtime.messages import Message
+from realtime.messages.message import Message
 from realtime.models import StoredRecord
 from tests.realtime.outbox.conftest import until
 

@@ -9,7 +9,7 @@ import pytest
 
 from realtime.backends.redis import RedisPubSub
 from realtime.exceptions import UpstreamLost
-from realtime.topics import Topic
+from realtime.messages.topics import Topic
 from tools.redis_servers import RedisServer
 
 pytestmark = pytest.mark.sqlite

@@ -9,8 +9,8 @@ from realtime.backends.redis.kept import Kept
 from realtime.backends.redis.marks import Mark
 from realtime.backends.redis.watched import Watched
 from realtime.backends.redis.wire import Answer, Sent
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 START = Mark("0" * 10, 0, 0)
 

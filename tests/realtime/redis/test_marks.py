@@ -14,8 +14,8 @@ from realtime.backends.redis.marks import Mark, cursor_for, cursor_of, marks_of
 from realtime.backends.redis.names import PARTITIONS, Names, partition_of
 from realtime.backends.redis.upstream import RedisUpstream
 from realtime.backends.redis.watched import Watched
-from realtime.cursors import NOWHERE, Cursor
-from realtime.topics import Topic
+from realtime.messages.cursors import NOWHERE, Cursor
+from realtime.messages.topics import Topic
 
 ONE, OTHER = "a" * 10, "b" * 10
 LIST, SEAT = Topic("list:5"), Topic("seat:7")

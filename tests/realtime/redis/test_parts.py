@@ -13,8 +13,8 @@ from asgiref.sync import sync_to_async
 from realtime.backends.redis import RedisPubSub
 from realtime.backends.redis.names import partition_of
 from realtime.mailbox import Mailbox
-from realtime.messages import Message, Reset
-from realtime.topics import Topic
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 from tests.realtime.hub.listening import mailbox, row, running, taken, within
 from tools.redis_servers import RedisCluster
 

@@ -10,9 +10,9 @@ import pytest
 from realtime.backends.redis import RedisPubSub
 from realtime.backends.redis.layout import Address
 from realtime.backends.redis.marks import Mark
-from realtime.cursors import Cursor
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.cursors import Cursor
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from tools.redis_servers import RedisServer
 
 pytestmark = pytest.mark.sqlite

@@ -21,8 +21,8 @@ from realtime.backends.redis.marks import SERVER, Mark
 from realtime.backends.redis.names import Names, partition_of
 from realtime.backends.redis.scripts import Script
 from realtime.backends.redis.wire import read_answer, text_of
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from tools.redis_servers import RedisServer
 
 pytestmark = [pytest.mark.hypothesis, pytest.mark.sqlite]

@@ -10,8 +10,8 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from realtime.backends.redis import RedisPubSub
-from realtime.messages import Message
-from realtime.topics import Topic
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from tools.redis_servers import RedisServer
 
 pytestmark = pytest.mark.sqlite

@@ -19,12 +19,12 @@ from realtime.connections import connections_of
 from realtime.draining import take_in
 from realtime.exceptions import InvalidRule
 from realtime.hub import Hub, close_hub, get_hub
-from realtime.messages import Message
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from realtime.status import answering
 from realtime.status.answering import MOST_AT_ONCE, Answering
 from realtime.status.asking import ASKED, Question, ask
 from realtime.status.process import process_name
-from realtime.topics import Topic
 from tests.realtime.hub.listening import LIST, mailbox, send, until, within
 from tests.realtime.transports import connection_of
 

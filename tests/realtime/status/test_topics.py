@@ -7,10 +7,10 @@ import pytest
 from realtime import rates
 from realtime.backends.memory import MemoryPubSub
 from realtime.hub import Hub
-from realtime.messages import Message, Reset
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 from realtime.rates import Rates
 from realtime.status.topics import WatchedTopic, WatchedTopics, together, topics_here
-from realtime.topics import Topic
 from tests.realtime.hub.listening import FAMILY, LIST, OTHER, mailbox, row, send, taken, within
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from demo_todo.models import Task, TodoList
 from realtime import Message
 from realtime.hub import get_hub
-from realtime.messages import Reset
+from realtime.messages.message import Reset
 from realtime.models import StoredRecord
 from tests.realtime.live_client import PATIENCE, LiveClient, connected
 from tests.realtime.websocket.telling import in_thread, tell

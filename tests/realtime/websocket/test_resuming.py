@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 
 from demo_todo.models import Task, TodoList
 from realtime import Message, aposition
-from realtime.messages import Reset
+from realtime.messages.message import Reset
 from tests.realtime.live_client import LiveClient, connected
 from tests.realtime.websocket.telling import in_thread, tell
 

@@ -7,9 +7,9 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.cursors import Cursor
-from realtime.merging import bound, merge
-from realtime.messages import Message, Reset
+from realtime.messages.cursors import Cursor
+from realtime.messages.merge import bound, merge
+from realtime.messages.message import Message, Reset
 from tests.realtime.strategies import messages
 
 

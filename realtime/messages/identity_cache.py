@@ -16,7 +16,7 @@ MOST = 64
 """Results that are kept. Those who ask for the same do so right behind each other."""
 
 
-class Once(Generic[P, R]):
+class IdentityCache(Generic[P, R]):
     """A pure function that is called once for the same arguments; for the very same objects.
 
     Identity is enough, and costs less than comparing what messages hold. Arguments are kept

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.exceptions import InvalidTopic, RealtimeError
-from realtime.topics import Topic, encode_part
+from realtime.messages.topics import Topic, encode_part
 from tests.realtime.strategies import families, parts
 
 

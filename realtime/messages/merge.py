@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from realtime.messages import Changes, Message, Reset, Verb, checked
+from realtime.messages.message import Changes, Message, Reset, Verb, checked
 
 
 def merge(earlier: Message, later: Message) -> Message:

@@ -7,8 +7,8 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from realtime.exceptions import InvalidMessage, InvalidTopic
-from realtime.messages import Message, Reset
-from realtime.topics import Topic
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
 
 
 def test_a_topic_may_be_written_as_text() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.cursors import Cursor
 from realtime.exceptions import InvalidCursor
+from realtime.messages.cursors import Cursor
 
 epochs = st.from_regex(r"[A-Za-z0-9_~-]{1,200}", fullmatch=True)
 offsets = st.from_regex(r"[A-Za-z0-9_~-]{1,1700}", fullmatch=True)

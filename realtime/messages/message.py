@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Literal, get_args
 
-from realtime.cursors import Cursor
 from realtime.exceptions import InvalidMessage
-from realtime.topics import Topic
+from realtime.messages.cursors import Cursor
+from realtime.messages.topics import Topic
 
 Verb = Literal["entered", "updated", "left"]
 Changes = Mapping[str, Mapping[str, Verb]]
@@ -39,7 +39,7 @@ class Message:
     the topic must be reloaded. `cursor` is the position behind this message, set by the backend.
     `extra` is opaque here and never leaves the servers.
 
-    Messages are idempotent and commutative: see `realtime.merging`.
+    Messages are idempotent and commutative: see `realtime.messages.merge`.
     """
 
     topic: Topic

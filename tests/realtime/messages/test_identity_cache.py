@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from realtime.encoding import encode_text, text_of
-from realtime.messages import Message
-from realtime.once import Once
+from realtime.messages.identity_cache import IdentityCache
+from realtime.messages.message import Message
 from realtime.protocol import changed
 
 
@@ -16,7 +16,7 @@ def test_the_same_objects_are_worked_on_once() -> None:
         calls.append(numbers)
         return sum(numbers)
 
-    once, one, equal = Once(total), [1, 2], [1, 2]
+    once, one, equal = IdentityCache(total), [1, 2], [1, 2]
 
     assert [once(one), once(one), once(equal)] == [3, 3, 3]
     assert calls == [[1, 2], [1, 2]]
@@ -24,7 +24,7 @@ def test_the_same_objects_are_worked_on_once() -> None:
 
 def test_an_object_cannot_be_taken_for_one_that_is_gone() -> None:
     """Python gives the address of what is gone to what comes next."""
-    once = Once(lambda numbers: sum(numbers))
+    once = IdentityCache(lambda numbers: sum(numbers))
 
     assert [once([number]) for number in range(1_000)] == list(range(1_000))
 
@@ -32,7 +32,7 @@ def test_an_object_cannot_be_taken_for_one_that_is_gone() -> None:
 def test_no_more_is_kept_than_the_bound() -> None:
     """The oldest goes first."""
     calls = []
-    once = Once(calls.append, most=2)
+    once = IdentityCache(calls.append, most=2)
     one, two, three = object(), object(), object()
 
     for each in (one, two, three, two, three, one):
