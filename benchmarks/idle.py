@@ -29,8 +29,8 @@ def _measure(interval: float) -> list[object]:
     import django
 
     django.setup()
-    from realtime.backends.database_reader import Reader
-    from realtime.backends.records import head
+    from realtime.backends.database.reader import Reader
+    from realtime.backends.database.records import head
 
     reader = Reader(
         "default", interval=interval, retention=3600, on_batch=lambda *_: None, on_lost=print

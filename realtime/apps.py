@@ -23,7 +23,7 @@ class RealtimeConfig(AppConfig):
         from realtime.access import checks as access_checks  # noqa: F401, PLC0415 -- they register
         from realtime.access import endings  # noqa: PLC0415
         from realtime.access.users import user_model  # noqa: PLC0415
-        from realtime.backends import forget_pubsub, record_table  # noqa: PLC0415
+        from realtime.backends import forget_pubsub, tables  # noqa: PLC0415
         from realtime.conf import conf  # noqa: PLC0415
         from realtime.fresh import forget  # noqa: PLC0415
         from realtime.metrics import install  # noqa: PLC0415
@@ -38,9 +38,7 @@ class RealtimeConfig(AppConfig):
         for model in [each for each in apps.get_models() if users and issubclass(each, users)]:
             for signal in (post_save, post_delete):
                 signal.connect(endings.user_changed, sender=model, dispatch_uid=uid)
-        post_migrate.connect(
-            record_table.ask_again, sender=self, dispatch_uid="realtime.record_table"
-        )
+        post_migrate.connect(tables.ask_again, sender=self, dispatch_uid="realtime.tables")
         setting_changed.connect(forget_pubsub, dispatch_uid="realtime.backends")
         setting_changed.connect(conf.forget, dispatch_uid="realtime.conf")
         request_started.connect(forget, dispatch_uid="realtime.fresh")

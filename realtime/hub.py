@@ -14,6 +14,7 @@ from contextlib import suppress
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from realtime.backends import PubSub, Upstream, get_pubsub
+from realtime.backends.outbox.process import ensure_relay
 from realtime.conf import conf
 from realtime.counters import counters
 from realtime.exceptions import CannotReplay, UpstreamLost
@@ -23,7 +24,6 @@ from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 from realtime.observers import missed, observed_topics
-from realtime.outbox.process import ensure_relay
 from realtime.subscribers import Sink, Subscribers
 from realtime.together import end, until_one_ends
 

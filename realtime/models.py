@@ -38,7 +38,7 @@ class StoredRecord(models.Model):
     everything after it, since pruning takes the oldest first and always leaves the newest.
 
     That is so on SQLite. On PostgreSQL `xid` takes the place of both: see
-    `realtime.backends.records_by_snapshot`.
+    `realtime.backends.database.postgres`.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -63,7 +63,7 @@ class OutboxRecord(models.Model):
     """The messages of one transaction, for a backend outside the database to be sent.
 
     It exists from the commit of what it tells of until the backend has taken the messages. Nobody
-    reads a history from here; see `realtime.outbox`.
+    reads a history from here; see `realtime.backends.outbox`.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from realtime.backends.stored import StoredMessage
+from realtime.messages.codec import StoredMessage
 from realtime.protocol import SERVER_FRAMES, ClientPing, ClientPong, Subscribe, Unsubscribe
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference" / "schemas"

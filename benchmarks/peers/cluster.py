@@ -133,7 +133,7 @@ async def _lost() -> str:
 
 def _owner(cluster: RedisCluster, topic: str) -> RedisServer:
     """Return the primary that holds a topic; a family's name stands for the family."""
-    from realtime.backends.redis.names import partition_of, slot_of
+    from realtime.backends.redis.keys import partition_of, slot_of
     from realtime.messages.topics import Topic
 
     slot = slot_of(partition_of(Topic(topic if ":" in topic else f"{topic}:")))

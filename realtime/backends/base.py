@@ -9,8 +9,8 @@ a backend in doubt sends again or resets; it never stays silent.
 
 **Order.** Within a topic, if one transaction's commit returned before another began, its message
 comes first. Between topics, and between overlapping transactions, any order may come. So it may
-where something failed and was sent late: see `realtime.outbox`, on which backends outside the
-project's database are built.
+where something failed and was sent late: see `realtime.backends.outbox`, on which backends outside
+the project's database are built.
 
 **Watching.** `watch()` returns only after the backend has confirmed: what is sent after that is
 received. The cursor it returns is a position from which nothing of these topics is missed;

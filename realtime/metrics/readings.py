@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from realtime.backends.outbox.process import relay_status
+from realtime.backends.outbox.stats import RelayStatus
+from realtime.backends.outbox.stats import metrics as outbox
 from realtime.connections import Connections, connections_of
 from realtime.counters import counters
 from realtime.hub import all_hubs
-from realtime.outbox.metrics import metrics as outbox
-from realtime.outbox.process import relay_status
-from realtime.outbox.relay_status import RelayStatus
 
 Kind = Literal["counter", "gauge"]
 Value = float | Mapping[str, float]

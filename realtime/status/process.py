@@ -8,10 +8,10 @@ import time
 
 import msgspec
 
+from realtime.backends.outbox.process import relay_status
+from realtime.backends.outbox.stats import RelayStatus
 from realtime.connections import connections_of
 from realtime.hub import Hub
-from realtime.outbox.process import relay_status
-from realtime.outbox.relay_status import RelayStatus
 
 _began = time.monotonic()
 

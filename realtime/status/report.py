@@ -14,11 +14,11 @@ from django.db import connections
 
 from realtime.backends import get_pubsub
 from realtime.backends.base import PubSub
+from realtime.backends.outbox import rows
+from realtime.backends.outbox.process import relay_status
+from realtime.backends.outbox.pubsub import OutboxPubSub
 from realtime.blocking import off_loop
 from realtime.conf import conf
-from realtime.outbox import rows
-from realtime.outbox.process import relay_status
-from realtime.outbox.pubsub import OutboxPubSub
 from realtime.status.asking import OTHERS, NotTaken, ask, read_answer
 from realtime.status.process import ProcessStatus
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from asgiref.sync import sync_to_async
 
+from realtime.backends.outbox import flush_relay, stop_relay
 from realtime.messages.message import Message
 from realtime.models import OutboxRecord
-from realtime.outbox import flush_relay, stop_relay
 from realtime.testing import PubSubContract
 
 

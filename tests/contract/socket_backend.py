@@ -17,11 +17,11 @@ from typing import Any, ClassVar, Self
 
 from realtime.backends.base import Upstream
 from realtime.backends.inbox import Inbox
+from realtime.backends.outbox import OutboxPubSub
 from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
-from realtime.outbox import OutboxPubSub
 from tests.contract.socket_server import LIMIT
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,8 +16,8 @@ from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, transactio
 from django.test import TransactionTestCase
 from django.test.utils import CaptureQueriesContext
 
-from realtime.backends import database_reader, record_table, records
-from realtime.backends.database import DatabasePubSub
+from realtime.backends import tables
+from realtime.backends.database import DatabasePubSub, reader, records
 from realtime.exceptions import CannotReplay
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message, Reset
@@ -254,7 +254,7 @@ class TestReader(DatabaseCase):
 
         with (
             mock.patch.object(records, "read_after", read),
-            mock.patch.object(database_reader, "PATIENCE", 0.01),
+            mock.patch.object(reader, "PATIENCE", 0.01),
         ):
             yield failed
 
@@ -340,8 +340,8 @@ class TestTable(EmptyHistory):
         self._execute(f"ALTER TABLE {table} RENAME TO hidden")
         try:
             with (
-                mock.patch.object(record_table, "_there", set()),
-                mock.patch.object(record_table, "_missed", set()),
+                mock.patch.object(tables, "_there", set()),
+                mock.patch.object(tables, "_missed", set()),
             ):
                 yield
         finally:

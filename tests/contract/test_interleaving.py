@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from realtime.backends import records, records_by_snapshot, snapshots
+from realtime.backends.database import postgres, records, snapshot
 from realtime.exceptions import CannotReplay
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
@@ -235,7 +235,7 @@ def test_nothing_is_skipped_nor_read_twice(longest: int, batch: int) -> None:
         max_examples=settings().max_examples // 5, stateful_step_count=40, deadline=None
     )
     with (
-        mock.patch.object(snapshots, "LONGEST", longest),
-        mock.patch.object(records_by_snapshot, "BATCH", batch),
+        mock.patch.object(snapshot, "LONGEST", longest),
+        mock.patch.object(postgres, "BATCH", batch),
     ):
         run_state_machine_as_test(Interleaving, settings=chosen)

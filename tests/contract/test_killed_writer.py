@@ -39,15 +39,15 @@ if step == "written":
     from invalidation.capture import writing
     writing.Writing.note = behind(writing.Writing.note)
 elif step == "stored":
-    from realtime.backends import records
+    from realtime.backends.database import records
     records.write = behind(records.write)
 elif step == "committing":
     BaseDatabaseWrapper._commit = stop_here
 elif step == "committed":
     BaseDatabaseWrapper._commit = behind(BaseDatabaseWrapper._commit)
 elif step == "announcing":
-    from realtime.backends import database
-    database._announce = stop_here
+    from realtime.backends.database import pubsub
+    pubsub._announce = stop_here
 
 with transaction.atomic():
     Task.objects.create(list_id=todo, title="written by who was killed")

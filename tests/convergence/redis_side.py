@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from redis.exceptions import RedisError
 
-from realtime.backends.redis.names import PARTITIONS, slot_of
+from realtime.backends.redis.keys import PARTITIONS, slot_of
 from tests.convergence.proxy import Proxy
 from tools.redis_servers import RedisCluster, RedisServer
 

@@ -26,8 +26,9 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from demo_todo.models import Membership, Task, TodoList
 from realtime import Message, position, publish
-from realtime.backends import get_pubsub, records
-from realtime.backends.history import History
+from realtime.backends import get_pubsub
+from realtime.backends.database import records
+from realtime.backends.database.history import History
 from realtime.connection import Connection
 from realtime.hub import Hub
 from realtime.mailbox import Mailbox

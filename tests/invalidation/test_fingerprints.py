@@ -13,8 +13,8 @@ from invalidation.declarations import Declaration
 from invalidation.fingerprints import KEY, Foreign, fingerprint
 from invalidation.templates import read_template
 from invalidation.tracking import declaration_of
-from realtime.backends import records
-from realtime.backends.records import head_to_read_from
+from realtime.backends.database import records
+from realtime.backends.database.records import head_to_read_from
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 from tests.shop.models import Product, Shelf, Visit

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from django.db.models import Max, Model
 
 from invalidation.pks import pk_text
-from realtime.backends.stored import Record, record_of
+from realtime.backends.database.record import Record, record_of
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic

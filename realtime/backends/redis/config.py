@@ -14,7 +14,7 @@ from redis.connection import ConnectionPool
 from redis.connection import parse_url as parse_url_for_threads
 from redis.retry import Retry
 
-from realtime.backends.redis.layout import Address
+from realtime.backends.redis.topology import Address
 
 PORT = 6379
 

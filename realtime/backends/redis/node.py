@@ -9,22 +9,20 @@ from collections.abc import Callable, Iterable, Sequence
 
 from redis.exceptions import RedisError, ResponseError
 
+from realtime.backends.outage import Outage
+from realtime.backends.redis.codec import Answer, Heard, Sent, read_answer, read_push
+from realtime.backends.redis.commands import Line
 from realtime.backends.redis.config import Config
-from realtime.backends.redis.ear import Deaf, Ear
-from realtime.backends.redis.heard import Heard
-from realtime.backends.redis.kept import Kept
-from realtime.backends.redis.layout import Address
-from realtime.backends.redis.line import Line
-from realtime.backends.redis.looking import Look, now
-from realtime.backends.redis.marks import Mark
-from realtime.backends.redis.names import Names, by_partition
+from realtime.backends.redis.keys import Names, by_partition
+from realtime.backends.redis.listener import Deaf, Ear
+from realtime.backends.redis.positions import Mark
 from realtime.backends.redis.scripts import SINCE, begin
-from realtime.backends.redis.watched import Gap, Watched
-from realtime.backends.redis.wire import Answer, Sent, read_answer, read_push
+from realtime.backends.redis.sweep import Look, now
+from realtime.backends.redis.topic_state import Gap, Kept, Watched
+from realtime.backends.redis.topology import Address
 from realtime.exceptions import UpstreamLost
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
-from realtime.outbox.outage import Outage
 from realtime.together import end, until_one_ends
 
 logger = logging.getLogger("realtime.redis")

@@ -11,19 +11,19 @@ from django.core.checks import CheckMessage
 from redis.exceptions import RedisError
 
 from realtime.backends.base import Upstream
-from realtime.backends.redis.checking import check_servers
+from realtime.backends.outbox import OutboxPubSub
+from realtime.backends.redis.checks import check_servers
+from realtime.backends.redis.client import Servers
+from realtime.backends.redis.codec import read_now
 from realtime.backends.redis.config import config_of
-from realtime.backends.redis.facts import facts_of
-from realtime.backends.redis.layout import Address
-from realtime.backends.redis.marks import Mark, cursor_of
-from realtime.backends.redis.names import Names
-from realtime.backends.redis.publishing import Keep, publish
+from realtime.backends.redis.keys import Names
+from realtime.backends.redis.positions import Mark, cursor_of
+from realtime.backends.redis.publish import Keep, publish
 from realtime.backends.redis.scripts import NOW, begin
-from realtime.backends.redis.servers import Servers
-from realtime.backends.redis.wire import read_now
+from realtime.backends.redis.stats import facts_of
+from realtime.backends.redis.topology import Address
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
-from realtime.outbox import OutboxPubSub
 
 REFUSED_FOR = 10.0
 """Seconds for which a server that refused to begin with a partition, while that moves most likely,

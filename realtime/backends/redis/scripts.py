@@ -9,7 +9,7 @@ from pathlib import Path
 
 from redis.exceptions import NoScriptError
 
-from realtime.backends.redis.names import Names
+from realtime.backends.redis.keys import Names
 
 _FOLDER = Path(__file__).parent / "lua"
 _COMMON = (_FOLDER / "partition.lua").read_text()

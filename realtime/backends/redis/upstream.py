@@ -14,15 +14,14 @@ from redis.exceptions import RedisError
 
 from realtime.backends.base import Upstream
 from realtime.backends.inbox import Inbox
+from realtime.backends.redis.codec import Heard, Sent
 from realtime.backends.redis.config import Config
-from realtime.backends.redis.finding import ask_for_layout
-from realtime.backends.redis.heard import Heard
-from realtime.backends.redis.layout import Address, Layout
-from realtime.backends.redis.marks import Mark, Marks, cursor_for, cursor_of, marks_of
-from realtime.backends.redis.names import Names, partition_of
+from realtime.backends.redis.discovery import ask_for_layout
+from realtime.backends.redis.keys import Names, partition_of
 from realtime.backends.redis.node import Node
-from realtime.backends.redis.watched import Watched
-from realtime.backends.redis.wire import Sent
+from realtime.backends.redis.positions import Mark, Marks, cursor_for, cursor_of, marks_of
+from realtime.backends.redis.topic_state import Watched
+from realtime.backends.redis.topology import Address, Layout
 from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.messages.message import Message, Reset

@@ -9,11 +9,11 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
+from realtime.backends.outbox import ensure_relay, stop_relay
+from realtime.backends.outbox.pubsub import OutboxPubSub, project_pubsub
+from realtime.backends.outbox.send import send_all
+from realtime.backends.outbox.sweep import Sweep
 from realtime.exceptions import NotSent
-from realtime.outbox import ensure_relay, stop_relay
-from realtime.outbox.pubsub import OutboxPubSub, project_pubsub
-from realtime.outbox.sending import send_all
-from realtime.outbox.sweep import Sweep
 
 
 class Command(BaseCommand):

@@ -114,7 +114,7 @@ COMMANDS: dict[str, Callable[[], object]] = {
 def main() -> None:
     """Obey until the input ends."""
     django.setup()
-    from realtime.outbox import flush_relay, stop_relay
+    from realtime.backends.outbox import flush_relay, stop_relay
 
     for line in sys.stdin:
         print(json.dumps(COMMANDS[line.strip()]()), flush=True)

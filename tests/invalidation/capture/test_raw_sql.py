@@ -17,7 +17,7 @@ from django.test import TestCase
 from invalidation.capture import raw_sql
 from invalidation.changes import Unknown
 from invalidation.journal import journal_of
-from realtime.backends import records
+from realtime.backends.database import records
 from realtime.models import StoredRecord
 from tests.invalidation.capture.raw import PRODUCTS, SHELVES, UPDATE, execute, undone
 from tests.invalidation.told import _all_records, lines, lines_of

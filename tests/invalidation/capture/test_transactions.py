@@ -10,7 +10,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from invalidation.capture.driver import is_in_transaction
 from invalidation.exceptions import BadDeclaration
 from invalidation.journal import journal_of
-from realtime.backends import records
+from realtime.backends.database import records
 from tests.invalidation.told import lines, moved, resets
 from tests.shop.models import Country, Product, Shelf, Visit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import connection
 
-from realtime.backends.stored import record_of
+from realtime.backends.database.record import record_of
 from realtime.messages.cursors import NOWHERE
 from tests.invalidation.oracle.judging import Line, Told
 from tests.invalidation.oracle.snapshot import driver

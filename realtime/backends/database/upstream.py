@@ -1,0 +1,138 @@
+"""One event loop's way to the messages in the databases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from realtime.backends.base import Upstream
+from realtime.backends.database import joint_cursor, records
+from realtime.backends.database.history import History
+from realtime.backends.database.reader import Reader
+from realtime.backends.database.record import Record
+from realtime.backends.inbox import Inbox
+from realtime.blocking import off_loop
+from realtime.exceptions import CannotReplay, UpstreamLost
+from realtime.messages.cursors import NOWHERE, Cursor
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
+
+HANGS = 30.0
+"""Seconds after which a database that neither answers nor refuses counts as lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Records that were read on one database, and the exact position behind them."""
+
+    alias: str
+    position: Cursor
+    records: Sequence[Record]
+
+
+class DatabaseUpstream(Upstream):
+    """Listens through a `Reader` a database. Owner of its state: the event loop it was made on.
+
+    The readers' threads hand over whole batches with the position behind them. What is watched is
+    looked at when they are taken, so `watch()` cannot fall between reading and choosing; and what
+    has been taken is in the history, so a replay and what `receive()` returns do not overlap.
+    """
+
+    def __init__(self, aliases: Sequence[str], *, interval: float, retention: float) -> None:
+        self._inbox: Inbox[_Batch] = Inbox()
+        self._watched: set[Topic] = set()
+        self._starting = asyncio.Lock()
+        self._started = False
+        self._heads: dict[str, Cursor] = dict.fromkeys(aliases, NOWHERE)
+        """How far messages have been taken, as given out."""
+        self._histories: dict[str, History] = {}
+        self._readers = {
+            alias: Reader(
+                alias,
+                interval=interval,
+                retention=retention,
+                on_batch=lambda *batch: self._inbox.call(self._accept, _Batch(*batch)),
+                on_lost=lambda why: self._inbox.call(self._inbox.lose, why),
+            )
+            for alias in aliases
+        }
+
+    async def watch(self, topics: Iterable[Topic]) -> Cursor:
+        """Receive messages of `topics`; the first time, start to read."""
+        self._inbox.check()
+        self._watched.update(topics)
+        async with self._starting:
+            if not self._started:
+                for alias, reader in self._readers.items():
+                    if alias not in self._histories:
+                        await self._start(alias, reader)
+                self._started = True
+        return self.head()
+
+    async def unwatch(self, topics: Iterable[Topic]) -> None:
+        """Receive no more of `topics`."""
+        self._watched.difference_update(topics)
+
+    async def receive(self) -> Sequence[Message]:
+        """Wait for messages of the watched topics."""
+        while True:
+            batches = await self._inbox.take()
+            if messages := [m for batch in batches for m in self._messages_of(batch)]:
+                return messages
+
+    def head(self) -> Cursor:
+        """Return how far messages have been taken."""
+        return joint_cursor.join(list(self._heads.values()))
+
+    async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
+        """Return what follows a cursor: from the history if it goes back so far, or by a query."""
+        parts = joint_cursor.split(since, len(self._heads))
+        if parts is None:
+            raise CannotReplay(Reset.UNKNOWN_CURSOR)
+        told = []
+        for number, alias in enumerate(self._heads):
+            known = self._histories.get(alias)
+            found = known.since(topics, parts[number]) if known else None
+            if found is None:
+                found = await off_loop(records.replay, topics, parts[number], alias)
+            for message in found:
+                parts[number] = message.cursor or parts[number]
+                told.append(self._placed(message, parts))
+        return told
+
+    async def check(self) -> None:
+        """Raise UpstreamLost if a look at a database does not end."""
+        for alias, reader in self._readers.items():
+            if reader.has_hung(HANGS):
+                raise UpstreamLost(f"the database {alias!r} has not answered for {HANGS:.0f} s")
+
+    async def close(self) -> None:
+        """Stop the threads; one that hangs is left behind."""
+        self._inbox.lose("the upstream was closed")
+        await asyncio.gather(*(asyncio.to_thread(each.stop) for each in self._readers.values()))
+
+    async def _start(self, alias: str, reader: Reader) -> None:
+        # The thread starts behind this read, so it cannot miss what follows it.
+        position = await off_loop(records.head_to_read_from, alias)
+        self._inbox.check()  # it may have been closed meanwhile
+        self._histories[alias] = await off_loop(records.new_history, position, alias)
+        self._heads[alias] = records.short(position, alias)
+        reader.start(position)
+
+    def _accept(self, batch: _Batch) -> None:
+        self._inbox.put([batch], sum(len(record.messages) for record in batch.records))
+
+    def _messages_of(self, batch: _Batch) -> Iterator[Message]:
+        """Give the watched ones among the messages of a batch, and go on to its end."""
+        for record in batch.records:
+            self._heads[batch.alias] = record.cursor
+            watched = [each for each in record.messages if each.topic in self._watched]
+            for message in watched:
+                yield self._placed(message, list(self._heads.values()))
+        self._histories[batch.alias].add(batch.records, batch.position)
+        self._heads[batch.alias] = records.short(batch.position, batch.alias)
+
+    def _placed(self, message: Message, heads: Sequence[Cursor]) -> Message:
+        """Give a message the position in all databases; that of one alone it has already."""
+        return message if len(heads) == 1 else replace(message, cursor=joint_cursor.join(heads))

@@ -1,0 +1,163 @@
+"""What waits in memory for the relay, in the order of the commits. Bounded."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice, takewhile
+from time import monotonic
+from typing import Protocol
+
+from realtime.backends.outbox.stats import metrics
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
+
+Place = tuple[str, str]
+"""A database: its alias, and its name, which tests change behind the alias."""
+
+
+class Sender(Protocol):
+    """What hands messages to a backend: an `OutboxPubSub`."""
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Hand messages to the backend, or raise."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """A row of the outbox that was committed, or is about to be."""
+
+    pubsub: Sender
+    place: Place
+    row: int
+    since: float = field(default_factory=monotonic)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unstored:
+    """Committed messages without a row: they are here and nowhere else.
+
+    `passing` ones are worth nothing later: what is not taken at once of them is dropped.
+    """
+
+    pubsub: Sender
+    messages: tuple[Message, ...]
+    passing: bool = False
+    since: float = field(default_factory=monotonic)
+
+
+Item = Stored | Unstored
+
+
+class Queue:
+    """Items from all threads for the relay's. Owner: its condition.
+
+    Full, it takes no more. Of a stored item nothing is lost by that: the queue has `spilled`, and
+    the relay reads the table. Until that begins no other stored item is let in, which would be
+    sent before those turned away. Of the others the topics' families are reset.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._items: deque[Item] = deque()
+        self._resets: dict[Topic, Unstored] = {}
+        self._spilled = False
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, item: Item) -> None:
+        """Add an item, and wake who waits."""
+        with self._changed:
+            full = len(self._items) >= self._size
+            if isinstance(item, Stored) and (full or self._spilled):
+                self._spilled = True
+                metrics.count("spilled")
+            elif isinstance(item, Unstored) and (full or self._resets):
+                if not item.passing:
+                    self._reset(item)
+            else:
+                self._items.append(item)
+            self._changed.notify_all()
+
+    def head(self, most: int) -> list[Item]:
+        """Return the first items that can be sent together; they stay until `done()`."""
+        with self._changed:
+            if not self._items:
+                self._items.extend(self._resets.values())
+                self._resets.clear()
+            first = next(iter(self._items), None)
+            return list(
+                takewhile(lambda item: _way(item) == _way(first), islice(self._items, most))
+            )
+
+    def done(self, count: int) -> None:
+        """Let go of the first `count` items."""
+        with self._changed:
+            for _ in range(count):
+                self._items.popleft()
+            self._changed.notify_all()
+
+    def take_spill(self) -> bool:
+        """Say whether stored items were turned away since this was asked; let them in again."""
+        with self._changed:
+            spilled, self._spilled = self._spilled, False
+            return spilled
+
+    def spill(self) -> None:
+        """Turn stored items away again: the table could not be read to its end."""
+        with self._changed:
+            self._spilled = True
+
+    def close(self) -> None:
+        """End all waiting, for good."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        """Has `close()` been called?"""
+        return self._closed
+
+    def wait_for_news(self, seconds: float) -> bool:
+        """Wait for something to do, that long at most, and say whether there is."""
+        with self._changed:
+            news = self._changed.wait_for(lambda: self._closed or self._waiting(), max(seconds, 0))
+            return bool(news)
+
+    def wait_until_empty(self, seconds: float) -> bool:
+        """Wait until everything is done, that long at most, and say whether it is."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or not self._waiting(), seconds)
+            return not self._waiting()
+
+    def wait_until_closed(self, seconds: float) -> None:
+        """Wait that long, unless closed before."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed, seconds)
+
+    def lag(self) -> float:
+        """Return for how many seconds the first item has waited; 0 if there is none."""
+        with self._changed:
+            return monotonic() - self._items[0].since if self._items else 0.0
+
+    def __len__(self) -> int:
+        return len(self._items) + len(self._resets)
+
+    def _waiting(self) -> bool:
+        return bool(self._items or self._resets or self._spilled)
+
+    def _reset(self, item: Unstored) -> None:
+        metrics.count("reset")
+        for topic in {message.topic.family for message in item.messages}:
+            reset = Message(topic, reset=Reset.OVERFLOW)
+            self._resets[topic] = Unstored(item.pubsub, (reset,))
+
+
+def _way(item: Item | None) -> tuple[int, object]:
+    """Return what items must have in common to be sent together."""
+    if isinstance(item, Unstored):
+        return id(item.pubsub), item.passing
+    return id(item and item.pubsub), item and item.place

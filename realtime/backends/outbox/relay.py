@@ -1,0 +1,226 @@
+"""The relay: a thread that sends what was committed."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Iterator, Sequence
+from time import monotonic
+
+from django.db import Error, connections
+
+from realtime.backends.outage import Outage
+from realtime.backends.outbox import rows
+from realtime.backends.outbox.pubsub import OutboxPubSub, project_pubsub
+from realtime.backends.outbox.queue import Item, Queue, Sender, Stored, Unstored
+from realtime.backends.outbox.send import send_all
+from realtime.backends.outbox.stats import RelayStatus, metrics
+from realtime.backends.outbox.sweep import BATCH, Sweep
+from realtime.conf import conf
+from realtime.exceptions import NotSent, PartlySent
+from realtime.messages.message import Message
+
+logger = logging.getLogger("realtime.outbox")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+"""Seconds between attempts at a backend that is away; doubled each time, with jitter."""
+
+PART_SWEEP = 0.5
+"""Seconds between sweeps while a part of the backend does not take its share, which waits there."""
+
+KEEP = 0.5
+"""Seconds without work after which the database connections are closed."""
+
+
+class Relay:
+    """Sends queued items in their order, and between their batches what a sweep finds.
+
+    Owner of all but the queue: its thread. An item leaves the queue when the backend has taken it,
+    so after a failure it is tried again before those behind it.
+    """
+
+    def __init__(self) -> None:
+        self.queue = Queue(conf.OUTBOX_QUEUE)
+        self._sweep = Sweep(self._send_swept)
+        self._sweeping: Iterator[int] | None = None
+        self._next_sweep = 0.0
+        self._swept: float | None = None
+        """When a sweep had last been done."""
+        self._last_used: Sender | None = None
+        self._backend = Outage("the backend does not take messages")
+        self._part = Outage("a part of the backend does not take messages")
+        self._database = Outage("cannot send from the outbox")
+        self._taken = 0
+        self._pause = FIRST_PAUSE
+        self._thread = threading.Thread(target=self._run, name="realtime-relay", daemon=True)
+
+    @property
+    def runs(self) -> bool:
+        """Is its thread there?"""
+        return self._thread.is_alive()
+
+    def status(self) -> RelayStatus:
+        """Return how it does; from any thread."""
+        return RelayStatus(
+            queued=len(self.queue),
+            lag=round(self.queue.lag(), 3),
+            swept=None if self._swept is None else round(monotonic() - self._swept, 1),
+            away=self._backend.lasts or self._part.lasts,
+        )
+
+    def start(self) -> None:
+        """Begin; raise RuntimeError where no thread can be started."""
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """End the thread, and wait for it that long at most. What is queued stays in the table."""
+        self.queue.close()
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until what is queued was sent, that long at most; not at all for a lost backend.
+
+        Say whether it was.
+        """
+        hopeless = self._backend.lasts or not self.runs
+        return self.queue.wait_until_empty(0 if hopeless else seconds)
+
+    def _run(self) -> None:
+        try:
+            while not self.queue.closed:
+                self._turn()
+        finally:
+            connections.close_all()
+            if isinstance(self._last_used, OutboxPubSub):
+                self._last_used.ended()
+
+    def _turn(self) -> None:
+        sent, self._taken = metrics.sent, 0
+        try:
+            worked = self._send_queued()
+            worked = self._send_left_behind() or worked
+        except PartlySent as error:
+            self._note_partly(error)
+            self._sweeping = None
+            self._next_sweep = min(self._next_sweep, monotonic() + PART_SWEEP)
+        except NotSent as error:
+            metrics.count("failed")
+            self._backend.begin(error)
+            self._try_again_later()
+        except Exception:
+            # Whatever it was, messages wait, and nobody else would send them.
+            logger.exception("the relay failed, and goes on")
+            self._try_again_later()
+        else:
+            self._note_success(metrics.sent - sent)
+            if not worked:
+                self._wait_for_work()
+
+    def _send_queued(self) -> bool:
+        """Send the first batch of the queue; say whether there was one."""
+        batch = self.queue.head(BATCH)
+        if not batch:
+            return False
+        self._last_used = batch[0].pubsub
+        try:
+            if isinstance(batch[0], Stored):
+                self._send_rows(batch[0], [item.row for item in batch if isinstance(item, Stored)])
+            else:
+                self._send_unstored(batch)
+        except PartlySent as error:
+            # The others must not wait: what is stored is left to a sweep.
+            self.queue.done(len(batch))
+            if isinstance(batch[0], Stored):
+                raise
+            if not batch[0].passing:
+                unsent = tuple(each for each in error.unsent if isinstance(each, Message))
+                self.queue.put(Unstored(batch[0].pubsub, unsent))
+            # Sweeps must not wait for that either.
+            self._note_partly(error)
+            self.queue.wait_until_closed(FIRST_PAUSE)
+            return True
+        except NotSent:
+            if isinstance(batch[0], Unstored) and batch[0].passing:
+                self.queue.done(len(batch))
+            raise
+        self.queue.done(len(batch))
+        return True
+
+    def _send_unstored(self, batch: Sequence[Item]) -> None:
+        unstored = (item.messages for item in batch if isinstance(item, Unstored))
+        self._send_to(batch[0].pubsub, [message for each in unstored for message in each])
+        metrics.count("sent", len(batch))
+
+    def _send_rows(self, first: Stored, chosen: Sequence[int]) -> None:
+        alias = first.place[0]
+        if first.place != rows.place(alias):
+            return  # a test's database, which is gone
+        try:
+            rows.send(chosen, alias, lambda messages: self._send_to(first.pubsub, messages))
+        except Error as error:
+            # The rows are still there, so they are the next sweep's.
+            self._database.begin(error)
+            connections[alias].close()
+        else:
+            if self._database.end():
+                logger.warning("sending from the outbox works again")
+
+    def _send_left_behind(self) -> bool:
+        """Do a step of what is found in the tables; say whether there was one to do."""
+        if not self.queue.head(1) and self.queue.take_spill():
+            self._send_spilled()
+            return True
+        if self._sweeping is None and monotonic() >= self._next_sweep:
+            self._next_sweep = monotonic() + conf.OUTBOX_SWEEP * random.uniform(0.8, 1)  # noqa: S311
+            self._sweeping = self._sweep.steps() if project_pubsub() else None
+        if self._sweeping is not None and next(self._sweeping, None) is None:
+            self._sweeping = None
+            self._swept = monotonic()
+            if self._part.end():
+                logger.warning("all parts of the backend take messages again")
+        return self._sweeping is not None
+
+    def _send_spilled(self) -> None:
+        """Send all that is in the tables; what is committed meanwhile is queued behind it."""
+        try:
+            for _ in self._sweep.steps(everything=True):
+                if self.queue.closed:
+                    break
+        except BaseException:
+            self.queue.spill()
+            raise
+
+    def _send_swept(self, messages: Sequence[Message]) -> None:
+        pubsub = project_pubsub() or self._last_used
+        if pubsub is None:
+            raise NotSent("the project's backend has changed, and none sends through the outbox")
+        self._send_to(pubsub, messages)
+
+    def _send_to(self, pubsub: Sender, messages: Sequence[Message]) -> None:
+        send_all(pubsub, messages)
+        self._taken += 1
+
+    def _note_partly(self, error: PartlySent) -> None:
+        metrics.count("failed")
+        self._part.begin(error)
+
+    def _try_again_later(self) -> None:
+        self._sweeping = None
+        connections.close_all()
+        self.queue.wait_until_closed(self._pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+
+    def _note_success(self, sent: int) -> None:
+        if self._taken:
+            self._pause = FIRST_PAUSE
+            if self._backend.end():
+                waited = sent + max(len(self.queue), self._sweep.count())
+                logger.warning("the backend takes messages again; %d records waited", waited)
+
+    def _wait_for_work(self) -> None:
+        """Wait for the queue or the next sweep, and keep no database waiting meanwhile."""
+        if not self.queue.wait_for_news(min(KEEP, self._next_sweep - monotonic())):
+            connections.close_all()
+            self.queue.wait_for_news(self._next_sweep - monotonic())

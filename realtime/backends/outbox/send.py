@@ -1,0 +1,62 @@
+"""Handing messages to a backend, in pieces of a bounded size."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from realtime.backends.outbox.queue import Sender
+from realtime.backends.outbox.stats import metrics
+from realtime.exceptions import InvalidMessage, NotSent, PartlySent
+from realtime.messages.message import Message, Reset
+
+logger = logging.getLogger("realtime.outbox")
+
+MOST = 500
+"""Messages that a backend is handed at once, so that a timeout of its own can be short."""
+
+
+def send_all(pubsub: Sender, messages: Sequence[Message]) -> None:
+    """Hand over all messages in their order, or raise NotSent.
+
+    Raise PartlySent, at the end, where a part of the backend did not take its share.
+    """
+    unsent: list[object] = []
+    why = ""
+    for start in range(0, len(messages), MOST):
+        try:
+            _send(pubsub, messages[start : start + MOST])
+        except PartlySent as error:
+            unsent += error.unsent
+            why = str(error)
+    if unsent:
+        raise PartlySent(why, unsent)
+
+
+def _send(pubsub: Sender, messages: Sequence[Message]) -> None:
+    try:
+        pubsub.send(messages)
+    except PartlySent:
+        raise
+    except InvalidMessage:
+        if len(messages) > 1:
+            for message in messages:
+                _send(pubsub, [message])
+        else:
+            _send_reset(pubsub, messages[0])
+    except Exception as error:
+        raise NotSent(f"{type(error).__name__}: {error}") from error
+
+
+def _send_reset(pubsub: Sender, message: Message) -> None:
+    """Reset the topic of a message that the backend refuses: it must not hold up all others."""
+    metrics.count("refused")
+    logger.error("the backend refused a message; its topic %s is reset", message.topic)
+    try:
+        pubsub.send([Message(message.topic, reset=Reset.OVERFLOW)])
+    except InvalidMessage:
+        logger.exception(
+            "the backend refused a reset of %s; its clients may be stale", message.topic
+        )
+    except Exception as error:
+        raise NotSent(f"{type(error).__name__}: {error}") from error

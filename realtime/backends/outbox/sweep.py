@@ -1,0 +1,103 @@
+"""Finding the rows that nobody has sent: those of processes that crashed, most of all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+
+from django.db import connections
+
+from realtime.backends.outage import Outage
+from realtime.backends.outbox import rows
+from realtime.backends.outbox.stats import metrics
+from realtime.exceptions import NotSent, PartlySent
+from realtime.messages.message import Message
+from realtime.models import OutboxRecord
+
+logger = logging.getLogger("realtime.outbox")
+
+BATCH = 100
+"""Rows that are locked and sent together."""
+
+PAGE = 1_000
+"""Ids that are read at once. So many rows are a backlog, which is sent without waiting."""
+
+
+class Sweep:
+    """Looks through the outboxes of all databases, again and again. Owner: one thread.
+
+    A row is left behind if it was there at the previous look already. Not by its age: a row that
+    was written early in a long transaction is new when it appears, and its process sends it. What
+    triggers have stored is nobody else's, and sent when it is seen.
+    """
+
+    def __init__(self, send: Callable[[Sequence[Message]], None]) -> None:
+        self._send = send
+        # A test's database must not give way to the one that was there before it.
+        self._places = {alias: rows.place(alias) for alias in connections}
+        self._seen: dict[str, frozenset[int]] = {}
+        self._outages: dict[str, Outage] = {}
+        self._partly: PartlySent | None = None
+
+    def steps(self, *, everything: bool = False) -> Iterator[int]:
+        """Look once, and send what was left behind, or everything.
+
+        Each step sends one batch, and yields how many rows that were. Raise NotSent if the backend
+        does not take them, at the end if a part of it does; a database that fails is passed over,
+        see `broken()`.
+        """
+        self._partly = None
+        for alias, place in self._places.items():
+            outage = self._outages.setdefault(alias, Outage(f"cannot read the outbox on {alias!r}"))
+            try:
+                for table in rows.tables_on(alias) if place == rows.place(alias) else ():
+                    yield from self._steps(alias, table, everything)
+                if outage.end():
+                    logger.warning("the outbox on %r can be read again", alias)
+            except NotSent:
+                raise
+            except Exception as error:
+                outage.begin(error)
+                connections[alias].close()
+        if self._partly is not None:
+            raise self._partly
+
+    def broken(self) -> list[str]:
+        """Return the databases that failed at the last look."""
+        return [alias for alias, outage in self._outages.items() if outage.lasts]
+
+    def count(self) -> int:
+        """Return how many rows wait on all databases that answer."""
+        total = 0
+        for alias, place in self._places.items():
+            try:
+                if place == rows.place(alias):
+                    total += rows.count(alias)
+            except Exception:
+                logger.debug("cannot count the rows on %r", alias, exc_info=True)
+                connections[alias].close()
+        return total
+
+    def _steps(self, alias: str, table: rows.Table, everything: bool) -> Iterator[int]:
+        everything = everything or table is not OutboxRecord
+        seen = self._seen.get(alias, frozenset())
+        last, full = 0, True
+        while full:
+            page = rows.ids(alias, table, last, PAGE)
+            full = len(page) == PAGE
+            last = page[-1] if page else last
+            due = page if everything or full else [row for row in page if row in seen]
+            for start in range(0, len(due), BATCH):
+                yield self._send_rows(due[start : start + BATCH], alias, table)
+        if table is OutboxRecord:
+            self._seen[alias] = frozenset(page)
+
+    def _send_rows(self, due: Sequence[int], alias: str, table: rows.Table) -> int:
+        before = metrics.sent
+        try:
+            rows.send(due, alias, self._send, table)
+        except PartlySent as error:
+            self._partly = error
+        sent = metrics.sent - before
+        metrics.count("swept", sent)
+        return sent

@@ -1,0 +1,111 @@
+"""Positions: where each of the servers stood.
+
+A cursor of this backend is text: for each server that it is good for a part of its replication id,
+its count of commands, and its clock. What came before a position came before it by both.
+
+One that was taken for any topic holds all servers. One that whoever watches some topics is given
+says for each server which partitions it is good for: a topic may have moved to a server whose
+others are heard already, and whose position says nothing of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from realtime.backends.redis.keys import partition_of
+from realtime.messages.cursors import NOWHERE, Cursor
+from realtime.messages.topics import Topic
+
+EPOCH = "redis1"
+SERVER = 10
+"""Hexadecimal digits of a replication id that are kept: with 40 bits no two servers meet."""
+
+_MARK = re.compile(
+    rf"(?:((?:[0-9a-f]{{2}})+)~)?([0-9a-f]{{{SERVER}}})-([0-9a-f]{{1,13}})-([0-9a-f]{{1,13}})"
+)
+
+
+class Mark(NamedTuple):
+    """A position on one server: what happened there before has a smaller count and time.
+
+    `commands` is the server's count of commands, `time` its clock in microseconds.
+    """
+
+    server: str
+    commands: int
+    time: int
+
+    def covers(self, commands: int, time: int) -> bool:
+        """Did what happened then come before this, without a doubt?"""
+        return commands < self.commands and time < self.time
+
+    def or_before(self, other: Mark) -> Mark:
+        """Return a position that is behind neither this nor the other, on the same server."""
+        return Mark(self.server, min(self.commands, other.commands), min(self.time, other.time))
+
+    def is_behind(self, other: Mark) -> bool:
+        """Is this the same position as the other, or a later one, on the same server?"""
+        return (
+            self.server == other.server
+            and self.commands >= other.commands
+            and self.time >= other.time
+        )
+
+
+class Marks(NamedTuple):
+    """Positions, each with the partitions that it is good for; None for all that its server has."""
+
+    stands: tuple[tuple[frozenset[int] | None, Mark], ...]
+
+    def of(self, topic: Topic) -> Mapping[str, Mark]:
+        """Return those that count for a topic, or a family, by server."""
+        partition = partition_of(topic)
+        return {
+            mark.server: mark
+            for partitions, mark in self.stands
+            if partitions is None or partition in partitions
+        }
+
+
+def cursor_of(marks: Iterable[Mark]) -> Cursor:
+    """Return the cursor that stands for these positions; there is one at least."""
+    return Cursor(EPOCH, "_".join(map(_text, marks)))
+
+
+def cursor_for(stands: Mapping[Topic, Mark | None]) -> Cursor:
+    """Return the cursor of topics and families that stand there; NOWHERE if none of them does.
+
+    Of those that share a partition the oldest position counts.
+    """
+    oldest: dict[tuple[int, str], Mark] = {}
+    for topic, mark in stands.items():
+        if mark is not None:
+            place = partition_of(topic), mark.server
+            oldest[place] = oldest.get(place, mark).or_before(mark)
+    partitions: defaultdict[Mark, list[int]] = defaultdict(list)
+    for (partition, _), mark in sorted(oldest.items()):
+        partitions[mark].append(partition)
+    parts = [f"{bytes(some).hex()}~{_text(mark)}" for mark, some in partitions.items()]
+    return Cursor(EPOCH, "_".join(parts)) if parts else NOWHERE
+
+
+def marks_of(cursor: Cursor) -> Marks | None:
+    """Return the positions that a cursor holds; None for what is no cursor of this backend."""
+    if cursor.epoch != EPOCH:
+        return None
+    stands = []
+    for part in cursor.offset.split("_"):
+        match = _MARK.fullmatch(part)
+        if match is None:
+            return None
+        some, server, commands, time = match.groups()
+        partitions = frozenset(bytes.fromhex(some)) if some else None
+        stands.append((partitions, Mark(server, int(commands, 16), int(time, 16))))
+    return Marks(tuple(stands))
+
+
+def _text(mark: Mark) -> str:
+    return f"{mark.server}-{mark.commands:x}-{mark.time:x}"

@@ -1,0 +1,59 @@
+"""What the servers hold, counted for an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from realtime.backends.redis.client import Command, Servers
+from realtime.backends.redis.codec import read_now
+from realtime.backends.redis.keys import Names
+from realtime.backends.redis.scripts import NOW
+from realtime.backends.redis.topology import Address
+
+MOST = 10_000
+"""Topics of a server whose messages are counted. With more, only the topics are."""
+
+
+def facts_of(servers: Servers, names: Names) -> dict[str, dict[str, object]]:
+    """Return for each server its epoch, and how many topics and messages it keeps.
+
+    Or what came, for one that does not answer. Raise RedisError if none says who holds what.
+    """
+    return {
+        str(address): _facts(servers, names, address)
+        for address in sorted(servers.layout().addresses)
+    }
+
+
+def _facts(servers: Servers, names: Names, address: Address) -> dict[str, object]:
+    partitions = servers.layout().partitions_of(address)
+    counts: list[Command] = [("ZCARD", names.index(number)) for number in partitions]
+    try:
+        now, *sizes = servers.ask(address, [NOW.call(()), *counts])
+        if isinstance(now, Exception):
+            raise now
+        topics = sum(_answered(sizes))
+        found = {"epoch": read_now(now).server, "partitions": len(partitions), "topics": topics}
+        if topics <= MOST:
+            found["messages"] = _messages(servers, names, address, partitions)
+    except RedisError as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+    return found
+
+
+def _messages(servers: Servers, names: Names, address: Address, partitions: Sequence[int]) -> int:
+    asked = [("ZRANGE", names.index(number), 0, -1) for number in partitions]
+    topics = [
+        names.log(each.decode(errors="replace"))
+        for some in _answered(servers.ask(address, asked) if asked else [])
+        for each in some
+    ]
+    return sum(_answered(servers.ask(address, [("LLEN", topic) for topic in topics])))
+
+
+def _answered(replies: Sequence[Any]) -> list[Any]:
+    """Leave out what a server refused: a partition that moves, or a right that it does not give."""
+    return [reply for reply in replies if not isinstance(reply, Exception)]

@@ -1,0 +1,82 @@
+"""Snapshots as positions: what they see, what follows, and what they are as text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.backends.database.snapshot import LONGEST, Snapshot
+from realtime.messages.cursors import Cursor
+
+LARGEST = 40
+
+
+@st.composite
+def snapshots(draw: st.DrawFn, largest: int = LARGEST) -> Snapshot:
+    xmax = draw(st.integers(3, largest))
+    return Snapshot(xmax, tuple(sorted(draw(st.sets(st.integers(1, xmax - 1), max_size=200)))))
+
+
+def seen(snapshot: Snapshot) -> set[int]:
+    return set(range(snapshot.xmax)) - set(snapshot.running)
+
+
+@given(snapshots(10**15))
+def test_a_snapshot_is_read_as_it_was_written(snapshot: Snapshot) -> None:
+    """A cursor's text is all that is left of it."""
+    assert Snapshot.parse(snapshot.offset) == snapshot
+
+
+@given(snapshots(10**15))
+def test_a_short_one_fits_a_cursor(snapshot: Snapshot) -> None:
+    """However many ran."""
+    text = str(Cursor("epoch", snapshot.short().offset))
+
+    assert len(snapshot.short().offset) <= LONGEST
+    assert Cursor.parse(text).offset == snapshot.short().offset
+
+
+@given(snapshots(), st.integers(1, 30))
+def test_a_short_one_sees_nothing_more(snapshot: Snapshot, longest: int) -> None:
+    """What it does not say was seen is told again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("realtime.backends.database.snapshot.LONGEST", longest + 1)
+        short = snapshot.short()
+
+    assert seen(short) <= seen(snapshot)
+    assert short.xmin == snapshot.xmin
+
+
+@pytest.mark.parametrize(
+    "offset",
+    ["", "~", "x", "-1", "0", "05", "7~", "7~0", "7~1~2", "7~2~2", "7~8", "7~02", "9" * 19, "7~x"],
+)
+def test_what_no_snapshot_wrote_is_none(offset: str) -> None:
+    """Cursors come from clients."""
+    assert Snapshot.parse(offset) is None
+
+
+@given(snapshots(), st.data())
+def test_what_was_seen_grows_by_what_was_delivered(last: Snapshot, data: st.DataObject) -> None:
+    """Up to a transaction: all that both see, and of what is new only what came so far."""
+    ended = data.draw(st.sets(st.sampled_from([*last.running, 0])))
+    xmax = data.draw(st.integers(last.xmax, LARGEST + 10))
+    begun = data.draw(st.sets(st.integers(last.xmax, max(last.xmax, xmax - 1))))
+    running = (set(last.running) - ended) | {xid for xid in begun if xid < xmax}
+    now = Snapshot(xmax, tuple(sorted(running)))
+    xid = data.draw(st.integers(1, xmax - 1))
+
+    behind = last.up_to(xid, now)
+
+    new = seen(now) - seen(last)
+    assert seen(behind) == seen(last) | {each for each in new if each <= xid} | (
+        set() if xid < last.xmax else {each for each in seen(now) if each <= xid}
+    )
+
+
+def test_ones_own_transaction_is_not_seen() -> None:
+    """PostgreSQL does not count it among those that run; what it writes later is news."""
+    assert Snapshot.of("10:14:10,12", 11) == Snapshot(14, (10, 11, 12))
+    assert Snapshot.of("10:14:10,12", 14) == Snapshot(14, (10, 12))
+    assert Snapshot.of("14:14:", None) == Snapshot(14)

@@ -1,0 +1,91 @@
+"""What a look at everything finds where messages go through an outbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from unittest import mock
+
+import pytest
+import pytest_asyncio
+from asgiref.sync import sync_to_async
+from django.test import override_settings
+
+from realtime.backends.outbox import rows
+from realtime.backends.outbox.pubsub import OutboxPubSub
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
+from realtime.status import report as looking
+from realtime.status.report import State, look
+from tests.contract.socket_backend import SocketServer
+from tests.realtime.status.serving import serving_here
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATIENCE = 5.0
+SOON = 1.0
+
+
+@pytest_asyncio.fixture
+async def serving(outbox: None) -> AsyncIterator[None]:
+    """A hub in this process, which answers."""
+    async with serving_here():
+        yield
+
+
+async def left_behind() -> None:
+    """Commit a record that nobody was handed."""
+    message = Message(Topic("list:5"), {"a.b": {"1": "updated"}})
+    await sync_to_async(rows.write)([message], "default")
+
+
+async def test_relays_answer_too(serving: None) -> None:
+    """How far they are behind."""
+    report = await look(PATIENCE)
+
+    assert (report.state, report.problems) == (State.WELL, [])
+    assert report.processes is not None
+    (answer,) = report.processes
+    assert answer.process.relay is not None
+    assert not answer.process.relay.away
+    assert 0 <= answer.process.relay.lag < PATIENCE
+    assert report.outbox == looking.Outbox(waiting=0, left=0)
+
+
+async def test_records_that_nobody_sends_are_found(outbox: None) -> None:
+    """After as long as another process may take to find them."""
+    await left_behind()
+
+    report = await look(SOON)
+
+    assert report.state is State.NOT_RUNNING
+    assert "1 records wait in the outbox, and nobody sends them" in report.problems
+
+
+async def test_records_that_somebody_sends_are_none(
+    run: Callable[..., object], serving: None
+) -> None:
+    """Whoever has them left needs some time."""
+    await left_behind()
+    run("manage.py", "realtime_relay")
+    with mock.patch.object(looking.conf, "OUTBOX_SWEEP", 10):
+        report = await look(PATIENCE)
+
+    assert report.outbox is not None
+    assert report.outbox.left == 0
+    assert report.state is State.WELL
+
+
+async def test_a_backend_that_takes_nothing_is_away(
+    server: SocketServer, settings_of: Callable[..., dict[str, object]], serving: None
+) -> None:
+    """One that says where it stands, and hangs at what it is sent."""
+    with (
+        override_settings(REALTIME=settings_of()),
+        mock.patch.object(OutboxPubSub, "facts", return_value={}),
+    ):
+        server.kill()
+        report = await asyncio.wait_for(look(SOON), PATIENCE)
+
+    assert report.state is State.BACKEND_AWAY
+    assert report.problems[0].startswith("the backend carries no messages: ")
