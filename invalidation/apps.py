@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.core.signals import setting_changed
 
-from realtime import observers
+from realtime.hub import observers
 
 
 class InvalidationConfig(AppConfig):

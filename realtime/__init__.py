@@ -4,7 +4,7 @@ This package moves messages and knows no models: see `invalidation` for what dec
 """
 
 from realtime.access import aallowed, allow, allowed, aticket, ticket
-from realtime.listening import listen
+from realtime.hub.listen import listen
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic

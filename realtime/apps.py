@@ -19,13 +19,13 @@ class RealtimeConfig(AppConfig):
     def ready(self) -> None:
         """Register checks and frame handlers, and read the declarations."""
         # Models and what imports them can be loaded only now.
-        from realtime import checks, observers, subscribing  # noqa: F401, PLC0415 -- they register
         from realtime.access import checks as access_checks  # noqa: F401, PLC0415 -- they register
         from realtime.access import endings  # noqa: PLC0415
         from realtime.access.users import user_model  # noqa: PLC0415
         from realtime.backends import forget_pubsub, tables  # noqa: PLC0415
         from realtime.conf import conf  # noqa: PLC0415
         from realtime.fresh import forget  # noqa: PLC0415
+        from realtime.hub import observers  # noqa: PLC0415
         from realtime.metrics import install  # noqa: PLC0415
         from realtime.status.answering import Answering  # noqa: PLC0415
 

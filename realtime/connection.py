@@ -12,8 +12,8 @@ from realtime.access.grants import Grants
 from realtime.access.identity import Identity
 from realtime.conf import conf
 from realtime.counters import counters
-from realtime.hub import Hub
-from realtime.mailbox import Mailbox
+from realtime.hub.hub import Hub
+from realtime.hub.mailbox import Mailbox
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic

@@ -11,7 +11,7 @@ from realtime.connection import Connection
 from realtime.counters import counters
 from realtime.flushing import Flushing
 from realtime.heart import Heart
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.protocol import CloseCode
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
 from realtime.connections import Connections, connections_of
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.protocol import CloseCode
 
 logger = logging.getLogger("realtime.draining")

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 
 from realtime.counters import counters
 from realtime.encoding import encode_text, text_of
-from realtime.mailbox import Mailbox
+from realtime.hub.mailbox import Mailbox
 from realtime.messages.message import Message
 from realtime.protocol import Frame, Ping
 from realtime.stepping import run_now

@@ -94,8 +94,8 @@ async def _lost() -> str:
     from asgiref.sync import sync_to_async
 
     from realtime.backends.redis import RedisPubSub
-    from realtime.hub import Hub
-    from realtime.mailbox import Mailbox
+    from realtime.hub.hub import Hub
+    from realtime.hub.mailbox import Mailbox
     from realtime.messages.message import Message
     from realtime.messages.topics import Topic
 

@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from realtime.access.identity import is_kept_in_cookies, key_of, mark_of
 from realtime.connection import Connection
 from realtime.connections import Connections, connections_of
-from realtime.hub import known_hub
+from realtime.hub.hub import known_hub
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import RESERVED, Topic
 from realtime.protocol import CloseCode

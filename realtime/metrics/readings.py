@@ -12,7 +12,7 @@ from realtime.backends.outbox.stats import RelayStatus
 from realtime.backends.outbox.stats import metrics as outbox
 from realtime.connections import Connections, connections_of
 from realtime.counters import counters
-from realtime.hub import all_hubs
+from realtime.hub.hub import all_hubs
 
 Kind = Literal["counter", "gauge"]
 Value = float | Mapping[str, float]

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from realtime.backends import get_pubsub
-from realtime.hub import Hub, known_hub
+from realtime.hub.hub import Hub, known_hub
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 from realtime.status.asking import ASKED, Question, question_in, send

@@ -9,7 +9,7 @@ import msgspec
 
 from realtime.connection import Connection
 from realtime.connections import connections_of
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.status.process import process_name
 from realtime.status.topics import MOST
 

@@ -6,7 +6,7 @@ import msgspec
 
 from realtime.connections import connections_of
 from realtime.draining import drain, take_in
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.status.process import process_name
 
 

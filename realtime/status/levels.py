@@ -7,7 +7,7 @@ import logging
 
 import msgspec
 
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.status.process import process_name
 
 OURS = ("realtime", "invalidation")

@@ -7,7 +7,7 @@ from heapq import nlargest
 
 import msgspec
 
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.messages.topics import RESERVED
 from realtime.status.process import process_name
 

@@ -6,7 +6,7 @@ from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
 from realtime.connections import connections_of
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.transports.refusing import live_view
 
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from realtime.connection import Connection
 from realtime.connections import Connections, connections_of
 from realtime.counters import counters
-from realtime.hub import Hub, get_hub
+from realtime.hub.hub import Hub, get_hub
 from realtime.messages.cursors import Cursor
 from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Denied, Frame, Revoked

@@ -14,7 +14,7 @@ from realtime.connection import Connection
 from realtime.connections import Connections, connections_of
 from realtime.counters import counters
 from realtime.frames import BadFrame, Received, handles, read_frame
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.outgoing import Outgoing
 from realtime.protocol import (
     PROTOCOL,

@@ -30,8 +30,8 @@ from realtime.backends import get_pubsub
 from realtime.backends.database import records
 from realtime.backends.database.history import History
 from realtime.connection import Connection
-from realtime.hub import Hub
-from realtime.mailbox import Mailbox
+from realtime.hub.hub import Hub
+from realtime.hub.mailbox import Mailbox
 from realtime.messages.cursors import Cursor
 from realtime.messages.topics import Topic
 from realtime.protocol import Denied, Subscribe, Wanted

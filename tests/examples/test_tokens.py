@@ -16,7 +16,7 @@ from django.test import override_settings
 
 from examples.tokens.models import Token
 from realtime.access import allow, rules
-from realtime.hub import close_hub, get_hub
+from realtime.hub.hub import close_hub, get_hub
 from realtime.protocol import CloseCode
 from tests.realtime.http.asking import Request
 from tests.realtime.hub.listening import until

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from realtime import observers
 from realtime.access import rules
 from realtime.backends.memory import MemoryPubSub
 from realtime.conf import conf
-from realtime.hub import Hub
+from realtime.hub import observers
+from realtime.hub.hub import Hub
 
 
 @pytest.fixture

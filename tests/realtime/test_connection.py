@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from tests.realtime.fakes import FakePubSub
 from tests.realtime.transports import connection_of
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from realtime.mailbox import Mailbox
+from realtime.hub.mailbox import Mailbox
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 from realtime.outgoing import Outgoing

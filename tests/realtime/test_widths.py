@@ -7,7 +7,7 @@ from django.test import override_settings
 
 from realtime import widths
 from realtime.backends.memory import MemoryPubSub
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.messages.message import Message, Reset
 from realtime.publish import prepare
 from tests.realtime.hub.listening import FAMILY, LIST, OTHER, mailbox, row, send, taken, within

@@ -12,8 +12,8 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 
 from realtime.exceptions import InvalidCursor, InvalidTopic
-from realtime.hub import close_hub
-from realtime.listening import listen
+from realtime.hub.hub import close_hub
+from realtime.hub.listen import listen
 from realtime.messages.message import Message
 
 

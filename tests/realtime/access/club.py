@@ -13,7 +13,7 @@ from django.db import connections
 
 from demo_todo.models import Membership, Task, TodoList
 from realtime.access import allow
-from realtime.hub import close_hub
+from realtime.hub.hub import close_hub
 from tests.realtime.hostile.direct import SETTINGS, Direct
 from tests.realtime.live_client import PATIENCE
 from tests.realtime.websocket.telling import in_thread

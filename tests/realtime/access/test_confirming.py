@@ -12,7 +12,7 @@ from realtime import Message
 from realtime.access import allow
 from realtime.access.grants import NOT_ALLOWED
 from realtime.connection import Connection
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.protocol import Denied, Subscribe, Subscribed, Wanted
 from realtime.subscribing import subscribe
 from tests.realtime.access.conftest import PATIENCE, of_ada, until

@@ -11,7 +11,7 @@ from realtime import Message, Topic
 from realtime.access import allow
 from realtime.access.grants import MOST_ROUNDS
 from realtime.connection import Connection
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.protocol import Revoked
 from tests.realtime.access.conftest import PATIENCE, Stuck, send, until
 from tests.realtime.transports import frames_of

@@ -17,10 +17,11 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 from invalidation import tracking, users
-from realtime import Message, observers
+from realtime import Message
 from realtime.access import allow, endings
 from realtime.access.endings import CONCERNED, Endings
-from realtime.hub import close_hub
+from realtime.hub import observers
+from realtime.hub.hub import close_hub
 from realtime.models import StoredRecord
 from realtime.protocol import CloseCode
 from tests.realtime.live_client import PATIENCE, LiveClient, communicator

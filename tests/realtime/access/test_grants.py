@@ -12,7 +12,7 @@ from realtime import Message
 from realtime.access import allow, grants
 from realtime.access.identity import Identity
 from realtime.connection import Connection
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.protocol import CloseCode, Revoked
 from tests.realtime.access.conftest import ADA, PATIENCE, Who, send, until
 from tests.realtime.access.test_depends import ROW, Club, watch

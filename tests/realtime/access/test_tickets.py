@@ -17,7 +17,7 @@ from realtime.access.identity import Identity
 from realtime.access.tickets import owner_of
 from realtime.connection import Connection
 from realtime.exceptions import InvalidTopic
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from tests.realtime.access.conftest import Who
 from tests.realtime.transports import FakeTransport
 

@@ -14,7 +14,7 @@ from realtime.access.identity import Identity
 from realtime.connection import Connection
 from realtime.connections import Connections, connections_of
 from realtime.draining import drain, take_in
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.protocol import CloseCode
 from tests.realtime.hub.listening import until
 from tests.realtime.transports import FakeTransport

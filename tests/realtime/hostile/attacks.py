@@ -14,7 +14,7 @@ from realtime import Message
 from realtime.access import allow
 from realtime.access.grants import NOT_ALLOWED
 from realtime.backends import get_pubsub
-from realtime.hub import close_hub
+from realtime.hub.hub import close_hub
 from realtime.protocol import SERVER_FRAMES
 from tests.realtime.hostile.direct import NOTHING, Direct, left_behind, wanted
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.transports.websocket import LiveSocket
 from tests.realtime.live_client import PATIENCE
 

@@ -10,12 +10,13 @@ import pytest
 import pytest_asyncio
 from django.test import override_settings
 
-from realtime import Message, observers
+from realtime import Message
 from realtime.access import allow
 from realtime.access.endings import CONCERNED, Endings
 from realtime.backends import get_pubsub
 from realtime.connections import connections_of
-from realtime.hub import close_hub, get_hub
+from realtime.hub import observers
+from realtime.hub.hub import close_hub, get_hub
 from tests.realtime.hostile.direct import NOTHING, SETTINGS, Direct, left_behind, wanted
 from tests.realtime.live_client import PATIENCE
 

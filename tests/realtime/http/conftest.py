@@ -6,9 +6,10 @@ import pytest
 import pytest_asyncio
 
 from demo_todo.models import TodoList
-from realtime import aposition, observers
+from realtime import aposition
 from realtime.access.endings import endings
-from realtime.hub import get_hub
+from realtime.hub import observers
+from realtime.hub.hub import get_hub
 from tests.realtime.hub.listening import until
 from tests.realtime.websocket.conftest import (  # noqa: F401 -- fixtures
     ada,

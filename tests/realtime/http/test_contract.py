@@ -16,7 +16,7 @@ from realtime import Message
 from realtime.access import allow
 from realtime.access.endings import logged_out, users_changed
 from realtime.connections import connections_of
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from tests.realtime.http.watchers import PollWatcher, SocketWatcher, StreamWatcher, Watcher
 from tests.realtime.live_client import PATIENCE
 from tests.realtime.websocket.telling import SENTINEL, in_thread, tell

@@ -7,10 +7,10 @@ from unittest import mock
 
 import pytest
 
-from realtime import hub as hubs
 from realtime.backends.memory import MemoryPubSub
 from realtime.connections import connections_of
-from realtime.hub import close_hub, get_hub
+from realtime.hub import hub as hubs
+from realtime.hub.hub import close_hub, get_hub
 from tests.realtime.http.asking import answer
 from tests.realtime.live_client import PATIENCE
 

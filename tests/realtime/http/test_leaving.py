@@ -19,7 +19,7 @@ from django.utils.decorators import sync_only_middleware
 from realtime import Message
 from realtime.asgi import with_websockets
 from realtime.connections import connections_of
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from tests.realtime.http.asking import answer, asking, query, streaming
 from tests.realtime.hub.listening import until
 from tests.realtime.live_client import PATIENCE, cookie_of

@@ -13,7 +13,7 @@ from realtime.access import allow
 from realtime.access.identity import identify
 from realtime.access.tickets import sign
 from realtime.connections import connections_of
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.transports.poll import poll_changes
 from realtime.urls import urlpatterns
 from tests.realtime.http.asking import Request, answer, asking, query

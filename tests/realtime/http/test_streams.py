@@ -13,7 +13,7 @@ from realtime import Message, aposition
 from realtime.access import allow
 from realtime.access.endings import users_changed
 from realtime.connections import connections_of
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.protocol import CloseCode
 from tests.realtime.http.asking import Request, asking, query, streaming
 from tests.realtime.websocket.telling import SENTINEL, in_thread, tell

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from realtime import hub as hub_module
+from realtime.hub import hub as hub_module
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 from realtime.backends.base import PubSub
 from realtime.backends.memory import MemoryPubSub
-from realtime.hub import Hub
-from realtime.mailbox import Mailbox
+from realtime.hub.hub import Hub
+from realtime.hub.mailbox import Mailbox
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 from tests.realtime.fakes import FakePubSub

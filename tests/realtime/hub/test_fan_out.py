@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from realtime.backends.memory import MemoryPubSub
-from realtime.hub import Hub
-from realtime.mailbox import Mailbox
+from realtime.hub.hub import Hub
+from realtime.hub.mailbox import Mailbox
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 from tests.realtime.fakes import FakePubSub

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from realtime import hub as hub_module
 from realtime.backends.memory import MemoryPubSub
 from realtime.conf import conf
 from realtime.exceptions import UpstreamLost
-from realtime.hub import Hub
+from realtime.hub import hub as hub_module
+from realtime.hub.hub import Hub
 from realtime.messages.message import Reset
 from tests.realtime.fakes import FakePubSub
 from tests.realtime.hub.listening import (

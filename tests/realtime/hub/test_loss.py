@@ -8,7 +8,7 @@ import pytest
 
 from realtime.backends.memory import MemoryPubSub
 from realtime.exceptions import UpstreamLost
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message, Reset
 from tests.realtime.fakes import FakePubSub

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from realtime import observers
+from realtime.hub import observers
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 from tests.realtime.fakes import FakePubSub

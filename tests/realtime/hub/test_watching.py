@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from realtime.hub import Hub, close_hub, get_hub
+from realtime.hub.hub import Hub, close_hub, get_hub
 from tests.realtime.fakes import FakePubSub
 from tests.realtime.hub.listening import FAMILY, LIST, OTHER, mailbox, running
 

@@ -16,8 +16,8 @@ from tests.realtime.transports import connection_of
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A backend that was lost is tried again at once."""
-    monkeypatch.setattr("realtime.hub.FIRST_PAUSE", 0.0)
-    monkeypatch.setattr("realtime.hub.LONGEST_PAUSE", 0.001)
+    monkeypatch.setattr("realtime.hub.hub.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("realtime.hub.hub.LONGEST_PAUSE", 0.001)
 
 
 async def test_a_backend_that_is_lost_is_counted_once_until_it_is_back() -> None:

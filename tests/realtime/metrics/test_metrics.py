@@ -22,7 +22,7 @@ import realtime.metrics
 from realtime import Message, publish
 from realtime.access import allow
 from realtime.connections import connections_of
-from realtime.hub import close_hub, get_hub
+from realtime.hub.hub import close_hub, get_hub
 from realtime.messages.message import Reset
 from tests.realtime.hub.listening import until
 from tests.realtime.live_client import PATIENCE, connected

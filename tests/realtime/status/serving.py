@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from realtime import observers
-from realtime.hub import close_hub, get_hub
+from realtime.hub import observers
+from realtime.hub.hub import close_hub, get_hub
 from realtime.status.answering import Answering
 from tests.realtime.hub.listening import until
 

@@ -13,12 +13,13 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from realtime import allow, observers
+from realtime import allow
 from realtime.backends.memory import MemoryPubSub
 from realtime.connections import connections_of
 from realtime.draining import take_in
 from realtime.exceptions import InvalidRule
-from realtime.hub import Hub, close_hub, get_hub
+from realtime.hub import observers
+from realtime.hub.hub import Hub, close_hub, get_hub
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 from realtime.status import answering

@@ -18,7 +18,7 @@ from realtime.backends import get_pubsub
 from realtime.backends.memory import MemoryPubSub
 from realtime.connection import Connection
 from realtime.connections import connections_of
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.management.commands import realtime_drain
 from realtime.protocol import CloseCode
 from realtime.status import command as asking

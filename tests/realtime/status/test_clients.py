@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from realtime.connection import Connection
 from realtime.connections import connections_of
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.status.clients import client_here, clients_here
 from tests.realtime.hub.listening import LIST, OTHER, row, within
 from tests.realtime.transports import FakeTransport, connection_of

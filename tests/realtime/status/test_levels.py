@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.status import levels
 from realtime.status.levels import set_level_here
 from tests.realtime.hub.listening import until

@@ -6,7 +6,7 @@ import pytest
 
 from realtime import rates
 from realtime.backends.memory import MemoryPubSub
-from realtime.hub import Hub
+from realtime.hub.hub import Hub
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 from realtime.rates import Rates

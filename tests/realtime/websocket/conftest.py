@@ -13,7 +13,7 @@ from django.db import connections
 
 from demo_todo.models import Membership, TodoList
 from realtime.access import allow
-from realtime.hub import close_hub
+from realtime.hub.hub import close_hub
 from tests.realtime.live_client import PATIENCE, LiveClient, connected
 
 

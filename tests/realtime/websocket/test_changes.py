@@ -10,7 +10,7 @@ from django.db import transaction
 
 from demo_todo.models import Task, TodoList
 from realtime import Message
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.messages.message import Reset
 from realtime.models import StoredRecord
 from tests.realtime.live_client import PATIENCE, LiveClient, connected

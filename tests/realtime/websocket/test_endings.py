@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from realtime import Message
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from tests.realtime.live_client import PATIENCE, LiveClient, communicator, connected, cookie_of
 from tests.realtime.websocket.telling import SENTINEL, subscribe, tell
 

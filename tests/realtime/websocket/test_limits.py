@@ -14,7 +14,7 @@ from django.test import override_settings
 
 from realtime import Message
 from realtime.connections import connections_of
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.protocol import CloseCode
 from tests.realtime.live_client import PATIENCE, LiveClient, connected
 from tests.realtime.websocket.telling import SENTINEL, subscribe, tell

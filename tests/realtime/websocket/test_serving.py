@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 from unittest import mock
 
-from realtime import asgi, hub
+from realtime import asgi
 from realtime.asgi import Application, with_websockets
 from realtime.backends.memory import MemoryPubSub
-from realtime.hub import close_hub, known_hub
+from realtime.hub import hub
+from realtime.hub.hub import close_hub, known_hub
 
 
 async def page(scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from realtime import Cursor, Message, Topic
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from tests.realtime.live_client import LiveClient, connected
 from tests.realtime.websocket.telling import SENTINEL, subscribe, tell
 

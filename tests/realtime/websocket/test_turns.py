@@ -12,7 +12,7 @@ import pytest_asyncio
 from django.contrib.auth.models import User
 
 from realtime.access import allow
-from realtime.hub import get_hub
+from realtime.hub.hub import get_hub
 from realtime.transports.websocket import MOST_WAITING, LiveSocket
 from tests.realtime.live_client import PATIENCE, LiveClient, communicator, connected, cookie_of
 from tests.realtime.websocket.telling import SENTINEL, subscribe

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from realtime import Message, position, publish
 from realtime.backends import get_pubsub
-from realtime.backends.outbox import ensure_relay, flush_relay, process, metrics, stop_relay
+from realtime.backends.outbox import ensure_relay, flush_relay, metrics, process, stop_relay
 from realtime.backends.outbox.relay import Relay
 from realtime.messages.cursors import NOWHERE
 from realtime.models import OutboxRecord

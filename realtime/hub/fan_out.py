@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from realtime.backends import Upstream
 from realtime.counters import counters
+from realtime.hub.observers import observe
+from realtime.hub.subscribers import Subscribers
 from realtime.messages.merge import merge_all
 from realtime.messages.message import Message, checked
 from realtime.messages.topics import Topic
-from realtime.observers import observe
 from realtime.rates import Rates
-from realtime.subscribers import Subscribers
 from realtime.widths import note_fan_out
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from realtime.conf import conf
 from realtime.exceptions import InvalidTopic
-from realtime.hub import get_hub
-from realtime.mailbox import Mailbox
+from realtime.hub.hub import get_hub
+from realtime.hub.mailbox import Mailbox
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic

@@ -18,13 +18,13 @@ from realtime.backends.outbox.process import ensure_relay
 from realtime.conf import conf
 from realtime.counters import counters
 from realtime.exceptions import CannotReplay, UpstreamLost
-from realtime.fan_out import FanOut, as_told
-from realtime.lingering import Lingering
+from realtime.hub.delayed_unwatch import Lingering
+from realtime.hub.fan_out import FanOut, as_told
+from realtime.hub.observers import missed, observed_topics
+from realtime.hub.subscribers import Sink, Subscribers
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
-from realtime.observers import missed, observed_topics
-from realtime.subscribers import Sink, Subscribers
 from realtime.together import end, until_one_ends
 
 logger = logging.getLogger("realtime.hub")

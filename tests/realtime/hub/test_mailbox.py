@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from realtime.mailbox import Mailbox
+from realtime.hub.mailbox import Mailbox
 from realtime.messages.merge import size
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic

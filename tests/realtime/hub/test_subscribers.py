@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.mailbox import Mailbox
+from realtime.hub.mailbox import Mailbox
+from realtime.hub.subscribers import Subscribers
 from realtime.messages.topics import Topic
-from realtime.subscribers import Subscribers
 
 TOPICS = [Topic(text) for text in ("list:1", "list:2", "user:1", "object:a.b/1", "object:a.c/1")]
 BOXES = [Mailbox(1) for _ in range(3)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from realtime import listen
 from realtime.backends.memory import MemoryPubSub
 from realtime.exceptions import InvalidCursor, InvalidTopic
-from realtime.hub import close_hub, get_hub
+from realtime.hub.hub import close_hub, get_hub
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 from tests.realtime.hub.listening import FAMILY, LIST, OTHER, row, send, within
@@ -22,7 +22,7 @@ from tests.realtime.hub.listening import FAMILY, LIST, OTHER, row, send, within
 
 @pytest.fixture(autouse=True)
 def as_the_projects(pubsub: MemoryPubSub) -> Iterator[None]:
-    with mock.patch("realtime.hub.get_pubsub", return_value=pubsub):
+    with mock.patch("realtime.hub.hub.get_pubsub", return_value=pubsub):
         yield
 
 
@@ -90,7 +90,7 @@ async def test_a_worker_that_dies_anywhere_misses_nothing(
 ) -> None:
     """It goes on from the last cursor that it came to, whatever it had taken besides."""
     pubsub = MemoryPubSub()
-    with mock.patch("realtime.hub.get_pubsub", return_value=pubsub):
+    with mock.patch("realtime.hub.hub.get_pubsub", return_value=pubsub):
         done: set[str] = set()
         known = pubsub.position()
         async with listening(LIST, OTHER, since=known) as messages:
