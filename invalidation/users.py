@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from invalidation.changes import Change
-from realtime.access.endings import any_user_changed, users_changed
+from realtime.access.signals import any_user_changed, users_changed
 
 LOGIN = frozenset({"last_login"})
 """What each login writes: whoever is here may be so no less than before."""

@@ -20,24 +20,25 @@ class RealtimeConfig(AppConfig):
         """Register checks and frame handlers, and read the declarations."""
         # Models and what imports them can be loaded only now.
         from realtime.access import checks as access_checks  # noqa: F401, PLC0415 -- they register
-        from realtime.access import endings  # noqa: PLC0415
+        from realtime.access import signals  # noqa: PLC0415
         from realtime.access.users import user_model  # noqa: PLC0415
         from realtime.backends import forget_pubsub, tables  # noqa: PLC0415
         from realtime.conf import conf  # noqa: PLC0415
+        from realtime.connections.revocation import revocation  # noqa: PLC0415
         from realtime.fresh import forget  # noqa: PLC0415
         from realtime.hub import observers  # noqa: PLC0415
         from realtime.metrics import install  # noqa: PLC0415
         from realtime.status.answering import Answering  # noqa: PLC0415
 
         observers.register(Answering())
-        observers.register(endings.endings)
+        observers.register(revocation)
         uid = "realtime.access"
-        user_logged_out.connect(endings.logged_out, dispatch_uid=uid)
+        user_logged_out.connect(signals.logged_out, dispatch_uid=uid)
         # Proxies and children speak for themselves alone.
         users = user_model()
         for model in [each for each in apps.get_models() if users and issubclass(each, users)]:
             for signal in (post_save, post_delete):
-                signal.connect(endings.user_changed, sender=model, dispatch_uid=uid)
+                signal.connect(signals.user_changed, sender=model, dispatch_uid=uid)
         post_migrate.connect(tables.ask_again, sender=self, dispatch_uid="realtime.tables")
         setting_changed.connect(forget_pubsub, dispatch_uid="realtime.backends")
         setting_changed.connect(conf.forget, dispatch_uid="realtime.conf")

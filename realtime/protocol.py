@@ -1,7 +1,7 @@
 """The wire: every frame of protocol version 1 as a type.
 
 Frames are JSON text. Unknown fields are ignored, so that either side may grow.
-docs/reference/protocol.md explains each; `realtime.frames` says who handles them.
+docs/reference/protocol.md explains each; `realtime.connections.handlers` says who handles them.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Literal
 from realtime.backends.outbox.process import relay_status
 from realtime.backends.outbox.stats import RelayStatus
 from realtime.backends.outbox.stats import metrics as outbox
-from realtime.connections import Connections, connections_of
+from realtime.connections.registry import Connections, connections_of
 from realtime.counters import counters
 from realtime.hub.hub import all_hubs
 

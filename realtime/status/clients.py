@@ -7,8 +7,8 @@ from time import monotonic
 
 import msgspec
 
-from realtime.connection import Connection
-from realtime.connections import connections_of
+from realtime.connections.connection import Connection
+from realtime.connections.registry import connections_of
 from realtime.hub.hub import Hub
 from realtime.status.process import process_name
 from realtime.status.topics import MOST
@@ -103,7 +103,7 @@ def _client(connection: Connection) -> Client:
 
 def _watches(connection: Connection) -> list[Watch]:
     waiting, held = connection.mailbox.waiting(), connection.mailbox.held()
-    pending, in_doubt = set(connection.pending.values()), connection.grants.in_doubt()
+    pending, in_doubt = set(connection.pending.values()), connection.authorization.in_doubt()
     return [
         Watch(
             topic=str(topic),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from realtime.connections import connections_of
-from realtime.draining import drain, take_in
+from realtime.connections.drain import drain, take_in
+from realtime.connections.registry import connections_of
 from realtime.hub.hub import Hub
 from realtime.status.process import process_name
 

@@ -10,7 +10,7 @@ import msgspec
 
 from realtime.backends.outbox.process import relay_status
 from realtime.backends.outbox.stats import RelayStatus
-from realtime.connections import connections_of
+from realtime.connections.registry import connections_of
 from realtime.hub.hub import Hub
 
 _began = time.monotonic()

@@ -9,9 +9,9 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, QueryDict
 
 from realtime.conf import conf
+from realtime.connections.subscribe import MOST_CURSORS, AskedFor
 from realtime.exceptions import InvalidCursor
 from realtime.messages.cursors import NOWHERE, Cursor
-from realtime.subscribing import MOST_CURSORS, AskedFor
 from realtime.transports.refusing import Refused
 
 MOST_TRIED = 5_000

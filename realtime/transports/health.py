@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
-from realtime.connections import connections_of
+from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
 from realtime.transports.refusing import live_view
 

@@ -9,17 +9,17 @@ from time import monotonic
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 
-from realtime.connection import Connection
-from realtime.connections import Connections, connections_of
+from realtime.connections.admission import identify_in_time, look_again_if_changed, why_not
+from realtime.connections.connection import Connection
+from realtime.connections.registry import Connections, connections_of
+from realtime.connections.subscribe import begin
 from realtime.counters import counters
 from realtime.hub.hub import Hub, get_hub
 from realtime.messages.cursors import Cursor
 from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Denied, Frame, Revoked
-from realtime.subscribing import begin
 from realtime.transports.asking import Asked
 from realtime.transports.refusing import Refused
-from realtime.transports.whom import identify_in_time, look_again_if_changed, why_not
 
 logger = logging.getLogger("realtime.http")
 

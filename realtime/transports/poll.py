@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from realtime.conf import conf
-from realtime.encoding import topics_of
+from realtime.connections.encode import topics_of
 from realtime.messages.merge import bound, merge
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic

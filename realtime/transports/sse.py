@@ -16,8 +16,8 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from realtime.conf import conf
-from realtime.connection import Connection
-from realtime.encoding import topics_of
+from realtime.connections.connection import Connection
+from realtime.connections.encode import topics_of
 from realtime.protocol import PROTOCOL, CloseCode, Welcome
 from realtime.transports.asking import Asked, read
 from realtime.transports.events import Event, closed, event_of

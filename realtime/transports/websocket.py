@@ -10,12 +10,13 @@ from typing import Any
 
 from realtime.access.identity import Identity
 from realtime.conf import conf
-from realtime.connection import Connection
-from realtime.connections import Connections, connections_of
+from realtime.connections.admission import identify_in_time, look_again_if_changed, why_not
+from realtime.connections.connection import Connection
+from realtime.connections.handlers import BadFrame, Received, handles, read_frame
+from realtime.connections.registry import Connections, connections_of
+from realtime.connections.writer import Outgoing
 from realtime.counters import counters
-from realtime.frames import BadFrame, Received, handles, read_frame
 from realtime.hub.hub import get_hub
-from realtime.outgoing import Outgoing
 from realtime.protocol import (
     PROTOCOL,
     ClientPing,
@@ -28,7 +29,6 @@ from realtime.protocol import (
 )
 from realtime.together import end
 from realtime.transports.limits import Frames
-from realtime.transports.whom import identify_in_time, look_again_if_changed, why_not
 
 logger = logging.getLogger("realtime.websocket")
 

@@ -29,13 +29,13 @@ from realtime import Message, position, publish
 from realtime.backends import get_pubsub
 from realtime.backends.database import records
 from realtime.backends.database.history import History
-from realtime.connection import Connection
+from realtime.connections.connection import Connection
+from realtime.connections.subscribe import subscribe
 from realtime.hub.hub import Hub
 from realtime.hub.mailbox import Mailbox
 from realtime.messages.cursors import Cursor
 from realtime.messages.topics import Topic
 from realtime.protocol import Denied, Subscribe, Wanted
-from realtime.subscribing import subscribe
 from tests.contract.test_interleaving import using
 from tests.realtime.transports import Staying, connection_of, frames_of
 

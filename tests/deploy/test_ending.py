@@ -9,7 +9,7 @@ import pytest
 
 from tests.deploy.deployment import Deployment
 from tests.deploy.documented import drain_command
-from tests.realtime.draining.test_servers import came_back, states, write_until
+from tests.realtime.connections.drain.test_servers import came_back, states, write_until
 from tests.realtime.two_servers import LIST, ended
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.asyncio(loop_scope="session")]

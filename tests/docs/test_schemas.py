@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime.frames import client_frames
+from realtime.connections.handlers import client_frames
 from realtime.transports import websocket  # noqa: F401 -- it registers handlers
 from tools.schemas import CLIENT_FRAMES, FOLDER, SCHEMAS, schema
 

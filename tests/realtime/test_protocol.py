@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import realtime
-from realtime.frames import client_frames
+from realtime.connections.handlers import client_frames
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import VERBS, Message
 from realtime.protocol import (

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 
 from realtime.access.identity import Identity
-from realtime.connection import Connection
+from realtime.connections.connection import Connection
 from realtime.protocol import CloseCode, Frame
 
 

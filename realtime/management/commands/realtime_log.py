@@ -28,9 +28,7 @@ class Command(AskingCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Ask for it, and print who has done so."""
         if not is_ours(options["logger"]):
-            raise CommandError(
-                f"expected a logger like realtime.hub, got {options['logger']!r}"
-            )
+            raise CommandError(f"expected a logger like realtime.hub, got {options['logger']!r}")
         asked = {name: options[name] for name in ("level", "logger", "minutes")}
         answers = self.ask("log", Level, options, **asked)
         if options["json"]:

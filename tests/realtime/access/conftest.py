@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from realtime.access import threads
 from realtime.backends.memory import MemoryPubSub
-from realtime.connection import Connection
+from realtime.connections.connection import Connection
 from realtime.hub.hub import Hub
 from tests.realtime.fakes import FakePubSub
 from tests.realtime.transports import connection_of

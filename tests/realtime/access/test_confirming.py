@@ -10,11 +10,11 @@ import pytest_asyncio
 
 from realtime import Message
 from realtime.access import allow
-from realtime.access.grants import NOT_ALLOWED
-from realtime.connection import Connection
+from realtime.connections.authorization import NOT_ALLOWED
+from realtime.connections.connection import Connection
+from realtime.connections.subscribe import subscribe
 from realtime.hub.hub import Hub
 from realtime.protocol import Denied, Subscribe, Subscribed, Wanted
-from realtime.subscribing import subscribe
 from tests.realtime.access.conftest import PATIENCE, of_ada, until
 from tests.realtime.fakes import FakeUpstream
 from tests.realtime.transports import frames_of
@@ -76,7 +76,7 @@ async def test_what_is_revoked_before_it_is_confirmed_is_denied_and_never_confir
     await until(lambda: any(task.done() for task in ada.pending))
 
     doors.closed.add("1")
-    ada.grants.doubt([topic for topic in ada.topics if topic == "list:1"])
+    ada.authorization.doubt([topic for topic in ada.topics if topic == "list:1"])
     await until(lambda: frames_of(ada))
     confirmed.set()
     await asyncio.wait_for(asking, PATIENCE)
@@ -93,7 +93,7 @@ async def test_what_is_given_up_before_it_is_confirmed_opens_no_later_subscripti
 ) -> None:
     """What comes of the later one waits until that is confirmed."""
     Doors()
-    monkeypatch.setattr("realtime.subscribing.PATIENCE", 0.01)
+    monkeypatch.setattr("realtime.connections.subscribe.PATIENCE", 0.01)
     confirmed = await hold_up(fake_hub, monkeypatch)
     await subscribe(ada, frame("slow:1"))
     await ada.unsubscribe(list(ada.topics))

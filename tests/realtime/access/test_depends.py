@@ -9,8 +9,8 @@ from django.test import override_settings
 
 from realtime import Message, Topic
 from realtime.access import allow
-from realtime.access.grants import MOST_ROUNDS
-from realtime.connection import Connection
+from realtime.connections.authorization import MOST_ROUNDS
+from realtime.connections.connection import Connection
 from realtime.hub.hub import Hub
 from realtime.protocol import Revoked
 from tests.realtime.access.conftest import PATIENCE, Stuck, send, until
@@ -38,7 +38,7 @@ def club() -> Club:
 
 async def watch(connection: Connection, *topics: str) -> list[str]:
     """Ask for topics as a transport does; return those that are granted."""
-    granted = await connection.grants.ask(dict.fromkeys(topics, ()))
+    granted = await connection.authorization.ask(dict.fromkeys(topics, ()))
     for topic in granted:
         await connection.hub.subscribe(connection.mailbox, topic)
     return [str(topic) for topic in granted]
@@ -227,7 +227,7 @@ async def test_a_change_while_the_rule_is_asked_is_asked_about_again(
         if club.asked == 1:
             club.is_open = False
             send(hub, Message(f"members:{key}", ROW))
-            await until(lambda: connection.grants._stale)
+            await until(lambda: connection.authorization._stale)
         return answer
 
     assert await watch(connection, "list:1") == ["list:1"]

@@ -15,7 +15,7 @@ from django.test import override_settings
 from realtime.access import allow, aticket, ticket
 from realtime.access.identity import Identity
 from realtime.access.tickets import owner_of
-from realtime.connection import Connection
+from realtime.connections.connection import Connection
 from realtime.exceptions import InvalidTopic
 from realtime.hub.hub import Hub
 from tests.realtime.access.conftest import Who
@@ -51,7 +51,7 @@ def opens(hub: Hub) -> Any:
         session = owner_of(request)[1]
         identity = Identity({}, request.user, session)
         connection = Connection(identity, hub, FakeTransport())
-        granted = await connection.grants.ask({topic: (text,)})
+        granted = await connection.authorization.ask({topic: (text,)})
         await connection.let_go()
         return granted == [topic]
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from realtime import Message
 from realtime.access import allow
-from realtime.access.grants import NOT_ALLOWED
 from realtime.backends import get_pubsub
+from realtime.connections.authorization import NOT_ALLOWED
 from realtime.hub.hub import close_hub
 from realtime.protocol import SERVER_FRAMES
 from tests.realtime.hostile.direct import NOTHING, Direct, left_behind, wanted

@@ -109,7 +109,7 @@ def wanted(*topics: str) -> dict[str, Any]:
 
 def left_behind() -> dict[str, object]:
     """Return what there is of connections in this process."""
-    from realtime.connections import connections_of
+    from realtime.connections.registry import connections_of
 
     hub = get_hub()
     known = connections_of(hub)

@@ -12,9 +12,10 @@ from django.test import override_settings
 
 from realtime import Message
 from realtime.access import allow
-from realtime.access.endings import CONCERNED, Endings
+from realtime.access.signals import CONCERNED
 from realtime.backends import get_pubsub
-from realtime.connections import connections_of
+from realtime.connections.registry import connections_of
+from realtime.connections.revocation import Revocation
 from realtime.hub import observers
 from realtime.hub.hub import close_hub, get_hub
 from tests.realtime.hostile.direct import NOTHING, SETTINGS, Direct, left_behind, wanted
@@ -125,7 +126,7 @@ async def test_who_never_answers_pings_costs_a_bounded_amount(
     neighbour: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though it speaks, and so is not silent."""
-    monkeypatch.setattr("realtime.outgoing.MOST_PINGS", 5)
+    monkeypatch.setattr("realtime.connections.writer.MOST_PINGS", 5)
     odd = Direct()
     for _ in range(20):
         await odd.until("ping")
@@ -172,9 +173,9 @@ async def test_who_is_sent_away_while_being_welcomed_is_not_forgotten(
     neighbour: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message that a user changed finds nobody, while somebody is just coming in as them."""
-    observer = Endings()
+    observer = Revocation()
     monkeypatch.setattr(observers, "_observers", [observer])
-    monkeypatch.setattr("realtime.transports.whom.endings", observer)
+    monkeypatch.setattr("realtime.connections.admission.revocation", observer)
     looked = 0
 
     async def look(scope: dict[str, Any]) -> Any:
@@ -188,7 +189,7 @@ async def test_who_is_sent_away_while_being_welcomed_is_not_forgotten(
 
     from realtime.access.identity import identify
 
-    monkeypatch.setattr("realtime.transports.whom.identify", look)
+    monkeypatch.setattr("realtime.connections.admission.identify", look)
     monkeypatch.setattr("realtime.access.identity.identify", look)
     eve = Direct()
 

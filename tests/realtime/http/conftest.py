@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from demo_todo.models import TodoList
 from realtime import aposition
-from realtime.access.endings import endings
+from realtime.connections.revocation import revocation
 from realtime.hub import observers
 from realtime.hub.hub import get_hub
 from tests.realtime.hub.listening import until
@@ -23,7 +23,7 @@ from tests.realtime.websocket.conftest import (  # noqa: F401 -- fixtures
 @pytest.fixture(autouse=True)
 def noticed_endings(no_observers: None) -> None:
     """Who logs out is sent away, as in any project."""
-    observers.register(endings)
+    observers.register(revocation)
 
 
 @pytest_asyncio.fixture

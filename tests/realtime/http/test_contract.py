@@ -14,8 +14,8 @@ from django.test import override_settings
 from demo_todo.models import Task, TodoList
 from realtime import Message
 from realtime.access import allow
-from realtime.access.endings import logged_out, users_changed
-from realtime.connections import connections_of
+from realtime.access.signals import logged_out, users_changed
+from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
 from tests.realtime.http.watchers import PollWatcher, SocketWatcher, StreamWatcher, Watcher
 from tests.realtime.live_client import PATIENCE

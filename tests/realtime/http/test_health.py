@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 
 from realtime.backends.memory import MemoryPubSub
-from realtime.connections import connections_of
+from realtime.connections.registry import connections_of
 from realtime.hub import hub as hubs
 from realtime.hub.hub import close_hub, get_hub
 from tests.realtime.http.asking import answer

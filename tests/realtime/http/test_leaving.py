@@ -18,7 +18,7 @@ from django.utils.decorators import sync_only_middleware
 
 from realtime import Message
 from realtime.asgi import with_websockets
-from realtime.connections import connections_of
+from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
 from tests.realtime.http.asking import answer, asking, query, streaming
 from tests.realtime.hub.listening import until

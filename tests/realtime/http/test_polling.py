@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 
 from realtime import Message, aposition
-from realtime.connections import connections_of
+from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
 from tests.realtime.http.asking import answer, asking, query
 from tests.realtime.live_client import PATIENCE

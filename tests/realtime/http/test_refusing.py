@@ -12,7 +12,7 @@ from django.test import RequestFactory, override_settings
 from realtime.access import allow
 from realtime.access.identity import identify
 from realtime.access.tickets import sign
-from realtime.connections import connections_of
+from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
 from realtime.transports.poll import poll_changes
 from realtime.urls import urlpatterns

@@ -11,8 +11,8 @@ from django.test import override_settings
 from demo_todo.models import TodoList
 from realtime import Message, aposition
 from realtime.access import allow
-from realtime.access.endings import users_changed
-from realtime.connections import connections_of
+from realtime.access.signals import users_changed
+from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
 from realtime.protocol import CloseCode
 from tests.realtime.http.asking import Request, asking, query, streaming

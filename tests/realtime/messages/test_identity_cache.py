@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime.encoding import encode_text, text_of
+from realtime.connections.encode import encode_text, text_of
 from realtime.messages.identity_cache import IdentityCache
 from realtime.messages.message import Message
 from realtime.protocol import changed

@@ -40,10 +40,10 @@ async def test_what_is_revoked_is_counted(hub, no_rules: None) -> None:
     answers = [True]
     allow("list")(lambda user, key: answers[0])
     connection, before = connection_of(None, hub), counters.revoked
-    assert await within(connection.grants.ask({LIST: []})) == [LIST]
+    assert await within(connection.authorization.ask({LIST: []})) == [LIST]
 
     answers[0] = False
-    connection.grants.doubt([LIST])
+    connection.authorization.doubt([LIST])
 
     await until(lambda: not connection.topics)
     assert counters.revoked == before + 1

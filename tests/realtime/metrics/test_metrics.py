@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import realtime.metrics
 from realtime import Message, publish
 from realtime.access import allow
-from realtime.connections import connections_of
+from realtime.connections.registry import connections_of
 from realtime.hub.hub import close_hub, get_hub
 from realtime.messages.message import Reset
 from tests.realtime.hub.listening import until

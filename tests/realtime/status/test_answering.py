@@ -15,8 +15,8 @@ import pytest_asyncio
 
 from realtime import allow
 from realtime.backends.memory import MemoryPubSub
-from realtime.connections import connections_of
-from realtime.draining import take_in
+from realtime.connections.drain import take_in
+from realtime.connections.registry import connections_of
 from realtime.exceptions import InvalidRule
 from realtime.hub import observers
 from realtime.hub.hub import Hub, close_hub, get_hub

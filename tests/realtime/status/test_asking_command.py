@@ -16,8 +16,8 @@ from django.db import OperationalError
 
 from realtime.backends import get_pubsub
 from realtime.backends.memory import MemoryPubSub
-from realtime.connection import Connection
-from realtime.connections import connections_of
+from realtime.connections.connection import Connection
+from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
 from realtime.management.commands import realtime_drain
 from realtime.protocol import CloseCode

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from django.contrib.auth.models import User
 
-from realtime.connection import Connection
-from realtime.connections import connections_of
+from realtime.connections.connection import Connection
+from realtime.connections.registry import connections_of
 from realtime.hub.hub import Hub
 from realtime.status.clients import client_here, clients_here
 from tests.realtime.hub.listening import LIST, OTHER, row, within
@@ -74,7 +74,7 @@ async def test_what_is_asked_again_is_in_doubt(hub: Hub, ada: Connection, no_rul
     """Until the rule has answered."""
     ada.topics = {LIST: None}
 
-    ada.grants.doubt([LIST])
+    ada.authorization.doubt([LIST])
 
     (watch,) = client_here(hub, ada.id).watches
     assert (watch.in_doubt, watch.held, watch.pending) == (True, True, False)

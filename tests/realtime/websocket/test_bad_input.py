@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 
 from realtime import Message, aposition
+from realtime.connections.subscribe import MOST_CURSORS
 from realtime.protocol import CloseCode
-from realtime.subscribing import MOST_CURSORS
 from tests.realtime.live_client import LiveClient, connected
 from tests.realtime.websocket.telling import SENTINEL, subscribe, tell
 

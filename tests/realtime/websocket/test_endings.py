@@ -72,7 +72,7 @@ async def test_a_writer_that_fails_closes_the_socket(
     def fail(*_: object) -> None:
         raise RuntimeError("out of ink")
 
-    monkeypatch.setattr("realtime.outgoing.text_of", fail)
+    monkeypatch.setattr("realtime.connections.writer.text_of", fail)
     with caplog.at_level(logging.CRITICAL, "realtime.websocket"):
         await tell(Message(topic, reset="bulk"))
 
@@ -93,7 +93,7 @@ async def test_a_writer_whose_client_is_gone_is_quiet(
         gone.set()
         raise ConnectionResetError
 
-    monkeypatch.setattr("realtime.outgoing.text_of", refuse)
+    monkeypatch.setattr("realtime.connections.writer.text_of", refuse)
     await tell(Message(topic, reset="bulk"))
 
     await asyncio.wait_for(gone.wait(), PATIENCE)

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 
 from realtime import Message
-from realtime.connections import connections_of
+from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
 from realtime.protocol import CloseCode
 from tests.realtime.live_client import PATIENCE, LiveClient, connected

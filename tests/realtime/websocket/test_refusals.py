@@ -9,7 +9,7 @@ from django.test import override_settings
 from demo_todo.models import TodoList
 from realtime import Message
 from realtime.access import allow
-from realtime.access.grants import NOT_ALLOWED
+from realtime.connections.authorization import NOT_ALLOWED
 from realtime.protocol import CloseCode
 from tests.realtime.live_client import PATIENCE, LiveClient, communicator, connected, cookie_of
 from tests.realtime.websocket.telling import SENTINEL, subscribe, tell

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from realtime.flushing import SLICE, Flushing
+from realtime.connections.flush_queue import SLICE, Flushing
 
 
 class Writer:

@@ -24,7 +24,7 @@ from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Denied, Revoked
 
 if TYPE_CHECKING:
-    from realtime.connection import Connection
+    from realtime.connections.connection import Connection
 
 logger = logging.getLogger("realtime.access")
 
@@ -38,7 +38,7 @@ MOST_ROUNDS = 4
 """How often `depends` is asked until it names what is watched already."""
 
 
-class Grants:
+class Authorization:
     """The grants of one connection. Owner: its event loop; one task at a time asks again.
 
     To the hub it is a mailbox: it is put what happens to the topics on which grants depend.

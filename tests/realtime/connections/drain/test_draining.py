@@ -9,11 +9,11 @@ from unittest import mock
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from realtime import draining
 from realtime.access.identity import Identity
-from realtime.connection import Connection
-from realtime.connections import Connections, connections_of
-from realtime.draining import drain, take_in
+from realtime.connections import drain as draining
+from realtime.connections.connection import Connection
+from realtime.connections.drain import drain, take_in
+from realtime.connections.registry import Connections, connections_of
 from realtime.hub.hub import Hub
 from realtime.protocol import CloseCode
 from tests.realtime.hub.listening import until

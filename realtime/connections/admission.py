@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from realtime.access.endings import endings
 from realtime.access.identity import Identity, Scope, identify
 from realtime.conf import conf
-from realtime.connection import Connection
-from realtime.connections import Connections
+from realtime.connections.connection import Connection
+from realtime.connections.registry import Connections
+from realtime.connections.revocation import revocation
 from realtime.protocol import CloseCode
 
 
@@ -23,7 +23,7 @@ def why_not(connections: Connections, identity: Identity, began: float) -> Close
 
     `began` is when finding out who it is began (`time.monotonic()`).
     """
-    if endings.has_ended(identity.session, began):
+    if revocation.has_ended(identity.session, began):
         return CloseCode.NOT_AUTHENTICATED
     if identity.is_anonymous and not conf.ALLOW_ANONYMOUS:
         return CloseCode.NOT_AUTHENTICATED
@@ -35,5 +35,5 @@ def look_again_if_changed(connection: Connection, began: float) -> None:
 
     Call it once the connection can be found by whatever changes from then on.
     """
-    if endings.may_have_changed(connection.identity.key, began):
-        connection.grants.doubt_all()
+    if revocation.may_have_changed(connection.identity.key, began):
+        connection.authorization.doubt_all()

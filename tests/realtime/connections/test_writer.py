@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from realtime.connections.writer import Outgoing
 from realtime.hub.mailbox import Mailbox
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
-from realtime.outgoing import Outgoing
 from realtime.protocol import Denied, Pong
 
 LIST = Topic("list:1")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from realtime.stepping import run_now
+from realtime.connections.eager import run_now
 
 
 async def is_late(seen: list[str]) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from django.test import override_settings
 
-from realtime.connection import Connection
-from realtime.heart import Heart
+from realtime.connections.connection import Connection
+from realtime.connections.heartbeat import Heart
 from tests.realtime.transports import FakeTransport, connection_of
 
 
@@ -95,7 +95,7 @@ async def test_every_connection_is_looked_at_again_now_and_then(
     def look(_: object, *, strict: bool) -> None:
         looks.append(strict)
 
-    monkeypatch.setattr(type(connection.grants), "doubt_all", look)
+    monkeypatch.setattr(type(connection.authorization), "doubt_all", look)
     heart.add(connection)
 
     await until(lambda: len(looks) >= 3)

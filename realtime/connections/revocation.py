@@ -1,8 +1,8 @@
-"""What ends a user's connections in every process: logging out, and changes of the user.
+"""End a user's connections of this process when a logout or a change of the user is told.
 
-It is told by messages, as everything else: to one topic that each process hears and no client may
-watch. They say who is concerned, not what happened. Processes look for themselves; only for a
-session that was logged out there is nothing to look for, since it may still be there when they do.
+The messages (see `realtime.access.signals`) say who is concerned, not what happened. This process
+looks for itself. Only for a session that was logged out there is nothing to look for, since it may
+still be there when the process looks.
 """
 
 from __future__ import annotations
@@ -12,23 +12,15 @@ import random
 from collections import OrderedDict
 from collections.abc import Iterable
 from time import monotonic
-from typing import Any
 
-from django.http import HttpRequest
-
-from realtime.access.identity import is_kept_in_cookies, key_of, mark_of
-from realtime.connection import Connection
-from realtime.connections import Connections, connections_of
+from realtime.access.identity import is_kept_in_cookies
+from realtime.access.signals import CONCERNED, SESSION, USER
+from realtime.connections.connection import Connection
+from realtime.connections.registry import Connections, connections_of
 from realtime.hub.hub import known_hub
-from realtime.messages.message import Message, Reset
-from realtime.messages.topics import RESERVED, Topic
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode
-from realtime.publish import publish
-
-CONCERNED = Topic.of(RESERVED, "access")
-
-USER, SESSION = "user", "session"
-"""The labels under which a message names users and sessions."""
 
 SPREAD = 5.0
 """Seconds within which all are looked at again after messages may have been lost."""
@@ -37,7 +29,7 @@ MOST_TOLD = 10_000
 """Users and ended sessions that are remembered: their socket may be just being opened."""
 
 
-class Endings:
+class Revocation:
     """An observer that ends connections. Owner: the event loop of each hub."""
 
     def __init__(self) -> None:
@@ -90,42 +82,7 @@ class Endings:
             connection.spawn(connection.close(CloseCode.NOT_AUTHENTICATED))
 
 
-endings = Endings()
-
-
-def logged_out(*, request: HttpRequest | None, user: Any, **_: object) -> None:
-    """Tell every process that a session ends; a receiver of Django's `user_logged_out`."""
-    mark = mark_of(getattr(request, "session", None))
-    if mark:
-        publish([Message(CONCERNED, {SESSION: {mark: "left"}})])
-    elif user is not None:
-        user_changed(instance=user)
-
-
-def user_changed(
-    *,
-    instance: Any,
-    created: bool = False,
-    update_fields: Iterable[str] | None = None,
-    **_: object,
-) -> None:
-    """Tell every process to look at a user again; a receiver of `post_save` and `post_delete`."""
-    is_login = update_fields is not None and set(update_fields) <= {"last_login"}
-    if created or is_login:
-        return  # Nobody is here as them yet, or no less than before.
-    users_changed([key_of(instance)], using=instance._state.db)
-
-
-def users_changed(keys: Iterable[str], using: str | None = None) -> None:
-    """Tell every process to look at the users with these primary keys again, on commit."""
-    rows = {key: "updated" for key in keys if key}
-    if rows:
-        publish([Message(CONCERNED, {USER: rows})], using=using)  # type: ignore[dict-item]
-
-
-def any_user_changed(using: str | None = None) -> None:
-    """Tell every process to look at everybody again, on commit: it is not known who changed."""
-    publish([Message(CONCERNED, reset=Reset.BULK)], using=using)
+revocation = Revocation()
 
 
 def _remember(when: OrderedDict[str, float], key: str) -> None:
@@ -142,9 +99,9 @@ def _connections() -> Connections:
 
 def _look_at(key: str) -> None:
     for connection in _connections().of_user(key):
-        connection.grants.doubt_all()
+        connection.authorization.doubt_all()
 
 
 def _doubt(connection: Connection) -> None:
     if not connection.has_ended:
-        connection.grants.doubt_all(strict=False)
+        connection.authorization.doubt_all(strict=False)

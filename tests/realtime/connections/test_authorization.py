@@ -1,4 +1,4 @@
-"""Grants: what is held while it is in doubt, and what becomes of it."""
+"""Authorization: what is held while it is in doubt, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import pytest
 from django.test import override_settings
 
 from realtime import Message
-from realtime.access import allow, grants
+from realtime.access import allow
 from realtime.access.identity import Identity
-from realtime.connection import Connection
+from realtime.connections import authorization as grants
+from realtime.connections.connection import Connection
 from realtime.hub.hub import Hub
 from realtime.protocol import CloseCode, Revoked
 from tests.realtime.access.conftest import ADA, PATIENCE, Who, send, until
@@ -39,7 +40,7 @@ def transport_of(connection: Connection) -> FakeTransport:
 
 async def settled(connection: Connection) -> None:
     """Wait until nothing is in doubt."""
-    await until(lambda: not connection.grants._asks)
+    await until(lambda: not connection.authorization._asks)
 
 
 async def test_a_topic_in_doubt_is_held_and_others_are_not(
@@ -49,7 +50,7 @@ async def test_a_topic_in_doubt_is_held_and_others_are_not(
     await watch(connection, "list:1", "list:2")
     connection.mailbox.put(Message("list:1", ROW))
 
-    connection.grants.doubt([t for t in connection.topics if t == "list:1"])
+    connection.authorization.doubt([t for t in connection.topics if t == "list:1"])
     connection.mailbox.put(Message("list:2", ROW))
 
     assert [m.topic for m in connection.mailbox.take_now()] == ["list:2"]
@@ -76,7 +77,7 @@ async def test_two_doubts_at_once_are_two_questions_and_one_release(
         send(hub, Message("members:1", ROW))
         await until(lambda: asked)
         send(hub, Message("members:1", ROW), Message("list:1", ROW))
-        await until(lambda: connection.grants._doubted)
+        await until(lambda: connection.authorization._doubted)
         gate.set()
         await settled(connection)
 
@@ -91,7 +92,7 @@ async def test_unsubscribing_while_asked_is_told_nothing(
     """And whoever watches again meanwhile is not let through by the older question."""
     await watch(connection, "list:1")
     club.is_open = False
-    connection.grants.doubt(list(connection.topics))
+    connection.authorization.doubt(list(connection.topics))
 
     await connection.unsubscribe(list(connection.topics))
     await settled(connection)
@@ -155,7 +156,7 @@ async def test_the_net_revokes_what_the_rule_refuses_and_not_where_it_fails(
 
     await watch(connection, "name:1", "list:1")
     club.is_open = False
-    connection.grants.doubt_all(strict=False)
+    connection.authorization.doubt_all(strict=False)
 
     await settled(connection)
     assert frames_of(connection) == [Revoked(["list:1"])]
@@ -165,7 +166,7 @@ async def test_what_a_ticket_opened_holds_on(connection: Connection, hub: Hub) -
     """There is no rule to ask, as long as the user may be there."""
     connection.topics[Message("page:1").topic] = None
 
-    connection.grants.doubt_all()
+    connection.authorization.doubt_all()
     await settled(connection)
 
     assert list(connection.topics) == ["page:1"]
@@ -181,7 +182,7 @@ async def test_a_user_who_may_be_here_no_longer_is_sent_away(
         return Identity({}, None, "")
 
     monkeypatch.setattr("realtime.access.identity.identify", nobody)
-    connection.grants.doubt_all()
+    connection.authorization.doubt_all()
 
     await settled(connection)
     assert transport_of(connection).closed is CloseCode.NOT_AUTHENTICATED
@@ -197,7 +198,7 @@ async def test_a_look_at_the_user_that_fails_ends_the_connection(
         raise error
 
     monkeypatch.setattr("realtime.access.identity.identify", fail)
-    connection.grants.doubt_all()
+    connection.authorization.doubt_all()
 
     await settled(connection)
     assert transport_of(connection).failed is error
@@ -213,7 +214,7 @@ async def test_a_look_of_the_net_that_fails_harms_nobody(
 
     await watch(connection, "list:1")
     monkeypatch.setattr("realtime.access.identity.identify", fail)
-    connection.grants.doubt_all(strict=False)
+    connection.authorization.doubt_all(strict=False)
 
     await settled(connection)
     assert transport_of(connection).failed is transport_of(connection).closed is None
@@ -240,7 +241,7 @@ async def test_a_user_who_changes_while_a_rule_is_asked_is_asked_about_again(
     monkeypatch.setattr("realtime.access.identity.identify", as_she_is)
     watching = asyncio.create_task(watch(connection, "list:1"))
     await asyncio.wait_for(asked.wait(), PATIENCE)
-    connection.grants.doubt_all()
+    connection.authorization.doubt_all()
     go_on.set()
 
     await watching
@@ -265,7 +266,7 @@ async def test_what_is_refused_when_asked_anew_is_watched_no_more(
 @override_settings(REALTIME={"HEARTBEAT": 0.02, "RECHECK": 0.1})
 async def test_the_net_comes_within_recheck(connection: Connection, club: Club, hub: Hub) -> None:
     """With the heart that beats for all."""
-    from realtime.heart import Heart
+    from realtime.connections.heartbeat import Heart
 
     heart = Heart()
     await watch(connection, "list:1")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from realtime.conf import conf
 
 if TYPE_CHECKING:
-    from realtime.connection import Connection
+    from realtime.connections.connection import Connection
 
 
 class Heart:
@@ -64,7 +64,7 @@ class Heart:
             # Those that are due before the next beat: within RECHECK, not behind it.
             if now + conf.HEARTBEAT > self._rechecks.get(connection, math.inf):
                 self._rechecks[connection] = now + _recheck()
-                connection.grants.doubt_all(strict=False)
+                connection.authorization.doubt_all(strict=False)
         except Exception as error:
             connection.transport.fail(error)
 

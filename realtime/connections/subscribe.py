@@ -7,12 +7,12 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from realtime.access.grants import NOT_ALLOWED
 from realtime.conf import conf
-from realtime.connection import Connection
+from realtime.connections.authorization import NOT_ALLOWED
+from realtime.connections.connection import Connection
+from realtime.connections.handlers import handles
 from realtime.counters import counters
 from realtime.exceptions import InvalidCursor
-from realtime.frames import handles
 from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
@@ -54,7 +54,9 @@ async def begin(connection: Connection, wanted: Mapping[str, AskedFor], asked: i
     if asked > conf.MAX_SUBSCRIPTIONS or longest > conf.MAX_TOPIC_LENGTH:
         await connection.close(CloseCode.TOO_MANY)
         return
-    granted = await connection.grants.ask({text: each.tickets for text, each in wanted.items()})
+    granted = await connection.authorization.ask(
+        {text: each.tickets for text, each in wanted.items()}
+    )
     if granted:
         await _start(connection, {topic: wanted[topic].cursors for topic in granted})
     denied = dict.fromkeys((text for text in wanted if text not in granted), NOT_ALLOWED)

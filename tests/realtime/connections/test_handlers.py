@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import realtime.routing  # noqa: F401 -- the transport registers its frames
-from realtime import frames
-from realtime.frames import BadFrame, Received, client_frames, handles, read_frame
+from realtime.connections import handlers as frames
+from realtime.connections.handlers import BadFrame, Received, client_frames, handles, read_frame
+from realtime.connections.subscribe import subscribe, unsubscribe
 from realtime.protocol import ClientPong, Frame, Subscribe, Unsubscribe, Wanted
-from realtime.subscribing import subscribe, unsubscribe
 
 json_values = st.recursive(
     st.none()

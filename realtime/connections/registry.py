@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
 from realtime.conf import conf
-from realtime.connection import Connection
+from realtime.connections.connection import Connection
+from realtime.connections.flush_queue import Flushing
+from realtime.connections.heartbeat import Heart
 from realtime.counters import counters
-from realtime.flushing import Flushing
-from realtime.heart import Heart
 from realtime.hub.hub import Hub
 from realtime.protocol import CloseCode
 

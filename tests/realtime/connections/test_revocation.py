@@ -18,8 +18,10 @@ from django.utils import timezone
 
 from invalidation import tracking, users
 from realtime import Message
-from realtime.access import allow, endings
-from realtime.access.endings import CONCERNED, Endings
+from realtime.access import allow
+from realtime.access.signals import CONCERNED
+from realtime.connections import revocation as revocation_module
+from realtime.connections.revocation import Revocation
 from realtime.hub import observers
 from realtime.hub.hub import close_hub
 from realtime.models import StoredRecord
@@ -69,9 +71,9 @@ Open = Callable[[str], Any]
 async def open_as(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
     """`ada = await open_as("ada")`: another socket of hers, with a session of its own."""
     allow("sentinel")(lambda user, key: True)
-    observer = Endings()
+    observer = Revocation()
     monkeypatch.setattr(observers, "_observers", [observer])
-    monkeypatch.setattr("realtime.transports.whom.endings", observer)
+    monkeypatch.setattr("realtime.connections.admission.revocation", observer)
     opened: list[Browser] = []
 
     def log_in(name: str) -> Browser:
@@ -196,7 +198,7 @@ async def test_changes_of_users_that_are_not_known_have_everybody_looked_at(
     open_as: Open, tracked_users: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Too many, or by raw SQL; spread over some time."""
-    monkeypatch.setattr(endings, "SPREAD", 0.05)
+    monkeypatch.setattr(revocation_module, "SPREAD", 0.05)
     ada, grace = await open_as("ada"), await open_as("grace")
 
     with override_settings(INVALIDATION={"MAX_ROWS": 1}):
@@ -235,7 +237,7 @@ async def test_a_bulk_login_of_tracked_users_has_nobody_looked_at(
 @pytest.mark.parametrize("label", ["user", "session", "reset", "other"])
 async def test_who_changes_while_the_socket_is_opened_is_looked_at_again(label: str) -> None:
     """Who they are was found before, and the message found nobody to look at."""
-    observer = Endings()
+    observer = Revocation()
     message = {
         "user": Message(CONCERNED, {"user": {"7": "updated"}}),
         "session": Message(CONCERNED, {"session": {"mark": "left"}}),

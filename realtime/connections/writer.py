@@ -13,12 +13,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from realtime.connections.eager import run_now
+from realtime.connections.encode import encode_text, text_of
 from realtime.counters import counters
-from realtime.encoding import encode_text, text_of
 from realtime.hub.mailbox import Mailbox
 from realtime.messages.message import Message
 from realtime.protocol import Frame, Ping
-from realtime.stepping import run_now
 
 Write = Callable[[str], Awaitable[None]]
 

@@ -8,9 +8,9 @@ from collections.abc import Coroutine, Iterable
 from time import monotonic
 from typing import Any, Protocol
 
-from realtime.access.grants import Grants
 from realtime.access.identity import Identity
 from realtime.conf import conf
+from realtime.connections.authorization import Authorization
 from realtime.counters import counters
 from realtime.hub.hub import Hub
 from realtime.hub.mailbox import Mailbox
@@ -55,8 +55,8 @@ class Connection:
     # One for each client: without a dict for its attributes it takes less.
     __slots__ = (
         "_tasks",
+        "authorization",
         "began",
-        "grants",
         "has_ended",
         "hub",
         "id",
@@ -79,7 +79,7 @@ class Connection:
 
         As an object, if it came from the backend: that one is all connections' together.
         """
-        self.grants = Grants(self)
+        self.authorization = Authorization(self)
         self.replaying = asyncio.Lock()
         """Held by whoever looks for what this client missed: one look at a time."""
         self.pending: dict[asyncio.Task[Cursor | str], Topic] = {}
@@ -135,7 +135,7 @@ class Connection:
             if topic in unwanted and not task.cancel():
                 # Confirmed, and now the client is not told so.
                 del self.pending[task]
-        self.grants.forget(unwanted)
+        self.authorization.forget(unwanted)
         await self.hub.unsubscribe(self.mailbox, *unwanted)
 
     async def let_go(self) -> None:
@@ -146,7 +146,7 @@ class Connection:
             task.cancel()
         topics, self.topics = self.topics, {}
         # Nothing is awaited before all of this is out of the hub: a task that dies leaves nothing.
-        last = [*self.hub.leave(self.mailbox, *topics), *self.grants.leave()]
+        last = [*self.hub.leave(self.mailbox, *topics), *self.authorization.leave()]
         await self.hub.unwatch(last)
         await end(*tasks)
 

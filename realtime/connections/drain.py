@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
-from realtime.connections import Connections, connections_of
+from realtime.connections.registry import Connections, connections_of
 from realtime.hub.hub import Hub
 from realtime.protocol import CloseCode
 

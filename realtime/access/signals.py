@@ -1,0 +1,57 @@
+"""Tell every process what may end a user's connections: a logout, a change of the user.
+
+It is told by messages, as everything else: to one topic that each process hears and no client may
+watch. They say who is concerned, not what happened: see `realtime.connections.revocation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpRequest
+
+from realtime.access.identity import key_of, mark_of
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import RESERVED, Topic
+from realtime.publish import publish
+
+CONCERNED = Topic.of(RESERVED, "access")
+
+USER, SESSION = "user", "session"
+"""The labels under which a message names users and sessions."""
+
+
+def logged_out(*, request: HttpRequest | None, user: Any, **_: object) -> None:
+    """Tell every process that a session ends; a receiver of Django's `user_logged_out`."""
+    mark = mark_of(getattr(request, "session", None))
+    if mark:
+        publish([Message(CONCERNED, {SESSION: {mark: "left"}})])
+    elif user is not None:
+        user_changed(instance=user)
+
+
+def user_changed(
+    *,
+    instance: Any,
+    created: bool = False,
+    update_fields: Iterable[str] | None = None,
+    **_: object,
+) -> None:
+    """Tell every process to look at a user again; a receiver of `post_save` and `post_delete`."""
+    is_login = update_fields is not None and set(update_fields) <= {"last_login"}
+    if created or is_login:
+        return  # Nobody is here as them yet, or no less than before.
+    users_changed([key_of(instance)], using=instance._state.db)
+
+
+def users_changed(keys: Iterable[str], using: str | None = None) -> None:
+    """Tell every process to look at the users with these primary keys again, on commit."""
+    rows = {key: "updated" for key in keys if key}
+    if rows:
+        publish([Message(CONCERNED, {USER: rows})], using=using)  # type: ignore[dict-item]
+
+
+def any_user_changed(using: str | None = None) -> None:
+    """Tell every process to look at everybody again, on commit: it is not known who changed."""
+    publish([Message(CONCERNED, reset=Reset.BULK)], using=using)
