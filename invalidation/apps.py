@@ -22,7 +22,7 @@ class InvalidationConfig(AppConfig):
         from invalidation.signals import rows_changed  # noqa: PLC0415
         from invalidation.triggers import checks as of_triggers  # noqa: F401, PLC0415
         from invalidation.users import users_written  # noqa: PLC0415
-        from realtime.access.users import user_model  # noqa: PLC0415
+        from realtime.access.identity import user_model  # noqa: PLC0415
 
         capture.install()
         observers.register(Foreign())

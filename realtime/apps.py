@@ -19,9 +19,9 @@ class RealtimeConfig(AppConfig):
     def ready(self) -> None:
         """Register checks and frame handlers, and read the declarations."""
         # Models and what imports them can be loaded only now.
-        from realtime.access import checks as access_checks  # noqa: F401, PLC0415 -- they register
+        from realtime import checks  # noqa: F401, PLC0415 -- they register themselves
         from realtime.access import signals  # noqa: PLC0415
-        from realtime.access.users import user_model  # noqa: PLC0415
+        from realtime.access.identity import user_model  # noqa: PLC0415
         from realtime.backends import forget_pubsub, tables  # noqa: PLC0415
         from realtime.conf import conf  # noqa: PLC0415
         from realtime.connections.revocation import revocation  # noqa: PLC0415

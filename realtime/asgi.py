@@ -12,7 +12,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import WebsocketDenier
 from django.urls import re_path
 
-from realtime.origins import is_ours
+from realtime.access.origins import is_ours
 
 logger = logging.getLogger("realtime.hub")
 

@@ -1,7 +1,7 @@
 """Running code that blocks, or uses the ORM, off the event loop.
 
 A small pool of its own, rather than asgiref's one sensitive thread: there a single slow query
-would hold up everybody's. What projects write runs in another: see `realtime.access.threads`.
+would hold up everybody's. What projects write runs in another: see `realtime.access.rule_threads`.
 """
 
 from __future__ import annotations

@@ -12,9 +12,10 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 from django.db import router
+from django.utils.module_loading import import_string
 
 from realtime.backends import get_pubsub
-from realtime.conf import Defaults
+from realtime.conf import Defaults, conf
 from realtime.exceptions import BackendMissing
 from realtime.routers import FreshReads
 
@@ -106,3 +107,33 @@ def _unmet(kind: str, value: object) -> str | None:
         case "float":
             return None if number else "a number above 0"
     return None
+
+
+@register
+def check_authenticate(**_: Any) -> list[CheckMessage]:
+    """Import the function that finds users: else nobody could connect."""
+    if not isinstance(getattr(settings, "REALTIME", {}), Mapping):
+        return []  # another check's finding
+    path = conf.AUTHENTICATE
+    try:
+        found = import_string(path)
+    except (ImportError, AttributeError, TypeError) as error:
+        what = f"REALTIME['AUTHENTICATE'] = {path!r} cannot be imported: {error}"
+    else:
+        if callable(found):
+            return []
+        what = f"expected REALTIME['AUTHENTICATE'] to name a function, got {found!r}"
+    hint = "Name a function that is given an ASGI scope and returns a user or None."
+    return [Error(what, hint=hint, id="realtime.E008")]
+
+
+@register(deploy=True)
+def check_origins(**_: Any) -> list[CheckMessage]:
+    """Notice that every origin is let in."""
+    if "*" not in settings.ALLOWED_HOSTS:
+        return []
+    what = (
+        "ALLOWED_HOSTS lets in every host, and so pages of every site may open sockets with the"
+        " cookies of their visitors"
+    )
+    return [checks.Warning(what, hint="Name the hosts of this site.", id="realtime.W007")]

@@ -1,6 +1,11 @@
-"""Who may watch what, and for how long."""
+"""Who may watch what: policy without sockets.
 
-from realtime.access.asking import aallowed, allowed
+Comes in: a user, and topics. Goes out: the answers of the project's rules, tickets, identities.
+`rules` owns the registry, which is filled when apps are loaded; `rule_threads` owns the threads
+in which rules run.
+"""
+
+from realtime.access.evaluate import aallowed, allowed
 from realtime.access.rules import allow
 from realtime.access.tickets import aticket, ticket
 

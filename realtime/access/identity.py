@@ -23,11 +23,13 @@ from django.contrib.auth import (
     load_backend,
 )
 from django.contrib.sessions.backends.base import SessionBase
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Model
 from django.http.cookie import parse_cookie
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.module_loading import import_string
 
-from realtime.access.threads import await_in_time, in_time, inside
+from realtime.access.rule_threads import await_in_time, in_time, inside
 from realtime.conf import conf
 
 Scope = Mapping[str, Any]
@@ -166,3 +168,11 @@ def _password_holds(user: Any, session: SessionBase) -> bool:
     if hasattr(user, "get_session_auth_fallback_hash"):
         hashes += user.get_session_auth_fallback_hash()
     return any(constant_time_compare(known, each) for each in hashes)
+
+
+def user_model() -> type[Model] | None:
+    """Return the model; None where there is none, as in settings of a worker that leave it out."""
+    try:
+        return get_user_model()
+    except ImproperlyConfigured:
+        return None

@@ -14,8 +14,8 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from realtime.access.asking import Answer, Answers, ask_all
-from realtime.access.depending import dependencies_of
+from realtime.access.dependencies import dependencies_of
+from realtime.access.evaluate import Answer, Answers, ask_all
 from realtime.access.rules import has_rule, path_of
 from realtime.access.tickets import holds
 from realtime.counters import counters

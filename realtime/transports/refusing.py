@@ -13,7 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from realtime.origins import is_ours
+from realtime.access.origins import is_ours
 from realtime.protocol import CloseCode
 
 View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]

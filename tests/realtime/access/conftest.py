@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 import pytest_asyncio
 
-from realtime.access import threads
+from realtime.access import rule_threads
 from realtime.backends.memory import MemoryPubSub
 from realtime.connections.connection import Connection
 from realtime.hub.hub import Hub
@@ -65,13 +65,13 @@ def stuck() -> Iterator[Stuck]:
 def hops(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Every call that goes into a thread."""
     seen: list[object] = []
-    hop = threads.in_time
+    hop = rule_threads.in_time
 
     async def count(function: object, *args: object) -> object:
         seen.append(function)
         return await hop(function, *args)  # type: ignore[arg-type]
 
-    for module in ("asking", "depending", "identity"):
+    for module in ("evaluate", "dependencies", "identity"):
         monkeypatch.setattr(f"realtime.access.{module}.in_time", count)
     return seen
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import override_settings
 
-from realtime.access.checks import check_authenticate, check_origins
+from realtime.checks import check_authenticate, check_origins
 
 NO_FUNCTION = 5
 

@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 
 from demo_todo.models import TodoList
 from realtime.access import aallowed, allow, allowed
-from realtime.access.asking import Answer, ask_all
+from realtime.access.evaluate import Answer, ask_all
 from realtime.exceptions import InvalidRule
 from tests.realtime.decorators import logged
 

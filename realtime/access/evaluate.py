@@ -16,9 +16,9 @@ from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
 
+from realtime.access.rule_threads import await_in_time, in_time, inside
 from realtime.access.rules import Asked, Question, question_of
 from realtime.access.signatures import name_of
-from realtime.access.threads import await_in_time, in_time, inside
 from realtime.conf import conf
 from realtime.counters import counters
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction
 
+from realtime.access.rule_threads import await_in_time, in_time, inside
 from realtime.access.rules import Question, question_of
-from realtime.access.threads import await_in_time, in_time, inside
 from realtime.exceptions import InvalidTopic
 from realtime.messages.topics import Topic
 

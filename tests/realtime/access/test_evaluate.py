@@ -11,8 +11,8 @@ import pytest
 from django.test import override_settings
 
 from realtime.access import allow, allowed
-from realtime.access.asking import MOST, Answer, ask_all
-from realtime.access.threads import MOST_INSIDE
+from realtime.access.evaluate import MOST, Answer, ask_all
+from realtime.access.rule_threads import MOST_INSIDE
 from realtime.conf import conf
 from realtime.exceptions import InvalidRule
 from tests.realtime.access.conftest import ADA, PATIENCE, Stuck
