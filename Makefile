@@ -19,8 +19,8 @@ PYTEST_ARGS ?=
 # What depends on Django, and is run on each of its versions; and what on the kind of database.
 DJANGO_TESTS := tests/invalidation tests/contract tests/realtime tests/demo_todo
 SOAK_FILE := tests/invalidation/oracle/soak.py
-POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime/test_position.py \
-  tests/realtime/test_publish.py tests/realtime/test_live_head.py tests/realtime/backends/outbox \
+POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime/pages/test_watch.py \
+  tests/realtime/test_publish.py tests/realtime/pages/test_live_head.py tests/realtime/backends/outbox \
   tests/demo_todo tests/convergence
 # Seconds of writes and faults on each database with each backend, in rounds of 180.
 CONVERGENCE_SECONDS ?= 900

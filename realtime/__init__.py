@@ -8,8 +8,8 @@ from realtime.hub.listen import listen
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
+from realtime.pages.watch import aposition, awatch, position, watch
 from realtime.publish import apublish, publish
-from realtime.watching import aposition, awatch, position, watch
 
 __all__ = [
     "Cursor",

@@ -25,9 +25,9 @@ class RealtimeConfig(AppConfig):
         from realtime.backends import forget_pubsub, tables  # noqa: PLC0415
         from realtime.conf import conf  # noqa: PLC0415
         from realtime.connections.revocation import revocation  # noqa: PLC0415
-        from realtime.fresh import forget  # noqa: PLC0415
         from realtime.hub import observers  # noqa: PLC0415
         from realtime.metrics import install  # noqa: PLC0415
+        from realtime.pages.replicas import forget  # noqa: PLC0415
         from realtime.status.answering import Answering  # noqa: PLC0415
 
         observers.register(Answering())
@@ -42,7 +42,7 @@ class RealtimeConfig(AppConfig):
         post_migrate.connect(tables.ask_again, sender=self, dispatch_uid="realtime.tables")
         setting_changed.connect(forget_pubsub, dispatch_uid="realtime.backends")
         setting_changed.connect(conf.forget, dispatch_uid="realtime.conf")
-        request_started.connect(forget, dispatch_uid="realtime.fresh")
+        request_started.connect(forget, dispatch_uid="realtime.pages.replicas")
         if conf.METRICS:
             install()
         autodiscover_modules("live")

@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 from realtime.backends import get_pubsub
 from realtime.conf import Defaults, conf
 from realtime.exceptions import BackendMissing
-from realtime.routers import FreshReads
+from realtime.pages.replicas import FreshReads
 
 DISTRIBUTION = "django-livequery"
 
@@ -68,7 +68,7 @@ def check_routers(**_: Any) -> list[CheckMessage]:
                 f"{model._meta.label} is read from {read!r} and written on {written!r}: a live page"
                 " may read what is older than the position that it has taken, and nobody tells it"
             )
-            hint = 'Put "realtime.routers.FreshReads" first in DATABASE_ROUTERS.'
+            hint = 'Put "realtime.pages.replicas.FreshReads" first in DATABASE_ROUTERS.'
             return [checks.Warning(what, hint=hint, id="realtime.W003")]
     return []
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
 
-from realtime.watching import watched
+from realtime.pages.watch import watched
 
 POSITION = "Live-Position"
 """The response's header with the position that was taken before anything was read for it."""

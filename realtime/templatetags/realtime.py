@@ -15,9 +15,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from realtime.access.tickets import owner_of, sign
 from realtime.conf import conf
+from realtime.pages.scripts import ENTRY, modules
+from realtime.pages.watch import Watched, watched
 from realtime.routing import WEBSOCKET_PATH
-from realtime.scripts import ENTRY, modules
-from realtime.watching import Watched, watched
 
 register = template.Library()
 

@@ -7,10 +7,10 @@ from django.http.response import HttpResponseBase
 
 from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
-from realtime.transports.refusing import live_view
+from realtime.transports.errors import json_errors
 
 
-@live_view
+@json_errors
 async def show_health(request: HttpRequest) -> HttpResponseBase:
     """Answer 200 while this process hears its backend and takes clients, else 503."""
     status = _status()

@@ -6,7 +6,9 @@ import asyncio
 import logging
 from time import monotonic
 
+from asgiref.sync import SyncToAsync, sync_to_async
 from django.core.handlers.asgi import ASGIRequest
+from django.db import connections
 from django.http import HttpRequest
 
 from realtime.connections.admission import identify_in_time, look_again_if_changed, why_not
@@ -18,8 +20,8 @@ from realtime.hub.hub import Hub, get_hub
 from realtime.messages.cursors import Cursor
 from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Denied, Frame, Revoked
-from realtime.transports.asking import Asked
-from realtime.transports.refusing import Refused
+from realtime.transports.errors import Refused
+from realtime.transports.request import Asked
 
 logger = logging.getLogger("realtime.http")
 
@@ -161,3 +163,29 @@ def _hub() -> Hub:
     except Exception as error:
         logger.exception("this process hears nothing: its backend cannot be made")
         raise Refused(503, "backend-away", "this server hears of no changes") from error
+
+
+async def release_connections() -> None:
+    """Close the database connections that middleware has opened for this request.
+
+    Each request has a thread of its own for what is sync, and that keeps its connections until the
+    request ends. Thousands of streams would keep thousands.
+    """
+    await sync_to_async(_close_unused)()
+
+
+async def release_thread() -> None:
+    """End that thread too; another is begun when something sync is called after all."""
+    await release_connections()
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    if context is not None:
+        executor = SyncToAsync.context_to_thread_executor.pop(context, None)
+        if executor is not None:
+            executor.shutdown(wait=False)
+
+
+def _close_unused() -> None:
+    for connection in connections.all(initialized_only=True):
+        # One within a transaction belongs to a test.
+        if not connection.in_atomic_block:
+            connection.close()

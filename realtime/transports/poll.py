@@ -16,16 +16,15 @@ from realtime.messages.merge import bound, merge
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 from realtime.protocol import encode
-from realtime.transports.asking import Asked, read
-from realtime.transports.http import HttpTransport
-from realtime.transports.refusing import Refused, live_view, refuse_foreign
-from realtime.transports.threads import release_connections
+from realtime.transports.errors import Refused, json_errors, refuse_foreign
+from realtime.transports.http import HttpTransport, release_connections
+from realtime.transports.request import Asked, read
 
 SETTLES_WITHIN = 5.0
 """Seconds that the backend, and rules that are asked again, have beyond those asked for."""
 
 
-@live_view
+@json_errors
 async def poll_changes(request: HttpRequest) -> HttpResponseBase:
     """Answer `GET live/changes/?topic=…&since=…&wait=20`."""
     refuse_foreign(request)

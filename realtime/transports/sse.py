@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -18,12 +19,10 @@ from django.http.response import HttpResponseBase
 from realtime.conf import conf
 from realtime.connections.connection import Connection
 from realtime.connections.encode import topics_of
-from realtime.protocol import PROTOCOL, CloseCode, Welcome
-from realtime.transports.asking import Asked, read
-from realtime.transports.events import Event, closed, event_of
-from realtime.transports.http import HttpTransport
-from realtime.transports.refusing import live_view, refuse_foreign
-from realtime.transports.threads import release_thread
+from realtime.protocol import PROTOCOL, CloseCode, Frame, Welcome, encode
+from realtime.transports.errors import json_errors, refuse_foreign
+from realtime.transports.http import HttpTransport, release_thread
+from realtime.transports.request import Asked, read
 
 CUT_WITHIN = 10.0
 """Seconds for which a stream that is over may wait for one who does not read on."""
@@ -42,7 +41,7 @@ itself, of which browsers read the first.
 """
 
 
-@live_view
+@json_errors
 async def stream_events(request: HttpRequest) -> HttpResponseBase:
     """Answer `GET live/sse/?topic=…` with a stream of events."""
     refuse_foreign(request)
@@ -217,3 +216,29 @@ class _Body:
 
 def _between(bounds: tuple[int, int]) -> int:
     return random.randint(*bounds)  # noqa: S311 -- jitter
+
+
+@dataclass(slots=True)
+class Event:
+    """One event. `data` is JSON, which has no line breaks; `bytes(event)` goes over the wire."""
+
+    name: str
+    data: bytes
+    id: str | None = None
+    retry: int | None = None
+    """Milliseconds after which a browser that lost the stream asks for another."""
+
+    def __bytes__(self) -> bytes:
+        fields = [("id", self.id), ("retry", self.retry), ("event", self.name)]
+        lines = [f"{name}: {value}\n".encode() for name, value in fields if value is not None]
+        return b"".join([*lines, b"data: ", self.data, b"\n\n"])
+
+
+def event_of(frame: Frame) -> Event:
+    """Return what tells a frame: its topics, or all of it where it has none."""
+    return Event(str(frame.__struct_config__.tag), encode(getattr(frame, "topics", frame)))
+
+
+def closed(code: int, retry: int | None = None) -> Event:
+    """Return the last event of a stream that the server ends, with a websocket's close code."""
+    return Event("closed", encode({"code": code}), retry=retry)

@@ -28,7 +28,7 @@ from realtime.protocol import (
     Welcome,
 )
 from realtime.together import end
-from realtime.transports.limits import Frames
+from realtime.transports.rate_limit import RateLimit
 
 logger = logging.getLogger("realtime.websocket")
 
@@ -109,7 +109,7 @@ class LiveSocket:
         self._outgoing: Outgoing | None = None
         self._handling: asyncio.Task[None] | None = None
         self._waiting: list[Received] = []  # not a deque, which takes much while it is empty
-        self._frames = Frames(conf.MAX_FRAMES_A_SECOND)
+        self._frames = RateLimit(conf.MAX_FRAMES_A_SECOND)
         self._closing: asyncio.Task[None] | None = None
         self._deadline = asyncio.timeout(None)
         self._greeted = self._ended = False

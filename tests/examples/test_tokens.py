@@ -18,7 +18,7 @@ from examples.tokens.models import Token
 from realtime.access import allow, rules
 from realtime.hub.hub import close_hub, get_hub
 from realtime.protocol import CloseCode
-from tests.realtime.http.asking import Request
+from tests.realtime.http.requests import Request
 from tests.realtime.hub.listening import until
 from tests.realtime.live_client import PATIENCE, LiveClient, communicator, connected, cookie_of
 

@@ -11,7 +11,7 @@ from realtime.backends.memory import MemoryPubSub
 from realtime.connections.registry import connections_of
 from realtime.hub import hub as hubs
 from realtime.hub.hub import close_hub, get_hub
-from tests.realtime.http.asking import answer
+from tests.realtime.http.requests import answer
 from tests.realtime.live_client import PATIENCE
 
 HEALTH = "/live/health/"

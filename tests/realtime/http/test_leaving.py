@@ -20,7 +20,7 @@ from realtime import Message
 from realtime.asgi import with_websockets
 from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
-from tests.realtime.http.asking import answer, asking, query, streaming
+from tests.realtime.http.requests import answer, asking, query, streaming
 from tests.realtime.hub.listening import until
 from tests.realtime.live_client import PATIENCE, cookie_of
 from tests.realtime.websocket.telling import SENTINEL, tell

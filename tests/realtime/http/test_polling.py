@@ -11,7 +11,7 @@ from django.test import override_settings
 from realtime import Message, aposition
 from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
-from tests.realtime.http.asking import answer, asking, query
+from tests.realtime.http.requests import answer, asking, query
 from tests.realtime.live_client import PATIENCE
 from tests.realtime.websocket.telling import SENTINEL, tell
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from realtime.backends.memory import MemoryPubSub
 from realtime.hub.hub import close_hub
 from realtime.messages.topics import Topic
-from tests.realtime.http.asking import Request, asking, query
+from tests.realtime.http.requests import Request, asking, query
 from tests.realtime.hub.listening import row, send, until, within
 
 TOPICS = (Topic("sentinel:1"), Topic("sentinel:2"))

@@ -15,7 +15,7 @@ from realtime.access.signals import users_changed
 from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
 from realtime.protocol import CloseCode
-from tests.realtime.http.asking import Request, asking, query, streaming
+from tests.realtime.http.requests import Request, asking, query, streaming
 from tests.realtime.websocket.telling import SENTINEL, in_thread, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)

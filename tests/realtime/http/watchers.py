@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from tests.realtime.http.asking import Request, answer, asking, query, streaming
+from tests.realtime.http.requests import Request, answer, asking, query, streaming
 from tests.realtime.live_client import LiveClient, connected
 from tests.realtime.websocket.telling import subscribe
 

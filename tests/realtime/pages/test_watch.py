@@ -29,7 +29,7 @@ TOPIC = Topic("list:5")
 def backend(request: pytest.FixtureRequest, pubsub: MemoryPubSub) -> Iterator[PubSub]:
     """Each backend as the project's own."""
     chosen = pubsub if request.param == "memory" else DatabasePubSub()
-    with mock.patch("realtime.watching.get_pubsub", return_value=chosen):
+    with mock.patch("realtime.pages.watch.get_pubsub", return_value=chosen):
         yield chosen
 
 

@@ -17,8 +17,8 @@ from django.test import RequestFactory, override_settings
 from realtime import aposition, awatch, position, watch
 from realtime.backends.memory import MemoryPubSub
 from realtime.checks import check_routers
-from realtime.fresh import forget, must_be_fresh
 from realtime.middleware import LiveResponses
+from realtime.pages.replicas import forget, must_be_fresh
 
 
 class Replicas:
@@ -34,10 +34,10 @@ class Replicas:
 @pytest.fixture(autouse=True)
 def with_replicas(pubsub: MemoryPubSub) -> Iterator[None]:
     forget()
-    routers = ["realtime.routers.FreshReads", f"{__name__}.Replicas"]
+    routers = ["realtime.pages.replicas.FreshReads", f"{__name__}.Replicas"]
     with (
         override_settings(DATABASE_ROUTERS=routers),
-        mock.patch("realtime.watching.get_pubsub", return_value=pubsub),
+        mock.patch("realtime.pages.watch.get_pubsub", return_value=pubsub),
     ):
         yield
     forget()
@@ -100,7 +100,7 @@ class Sharded:
 
 
 FRESH, REPLICAS, SHARDED = (
-    "realtime.routers.FreshReads",
+    "realtime.pages.replicas.FreshReads",
     f"{__name__}.Replicas",
     f"{__name__}.Sharded",
 )

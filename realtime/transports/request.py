@@ -12,7 +12,7 @@ from realtime.conf import conf
 from realtime.connections.subscribe import MOST_CURSORS, AskedFor
 from realtime.exceptions import InvalidCursor
 from realtime.messages.cursors import NOWHERE, Cursor
-from realtime.transports.refusing import Refused
+from realtime.transports.errors import Refused
 
 MOST_TRIED = 5_000
 """Tickets times topics: each is tried for each, and trying takes some microseconds."""

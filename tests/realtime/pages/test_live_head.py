@@ -25,15 +25,15 @@ from realtime.access.tickets import holds
 from realtime.backends.memory import MemoryPubSub
 from realtime.exceptions import InvalidTopic
 from realtime.messages.topics import Topic
-from realtime.scripts import ENTRY, modules
-from realtime.watching import watched
+from realtime.pages.scripts import ENTRY, modules
+from realtime.pages.watch import watched
 
 EVIL = "</script><script>alert(1)</script><!--"
 
 
 @pytest.fixture(autouse=True)
 def as_the_projects(pubsub: MemoryPubSub) -> Iterator[None]:
-    with mock.patch("realtime.watching.get_pubsub", return_value=pubsub):
+    with mock.patch("realtime.pages.watch.get_pubsub", return_value=pubsub):
         yield
 
 
@@ -107,7 +107,7 @@ async def test_a_user_who_cannot_be_awaited_any_more_has_no_tickets(
         raise SynchronousOnlyOperation
 
     request_.user = SimpleLazyObject(look)
-    with mock.patch("realtime.watching._reads_the_past", return_value=False):
+    with mock.patch("realtime.pages.watch._reads_the_past", return_value=False):
         watch(request_, "list", 5)
 
     assert head_of(rendered(request_))["topics"] == [
@@ -202,7 +202,7 @@ def test_an_url_of_static_files_cannot_leave_its_script(request_: HttpRequest) -
     """Nor can what a project's storage makes of it."""
     with (
         mock.patch("realtime.templatetags.realtime.static", lambda name: f"/{EVIL}/{name}"),
-        mock.patch("realtime.scripts.static", lambda name: f"/{EVIL}/{name}"),
+        mock.patch("realtime.pages.scripts.static", lambda name: f"/{EVIL}/{name}"),
     ):
         html = rendered(request_)
 
@@ -224,8 +224,8 @@ def test_all_modules_are_asked_for_at_once(request_: HttpRequest) -> None:
 def test_a_storage_that_renames_what_modules_import_is_asked(request_: HttpRequest) -> None:
     """Else a module would be loaded twice, under two names."""
     with (
-        mock.patch("realtime.scripts.static", lambda name: f"/s/{name}?1"),
-        mock.patch("realtime.scripts.staticfiles_storage") as storage,
+        mock.patch("realtime.pages.scripts.static", lambda name: f"/s/{name}?1"),
+        mock.patch("realtime.pages.scripts.staticfiles_storage") as storage,
     ):
         storage.support_js_module_import_aggregation = True
         renamed = modules()

@@ -2,13 +2,17 @@
 
 Where reads are spread over replicas, a page could take its position on the primary and then read
 what a replica does not have yet: older data than its cursor says, and nobody would tell it. From
-the moment that a request takes a position, `realtime.routers.FreshReads` sends its reads to the
+the moment that a request takes a position, `realtime.pages.replicas.FreshReads` sends its reads to the
 database that is written.
 """
 
 from __future__ import annotations
 
 from contextvars import ContextVar
+from typing import Any
+
+from django.db import router
+from django.db.models import Model
 
 _fresh: ContextVar[bool] = ContextVar("realtime_fresh", default=False)
 
@@ -26,3 +30,14 @@ def read_fresh() -> None:
 def forget(**_: object) -> None:
     """Begin anew; a receiver of Django's `request_started`, since threads serve many requests."""
     _fresh.set(False)
+
+
+class FreshReads:
+    """Sends the reads of pages that are live to the database that is written.
+
+    The first in `DATABASE_ROUTERS`; all else is left to those behind it.
+    """
+
+    def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
+        """Name the database that the model is written on, once a position has been taken."""
+        return router.db_for_write(model, **hints) if must_be_fresh() else None

@@ -11,9 +11,9 @@ from django.http import HttpRequest
 
 from realtime.backends import PubSub, get_pubsub
 from realtime.exceptions import InvalidTopic
-from realtime.fresh import read_fresh
 from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.messages.topics import Topic
+from realtime.pages.replicas import read_fresh
 
 _ATTRIBUTE = "_realtime_watched"
 
@@ -31,7 +31,7 @@ def position() -> Cursor:
 
     Within a transaction whose snapshot may be older than the position, return one that proves
     nothing, so that whoever subscribes with it is reset. Where there are replicas, what is read
-    from here on must come from the primary: see `realtime.routers.FreshReads`.
+    from here on must come from the primary: see `realtime.pages.replicas.FreshReads`.
     """
     read_fresh()
     pubsub = get_pubsub()

@@ -8,7 +8,7 @@ BURST = 2.0
 """Seconds' worth of frames that may come at once: a page that opens says much in a moment."""
 
 
-class Frames:
+class RateLimit:
     """Counts a client's frames. Owner: the task that reads them."""
 
     __slots__ = ("_left", "_looked")

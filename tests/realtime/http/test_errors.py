@@ -16,7 +16,7 @@ from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
 from realtime.transports.poll import poll_changes
 from realtime.urls import urlpatterns
-from tests.realtime.http.asking import Request, answer, asking, query
+from tests.realtime.http.requests import Request, answer, asking, query
 from tests.realtime.live_client import cookie_of
 from tests.realtime.websocket.telling import SENTINEL
 

@@ -67,7 +67,7 @@ class Refused(Exception):
         return response
 
 
-def live_view(view: View) -> View:
+def json_errors(view: View) -> View:
     """Make a view of a coroutine function that may raise Refused; the decorated asks for nothing.
 
     It finds its user itself, so a project's LoginRequiredMiddleware, which would send a program to

@@ -10,7 +10,7 @@ from django.templatetags.static import static
 
 ENTRY = "realtime/live.js"
 
-_FOLDER = Path(__file__).parent / "static" / "realtime"
+_FOLDER = Path(__file__).parents[1] / "static" / "realtime"
 
 
 def modules() -> list[str]:
