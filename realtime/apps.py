@@ -24,11 +24,11 @@ class RealtimeConfig(AppConfig):
         from realtime.access.identity import user_model  # noqa: PLC0415
         from realtime.backends import forget_pubsub, tables  # noqa: PLC0415
         from realtime.conf import conf  # noqa: PLC0415
+        from realtime.connections import subscribe  # noqa: F401, PLC0415 -- it registers handlers
         from realtime.connections.revocation import revocation  # noqa: PLC0415
         from realtime.hub import observers  # noqa: PLC0415
-        from realtime.metrics import install  # noqa: PLC0415
+        from realtime.ops.answer import Answering  # noqa: PLC0415
         from realtime.pages.replicas import forget  # noqa: PLC0415
-        from realtime.status.answering import Answering  # noqa: PLC0415
 
         observers.register(Answering())
         observers.register(revocation)
@@ -39,10 +39,19 @@ class RealtimeConfig(AppConfig):
         for model in [each for each in apps.get_models() if users and issubclass(each, users)]:
             for signal in (post_save, post_delete):
                 signal.connect(signals.user_changed, sender=model, dispatch_uid=uid)
-        post_migrate.connect(tables.ask_again, sender=self, dispatch_uid="realtime.tables")
+        post_migrate.connect(tables.ask_again, sender=self, dispatch_uid="realtime.record_table")
         setting_changed.connect(forget_pubsub, dispatch_uid="realtime.backends")
         setting_changed.connect(conf.forget, dispatch_uid="realtime.conf")
-        request_started.connect(forget, dispatch_uid="realtime.pages.replicas")
+        request_started.connect(forget, dispatch_uid="realtime.fresh")
         if conf.METRICS:
-            install()
+            _register_metrics()
         autodiscover_modules("live")
+
+
+def _register_metrics() -> None:
+    """Register the metrics with Prometheus's default registry, if prometheus-client is there."""
+    try:
+        from realtime.ops.prometheus import register  # noqa: PLC0415 -- it is optional
+    except ImportError:
+        return
+    register()

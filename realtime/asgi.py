@@ -29,7 +29,7 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     """
     # Needs the apps to be ready, as they are once get_asgi_application() has been called.
     from realtime.hub.hub import get_hub  # noqa: PLC0415
-    from realtime.routing import WEBSOCKET_PATH  # noqa: PLC0415
+    from realtime.protocol import WEBSOCKET_PATH  # noqa: PLC0415
     from realtime.transports.websocket import live_socket  # noqa: PLC0415
 
     others = AuthMiddlewareStack(URLRouter([*routes, re_path(r"", _Nowhere.as_asgi())]))

@@ -15,6 +15,9 @@ from realtime.messages.message import Message
 
 PROTOCOL = 1
 
+WEBSOCKET_PATH = "ws/live/"
+"""Where websockets are served, below the script's prefix."""
+
 
 class CloseCode(IntEnum):
     """Why the server closes a connection that it had accepted."""

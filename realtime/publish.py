@@ -10,7 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, transaction
 from realtime.backends import get_pubsub
 from realtime.exceptions import InvalidMessage
 from realtime.messages.message import Message
-from realtime.widths import note_published
+from realtime.telemetry import note_published
 
 
 def publish(messages: Iterable[Message], using: str | None = None) -> None:

@@ -20,7 +20,7 @@ from realtime.access.rule_threads import await_in_time, in_time, inside
 from realtime.access.rules import Asked, Question, question_of
 from realtime.access.signatures import name_of
 from realtime.conf import conf
-from realtime.counters import counters
+from realtime.telemetry import counters
 
 logger = logging.getLogger("realtime.access")
 

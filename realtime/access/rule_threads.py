@@ -18,7 +18,7 @@ from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
-from realtime.blocking import between_requests
+from realtime.concurrency import between_requests
 from realtime.conf import conf
 
 P = ParamSpec("P")

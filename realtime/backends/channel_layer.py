@@ -28,12 +28,12 @@ from django.core.checks import CheckMessage
 from realtime.backends.base import Upstream
 from realtime.backends.inbox import Inbox
 from realtime.backends.outbox import OutboxPubSub
+from realtime.concurrency import end, until_one_ends
 from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.messages.codec import StoredMessage, message_of, stored
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
-from realtime.together import end, until_one_ends
 
 TYPE = "realtime.message"
 POSITION = Cursor("layer", "0")

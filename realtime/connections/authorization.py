@@ -18,10 +18,10 @@ from realtime.access.dependencies import dependencies_of
 from realtime.access.evaluate import Answer, Answers, ask_all
 from realtime.access.rules import has_rule, path_of
 from realtime.access.tickets import holds
-from realtime.counters import counters
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Denied, Revoked
+from realtime.telemetry import counters
 
 if TYPE_CHECKING:
     from realtime.connections.connection import Connection

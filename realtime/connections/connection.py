@@ -9,16 +9,16 @@ from time import monotonic
 from typing import Any, Protocol
 
 from realtime.access.identity import Identity
+from realtime.concurrency import end
 from realtime.conf import conf
 from realtime.connections.authorization import Authorization
-from realtime.counters import counters
 from realtime.hub.hub import Hub
 from realtime.hub.mailbox import Mailbox
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Frame
-from realtime.together import end
+from realtime.telemetry import counters
 
 
 class Transport(Protocol):

@@ -10,9 +10,9 @@ from realtime.conf import conf
 from realtime.connections.connection import Connection
 from realtime.connections.flush_queue import Flushing
 from realtime.connections.heartbeat import Heart
-from realtime.counters import counters
 from realtime.hub.hub import Hub
 from realtime.protocol import CloseCode
+from realtime.telemetry import counters
 
 
 class Connections:

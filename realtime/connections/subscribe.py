@@ -11,12 +11,12 @@ from realtime.conf import conf
 from realtime.connections.authorization import NOT_ALLOWED
 from realtime.connections.connection import Connection
 from realtime.connections.handlers import handles
-from realtime.counters import counters
 from realtime.exceptions import InvalidCursor
 from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 from realtime.protocol import At, CloseCode, Denied, Subscribe, Subscribed, Unsubscribe, Wanted
+from realtime.telemetry import counters
 
 _RESET = sys.maxsize
 """It says more than any number of messages."""

@@ -15,10 +15,10 @@ from collections.abc import Awaitable, Callable
 
 from realtime.connections.eager import run_now
 from realtime.connections.encode import encode_text, text_of
-from realtime.counters import counters
 from realtime.hub.mailbox import Mailbox
 from realtime.messages.message import Message
 from realtime.protocol import Frame, Ping
+from realtime.telemetry import counters
 
 Write = Callable[[str], Awaitable[None]]
 

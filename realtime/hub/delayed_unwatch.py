@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from realtime.concurrency import end
 from realtime.conf import conf
 from realtime.messages.topics import Topic
-from realtime.together import end
 
 
 class Lingering:

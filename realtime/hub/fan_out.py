@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from realtime.backends import Upstream
-from realtime.counters import counters
 from realtime.hub.observers import observe
 from realtime.hub.subscribers import Subscribers
 from realtime.messages.merge import merge_all
 from realtime.messages.message import Message, checked
 from realtime.messages.topics import Topic
 from realtime.rates import Rates
-from realtime.widths import note_fan_out
+from realtime.telemetry import counters, note_fan_out
 
 
 class FanOut:

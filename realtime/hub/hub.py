@@ -15,8 +15,8 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from realtime.backends import PubSub, Upstream, get_pubsub
 from realtime.backends.outbox.process import ensure_relay
+from realtime.concurrency import end, until_one_ends
 from realtime.conf import conf
-from realtime.counters import counters
 from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.hub.delayed_unwatch import Lingering
 from realtime.hub.fan_out import FanOut, as_told
@@ -25,7 +25,7 @@ from realtime.hub.subscribers import Sink, Subscribers
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
-from realtime.together import end, until_one_ends
+from realtime.telemetry import counters
 
 logger = logging.getLogger("realtime.hub")
 

@@ -2,7 +2,7 @@
 
 Where reads are spread over replicas, a page could take its position on the primary and then read
 what a replica does not have yet: older data than its cursor says, and nobody would tell it. From
-the moment that a request takes a position, `realtime.pages.replicas.FreshReads` sends its reads to the
+the moment that a request takes a position, the router `FreshReads` sends its reads to the
 database that is written.
 """
 

@@ -17,7 +17,7 @@ from realtime.access.tickets import owner_of, sign
 from realtime.conf import conf
 from realtime.pages.scripts import ENTRY, modules
 from realtime.pages.watch import Watched, watched
-from realtime.routing import WEBSOCKET_PATH
+from realtime.protocol import WEBSOCKET_PATH
 
 register = template.Library()
 

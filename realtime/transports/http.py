@@ -15,11 +15,11 @@ from realtime.connections.admission import identify_in_time, look_again_if_chang
 from realtime.connections.connection import Connection
 from realtime.connections.registry import Connections, connections_of
 from realtime.connections.subscribe import begin
-from realtime.counters import counters
 from realtime.hub.hub import Hub, get_hub
 from realtime.messages.cursors import Cursor
 from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Denied, Frame, Revoked
+from realtime.telemetry import counters
 from realtime.transports.errors import Refused
 from realtime.transports.request import Asked
 

@@ -9,13 +9,13 @@ from time import monotonic
 from typing import Any
 
 from realtime.access.identity import Identity
+from realtime.concurrency import end
 from realtime.conf import conf
 from realtime.connections.admission import identify_in_time, look_again_if_changed, why_not
 from realtime.connections.connection import Connection
 from realtime.connections.handlers import BadFrame, Received, handles, read_frame
 from realtime.connections.registry import Connections, connections_of
 from realtime.connections.writer import Outgoing
-from realtime.counters import counters
 from realtime.hub.hub import get_hub
 from realtime.protocol import (
     PROTOCOL,
@@ -27,7 +27,7 @@ from realtime.protocol import (
     Pong,
     Welcome,
 )
-from realtime.together import end
+from realtime.telemetry import counters
 from realtime.transports.rate_limit import RateLimit
 
 logger = logging.getLogger("realtime.websocket")

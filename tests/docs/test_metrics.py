@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from realtime.conf import Defaults
-from realtime.metrics.collector import RealtimeCollector
-from realtime.metrics.readings import METRICS
+from realtime.ops.metrics import METRICS
+from realtime.ops.prometheus import RealtimeCollector
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 ROW = re.compile(r"^\| `(\w+)` \| (?:`(\w+)`)? ?\| (.+) \|$", re.MULTILINE)

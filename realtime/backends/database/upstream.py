@@ -12,7 +12,7 @@ from realtime.backends.database.history import History
 from realtime.backends.database.reader import Reader
 from realtime.backends.database.record import Record
 from realtime.backends.inbox import Inbox
-from realtime.blocking import off_loop
+from realtime.concurrency import off_loop
 from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.messages.message import Message, Reset

@@ -15,7 +15,7 @@ from realtime.backends.base import PubSub, nothing_to_do
 from realtime.backends.outage import Outage
 from realtime.backends.outbox import process
 from realtime.backends.outbox.queue import Stored, Unstored
-from realtime.blocking import off_loop
+from realtime.concurrency import off_loop
 from realtime.conf import conf
 from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.messages.message import Message

@@ -20,10 +20,10 @@ from realtime.backends.redis.scripts import SINCE, begin
 from realtime.backends.redis.sweep import Look, now
 from realtime.backends.redis.topic_state import Gap, Kept, Watched
 from realtime.backends.redis.topology import Address
+from realtime.concurrency import end, until_one_ends
 from realtime.exceptions import UpstreamLost
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
-from realtime.together import end, until_one_ends
 
 logger = logging.getLogger("realtime.redis")
 

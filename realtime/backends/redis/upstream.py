@@ -22,11 +22,11 @@ from realtime.backends.redis.node import Node
 from realtime.backends.redis.positions import Mark, Marks, cursor_for, cursor_of, marks_of
 from realtime.backends.redis.topic_state import Watched
 from realtime.backends.redis.topology import Address, Layout
+from realtime.concurrency import end
 from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
-from realtime.together import end
 
 logger = logging.getLogger("realtime.redis")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management import CommandError
 
-from realtime.status.clients import Client, OneClient, Watch
-from realtime.status.command import AskingCommand, lasting
+from realtime.ops.clients import Client, OneClient, Watch
+from realtime.ops.command import AskingCommand, lasting
 
 HEADS = ("topic", "rows waiting", "state", "told up to")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from realtime.status.clients import Client, Clients
-from realtime.status.command import AskingCommand, lasting
+from realtime.ops.clients import Client, Clients
+from realtime.ops.command import AskingCommand, lasting
 
 HEADS = (
     *("connection", "user", "transport", "age", "topics", "waiting", "held back", "pong"),

@@ -11,10 +11,9 @@ from typing import Any
 from django.core.management import CommandError
 
 from realtime.backends import get_pubsub
-from realtime.status.asking import NotTaken
-from realtime.status.collecting import collect
-from realtime.status.command import AskingCommand, seconds
-from realtime.status.drains import Drained
+from realtime.ops.ask import NotTaken, collect
+from realtime.ops.command import AskingCommand, seconds
+from realtime.ops.process import Drained
 
 PAUSE = 0.5
 """Seconds between looks at who is left."""

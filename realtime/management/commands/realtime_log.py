@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management import CommandError
 
-from realtime.status.command import AskingCommand, seconds
-from realtime.status.levels import LEVELS, Level, is_ours
+from realtime.ops.command import AskingCommand, seconds
+from realtime.ops.log_level import LEVELS, Level, is_ours
 
 
 class Command(AskingCommand):

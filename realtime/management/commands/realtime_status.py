@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from realtime.status.command import ExitsAtOnce
-from realtime.status.report import Answer, Report, look
+from realtime.ops.command import ExitsAtOnce
+from realtime.ops.report import Answer, Report, look
 
 
 class Command(ExitsAtOnce):

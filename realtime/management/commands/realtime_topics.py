@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from realtime.status.command import AskingCommand
-from realtime.status.topics import WatchedTopics, together
+from realtime.ops.command import AskingCommand
+from realtime.ops.topics import WatchedTopics, together
 
 
 class Command(AskingCommand):

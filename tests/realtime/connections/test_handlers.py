@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import realtime.routing  # noqa: F401 -- the transport registers its frames
+import realtime.transports.websocket  # noqa: F401 -- the transport registers its frames
 from realtime.connections import handlers as frames
 from realtime.connections.handlers import BadFrame, Received, client_frames, handles, read_frame
 from realtime.connections.subscribe import subscribe, unsubscribe

@@ -15,10 +15,10 @@ from realtime.backends.outbox import rows
 from realtime.backends.outbox.pubsub import OutboxPubSub
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
-from realtime.status import report as looking
-from realtime.status.report import State, look
+from realtime.ops import report as report_module
+from realtime.ops.report import State, look
 from tests.contract.socket_backend import SocketServer
-from tests.realtime.status.serving import serving_here
+from tests.realtime.ops.serving import serving_here
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,7 +49,7 @@ async def test_relays_answer_too(serving: None) -> None:
     assert answer.process.relay is not None
     assert not answer.process.relay.away
     assert 0 <= answer.process.relay.lag < PATIENCE
-    assert report.outbox == looking.Outbox(waiting=0, left=0)
+    assert report.outbox == report_module.Outbox(waiting=0, left=0)
 
 
 async def test_records_that_nobody_sends_are_found(outbox: None) -> None:
@@ -68,7 +68,7 @@ async def test_records_that_somebody_sends_are_none(
     """Whoever has them left needs some time."""
     await left_behind()
     run("manage.py", "realtime_relay")
-    with mock.patch.object(looking.conf, "OUTBOX_SWEEP", 10):
+    with mock.patch.object(report_module.conf, "OUTBOX_SWEEP", 10):
         report = await look(PATIENCE)
 
     assert report.outbox is not None

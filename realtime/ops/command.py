@@ -14,8 +14,7 @@ import msgspec
 from django.core.management import BaseCommand, CommandError
 
 from realtime.backends import get_pubsub
-from realtime.status.asking import NotTaken
-from realtime.status.collecting import Reply, collect
+from realtime.ops.ask import NotTaken, Reply, collect
 
 NOBODY = 2
 """The exit code where no process has answered."""

@@ -17,10 +17,10 @@ from realtime.backends.base import PubSub
 from realtime.backends.outbox import rows
 from realtime.backends.outbox.process import relay_status
 from realtime.backends.outbox.pubsub import OutboxPubSub
-from realtime.blocking import off_loop
+from realtime.concurrency import off_loop
 from realtime.conf import conf
-from realtime.status.asking import OTHERS, NotTaken, ask, read_answer
-from realtime.status.process import ProcessStatus
+from realtime.ops.ask import OTHERS, NotTaken, ask, read_answer
+from realtime.ops.process import ProcessStatus
 
 T = TypeVar("T")
 

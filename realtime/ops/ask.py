@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import aclosing, suppress
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from realtime.backends.base import PubSub, Upstream
-from realtime.blocking import off_loop
+from realtime.concurrency import off_loop
 from realtime.messages.message import Message
 from realtime.messages.topics import RESERVED, Topic
 
@@ -111,3 +111,57 @@ async def _received(upstream: Upstream) -> AsyncGenerator[Message]:
     while True:
         for message in await upstream.receive():
             yield message
+
+
+class Reply(Protocol):
+    """What a process answers with: at least who it is."""
+
+    @property
+    def process(self) -> str:
+        """Its host and number, as `host:pid`."""
+
+
+R = TypeVar("R", bound=Reply)
+
+
+async def collect(
+    pubsub: PubSub,
+    what: str,
+    kind: type[R],
+    patience: float,
+    *,
+    to: str = "",
+    expected: Collection[str] = (),
+    enough: Callable[[R], bool] = lambda reply: False,
+    **arguments: Any,
+) -> list[R]:
+    """Ask, and return one answer of each process, in the order of their names.
+
+    `patience` is for how many seconds the first answer is waited for; for another behind it, half a
+    second. If it is known who will answer, `expected`, nobody else is waited for; nor behind an
+    answer that is `enough`. Raise NotTaken if the backend is away.
+    """
+    found: dict[str, R] = {}
+    try:
+        with suppress(TimeoutError):
+            async with (
+                asyncio.timeout(None) as deadline,
+                aclosing(ask(pubsub, what, to, arguments)) as answers,
+            ):
+                now = asyncio.get_running_loop().time
+                async for answer in answers:
+                    if answer is None:
+                        deadline.reschedule(now() + patience)
+                    reply = read_answer(answer, kind)
+                    if reply is None:
+                        continue
+                    found[reply.process] = reply
+                    if (expected and found.keys() >= set(expected)) or enough(reply):
+                        break
+                    if not expected:
+                        deadline.reschedule(now() + OTHERS)
+    except NotTaken:
+        raise
+    except Exception as error:
+        raise NotTaken(f"{type(error).__name__}: {error}") from error
+    return [found[name] for name in sorted(found)]

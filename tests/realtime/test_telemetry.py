@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import override_settings
 
-from realtime import widths
+from realtime import telemetry
 from realtime.backends.memory import MemoryPubSub
 from realtime.hub.hub import Hub
 from realtime.messages.message import Message, Reset
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def never_warned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(widths, "_next", {})
+    monkeypatch.setattr(telemetry, "_next", {})
 
 
 def warnings(caplog: pytest.LogCaptureFixture, logger: str) -> list[str]:
@@ -57,7 +57,7 @@ def test_a_minute_later_it_is_said_again(
 ) -> None:
     """As long as it lasts."""
     now = 5.0
-    monkeypatch.setattr(widths, "monotonic", lambda: now)
+    monkeypatch.setattr(telemetry, "monotonic", lambda: now)
     for _ in range(4):
         prepare([row(LIST, pk) for pk in range(3)], "default")
         now += 31
@@ -69,6 +69,6 @@ def test_a_minute_later_it_is_said_again(
 def test_0_is_off(caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is too many then."""
     prepare([row(LIST, pk) for pk in range(5_000)], "default")
-    widths.note_fan_out(LIST, 1_000_000)
+    telemetry.note_fan_out(LIST, 1_000_000)
 
     assert not caplog.records

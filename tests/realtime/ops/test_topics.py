@@ -9,8 +9,8 @@ from realtime.backends.memory import MemoryPubSub
 from realtime.hub.hub import Hub
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
+from realtime.ops.topics import WatchedTopic, WatchedTopics, together, topics_here
 from realtime.rates import Rates
-from realtime.status.topics import WatchedTopic, WatchedTopics, together, topics_here
 from tests.realtime.hub.listening import FAMILY, LIST, OTHER, mailbox, row, send, taken, within
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from realtime.hub.hub import Hub
 from realtime.messages.topics import RESERVED
-from realtime.status.process import process_name
+from realtime.ops.process import process_name
 
 MOST = 1_000
 """Rows of one answer: it goes over the backend, as messages do."""

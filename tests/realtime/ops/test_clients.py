@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from realtime.connections.connection import Connection
 from realtime.connections.registry import connections_of
 from realtime.hub.hub import Hub
-from realtime.status.clients import client_here, clients_here
+from realtime.ops.clients import client_here, clients_here
 from tests.realtime.hub.listening import LIST, OTHER, row, within
 from tests.realtime.transports import FakeTransport, connection_of
 

@@ -18,7 +18,7 @@ from django.test import RequestFactory, override_settings
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-import realtime.metrics
+import realtime.ops.prometheus
 from realtime import Message, publish
 from realtime.access import allow
 from realtime.connections.registry import connections_of
@@ -192,7 +192,7 @@ def draining() -> Iterator[None]:
 
 def test_a_project_can_mount_a_view() -> None:
     """It answers with all that the registry has, in Prometheus' own format."""
-    response = realtime.metrics.view(RequestFactory().get("/metrics/"))
+    response = realtime.ops.prometheus.view(RequestFactory().get("/metrics/"))
 
     assert response.status_code == 200
     assert response["Content-Type"].startswith("text/plain; version=")
@@ -205,9 +205,8 @@ import sys
 sys.modules["prometheus_client"] = None
 import django
 django.setup()
-from realtime.metrics import install
 from realtime.publish import publish
-print(install(), "prometheus_client.core" in sys.modules)
+print("realtime.ops.prometheus" in sys.modules, "prometheus_client.core" in sys.modules)
 """
 SWITCHED_OFF = """
 from django.conf import settings
@@ -235,5 +234,5 @@ def test_without_it_all_goes_on(code: str, printed: str) -> None:
 
 def test_what_is_there_already_is_not_registered_again() -> None:
     """The registry refuses a name that it knows; apps may get ready more than once."""
-    assert realtime.metrics.install()
-    assert realtime.metrics.install()
+    realtime.ops.prometheus.register()
+    realtime.ops.prometheus.register()

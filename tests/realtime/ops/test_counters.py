@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from realtime.access import allow
-from realtime.counters import Counters, counters
 from realtime.exceptions import UpstreamLost
-from realtime.metrics.readings import METRICS
+from realtime.ops.metrics import METRICS
+from realtime.telemetry import Counters, counters
 from tests.realtime.fakes import FakePubSub
 from tests.realtime.hub.listening import LIST, mailbox, running, until, within
 from tests.realtime.transports import connection_of

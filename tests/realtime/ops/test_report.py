@@ -15,10 +15,10 @@ from django.db import OperationalError
 
 from realtime.backends import get_pubsub
 from realtime.backends.memory import MemoryPubSub
-from realtime.status import asking
-from realtime.status import report as looking
-from realtime.status.report import State, look
-from tests.realtime.status.serving import serving_here
+from realtime.ops import ask as ask_module
+from realtime.ops import report as report_module
+from realtime.ops.report import State, look
+from tests.realtime.ops.serving import serving_here
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
@@ -68,7 +68,7 @@ async def test_a_backend_that_hangs_is_away(serving: None, monkeypatch) -> None:
     async def hang(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(asking, "send", hang)
+    monkeypatch.setattr(ask_module, "send", hang)
     report = await look(SOON)
 
     assert report.state is State.BACKEND_AWAY
@@ -91,7 +91,7 @@ async def test_a_backend_that_does_not_answer_in_time_is_away(serving: None, mon
 
 async def test_an_answer_of_another_version_is_left_out(serving: None, monkeypatch) -> None:
     """It harms none of the others."""
-    ask = looking.ask
+    ask = report_module.ask
 
     async def with_a_stranger(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         async with aclosing(ask(*args, **kwargs)) as answers:
@@ -99,7 +99,7 @@ async def test_an_answer_of_another_version_is_left_out(serving: None, monkeypat
                 yield answer
                 yield {"spoken": "otherwise"}
 
-    monkeypatch.setattr(looking, "ask", with_a_stranger)
+    monkeypatch.setattr(report_module, "ask", with_a_stranger)
     report = await look(PATIENCE)
 
     assert (report.state, len(report.processes or ())) == (State.WELL, 1)
@@ -117,7 +117,7 @@ async def test_a_part_of_the_backend_is_away(serving: None) -> None:
 
 async def test_processes_that_cannot_be_asked_are_not() -> None:
     """Messages of the memory backend stay within each."""
-    with mock.patch.object(looking, "get_pubsub", return_value=MemoryPubSub()):
+    with mock.patch.object(report_module, "get_pubsub", return_value=MemoryPubSub()):
         report = await look(PATIENCE)
 
     assert (report.state, report.processes) == (State.WELL, None)

@@ -10,8 +10,8 @@ import msgspec
 from realtime.connections.connection import Connection
 from realtime.connections.registry import connections_of
 from realtime.hub.hub import Hub
-from realtime.status.process import process_name
-from realtime.status.topics import MOST
+from realtime.ops.process import process_name
+from realtime.ops.topics import MOST
 
 
 class Client(msgspec.Struct, frozen=True):

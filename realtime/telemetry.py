@@ -1,14 +1,21 @@
 """What this process has done, counted as it goes: for operators, by whatever way they look.
 
 Counting is one line where something happens, and costs next to nothing. Who reads is elsewhere:
-see `realtime.metrics`.
+see `realtime.ops.prometheus`.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from time import monotonic
+
+from realtime.conf import conf
+from realtime.messages.message import Message
+from realtime.messages.topics import Topic
 
 
 @dataclass(slots=True)
@@ -52,3 +59,35 @@ counters = Counters()
 """This process's counts."""
 
 os.register_at_fork(after_in_child=counters.clear)
+
+
+PAUSE = 60.0
+"""Seconds between two warnings of a kind."""
+
+_fan_outs = logging.getLogger("realtime.hub")
+_published = logging.getLogger("realtime.outbox")
+
+_next: dict[str, float] = {}
+"""When each kind may be said again."""
+
+
+def note_fan_out(topic: Topic, width: int) -> None:
+    """Warn if one message is told to very many: `WARN_FAN_OUT`."""
+    if 0 < conf.WARN_FAN_OUT < width and _is_due("fan-out"):
+        what = "a message to %s is told to %d mailboxes here, more than WARN_FAN_OUT = %d"
+        _fan_outs.warning(what, topic, width, conf.WARN_FAN_OUT)
+
+
+def note_published(messages: Sequence[Message]) -> None:
+    """Warn if very many messages are published together: `WARN_PUBLISH`."""
+    if 0 < conf.WARN_PUBLISH < len(messages) and _is_due("publish"):
+        what = "%d messages are published together, more than WARN_PUBLISH = %d; the first to %s"
+        _published.warning(what, len(messages), conf.WARN_PUBLISH, messages[0].topic)
+
+
+def _is_due(kind: str) -> bool:
+    now = monotonic()
+    if now < _next.get(kind, 0.0):
+        return False
+    _next[kind] = now + PAUSE
+    return True

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, NoReturn
+import contextvars
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
+from django.db import close_old_connections
+
+from realtime.conf import conf
 from realtime.exceptions import UpstreamLost
 
 AGAIN = 1.0
@@ -45,3 +51,33 @@ async def until_one_ends(*works: Coroutine[Any, Any, object]) -> NoReturn:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
     raise UpstreamLost("a task that listens, or sees that all is well, ended by itself")
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call `function` in the pool and return what it returns.
+
+    Connections of the pool's threads live by Django's own rules (CONN_MAX_AGE and health checks).
+    Context variables are carried over.
+    """
+    loop = asyncio.get_running_loop()
+    context = contextvars.copy_context()
+    call = partial(context.run, between_requests, partial(function, *args, **kwargs))
+    return await loop.run_in_executor(_pool(), call)
+
+
+def between_requests(call: Callable[[], T]) -> T:
+    """Call something as Django calls a view: connections that are too old are closed around it."""
+    close_old_connections()
+    try:
+        return call()
+    finally:
+        close_old_connections()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(conf.RULE_THREADS, thread_name_prefix="realtime")

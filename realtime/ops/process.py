@@ -10,6 +10,7 @@ import msgspec
 
 from realtime.backends.outbox.process import relay_status
 from realtime.backends.outbox.stats import RelayStatus
+from realtime.connections.drain import drain, take_in
 from realtime.connections.registry import connections_of
 from realtime.hub.hub import Hub
 
@@ -54,3 +55,26 @@ def status_of(hub: Hub) -> ProcessStatus:
         relay=relay_status(),
         draining=connections.draining,
     )
+
+
+class Drained(msgspec.Struct, frozen=True):
+    """A process that drains from now on, or no longer; and how many connections it still has."""
+
+    process: str
+    draining: bool
+    connections: int
+
+
+def drain_here(hub: Hub, seconds: float = 10.0, off: bool = False) -> Drained:
+    """Begin to drain, or end it."""
+    if off:
+        take_in(hub)
+    else:
+        drain(hub, seconds)
+    return drained_here(hub)
+
+
+def drained_here(hub: Hub) -> Drained:
+    """Say how far it is."""
+    connections = connections_of(hub)
+    return Drained(process_name(), connections.draining, len(connections))

@@ -20,12 +20,12 @@ from realtime.connections.connection import Connection
 from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
 from realtime.management.commands import realtime_drain
+from realtime.ops import command
+from realtime.ops.command import lasting
+from realtime.ops.process import process_name
 from realtime.protocol import CloseCode
-from realtime.status import command as asking
-from realtime.status.command import lasting
-from realtime.status.process import process_name
 from tests.realtime.hub.listening import LIST, mailbox, until, within
-from tests.realtime.status.serving import serving_here
+from tests.realtime.ops.serving import serving_here
 from tests.realtime.transports import connection_of, frames_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
@@ -80,7 +80,7 @@ def test_a_backend_that_is_away_is_an_error(arguments: tuple[str, ...]) -> None:
 
 def test_processes_that_cannot_be_asked_are_not() -> None:
     """Messages of the memory backend stay within each."""
-    with mock.patch.object(asking, "get_pubsub", return_value=MemoryPubSub()):
+    with mock.patch.object(command, "get_pubsub", return_value=MemoryPubSub()):
         code, printed = run("realtime_topics")
 
     assert (code, "none can be asked" in printed) == (2, True)

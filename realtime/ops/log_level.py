@@ -8,7 +8,7 @@ import logging
 import msgspec
 
 from realtime.hub.hub import Hub
-from realtime.status.process import process_name
+from realtime.ops.process import process_name
 
 OURS = ("realtime", "invalidation")
 """The loggers that can be set, with all below them."""

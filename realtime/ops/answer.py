@@ -14,12 +14,11 @@ from realtime.backends import get_pubsub
 from realtime.hub.hub import Hub, known_hub
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
-from realtime.status.asking import ASKED, Question, question_in, send
-from realtime.status.clients import client_here, clients_here
-from realtime.status.drains import drain_here, drained_here
-from realtime.status.levels import set_level_here
-from realtime.status.process import is_named, status_of
-from realtime.status.topics import topics_here
+from realtime.ops.ask import ASKED, Question, question_in, send
+from realtime.ops.clients import client_here, clients_here
+from realtime.ops.log_level import set_level_here
+from realtime.ops.process import drain_here, drained_here, is_named, status_of
+from realtime.ops.topics import topics_here
 
 logger = logging.getLogger("realtime.status")
 

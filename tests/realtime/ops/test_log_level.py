@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from realtime.hub.hub import Hub
-from realtime.status import levels
-from realtime.status.levels import set_level_here
+from realtime.ops import log_level
+from realtime.ops.log_level import set_level_here
 from tests.realtime.hub.listening import until
 
 NAMES = ("realtime", "realtime.hub", "realtime.outbox", "invalidation")
@@ -21,10 +21,10 @@ SOON = 0.02 / 60
 def levels_before() -> Iterator[None]:
     before = {name: logging.getLogger(name).level for name in NAMES}
     yield
-    for timer in levels._timers.values():
+    for timer in log_level._timers.values():
         timer.cancel()
-    levels._timers.clear()
-    levels._before.clear()
+    log_level._timers.clear()
+    log_level._before.clear()
     for name, level in before.items():
         logging.getLogger(name).setLevel(level)
 
@@ -62,4 +62,4 @@ async def test_nothing_else_can_be_set(level: str, logger: str, hub: Hub) -> Non
         set_level_here(hub, level, logger)
 
     await asyncio.sleep(0)
-    assert not levels._timers
+    assert not log_level._timers

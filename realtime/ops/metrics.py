@@ -11,8 +11,8 @@ from realtime.backends.outbox.process import relay_status
 from realtime.backends.outbox.stats import RelayStatus
 from realtime.backends.outbox.stats import metrics as outbox
 from realtime.connections.registry import Connections, connections_of
-from realtime.counters import counters
 from realtime.hub.hub import all_hubs
+from realtime.telemetry import counters
 
 Kind = Literal["counter", "gauge"]
 Value = float | Mapping[str, float]

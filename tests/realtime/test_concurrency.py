@@ -8,9 +8,9 @@ from unittest import mock
 
 import pytest
 
-from realtime import together
+from realtime import concurrency
+from realtime.concurrency import until_one_ends
 from realtime.exceptions import UpstreamLost
-from realtime.together import until_one_ends
 
 
 class Work:
@@ -65,7 +65,7 @@ async def test_one_that_forgets_a_cancellation_is_cancelled_again() -> None:
     other = Work()
     other.end.set_exception(ZeroDivisionError())
 
-    with mock.patch.object(together, "AGAIN", 0.01), pytest.raises(ZeroDivisionError):
+    with mock.patch.object(concurrency, "AGAIN", 0.01), pytest.raises(ZeroDivisionError):
         await asyncio.wait_for(until_one_ends(forgets(), other.run()), 5)
 
 
