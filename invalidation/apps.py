@@ -18,14 +18,13 @@ class InvalidationConfig(AppConfig):
         """Install the seam and register the checks."""
         from invalidation import capture, checks  # noqa: F401, PLC0415 -- checks register themselves
         from invalidation.conf import conf  # noqa: PLC0415
-        from invalidation.fingerprints import Foreign  # noqa: PLC0415
-        from invalidation.signals import rows_changed  # noqa: PLC0415
+        from invalidation.signals import rows_changed, users_written  # noqa: PLC0415
+        from invalidation.tracking.foreign_code import ForeignCode  # noqa: PLC0415
         from invalidation.triggers import checks as of_triggers  # noqa: F401, PLC0415
-        from invalidation.users import users_written  # noqa: PLC0415
         from realtime.access.identity import user_model  # noqa: PLC0415
 
         capture.install()
-        observers.register(Foreign())
+        observers.register(ForeignCode())
         if users := user_model():
-            rows_changed.connect(users_written, sender=users, dispatch_uid="invalidation.users")
+            rows_changed.connect(users_written, sender=users, dispatch_uid="invalidation.signals")
         setting_changed.connect(conf.forget, dispatch_uid="invalidation.conf")

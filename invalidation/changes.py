@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
 
+import json
+
 Image = Mapping[str, Any]
 """A row's columns by attname, with the values that the database holds."""
 
@@ -67,3 +69,10 @@ class Unknown:
 
 Entry = Change | Unknown | Message
 """What a transaction can have to tell; a message is one that was asked for by hand."""
+
+
+def pk_text(pk: object) -> str:
+    """Spell a primary key as text: composite ones as JSON."""
+    if isinstance(pk, tuple):
+        return json.dumps(pk, separators=(",", ":"), ensure_ascii=False, default=str)
+    return str(pk)

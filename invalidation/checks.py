@@ -8,9 +8,9 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, register
 from django.db import connections, router
 
-from invalidation import tracking
 from invalidation.conf import Defaults
-from invalidation.tracking import declarations
+from invalidation.tracking import registry as tracking
+from invalidation.tracking.registry import declarations
 from realtime.backends import get_pubsub
 from realtime.backends.database import DatabasePubSub
 from realtime.checks import check_conf

@@ -23,8 +23,8 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from invalidation.changes import Entry
-from invalidation.commit import listeners, messages_of
-from invalidation.journal import journal_of
+from invalidation.transactions.commit import listeners, messages_of
+from invalidation.transactions.journal import journal_of
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 

@@ -1,19 +1,20 @@
-"""Noticing what is written. The only place that touches Django's insides.
+"""Capture: notice what is written. One of two rooms that touch Django's insides.
 
 Every ORM write runs through `execute_sql` of one of three compiler classes, whatever public method
-began it; Django's model signals see but some. `seam` wraps those three, `images` reads what the
-rows were and are, and `transactions` wraps what ends a transaction. `raw_sql` notices what is
-written beside the ORM.
+began it; Django's model signals see only some. `orm` wraps those three; `raw_sql` notices what is
+written beside the ORM; `invalidation.transactions` follows what ends a transaction.
 """
 
-from invalidation.capture import raw_sql, seam, transactions
+from invalidation.capture.orm import seam
+from invalidation.capture.raw_sql import detector
+from invalidation.transactions import follow
 
 
 def install() -> None:
     """Begin to capture, for the life of the process."""
     seam.install()
-    transactions.install()
-    raw_sql.install()
+    follow.install()
+    detector.install()
 
 
 __all__ = ["install"]

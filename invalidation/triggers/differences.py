@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from django.db.migrations.loader import MigrationLoader
 
-from invalidation.plans import make_plans
-from invalidation.tracking import declarations
+from invalidation.tracking.registry import declarations
+from invalidation.tracking.write_plans import make_plans
 from invalidation.triggers.helpers import create_helpers, drop_helpers
 from invalidation.triggers.operations import HELPERS, SetTriggers
 from invalidation.triggers.tables import create_triggers, drop_triggers

@@ -6,8 +6,8 @@ import json
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from invalidation.declarations import Declaration
-from invalidation.templates import Column, Template
+from invalidation.tracking.declarations import Declaration
+from invalidation.tracking.templates import Column, Template
 from invalidation.triggers.quoting import identifier, literal
 from invalidation.triggers.spelling import is_spelled
 from realtime.messages.message import Reset

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator
 from django.db.backends.utils import truncate_name
 
 from invalidation.conf import conf
-from invalidation.declarations import Declaration
-from invalidation.plans import Plan
-from invalidation.triggers.children import tell_children
+from invalidation.tracking.declarations import Declaration
+from invalidation.tracking.write_plans import Plan
+from invalidation.triggers.inheritance import tell_children
 from invalidation.triggers.quoting import identifier, literal
 from invalidation.triggers.rows import RowsInSql, resets
 from realtime.messages.message import Reset

@@ -36,8 +36,8 @@ def behind(original):
     return run
 
 if step == "written":
-    from invalidation.capture import writing
-    writing.Writing.note = behind(writing.Writing.note)
+    from invalidation.capture.orm import write
+    write.Write.note = behind(write.Write.note)
 elif step == "stored":
     from realtime.backends.database import records
     records.write = behind(records.write)

@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import connection
 from django.db.models import AutoField
 
-from invalidation import tracking
+from invalidation.tracking import registry as tracking
 from tests.invalidation.told import Told
 from tests.shop.models import Product, Shelf
 

@@ -42,7 +42,7 @@ def test_reads_are_left_alone():
 
 def test_declarations_were_found():
     """The live.py of every app has been read, as the admin reads admin.py."""
-    from invalidation.tracking import declarations
+    from invalidation.tracking.registry import declarations
 
     labels = {declaration.label for declaration in declarations()}
 

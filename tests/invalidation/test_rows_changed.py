@@ -8,7 +8,8 @@ import pytest
 from django.db import connection, transaction
 from django.test import TestCase, override_settings
 
-from invalidation import Change, commit, rows_changed
+from invalidation import Change, rows_changed
+from invalidation.transactions import commit
 from tests.invalidation.told import lines
 from tests.shop.models import Book, Product, Shelf
 

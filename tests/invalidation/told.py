@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from django.db.models import Max, Model
 
-from invalidation.pks import pk_text
+from invalidation.changes import pk_text
 from realtime.backends.database.record import Record, record_of
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message

@@ -12,7 +12,7 @@ from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 
 from invalidation.exceptions import NotTracked
-from invalidation.explaining import explain
+from invalidation.tracking.explain import explain
 
 
 class Command(BaseCommand):

@@ -10,7 +10,8 @@ import pytest
 from django.db import connection
 from django.db.models import Model
 
-from invalidation import track, tracking
+from invalidation import track
+from invalidation.tracking import registry as tracking
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.test import override_settings
 
 from invalidation import invalidate
-from invalidation.journal import Journal, journal_of
+from invalidation.transactions.journal import Journal, journal_of
 from tests.invalidation.told import lines, resets
 from tests.shop.models import Book, Product, Shelf
 

@@ -9,9 +9,9 @@ from django.db import connection
 from django.test import Client, TestCase
 
 from demo_todo.models import TodoList
-from invalidation import tracking
-from invalidation.journal import journal_of
 from invalidation.testing import capture_invalidations
+from invalidation.tracking import registry as tracking
+from invalidation.transactions.journal import journal_of
 from tests.invalidation.told import Told, lines
 from tests.shop.models import Product, Shelf
 

@@ -6,7 +6,8 @@ import pytest
 from django.db import connection, models
 from django.test import override_settings
 
-from invalidation import quiet, tracking
+from invalidation import quiet
+from invalidation.tracking import registry as tracking
 from tests.invalidation.told import lines, resets
 from tests.shop import relations
 from tests.shop.models import Board, Sticker

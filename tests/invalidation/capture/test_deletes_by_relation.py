@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.contenttypes.models import ContentType
 
-from invalidation import tracking
+from invalidation.tracking import registry as tracking
 from tests.invalidation.told import lines, moved
 from tests.shop.models import Hook, Product, Shelf, Tag
 

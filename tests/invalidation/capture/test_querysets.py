@@ -8,7 +8,7 @@ from django.db.models import Case, Count, Exists, F, OuterRef, Q, Subquery, Valu
 from django.db.models.functions import Concat, Lower
 from django.test import override_settings
 
-from invalidation import tracking
+from invalidation.tracking import registry as tracking
 from tests.invalidation.told import lines, moved, resets
 from tests.shop.models import Book, Country, Discounted, Express, Parcel, Product, Shelf, Stock, Tag
 

@@ -14,9 +14,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 from django.test import TestCase
 
-from invalidation.capture import raw_sql
+from invalidation.capture.raw_sql import detector
 from invalidation.changes import Unknown
-from invalidation.journal import journal_of
+from invalidation.transactions.journal import journal_of
 from realtime.backends.database import records
 from realtime.models import StoredRecord
 from tests.invalidation.capture.raw import PRODUCTS, SHELVES, UPDATE, execute, undone
@@ -273,23 +273,23 @@ def test_every_connection_is_watched_once(told):
     thread.join()
     connection.close()
     execute(UPDATE)
-    raw_sql.install()
+    detector.install()
 
-    assert found == [raw_sql._tell]
-    assert connection.execute_wrappers.count(raw_sql._tell) == 1
+    assert found == [detector._tell]
+    assert connection.execute_wrappers.count(detector._tell) == 1
     assert told.records() == [SHELVES, SHELVES]
 
 
 def test_connection_opened_within_another_wrapper_stays_watched(told):
     """Leaving a wrapper's block takes off the last of the list."""
     connection.close()
-    connection.execute_wrappers.remove(raw_sql._tell)
+    connection.execute_wrappers.remove(detector._tell)
 
     with connection.execute_wrapper(lambda execute, *args: execute(*args)):
         execute("SELECT 1")
     execute(UPDATE)
 
-    assert connection.execute_wrappers == [raw_sql._tell]
+    assert connection.execute_wrappers == [detector._tell]
     assert told() == SHELVES
 
 

@@ -14,8 +14,8 @@ from django.test import Client, TestCase
 from django.test.utils import CaptureQueriesContext
 
 from demo_todo.models import TodoList
-from invalidation import tracking
-from invalidation.journal import journal_of
+from invalidation.tracking import registry as tracking
+from invalidation.transactions.journal import journal_of
 from realtime.models import StoredRecord
 from tests.invalidation.told import lines, moved
 from tests.shop.models import Book, Country, Product, Shelf, Visit

@@ -15,7 +15,7 @@ from django.db.models.sql import compiler
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from invalidation.journal import journal_of
+from invalidation.transactions.journal import journal_of
 from tests.shop.models import Sticker, Visit
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -17,7 +17,7 @@ from django.db.transaction import TransactionManagementError
 from django.test import override_settings
 
 from invalidation import quiet
-from invalidation.capture.driver import has_failed
+from invalidation.transactions.driver_state import has_failed
 from tests.invalidation.oracle.world import Undone, World
 from tests.invalidation.oracle.writes import WRITES
 from tests.shop.models import Visit

@@ -9,10 +9,11 @@ import pytest
 from django.db import connection
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from invalidation import commit, topic_matching
-from invalidation.capture import children, deletes, inserts, updates, upserts
-from invalidation.capture.writing import NOTHING, Writing
-from invalidation.journal import Journal
+from invalidation.capture.orm import deletes, inheritance, inserts, updates, upserts
+from invalidation.capture.orm.write import NOTHING, Write
+from invalidation.tracking import matching
+from invalidation.transactions import commit
+from invalidation.transactions.journal import Journal
 from tests.invalidation.oracle.programs import programs
 from tests.invalidation.oracle.running import Runner
 
@@ -21,26 +22,26 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite, pytes
 
 EXAMPLES, UNITS = 60, 24
 
-note = Writing.note
+note = Write.note
 
 
 def the_row_was_as_it_is(patch):
     """The before image of a stale object: what is written now."""
-    patch.setattr(Writing, "note", lambda self, d, b, a: note(self, d, a if b and a else b, a))
+    patch.setattr(Write, "note", lambda self, d, b, a: note(self, d, a if b and a else b, a))
 
 
 def inserts_are_updates(patch):
-    patch.setattr(Writing, "note", lambda self, d, b, a: note(self, d, b or a, a))
+    patch.setattr(Write, "note", lambda self, d, b, a: note(self, d, b or a, a))
 
 
 def deletes_are_not_noted(patch):
     patch.setattr(
-        Writing, "note", lambda self, d, b, a: None if a is NOTHING else note(self, d, b, a)
+        Write, "note", lambda self, d, b, a: None if a is NOTHING else note(self, d, b, a)
     )
 
 
 def children_are_not_noted(patch):
-    patch.setattr(children, "note_children", lambda writing, keys: None)
+    patch.setattr(inheritance, "note_children", lambda writing, keys: None)
 
 
 def children_of_upserts_are_not_noted(patch):
@@ -52,12 +53,12 @@ def children_of_a_row_in_anothers_place_are_not_noted(patch):
 
 
 def ends_of_rows_between_are_not_told(patch):
-    patch.setattr(topic_matching, "ends_of", lambda declaration, change: ())
+    patch.setattr(matching, "ends_of", lambda declaration, change: ())
 
 
 def one_end_of_two_is_told(patch):
-    ends_of = topic_matching.ends_of
-    patch.setattr(topic_matching, "ends_of", lambda d, c: list(ends_of(d, c))[:1])
+    ends_of = matching.ends_of
+    patch.setattr(matching, "ends_of", lambda d, c: list(ends_of(d, c))[:1])
 
 
 def what_a_savepoint_undid_stays_noted(patch):
@@ -86,21 +87,21 @@ def the_first_after_is_taken(patch):
 
 
 def what_is_left_is_not_told(patch):
-    verbs_of = topic_matching.verbs_of
+    verbs_of = matching.verbs_of
     patch.setattr(
-        topic_matching,
+        matching,
         "verbs_of",
         lambda d, c: {topic: verb for topic, verb in verbs_of(d, c).items() if verb != "left"},
     )
 
 
 def upserts_are_inserts(patch):
-    patch.setattr("invalidation.capture.seam.upsert", inserts.insert)
+    patch.setattr("invalidation.capture.orm.seam.upsert", inserts.insert)
 
 
 def rows_are_reset(patch):
     """Nobody is stale, and everybody reloads."""
-    patch.setattr("invalidation.capture.seam.insert", Writing.run_blindly)
+    patch.setattr("invalidation.capture.orm.seam.insert", Write.run_blindly)
 
 
 def updates_are_reset(patch):

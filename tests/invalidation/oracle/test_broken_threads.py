@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from invalidation.capture import children, updates
+from invalidation.capture.orm import inheritance, updates
 from tests.invalidation.oracle.audit import audited
 from tests.invalidation.oracle.fighting import fight
 from tests.invalidation.oracle.isolation import let_threads_connect
@@ -34,7 +34,7 @@ def fight_on(totals, **options):
 @pytest.mark.postgres
 @pytest.mark.parametrize(
     ("module", "lock"),
-    [(updates, "NO_KEY_UPDATE"), (children, "row_lock")],
+    [(updates, "NO_KEY_UPDATE"), (inheritance, "row_lock")],
     ids=["rows", "children"],
 )
 def test_reading_without_a_lock_is_found(module, lock, monkeypatch):

@@ -16,10 +16,10 @@ from django.test.utils import isolate_apps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from invalidation import tracking
-from invalidation.declarations import Declaration
-from invalidation.plans import make_plans
-from invalidation.templates import read_template
+from invalidation.tracking import registry as tracking
+from invalidation.tracking.declarations import Declaration
+from invalidation.tracking.templates import read_template
+from invalidation.tracking.write_plans import make_plans
 from invalidation.triggers.differences import differences, load_migrations, wanted_triggers
 from invalidation.triggers.operations import SetTriggers
 from invalidation.triggers.tables import create_triggers, drop_triggers

@@ -14,12 +14,11 @@ from django.test.utils import isolate_apps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from invalidation.changes import Change
-from invalidation.declarations import Declaration
-from invalidation.pks import pk_text
-from invalidation.plans import Plan
-from invalidation.templates import read_template
-from invalidation.topic_matching import messages_for
+from invalidation.changes import Change, pk_text
+from invalidation.tracking.declarations import Declaration
+from invalidation.tracking.matching import messages_for
+from invalidation.tracking.templates import read_template
+from invalidation.tracking.write_plans import Plan
 from invalidation.triggers.helpers import create_helpers
 from invalidation.triggers.operations import SetTriggers
 from invalidation.triggers.spelling import is_spelled

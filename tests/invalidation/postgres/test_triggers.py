@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import override_settings
 
-from invalidation.capture.marker import marked
+from invalidation.capture.sql_marker import marked
 from invalidation.triggers.differences import differences, load_migrations, wanted_triggers
 from invalidation.triggers.operations import SetTriggers
 from tests.invalidation.capture.raw import PRODUCTS, SHELVES, execute

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from invalidation.tracking import declarations, registry
+from invalidation.tracking.registry import declarations, registry
 from invalidation.triggers import checks, spelling
 from invalidation.triggers.checks import check_triggers
 from tests.shop.models import Shelf

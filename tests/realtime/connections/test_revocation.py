@@ -16,7 +16,8 @@ from django.db import connections, transaction
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from invalidation import tracking, users
+from invalidation import signals
+from invalidation.tracking import registry as tracking
 from realtime import Message
 from realtime.access import allow
 from realtime.access.signals import CONCERNED
@@ -213,7 +214,7 @@ async def test_a_bulk_login_of_tracked_users_has_nobody_looked_at(
 ) -> None:
     """But any other column does, also beside it, or in the same transaction."""
     told: list[list[str]] = []
-    monkeypatch.setattr(users, "users_changed", lambda keys, using: told.append(list(keys)))
+    monkeypatch.setattr(signals, "users_changed", lambda keys, using: told.append(list(keys)))
     ada = await in_thread(User.objects.create_user, "ada")
     now = timezone.now()
 

@@ -13,7 +13,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.contenttypes.models import ContentType
 
-from invalidation import tracking
+from invalidation.tracking import registry as tracking
 from tests.invalidation.capture.canary.cases import WRITES, Call, Case, World
 from tests.invalidation.capture.canary.names import OWNERS, READS, SINCE, UNTIL
 from tests.shop.models import Product, Tag

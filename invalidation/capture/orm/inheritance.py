@@ -1,0 +1,88 @@
+"""Rows of multi-table children, which change when their parents' columns do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from invalidation.capture.locks import row_lock
+from invalidation.capture.orm.row_reader import Key, Rows, any_of, has_columns
+from invalidation.capture.orm.write import Write, reader_of
+from invalidation.tracking.declarations import Declaration
+from invalidation.tracking.write_plans import link_to
+from invalidation.transactions.journal import journal_of
+
+
+def hold_parents(writing: Write) -> None:
+    """Write the parents' rows as they are, before a child's row is inserted without them.
+
+    Only `raw` saves do so, as loaddata's. Where many write at a time, someone who changes the
+    parent could commit behind the child, and would not know of it. A mere lock would not do: one
+    who reads in an older snapshot must fail.
+    """
+    query, connection = writing.compiler.query, writing.connection
+    if not query.raw or connection.vendor == "sqlite":
+        return
+    quote = connection.ops.quote_name
+    for parent in writing.plan.model._meta.all_parents:
+        link = link_to(parent, child=writing.plan.model)
+        if link is not None:
+            table, pk = quote(parent._meta.db_table), quote(str(parent._meta.pk.column))
+            keys = [
+                (link.get_db_prep_save(link.value_from_object(o), connection),) for o in query.objs
+            ]
+            condition, params = any_of([pk], keys)
+            writing.execute(f"UPDATE {table} SET {pk} = {pk} WHERE {condition}", params)  # noqa: S608
+
+
+def note_rows(writing: Write, before: Rows, after: Rows) -> None:
+    """Note what became of the rows of the table that is written, and so of their children."""
+    writing.note(writing.plan.declaration, before, after)
+    if writing.plan.children:
+        note_children(writing, _with_children(writing, before, after))
+
+
+def _with_children(writing: Write, before: Rows, after: Rows) -> list[Key]:
+    """Return the keys of the rows that may have children which are not told by themselves.
+
+    A parent's row is made before its child's and deleted after it. But foreign keys are checked at
+    the commit: within a transaction a row may go, or get another key, while its child's stays, and
+    another row may come in its place.
+    """
+    vacant = journal_of(writing.connection).vacant
+    table = writing.plan.model
+    vacant.update((table, key) for key in before if key not in after)
+    return [key for key in after if key in before or (table, key) in vacant]
+
+
+def note_children(writing: Write, keys: Collection[Key]) -> None:
+    """Note that the children of rows changed: they inherit the columns.
+
+    Their rows are locked too: one that moves between topics at this moment must be told in both
+    places.
+    """
+    for child in writing.plan.children if keys else ():
+        link = link_to(writing.plan.model, child=child.model)
+        if link is None or not _is_there(child, writing):
+            writing.note_unknown([child])
+            continue
+        reader = reader_of(child, child.model, child.columns, writing.connection)
+        rows = reader.select_having([reader.column(link)], keys, row_lock(writing.connection))
+        writing.note(child, rows, rows)
+
+
+def _is_there(child: Declaration, writing: Write) -> bool:
+    """Is the child's table as its model has it, where a migration's model writes the parent's?
+
+    In the midst of the migrations the table may not be made yet, or lack a column, and asking for
+    it would fail the write.
+    """
+    registry = writing.compiler.query.model._meta.apps
+    if registry is child.model._meta.apps:
+        return True
+    table = child.model._meta.db_table
+    reader = reader_of(child, child.model, child.columns, writing.connection)
+    return any(
+        has_columns(model, reader.fields, writing.connection)
+        for model in registry.get_models()
+        if model._meta.db_table == table
+    )

@@ -1,0 +1,102 @@
+"""The seam under every ORM write: the execute methods of the insert, update and delete compilers.
+
+For a table that matters it has the rows read as they were and as they are, and hands the Changes
+to the transaction's journal. Where it cannot know the rows it notes that instead, and what the rows
+may have belonged to is reset. For any other table it costs one look into a dict.
+
+Django 6 has a second method that updates, `execute_returning_sql`; for plain values it calls the
+first one on the same compiler, so a compiler at work is not captured again. That is marked on the
+compiler, not on the thread: an update of a multi-table child runs its parent's on another compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.db.models.constants import OnConflict
+from django.db.models.sql.compiler import (
+    SQLCompiler,
+    SQLDeleteCompiler,
+    SQLInsertCompiler,
+    SQLUpdateCompiler,
+)
+
+from invalidation.capture.orm.deletes import delete
+from invalidation.capture.orm.inserts import insert
+from invalidation.capture.orm.row_reader import Unreadable
+from invalidation.capture.orm.statement import can_be_read
+from invalidation.capture.orm.updates import update
+from invalidation.capture.orm.upserts import upsert
+from invalidation.capture.orm.write import Write
+from invalidation.conf import conf
+from invalidation.quiet import is_quiet, quiet_entries
+from invalidation.tracking.registry import plan_of
+from invalidation.transactions.atomic import unit
+from invalidation.transactions.journal import journal_of
+
+Writer = Callable[[Write], Any]
+"""Runs a write, notes what it changed, and returns what Django expects."""
+
+_WRAPPED = "__wrapped_by_invalidation__"
+_AT_WORK = "_invalidation_at_work"
+
+
+def install() -> None:
+    """Wrap the methods; a second call does nothing."""
+    for compiler, name, writer in (
+        (SQLInsertCompiler, "execute_sql", _insert),
+        (SQLUpdateCompiler, "execute_sql", update),
+        (SQLUpdateCompiler, "execute_returning_sql", update),
+        (SQLDeleteCompiler, "execute_sql", delete),
+    ):
+        original = getattr(compiler, name, None)
+        if original is not None and not hasattr(original, _WRAPPED):
+            # The delete compiler inherits the method: wrapped here, reads stay untouched.
+            setattr(compiler, name, _capturing(original, writer))
+
+
+def _capturing(original: Callable[..., Any], writer: Writer) -> Any:
+    returns_rows = original.__name__ == "execute_returning_sql"
+
+    @wraps(original)
+    def execute(self: SQLCompiler, *args: Any, **kwargs: Any) -> Any:
+        model = self.query.model
+        plan = plan_of(model) if model else None
+        if plan is None or getattr(self, _AT_WORK, False):
+            return original(self, *args, **kwargs)
+        asked: Any = args[0] if args else next(iter(kwargs.values()), None)
+        writing = Write(self, plan, lambda: original(self, *args, **kwargs), asked, returns_rows)
+        setattr(self, _AT_WORK, True)
+        try:
+            return _write(writing, writer)
+        finally:
+            setattr(self, _AT_WORK, False)
+
+    setattr(execute, _WRAPPED, True)
+    return execute
+
+
+def _write(writing: Write, writer: Writer) -> Any:
+    with unit(writing.connection):
+        if is_quiet():
+            result = writing.run()
+            journal_of(writing.connection).add(quiet_entries(writing.plan))
+            return result
+        try:
+            return writer(writing)
+        except BaseException as error:
+            # How much was written is not known. The rollback that follows, unless the writer
+            # has autocommit off and carries on, takes this back too.
+            writing.note_unknown(writing.plan.declarations)
+            if isinstance(error, Unreadable) and error.__cause__:
+                raise error.__cause__  # noqa: B904 -- as if nobody had been in between
+            raise
+
+
+def _insert(writing: Write) -> Any:
+    query = writing.compiler.query
+    if len(query.objs) > conf.MAX_ROWS or not can_be_read(writing):
+        return writing.run_blindly()
+    return upsert(writing) if query.on_conflict is OnConflict.UPDATE else insert(writing)

@@ -1,0 +1,74 @@
+"""What the writers share: reading Django's statement, and giving Django the rows it asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models.expressions import Col
+from django.db.models.lookups import Exact, In
+
+from invalidation.capture.orm.row_reader import has_columns
+from invalidation.capture.orm.table_kind import is_view
+from invalidation.capture.orm.write import Write
+from invalidation.conf import conf
+from invalidation.transactions.journal import journal_of
+
+
+def returned(writing: Write, fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return the first columns of what the driver fetched, converted, as Django returns them."""
+    if not fields:
+        return []
+    compiler = writing.compiler
+    cut: Any = [tuple(row[: len(fields)]) for row in rows]
+    table = compiler.query.get_meta().db_table
+    converters = compiler.get_converters([field.get_col(table) for field in fields])
+    return list(compiler.apply_converters(cut, converters)) if converters else cut
+
+
+def is_bounded(writing: Write) -> bool:
+    """Does the statement name at most MAX_ROWS rows by their primary key?"""
+    return any(_names_keys(condition) for condition in _all_of(writing.compiler.query.where))
+
+
+def exceeds(writing: Write, condition: str, params: Sequence[Any]) -> bool:
+    """Ask the database whether more than MAX_ROWS rows fulfil a condition."""
+    table = writing.reader.table
+    where = f" WHERE {condition}" if condition else ""
+    sql = f"SELECT 1 FROM {table}{where} LIMIT 1 OFFSET {conf.MAX_ROWS:d}"  # noqa: S608
+    with writing.connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchone() is not None
+
+
+def can_be_read(writing: Write) -> bool:
+    """May the rows be asked for, and are they worth it?
+
+    Not of a view. Not worth it where a long transaction resets all of the model anyway. And a class
+    that is not the tracked one, a migration's model or a second class on the table, must have the
+    columns, of the same types: in the midst of the migrations one may not be there yet, and asking
+    for it would fail the write.
+    """
+    if journal_of(writing.connection).has_given_up(writing.plan.declarations):
+        return False
+    if is_view(writing):
+        return False
+    model = writing.compiler.query.model
+    if model._meta.concrete_model is writing.plan.model:
+        return True
+    return has_columns(model, writing.reader.fields, writing.connection)
+
+
+def _all_of(where: Any) -> Sequence[Any]:
+    """Return the conditions of which each must hold."""
+    simple = where.connector == "AND" and not where.negated
+    return where.children if simple else ()
+
+
+def _names_keys(condition: Any) -> bool:
+    key = isinstance(getattr(condition, "lhs", None), Col) and condition.lhs.target.primary_key
+    if not key or not condition.rhs_is_direct_value():
+        return False
+    if type(condition) is In:
+        return bool(len(condition.rhs) <= conf.MAX_ROWS)
+    return isinstance(condition, Exact)

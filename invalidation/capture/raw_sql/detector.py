@@ -1,0 +1,149 @@
+"""Noticing writes that did not come through the ORM: a detector, which does not know the rows.
+
+An execute wrapper on every database connection sees each statement's text. One that writes a
+tracked table, and was not issued by the seam, resets the model's topics: by `cursor.execute()` and
+`executemany()`, `RunSQL`, a `Manager.raw()` that writes, the schema editor, `flush`.
+
+It cannot see what does not pass through a cursor of Django's, or is not in the text:
+
+- the driver's own connection and cursor; psycopg's `copy()`; SQLite's `executescript()`;
+- `callproc()`, and a function that writes within a SELECT;
+- what triggers, cascades of the database, rules and views write in other tables than those that
+  the text names, and partitions of a tracked table that are written by their own names.
+
+On PostgreSQL triggers see all of that (`manage.py make_triggers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.db.models import Model
+
+from invalidation.capture.raw_sql.tables_written import (
+    controls_transactions,
+    only_reads,
+    tables_written,
+)
+from invalidation.capture.sql_marker import is_marked
+from invalidation.changes import Unknown
+from invalidation.quiet import is_silent
+from invalidation.tracking import registry as tracking
+from invalidation.transactions.atomic import tell_at_once
+from invalidation.transactions.driver_state import has_failed, is_in_transaction
+from invalidation.transactions.journal import journal_of
+from realtime.messages.message import Reset
+
+Run = Callable[[], Any]
+Models = Sequence[type[Model]]
+
+
+def install() -> None:
+    """Watch every connection, those that are open already too; a second call does nothing.
+
+    Connections that other threads have open cannot be reached: install before there are any.
+    """
+    connection_created.connect(_watch_new, dispatch_uid="invalidation.raw_sql")
+    for connection in connections.all(initialized_only=True):
+        watch(connection)
+
+
+def watch(connection: Any) -> None:
+    """Put the wrapper on a connection, once."""
+    if _tell not in connection.execute_wrappers:
+        # First in the list is nearest to the database: it sees the text that is really sent. And
+        # `with connection.execute_wrapper(…)` takes off the last, whoever has put it there.
+        connection.execute_wrappers.insert(0, _tell)
+
+
+def _watch_new(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    # The one by which databases are made and dropped is none of the project's.
+    if connection.alias != NO_DB_ALIAS:
+        watch(connection)
+
+
+def _tell(
+    execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
+) -> Any:
+    if (isinstance(sql, str) and only_reads(sql)) or is_silent():
+        return execute(sql, params, many, context)
+    connection = context["connection"]
+    text = _text_of(sql, connection)
+    models = _models_written(text)
+    if not models:
+        return execute(sql, params, many, context)
+    return _run(lambda: execute(sql, params, many, context), connection, models, text)
+
+
+def _text_of(sql: Any, connection: BaseDatabaseWrapper) -> str:
+    """Return a statement's text; psycopg takes bytes and composed statements too."""
+    if isinstance(sql, str):
+        return sql
+    if isinstance(sql, bytes):
+        return sql.decode(errors="replace")
+    return str(sql.as_string(connection.connection)) if hasattr(sql, "as_string") else str(sql)
+
+
+def _models_written(sql: str) -> Models:
+    if is_marked(sql):
+        return ()
+    registry = tracking.registry
+    written = tables_written(sql, registry.tables)
+    concerned = [each for table in written for each in registry.plans[table].concerned]
+    return [declaration.model for declaration in concerned]
+
+
+def _run(run: Run, connection: BaseDatabaseWrapper, models: Models, sql: str) -> Any:
+    """Run a statement and tell of it, as one unit where that is possible."""
+    alone = controls_transactions(sql)
+    # What fails half way leaves rows behind: many parameters, OR FAIL, a program that commits.
+    doubtful = alone or connection.vendor == "sqlite"
+    if connection.in_atomic_block:
+        return _noting(run, connection, models, doubtful)
+    autocommit = connection.get_autocommit()
+    # SQLite cannot commit while a statement has rows to give. In autocommit it does so when they
+    # have been fetched, and what was stored meanwhile is part of the same transaction.
+    giving = autocommit and connection.vendor == "sqlite" and "returning" in sql.lower()
+    if autocommit and not (alone or giving or is_in_transaction(connection)):
+        with transaction.atomic(using=connection.alias, savepoint=False):
+            return _noting(run, connection, models, doubtful)
+    try:
+        return _noting(run, connection, models, doubtful)
+    finally:
+        _tell_behind(connection, autocommit, giving)
+
+
+def _noting(run: Run, connection: BaseDatabaseWrapper, models: Models, doubtful: bool) -> Any:
+    journal = journal_of(connection)
+    entries = [Unknown(model, Reset.RAW_SQL) for model in models]
+    try:
+        result = run()
+    except BaseException:
+        if doubtful:
+            journal.add(entries)
+        raise
+    journal.add(entries)
+    return result
+
+
+def _tell_behind(connection: Any, autocommit: bool, giving: bool) -> None:
+    """Tell of a statement that no block of Django's surrounds."""
+    journal = journal_of(connection)
+    if has_failed(connection):
+        # It can but be rolled back.
+        journal.clear()
+    elif autocommit and (giving or is_in_transaction(connection)):
+        # Raw SQL began the transaction, and will end it without Django: the record joins it.
+        tell_at_once(connection)
+    elif autocommit:
+        entries = journal.entries()
+        with transaction.atomic(using=connection.alias, savepoint=False):
+            journal.clear()
+            journal.add(entries)
+    elif not is_in_transaction(connection):
+        # With autocommit off a statement may commit by itself still: on SQLite, one on a table.
+        connection.commit()

@@ -1,0 +1,55 @@
+"""Compute the fingerprint of a declaration, by which one version of a project is told from another.
+
+A message to a model's own topic carries the fingerprint of what its process has declared for the
+model. `foreign_code` looks at those of other processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from functools import cache
+from types import CodeType
+from typing import Any
+
+from invalidation.tracking.declarations import Declaration
+from realtime.messages.message import Message
+
+KEY = "code"
+"""Under which a fingerprint stands in a message's `extra`, by model label."""
+
+_LENGTH = 12
+
+
+@cache
+def fingerprint(declaration: Declaration) -> str:
+    """Return a short text that changes when what the rows belong to may have changed."""
+    parts = [
+        declaration.label,
+        *sorted(map(str, declaration.templates)),
+        *sorted(f"{end.column}>{end.label}" for end in declaration.ends),
+        *sorted(
+            repr((sorted(rule.columns), sorted(rule.families), _code_of(rule.function)))
+            for rule in declaration.computed
+        ),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:_LENGTH]
+
+
+def marked(message: Message, declaration: Declaration) -> Message:
+    """Return the message to a model's own topic with the fingerprint of its declaration."""
+    extra = message.extra if isinstance(message.extra, dict) else {}
+    said = {**extra, KEY: {declaration.label: fingerprint(declaration)}}
+    return replace(message, extra=said)
+
+
+def _code_of(function: Any) -> object:
+    code = getattr(function, "__code__", None)
+    name = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__name__)}"
+    return (name, _spelled(code)) if isinstance(code, CodeType) else name
+
+
+def _spelled(code: CodeType) -> object:
+    # Not where it stands: two machines may have it in different folders.
+    constants = [_spelled(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return code.co_code.hex(), code.co_names, constants

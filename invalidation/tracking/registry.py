@@ -1,0 +1,176 @@
+"""What is tracked: `track()`, and what it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from django.db.models import Model
+
+from invalidation.exceptions import BadDeclaration
+from invalidation.tracking.computed import TopicFunction, read_computed
+from invalidation.tracking.declarations import Declaration, End
+from invalidation.tracking.templates import check_column, read_template
+from invalidation.tracking.write_plans import Plan, make_plans
+
+
+@dataclass
+class Registry:
+    """The declarations by model, and what follows from them for each table.
+
+    Owner: the thread that starts the process; `track()` is for start-up. The plans are worked out
+    at the first write, and anew after `track()`; two threads that do so at once agree.
+    """
+
+    declarations: dict[type[Model], Declaration] = field(default_factory=dict)
+
+    def declare(self, declaration: Declaration) -> None:
+        """Put a declaration in the place of the model's former one."""
+        self.declarations[declaration.model] = declaration
+        for derived in ("plans", "tables"):
+            self.__dict__.pop(derived, None)
+
+    @cached_property
+    def plans(self) -> dict[str, Plan]:
+        """What to do when a table is written, by its name."""
+        return make_plans(self.declarations.values())
+
+    @cached_property
+    def tables(self) -> frozenset[str]:
+        """The names of the tables that matter."""
+        return frozenset(self.plans)
+
+
+registry = Registry()
+
+
+def track(
+    model: type[Model],
+    *topics: str | TopicFunction,
+    reads: Iterable[str] = (),
+    families: Iterable[str] = (),
+    images: Iterable[str] | Literal[False] = (),
+) -> None:
+    """Declare which topics the rows of `model` belong to; call it in an app's live.py.
+
+    A topic is a template, `"list:{list_id}"`, whose fields are columns of the model's own table by
+    attname; or a function from a frozen row, holding only the columns `reads`, to topics of the
+    `families`. Every tracked row also belongs to `model:app.model` and `object:app.model/pk`, and
+    the tables that Django makes for the model's many-to-many relations are tracked with it.
+
+    `images` names columns whose values before and after a change travel between the servers, beside
+    the default ones (`invalidation.tracking.image_columns`); False sends none.
+
+    Called again for a model, it adds to what is declared. Raise BadDeclaration, naming field and
+    model, for what cannot be kept.
+    """
+    concrete = _concrete(model)
+    templates = tuple(read_template(t, concrete) for t in topics if isinstance(t, str))
+    read, named = _names(model, reads), _names(model, families)
+    functions = [_function(model, t) for t in topics if not isinstance(t, str)]
+    computed = tuple(read_computed(f, concrete, read, named) for f in functions)
+    extra = _image_columns(concrete, images)
+    known = _known(concrete)
+    registry.declare(
+        replace(
+            known,
+            templates=tuple(dict.fromkeys((*known.templates, *templates))),
+            computed=(*known.computed, *computed),
+            extra_images=_both(known.extra_images, extra),
+        )
+    )
+    for through in _made_by_django(concrete):
+        registry.declare(_known(through))
+
+
+def declaration_of(model: type[Model]) -> Declaration | None:
+    """Return what was declared of a model's table, asked by any class that stands for it."""
+    plan = plan_of(model)
+    return plan.declaration if plan else None
+
+
+def plan_of(model: type[Model]) -> Plan | None:
+    """Return what to do when a model's table is written, asked by any class that stands for it."""
+    return registry.plans.get(model._meta.db_table)
+
+
+def declarations() -> tuple[Declaration, ...]:
+    """Return all that was declared."""
+    return tuple(registry.declarations.values())
+
+
+def _known(model: type[Model]) -> Declaration:
+    """Return what is declared of a model so far, or a beginning."""
+    known = registry.declarations.get(model)
+    if known is not None:
+        return known
+    for other in registry.declarations:
+        if other._meta.db_table == model._meta.db_table:
+            raise BadDeclaration(
+                f"track({model.__name__}): its table {model._meta.db_table!r} is tracked as"
+                f" {other._meta.label}; expected one model a table"
+            )
+    return Declaration(model, ends=_ends(model))
+
+
+def _made_by_django(model: type[Model]) -> list[type[Model]]:
+    """Return the through models that Django made for a model's relations, from either side."""
+    opts = model._meta
+    fields: list[Any] = [*opts.local_many_to_many]
+    fields += [r.field for r in opts.related_objects if r.many_to_many and r.model is model]
+    throughs: list[Any] = [f.remote_field.through for f in fields if f.many_to_many]
+    return [through for through in throughs if through._meta.auto_created]
+
+
+def _ends(model: type[Model]) -> tuple[End, ...]:
+    """Return the ends of a through table that Django made; none for any other model."""
+    if not model._meta.auto_created:
+        return ()
+    keys: list[Any] = [f for f in model._meta.local_concrete_fields if f.remote_field]
+    return tuple(End(key.attname, _label_of(key.related_model)) for key in keys)
+
+
+def _label_of(model: type[Model]) -> str:
+    concrete = model._meta.concrete_model
+    assert concrete is not None
+    return concrete._meta.label_lower
+
+
+def _image_columns(model: type[Model], images: Iterable[str] | bool) -> frozenset[str] | None:
+    if images is False:
+        return None
+    if images is True:
+        raise BadDeclaration(f"track({model.__name__}): expected images=[…] or False, got True")
+    named = _names(model, images)
+    return frozenset(check_column(name, f"images= of {model.__name__}", model) for name in named)
+
+
+def _both(known: frozenset[str] | None, more: frozenset[str] | None) -> frozenset[str] | None:
+    """Add image columns to those declared before; once there are to be none, there are none."""
+    return None if known is None or more is None else known | more
+
+
+def _names(model: type[Model], given: Iterable[str]) -> tuple[str, ...]:
+    # A text would be read as its letters.
+    if isinstance(given, str):
+        raise BadDeclaration(f"track({model.__name__}): expected a list of names, got {given!r}")
+    return tuple(given)
+
+
+def _function(model: type[Model], given: TopicFunction) -> TopicFunction:
+    if not callable(given):
+        raise BadDeclaration(
+            f"track({model.__name__}): expected templates or functions, got {given!r}"
+        )
+    return given
+
+
+def _concrete(model: type[Model]) -> type[Model]:
+    if not (isinstance(model, type) and issubclass(model, Model)):
+        raise BadDeclaration(f"track(): expected a model class, got {model!r}")
+    concrete = model._meta.concrete_model
+    if concrete is None or model._meta.abstract:
+        raise BadDeclaration(f"track({model.__name__}): expected a model with a table of its own")
+    return concrete

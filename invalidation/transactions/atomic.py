@@ -1,0 +1,55 @@
+"""Make a write and its stored message one unit: one transaction holds both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from invalidation.transactions.commit import flush
+from invalidation.transactions.driver_state import is_in_transaction
+from invalidation.transactions.journal import journal_of
+
+
+def unit(connection: BaseDatabaseWrapper) -> AbstractContextManager[object]:
+    """Surround a write by a transaction, where its writer has none."""
+    if connection.in_atomic_block or not connection.get_autocommit():
+        return nullcontext()
+    if is_in_transaction(connection):
+        # Begun by raw SQL: Django does not know of it.
+        return _telling_at_once(connection)
+    return _own_transaction(connection)
+
+
+def tell_at_once(connection: BaseDatabaseWrapper) -> None:
+    """Store what was noted in the open transaction, which somebody else will end."""
+    send = flush(connection)
+    journal_of(connection).clear()
+    if send is not None:
+        send()
+
+
+@contextmanager
+def _own_transaction(connection: Any) -> Iterator[None]:
+    sqlite = connection.vendor == "sqlite"
+    mode = connection.transaction_mode if sqlite else None
+    if sqlite:
+        # The lock is taken with the transaction, and needs no statement of its own.
+        connection.transaction_mode = "IMMEDIATE"
+    try:
+        with transaction.atomic(using=connection.alias, savepoint=False):
+            journal_of(connection).is_writing = True
+            yield
+    finally:
+        if sqlite:
+            connection.transaction_mode = mode
+
+
+@contextmanager
+def _telling_at_once(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Store the message right behind the write: whoever began the transaction ends both."""
+    yield
+    tell_at_once(connection)

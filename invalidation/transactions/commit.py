@@ -1,0 +1,95 @@
+"""Telling once, on commit, what a transaction changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from invalidation.changes import Change, Entry, Unknown, merge
+from invalidation.conf import conf
+from invalidation.exceptions import BadDeclaration
+from invalidation.signals import rows_changed
+from invalidation.tracking.fingerprints import marked
+from invalidation.tracking.matching import messages_for
+from invalidation.tracking.registry import declaration_of
+from invalidation.transactions.journal import journal_of
+from realtime.messages.message import Message
+from realtime.publish import prepare
+
+logger = logging.getLogger("invalidation.commit")
+
+Listener = Callable[[Sequence[Message]], None]
+"""Hears of the messages of each transaction that commits, in the thread that commits it."""
+
+listeners: list[Listener] = []
+"""Who hears of them; the test kit's way in."""
+
+
+def flush(connection: BaseDatabaseWrapper) -> Callable[[], None] | None:
+    """Store the transaction's messages with it; return what to call once it has committed.
+
+    Return None when there is nothing to tell. Raise what a topic function raises, and
+    BadDeclaration if one has written. To be called right before the commit; the journal stays as
+    it is, for a commit that fails may be tried again.
+    """
+    entries = journal_of(connection).entries()
+    if not entries:
+        return None
+    changes = merge(entry for entry in entries if isinstance(entry, Change))
+    messages = messages_of(entries, changes)
+    if len(journal_of(connection).entries()) != len(entries):
+        raise BadDeclaration(
+            "a topic function wrote to a tracked table while it was asked for topics; expected"
+            " it only to read its row: write in the view, or in a receiver of rows_changed"
+        )
+    if not messages:
+        return None
+    alias = connection.alias
+    send = prepare(messages, alias)
+
+    def tell() -> None:
+        _announce(entries, changes, alias)
+        for listener in tuple(listeners):
+            listener(messages)
+        send()
+
+    return tell
+
+
+def messages_of(entries: Sequence[Entry], changes: Sequence[Change] | None = None) -> list[Message]:
+    """Return what the entries of one transaction tell; `changes` are its merged ones, if known."""
+    if changes is None:
+        changes = merge(entry for entry in entries if isinstance(entry, Change))
+    resets = _resets_for(entry for entry in entries if isinstance(entry, Unknown))
+    by_hand = [entry for entry in entries if isinstance(entry, Message)]
+    rows = messages_for(changes, declaration_of, conf.MAX_IMAGE_BYTES)
+    models = {entry.model for entry in (*changes, *entries) if not isinstance(entry, Message)}
+    known = {d.model_topic: d for model in models if (d := declaration_of(model)) is not None}
+    told = [*rows, *resets]
+    return [*(marked(m, known[m.topic]) if m.topic in known else m for m in told), *by_hand]
+
+
+def _resets_for(unknown: Iterable[Unknown]) -> list[Message]:
+    resets = {}
+    for entry in unknown:
+        declaration = declaration_of(entry.model)
+        for topic in (entry.topics or declaration.families) if declaration else ():
+            resets[topic] = Message(topic, reset=entry.reset)
+    return list(resets.values())
+
+
+def _announce(entries: Iterable[Entry], changes: Iterable[Change], alias: str) -> None:
+    """Send the signal, once a model."""
+    if not rows_changed.receivers:
+        return
+    rows: dict[Any, list[Change] | None] = {}
+    for change in changes:
+        rows.setdefault(change.model, []).append(change)  # type: ignore[union-attr]
+    rows |= {entry.model: None for entry in entries if isinstance(entry, Unknown)}
+    for model, changed in rows.items():
+        for receiver, error in rows_changed.send_robust(model, changes=changed, using=alias):
+            if isinstance(error, Exception):
+                logger.error("a receiver of rows_changed failed: %r", receiver, exc_info=error)

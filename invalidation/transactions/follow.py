@@ -1,0 +1,214 @@
+"""Following transactions: savepoints taken and rolled back, commit, rollback, close.
+
+The methods of the database wrapper are wrapped, not `transaction.on_commit` used: hooks are lost
+when another hook raises or autocommit is off, and survive a manual `savepoint_rollback()`. And the
+messages must be stored inside the transaction, just before it commits, which no hook can do.
+
+Three methods commit: `commit()`; `set_autocommit(True)` within an open transaction, on databases
+that allow it; and, on SQLite with autocommit off, releasing a savepoint that began the transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from invalidation.transactions.commit import flush
+from invalidation.transactions.driver_state import has_failed, is_in_transaction
+from invalidation.transactions.journal import journal_of
+
+logger = logging.getLogger("invalidation.transactions")
+
+
+def install() -> None:
+    """Wrap the methods of every database wrapper; a second call does nothing."""
+    for name, wrapper in (
+        ("savepoint", _savepoint),
+        ("savepoint_commit", _savepoint_commit),
+        ("savepoint_rollback", _savepoint_rollback),
+        ("set_autocommit", _set_autocommit),
+        ("commit", _commit),
+        ("rollback", _ending),
+        ("close", _ending),
+        ("connect", _connect),
+        ("run_and_clear_commit_hooks", _run_hooks),
+    ):
+        original = getattr(BaseDatabaseWrapper, name)
+        if not hasattr(original, "__wrapped_by_invalidation__"):
+            wrapped: Any = wraps(original)(wrapper(original))
+            wrapped.__wrapped_by_invalidation__ = True
+            setattr(BaseDatabaseWrapper, name, wrapped)
+
+
+def _savepoint(original: Callable[..., str | None]) -> Any:
+    def savepoint(self: BaseDatabaseWrapper) -> str | None:
+        idle = self.vendor == "sqlite" and not getattr(self.connection, "in_transaction", True)
+        sid = original(self)
+        if sid is not None:
+            journal_of(self).mark(sid, begins=idle)
+        return sid
+
+    return savepoint
+
+
+def _savepoint_commit(original: Callable[..., None]) -> Any:
+    def savepoint_commit(self: BaseDatabaseWrapper, sid: str) -> None:
+        if journal_of(self).begun_by(sid):
+            _tell_around(self, lambda: original(self, sid))
+        else:
+            original(self, sid)
+
+    return savepoint_commit
+
+
+def _savepoint_rollback(original: Callable[..., None]) -> Any:
+    def savepoint_rollback(self: BaseDatabaseWrapper, sid: str) -> None:
+        original(self, sid)
+        # Where savepoints are not allowed nothing was rolled back.
+        if self._savepoint_allowed():  # type: ignore[attr-defined]
+            journal_of(self).roll_back_to(sid)
+
+    return savepoint_rollback
+
+
+def _set_autocommit(original: Callable[..., None]) -> Any:
+    def set_autocommit(
+        self: BaseDatabaseWrapper,
+        autocommit: bool,
+        force_begin_transaction_with_broken_autocommit: bool = False,
+    ) -> None:
+        begins = force_begin_transaction_with_broken_autocommit
+        if autocommit and not self.in_atomic_block:
+            try:
+                _tell_around(self, lambda: original(self, autocommit, begins))
+            except BaseException:
+                _stay_in_transaction(self)
+                raise
+        else:
+            original(self, autocommit, begins)
+        # Only a block asks for it.
+        journal_of(self).is_of_block = begins and not autocommit
+
+    return set_autocommit
+
+
+def _commit(original: Callable[..., None]) -> Any:
+    def commit(self: BaseDatabaseWrapper) -> None:
+        self.validate_thread_sharing()
+        self.validate_no_atomic_block()
+        if has_failed(self):
+            # PostgreSQL rolls back instead, without a word, and would refuse a record.
+            original(self)
+            journal_of(self).clear()
+            return
+        try:
+            send = flush(self)
+        except BaseException:
+            # Neither the change nor its message: Django would set autocommit on a transaction
+            # that is still open.
+            _roll_back(self)
+            raise
+        try:
+            original(self)
+        except BaseException:
+            _forget_if_over(self)
+            raise
+        _close_journal(self, send)
+        if not journal_of(self).is_of_block:
+            _send_committed(self)
+            if is_in_transaction(self):
+                # With autocommit off any query of a receiver's begins one.
+                self.commit()
+
+    return commit
+
+
+def _run_hooks(original: Callable[..., None]) -> Any:
+    def run_and_clear_commit_hooks(self: BaseDatabaseWrapper) -> None:
+        # A block's commit is over here only: behind `commit()` it turns autocommit on, which a
+        # query in between would be in the way of. Others' hooks are not a receiver's to run.
+        hooks: Any = self.run_on_commit
+        self.run_on_commit = []
+        _send_committed(self)
+        self.run_on_commit = hooks
+        original(self)
+
+    return run_and_clear_commit_hooks
+
+
+def _forget_if_over(connection: BaseDatabaseWrapper) -> None:
+    """Begin anew if a commit that was refused has ended its transaction.
+
+    On PostgreSQL it is a rollback. On SQLite all is as it was, and may be tried again.
+    """
+    if connection.connection is not None and not is_in_transaction(connection):
+        journal_of(connection).clear()
+
+
+def _tell_around(connection: BaseDatabaseWrapper, commit: Callable[[], None]) -> None:
+    send = flush(connection)
+    commit()
+    _close_journal(connection, send)
+    _send_committed(connection)
+
+
+def _stay_in_transaction(connection: Any) -> None:
+    """Put SQLite's driver back into Django's mode behind a commit that was refused.
+
+    It has turned autocommit on before it commits, and would commit each statement from then on;
+    Django, which waits for a commit of its own, would never tell of them.
+    """
+    open_there = connection.vendor == "sqlite" and connection.connection is not None
+    if open_there and not connection.autocommit:
+        connection._set_autocommit(False)
+
+
+def _close_journal(connection: BaseDatabaseWrapper, send: Callable[[], None] | None) -> None:
+    """Begin anew behind a commit, and keep what is to be called for it."""
+    journal = journal_of(connection)
+    journal.clear()
+    if send is not None:
+        journal.committed.append(send)
+
+
+def _roll_back(connection: BaseDatabaseWrapper) -> None:
+    try:
+        connection.rollback()
+    except Error:
+        # As Django does: something is wrong with the connection.
+        connection.close()
+
+
+def _send_committed(connection: BaseDatabaseWrapper) -> None:
+    """Send what was committed; a receiver that writes meanwhile sends its own."""
+    committed = journal_of(connection).committed
+    while committed:
+        send = committed.pop(0)
+        try:
+            send()
+        except Exception:
+            # The change is committed, and its writer has done nothing wrong.
+            logger.exception("a committed change could not be sent")
+
+
+def _ending(original: Callable[..., None]) -> Any:
+    def ending(self: BaseDatabaseWrapper) -> None:
+        # One that is refused (within an atomic block, or from another thread) has ended nothing.
+        original(self)
+        journal_of(self).clear()
+
+    return ending
+
+
+def _connect(original: Callable[..., None]) -> Any:
+    def connect(self: BaseDatabaseWrapper) -> None:
+        # A transaction of a connection that was lost.
+        journal_of(self).clear()
+        original(self)
+
+    return connect

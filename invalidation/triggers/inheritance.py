@@ -1,0 +1,70 @@
+"""Telling the rows of multi-table children from the trigger of a parent's table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from invalidation.conf import conf
+from invalidation.tracking.declarations import Declaration
+from invalidation.tracking.write_plans import Plan, link_to
+from invalidation.triggers.quoting import identifier, literal, qualified
+from invalidation.triggers.rows import RowsInSql, resets
+from realtime.messages.message import Reset
+from realtime.messages.topics import Topic
+
+_TELL_CHILDREN = """\
+    IF TG_OP <> 'DELETE' THEN
+      IF many > {most} THEN
+        payload := concat_ws(',', payload, {too_many});
+      ELSE
+{children}
+      END IF;
+    END IF;"""
+
+# The rows are locked, as the seam locks them: one that moves between topics at this moment must be
+# told in both places. Nobody is kept waiting for that: with a writer in between they are reset.
+_TELL_CHILD = """\
+        BEGIN
+          SELECT array_agg(topic), array_agg(pk) INTO does, does_keys
+          FROM (
+            SELECT child.* FROM {table} AS child JOIN new_rows ON child.{link} = new_rows.{parent}
+            FOR NO KEY UPDATE OF child NOWAIT
+          ) AS r CROSS JOIN LATERAL (SELECT {key} AS pk) AS k
+          CROSS JOIN LATERAL (VALUES
+            {topics}
+          ) AS t (topic) WHERE topic IS NOT NULL;
+          payload := concat_ws(',', payload, CASE WHEN does IS NOT NULL THEN {unspelled} END,
+            @schema@.livequery_told({label}, does, does_keys, does, does_keys));
+        EXCEPTION WHEN lock_not_available OR serialization_failure THEN
+          payload := concat_ws(',', payload, {everything});
+        END;"""
+
+_RESET_CHILD = "        payload := concat_ws(',', payload, {everything});"
+
+
+def tell_children(plan: Plan, families: Collection[Topic]) -> Iterator[str]:
+    """Give what a trigger of the plan's table does for its children, whose families these are."""
+    if plan.children:
+        yield _TELL_CHILDREN.format(
+            most=conf.MAX_ROWS,
+            too_many=resets(families, Reset.BULK),
+            children="\n".join(_tell_child(plan, child) for child in plan.children),
+        )
+
+
+def _tell_child(plan: Plan, child: Declaration) -> str:
+    rows = RowsInSql(child)
+    link = link_to(plan.model, child=child.model)
+    everything = resets(child.families, Reset.RAW_SQL)
+    if link is None or child.ends or not rows.can_be_told:
+        return _RESET_CHILD.format(everything=everything)
+    return _TELL_CHILD.format(
+        table=qualified(child.model._meta.db_table),
+        link=identifier(str(link.column)),
+        parent=identifier(str(plan.model._meta.pk.column)),
+        key=rows.key,
+        topics=",\n            ".join(rows.topics),
+        unspelled=rows.unspelled,
+        label=literal(child.label),
+        everything=everything,
+    )

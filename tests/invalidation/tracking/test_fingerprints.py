@@ -1,0 +1,168 @@
+"""Processes that run other code: what they do not know of is reset."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from invalidation import track
+from invalidation.tracking.computed import read_computed
+from invalidation.tracking.declarations import Declaration
+from invalidation.tracking.fingerprints import KEY, fingerprint
+from invalidation.tracking.foreign_code import ForeignCode
+from invalidation.tracking.registry import declaration_of
+from invalidation.tracking.templates import read_template
+from realtime.backends.database import records
+from realtime.backends.database.records import head_to_read_from
+from realtime.messages.message import Message, Reset
+from realtime.messages.topics import Topic
+from tests.shop.models import Product, Shelf, Visit
+
+MODEL = Topic("model:shop.product")
+
+
+def by_year(product):
+    """Return a topic."""
+    return [f"year:{product.since}"]
+
+
+def by_other_year(product):
+    """Return a topic."""
+    return [f"year:{product.since}0"]
+
+
+def declared(*templates, function=None):
+    """Declare something of products."""
+    computed = (read_computed(function, Product, ["since"], ["year"]),) if function else ()
+    return Declaration(Product, tuple(read_template(t, Product) for t in templates), computed)
+
+
+ALIKE = declared("shelf:{shelf_id}", "maker:{maker}", function=by_year)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        declared("shelf:{shelf_id}", function=by_year),
+        declared("shelf:{shelf_id}", "maker:{name}", function=by_year),
+        declared("shelf:{shelf_id}", "maker:{maker}", "hidden:{hidden}", function=by_year),
+        declared("shelf:{shelf_id}", "maker:{maker}"),
+        declared("shelf:{shelf_id}", "maker:{maker}", function=by_other_year),
+    ],
+    ids=["fewer", "other column", "more", "no function", "other function"],
+)
+def test_other_rules_have_another_fingerprint(other):
+    """Whatever may give a row another topic."""
+    assert fingerprint(other) != fingerprint(ALIKE)
+
+
+def test_the_same_rules_have_the_same_fingerprint():
+    """In whichever order they were declared."""
+    again = declared("maker:{maker}", "shelf:{shelf_id}", function=by_year)
+
+    assert fingerprint(again) == fingerprint(ALIKE)
+
+
+SAME = """
+import django
+django.setup()
+from invalidation.tracking.fingerprints import fingerprint
+from invalidation.tracking.registry import declarations
+print(*sorted(d.label + fingerprint(d) for d in declarations()))
+"""
+
+
+def test_fingerprints_are_the_same_in_every_process():
+    """Hashes of texts are salted, and sets have no order."""
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", SAME],
+            env={"PYTHONHASHSEED": salt, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for salt in ("1", "2")
+    }
+    assert len(said) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("blindly", [True, False])
+def test_each_change_of_a_model_bears_its_fingerprint(blindly, settings):
+    """On the message to the model's own topic, which there is for every change."""
+    if blindly:
+        settings.INVALIDATION = {"MAX_ROWS": 1}
+    start = head_to_read_from("default")
+    Shelf.objects.bulk_create([Shelf(), Shelf()])
+
+    (record,) = records.read_after(start, "default").records
+    said = {m.topic: m.extra[KEY] for m in record.messages if m.extra and KEY in m.extra}
+
+    assert said == {"model:shop.shelf": {"shop.shelf": fingerprint(declaration_of(Shelf))}}
+
+
+def observe(extra, topic=MODEL):
+    """Return what the observer says of a message."""
+    return list(
+        ForeignCode().observe(Message(topic, {"shop.product": {"1": "updated"}}, extra=extra))
+    )
+
+
+def test_a_foreign_fingerprint_resets_all_families_of_the_model():
+    """Of this process's declarations: the other one did not know of them."""
+    told = observe({KEY: {"shop.product": "of old code"}})
+
+    families = declaration_of(Product).families
+    assert {m.topic for m in told} == families - {MODEL}
+    assert {m.reset for m in told} == {Reset.SERVER}
+
+
+@pytest.mark.parametrize("reason", ["backend-restart", "history-expired", "overflow"])
+def test_what_is_lost_may_have_been_foreign(reason):
+    """A part of a backend that has lost the model's topic has lost the fingerprints with it."""
+    told = list(ForeignCode().observe(Message(MODEL, reset=reason)))
+
+    assert {m.topic for m in told} == declaration_of(Product).families - {MODEL}
+
+
+def test_a_reset_that_somebody_sent_is_left_alone():
+    """By hand, or of a topic that is no model's."""
+    assert not list(ForeignCode().observe(Message(MODEL, reset="server")))
+    assert not list(ForeignCode().observe(Message(Topic("shelf:3"), reset="backend-restart")))
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        None,
+        {},
+        {"images": {}},
+        {KEY: "nonsense"},
+        {KEY: {"shop.unheard_of": "x"}},
+        {KEY: {"shop.product": fingerprint(declaration_of(Product))}},
+    ],
+    ids=repr,
+)
+def test_any_other_message_is_left_alone(extra):
+    """Ours, those of triggers, and of models that are not tracked here."""
+    assert observe(extra) == []
+
+
+def test_every_models_topic_is_observed(declarations):
+    """A change is told to it, whatever else it is told to."""
+    track(Visit, "page:{page}")
+
+    assert {"model:shop.visit", MODEL} <= set(ForeignCode().topics())
+
+
+def test_functions_may_be_of_any_kind():
+    """A callable object has no code of its own to look at."""
+
+    class ByYear:
+        def __call__(self, product):
+            return [f"year:{product.since}"]
+
+    assert fingerprint(declared(function=ByYear())) == fingerprint(declared(function=ByYear()))

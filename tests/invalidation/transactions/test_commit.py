@@ -1,0 +1,67 @@
+"""The journal of a transaction."""
+
+from __future__ import annotations
+
+from django.db import connection, connections
+
+from invalidation.changes import Change, Unknown
+from invalidation.transactions.journal import Journal, journal_of
+from realtime.messages.message import Reset
+from tests.shop.models import Product, Shelf
+
+ONE, TWO, THREE = (Change(Product, pk, None, {}) for pk in "123")
+
+
+def test_journal_goes_back_to_a_savepoint():
+    """What was noted since is forgotten; what was noted before stays."""
+    journal = Journal()
+    journal.add([ONE])
+    journal.mark("a")
+    journal.add([TWO])
+
+    journal.roll_back_to("a")
+    journal.add([THREE])
+
+    assert journal.entries() == (ONE, THREE)
+
+
+def test_journal_goes_back_over_inner_savepoints():
+    """And can go back to the same one again."""
+    journal = Journal()
+    for savepoint, change in (("a", ONE), ("b", TWO)):
+        journal.mark(savepoint)
+        journal.add([change])
+
+    journal.roll_back_to("a")
+    journal.add([THREE])
+    journal.roll_back_to("a")
+
+    assert journal.entries() == ()
+
+
+def test_journal_that_cannot_know_how_far_to_go_back_says_so():
+    """A savepoint made by raw SQL was never marked: any row may be as it was, or not."""
+    journal = Journal()
+    journal.add([ONE, Change(Shelf, "1", None, {}), TWO])
+
+    journal.roll_back_to("made by raw SQL")
+
+    resets = (Unknown(Product, Reset.RAW_SQL), Unknown(Shelf, Reset.RAW_SQL))
+    assert journal.entries() == resets
+
+
+def test_cleared_journal_knows_nothing():
+    """Neither changes nor savepoints outlive their transaction."""
+    journal = Journal()
+    journal.mark("a", begins=True)
+    journal.add([ONE])
+
+    journal.clear()
+
+    assert journal.entries() == ()
+    assert not journal.begun_by("a")
+
+
+def test_connection_and_its_proxy_have_one_journal():
+    """`django.db.connection` stands for the connection of this thread."""
+    assert journal_of(connection) is journal_of(connections["default"])

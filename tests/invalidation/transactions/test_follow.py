@@ -1,0 +1,386 @@
+"""What is told of transactions: all that was committed, and nothing else."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+
+from invalidation.exceptions import BadDeclaration
+from invalidation.transactions.driver_state import is_in_transaction
+from invalidation.transactions.journal import journal_of
+from realtime.backends.database import records
+from tests.invalidation.told import lines, moved, resets
+from tests.shop.models import Country, Product, Shelf, Visit
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Refused(Exception):
+    """What a test raises to end a block."""
+
+
+@contextmanager
+def ends_by(error, **options):
+    """Open a block that ends by an error."""
+    with pytest.raises(error), transaction.atomic(**options):
+        yield
+
+
+def entered(*pks):
+    """Spell the shelves that were made."""
+    return set().union(*(lines((Shelf, pk), "entered", f"shelf:{pk}") for pk in pks))
+
+
+def make(pk):
+    """Make a shelf."""
+    return Shelf.objects.create(pk=pk)
+
+
+def assert_usable():
+    """Assert that a connection is as it should be between transactions."""
+    assert connection.get_autocommit()
+    assert not connection.in_atomic_block
+    assert not is_in_transaction(connection)
+    assert journal_of(connection).entries() == ()
+    Shelf.objects.create(pk=1_000)
+
+
+def test_transaction_is_told_in_one_record_when_it_commits(lamp, told):
+    """Not before; and each row once, from where it was to where it is."""
+    with transaction.atomic():
+        make(11)
+        for maker in ("x", "y", "z"):
+            lamp.maker = maker
+            lamp.save()
+        assert told.records() == []
+
+    assert told() == entered(11) | moved(lamp, ["maker:me"], ["maker:z"], ["shelf:1"])
+
+
+def test_transaction_that_changed_nothing_tracked_has_no_record(told):
+    """An empty message would wake everybody for nothing."""
+    with transaction.atomic():
+        Visit.objects.create()
+
+    assert told.records() == []
+
+
+def test_write_outside_a_transaction_is_told_at_once(told):
+    """It is a transaction of its own."""
+    make(11)
+    make(12)
+
+    assert told.records() == [entered(11), entered(12)]
+
+
+def test_nested_blocks_are_told_with_the_outermost(told):
+    """Whether they make savepoints or not."""
+    with transaction.atomic():
+        make(11)
+        with transaction.atomic():
+            make(12)
+            with transaction.atomic(savepoint=False):
+                make(13)
+        assert told.records() == []
+
+    assert told() == entered(11, 12, 13)
+
+
+def test_durable_block_is_told(told):
+    """It is an outermost one that insists on it."""
+    with transaction.atomic(durable=True):
+        make(11)
+
+    assert told() == entered(11)
+
+
+def test_rolled_back_transaction_is_not_told(told):
+    """It did not happen, nor does it show in the next."""
+    with ends_by(Refused):
+        make(11)
+        raise Refused
+
+    assert told.records() == []
+    make(12)
+    assert told() == entered(12)
+
+
+def test_inner_block_that_rolls_back_is_not_told(told):
+    """What stands around it is."""
+    with transaction.atomic():
+        make(11)
+        with ends_by(Refused):
+            make(12)
+            with transaction.atomic():
+                make(13)
+            raise Refused
+        make(14)
+
+    assert told() == entered(11, 14)
+
+
+def test_row_is_told_as_it_was_before_what_was_rolled_back(lamp, told):
+    """The undone part of its way is no part of it."""
+    with transaction.atomic():
+        Product.objects.update(maker="a")
+        with ends_by(Refused):
+            Product.objects.update(maker="b")
+            raise Refused
+
+    assert told() == moved(lamp, ["maker:me"], ["maker:a"], ["shelf:1"])
+
+
+def test_rollback_that_was_asked_for_is_not_told(told):
+    """By `set_rollback`, at the outermost block or an inner one."""
+    with transaction.atomic():
+        make(11)
+        with transaction.atomic():
+            make(12)
+            transaction.set_rollback(True)
+        make(13)
+    assert told() == entered(11, 13)
+
+    with transaction.atomic():
+        make(14)
+        transaction.set_rollback(True)
+    assert told.records() == []
+
+
+def test_error_without_a_savepoint_of_its_own_undoes_all(told):
+    """The outer block must roll back then, though the error was caught."""
+    with ends_by(transaction.TransactionManagementError):
+        make(11)
+        with ends_by(Refused, savepoint=False):
+            make(12)
+            raise Refused
+        make(13)
+
+    assert told.records() == []
+    assert_usable()
+
+
+def test_manual_savepoints_are_followed(told):
+    """Back to one, on, back to it again, and released."""
+    with transaction.atomic():
+        make(11)
+        outer = connection.savepoint()
+        make(12)
+        inner = connection.savepoint()
+        make(13)
+        transaction.savepoint_rollback(inner)
+        make(14)
+        transaction.savepoint_rollback(outer)
+        make(15)
+        transaction.savepoint_rollback(outer)
+        make(16)
+        kept = connection.savepoint()
+        make(17)
+        transaction.savepoint_commit(kept)
+
+    assert told() == entered(11, 16, 17)
+
+
+def test_released_savepoint_is_undone_with_the_one_around_it(told):
+    """Releasing is not committing."""
+    with transaction.atomic():
+        outer = connection.savepoint()
+        inner = connection.savepoint()
+        make(11)
+        transaction.savepoint_commit(inner)
+        transaction.savepoint_rollback(outer)
+        make(12)
+
+    assert told() == entered(12)
+
+
+def test_savepoint_made_by_raw_sql_resets_what_was_written(told):
+    """Django knows it by name only, so it is not known what of the journal still holds."""
+    with transaction.atomic():
+        make(11)
+        with connection.cursor() as cursor:
+            cursor.execute("SAVEPOINT mine")
+        make(12)
+        transaction.savepoint_rollback("mine")
+
+    reset = resets(Shelf, "shelf:", "inside:")
+    assert told() == {line.replace("bulk", "raw-sql") for line in reset}
+
+
+def test_refused_rollback_undoes_nothing(told):
+    """Within a block it is an error, and the block goes on."""
+    with transaction.atomic():
+        make(11)
+        with pytest.raises(transaction.TransactionManagementError):
+            transaction.rollback()
+        with pytest.raises(transaction.TransactionManagementError):
+            transaction.commit()
+
+    assert told() == entered(11)
+
+
+def test_hooks_that_raise_do_not_keep_it_from_being_told(told):
+    """Other people's on_commit hooks run when all is done."""
+
+    def hook():
+        raise Refused
+
+    with ends_by(Refused):
+        transaction.on_commit(hook)
+        make(11)
+
+    assert told() == entered(11)
+    assert_usable()
+
+
+def test_hook_that_writes_is_told_on_its_own(told):
+    """It writes after the commit."""
+    with transaction.atomic():
+        transaction.on_commit(lambda: make(12))
+        make(11)
+
+    assert told.records() == [entered(11), entered(12)]
+
+
+def test_hook_runs_when_the_record_is_there(told):
+    """Whoever is called on commit finds it told."""
+    seen = []
+
+    with transaction.atomic():
+        transaction.on_commit(lambda: seen.append(told()))
+        make(11)
+
+    assert seen == [entered(11)]
+
+
+def test_refused_statement_leaves_the_rest_of_its_transaction(told):
+    """An IntegrityError in a block of its own is an everyday thing."""
+    with transaction.atomic():
+        make(11)
+        with ends_by(IntegrityError):
+            Shelf(pk=11).save(force_insert=True)
+        make(12)
+
+    assert told() == entered(11, 12)
+
+
+def test_commit_that_fails_tells_nothing(told):
+    """Foreign keys are checked at commit."""
+    with ends_by(IntegrityError):
+        Product.objects.create(shelf_id=404)
+
+    assert told.records() == []
+    assert not Product.objects.filter(shelf=404).exists()
+    assert_usable()
+
+
+def test_write_outside_a_transaction_that_fails_tells_nothing(told):
+    """Just as one without us would have failed."""
+    with pytest.raises(IntegrityError):
+        Product.objects.create(shelf_id=404)
+
+    assert told.records() == []
+    assert_usable()
+
+
+def test_connection_closed_within_a_block_tells_nothing(told):
+    """The database has rolled back."""
+    with ends_by(DatabaseError):
+        make(11)
+        connection.close()
+        make(12)
+
+    assert told.records() == []
+    assert_usable()
+
+
+def test_topic_function_that_raises_refuses_the_commit(told):
+    """The error reaches the writer: neither the change nor its message is there."""
+    with ends_by(ZeroDivisionError):
+        make(11)
+        Product.objects.create(name="explode")
+
+    assert told.records() == []
+    assert not Shelf.objects.filter(pk=11).exists()
+    assert_usable()
+
+
+def test_topic_function_that_raises_refuses_a_lone_write(told):
+    """Outside a transaction, too."""
+    with pytest.raises(ZeroDivisionError):
+        Product.objects.create(name="explode")
+
+    assert told.records() == []
+    assert not Product.objects.filter(name="explode").exists()
+    assert_usable()
+
+
+def test_topic_function_that_raises_does_so_at_the_write(told):
+    """Not first at the commit, which a TestCase never comes to."""
+    with ends_by(Refused):
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            Product.objects.create(name="explode")
+        raise Refused
+
+    assert told.records() == []
+    assert_usable()
+
+
+def test_topic_function_that_writes_refuses_the_commit(told):
+    """What it writes while the messages are made would not be among them."""
+    with ends_by(BadDeclaration):
+        Product.objects.create(name="write")
+
+    assert told.records() == []
+    assert not Product.objects.filter(name="write").exists()
+    assert not Country.objects.exists()
+    assert_usable()
+
+
+@pytest.fixture
+def store_nothing(lamp, monkeypatch):
+    """Return what to call for no record to be stored from then on."""
+
+    def write(*_):
+        raise Refused
+
+    return lambda: monkeypatch.setattr(records, "write", write)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda: make(11),
+        lambda: Product.objects.update(maker="x"),
+        lambda: Product(pk=1, maker="x").save(),
+        lambda: Product.objects.all()._raw_delete("default"),
+        lambda: Product.objects.get().delete(),
+        lambda: Shelf.objects.bulk_create([Shelf(pk=11), Shelf(pk=12)]),
+    ],
+    ids=["create", "update", "save", "raw delete", "delete", "bulk create"],
+)
+def test_lone_write_and_its_record_are_one_unit(write, store_nothing):
+    """Without the record there is no write."""
+    store_nothing()
+
+    with pytest.raises(Refused):
+        write()
+
+    assert list(Product.objects.values_list("pk", "maker")) == [(1, "me")]
+    assert set(Shelf.objects.values_list("pk", flat=True)) == {1, 2}
+
+
+def test_transaction_and_its_record_are_one_unit(store_nothing):
+    """Nor is there a transaction without its record, and its hooks do not run."""
+    hooks = []
+    store_nothing()
+
+    with ends_by(Refused):
+        transaction.on_commit(lambda: hooks.append(1))
+        make(11)
+
+    assert not Shelf.objects.filter(pk=11).exists()
+    assert hooks == []
+    assert connection.get_autocommit()
+    assert not is_in_transaction(connection)
