@@ -28,5 +28,5 @@ def modules() -> list[str]:
 
 @cache
 def _names() -> tuple[str, ...]:
-    found = (path.name for path in _FOLDER.glob("*.js"))
+    found = (path.relative_to(_FOLDER).as_posix() for path in _FOLDER.rglob("*.js"))
     return tuple(sorted(name for name in found if f"realtime/{name}" != ENTRY))

@@ -214,9 +214,10 @@ def test_all_modules_are_asked_for_at_once(request_: HttpRequest) -> None:
     """And not level by level, as a browser finds them."""
     html = rendered(request_)
 
-    preloaded = re.findall(r'<link rel="modulepreload" href="/static/(realtime/\w+\.js)">', html)
-    files = {each.name for each in Path(realtime.__file__).parent.glob("static/realtime/*.js")}
-    assert {*preloaded, ENTRY} == {f"realtime/{name}" for name in files}
+    preloaded = re.findall(r'<link rel="modulepreload" href="/static/(realtime/[\w/]+\.js)">', html)
+    static = Path(realtime.__file__).parent / "static"
+    files = {each.relative_to(static).as_posix() for each in static.rglob("realtime/**/*.js")}
+    assert {*preloaded, ENTRY} == files
     assert ENTRY not in preloaded
     assert html.index("importmap") < html.index("modulepreload")
 
@@ -232,8 +233,8 @@ def test_a_storage_that_renames_what_modules_import_is_asked(request_: HttpReque
         storage.support_js_module_import_aggregation = False
         kept = modules()
 
-    assert "/s/realtime/client.js?1" in renamed
-    assert "/s/realtime/client.js" in kept
+    assert "/s/realtime/connection/client.js?1" in renamed
+    assert "/s/realtime/connection/client.js" in kept
 
 
 def test_a_nonce_is_on_every_script_that_runs(request_: HttpRequest) -> None:

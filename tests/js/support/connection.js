@@ -1,4 +1,4 @@
-import { Connection } from "../../../realtime/static/realtime/connection.js";
+import { Connection } from "../../../realtime/static/realtime/connection/connection.js";
 import { FakeClock } from "./fake_clock.js";
 import { FakeServer } from "./fake_server.js";
 

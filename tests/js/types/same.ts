@@ -1,12 +1,12 @@
 /** The shipped types say what the modules' own do: neither more, nor less, nor otherwise. */
-import type { Live as RealLive } from "../../../realtime/static/realtime/client.js";
-import type { connect as realConnect } from "../../../realtime/static/realtime/connect.js";
-import type { Told as RealTold } from "../../../realtime/static/realtime/news.js";
-import type { LiveRegion as RealRegion } from "../../../realtime/static/realtime/region.js";
+import type { Live as RealLive } from "../../../realtime/static/realtime/connection/client.js";
+import type { connect as realConnect } from "../../../realtime/static/realtime/connection/connect.js";
+import type { Told as RealTold } from "../../../realtime/static/realtime/subscriptions/changes.js";
+import type { LiveRegion as RealRegion } from "../../../realtime/static/realtime/region/region.js";
 import type {
   SubscribeOptions as RealOptions,
   Subscription as RealSubscription,
-} from "../../../realtime/static/realtime/subscription.js";
+} from "../../../realtime/static/realtime/subscriptions/subscription.js";
 import type {
   connect,
   Live,
