@@ -2,26 +2,30 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { readChanges, resetChanges } from "../../../realtime/static/realtime/subscriptions/changes.js";
-import { Gate, Jitter } from "../../../realtime/static/realtime/subscriptions/jitter.js";
+import { Jitter } from "../../../realtime/static/realtime/subscriptions/jitter.js";
 import { HandlerRunner } from "../../../realtime/static/realtime/subscriptions/handler_runner.js";
 import { FakeClock, settle } from "../support/fake_clock.js";
 import { deferred, recorder } from "../support/handlers.js";
 import { quietConsole } from "../support/quiet.js";
 
-const news = (cursor, lists) => readChanges({ cursor, changes: { "app.row": lists } });
+const changes = (cursor, lists) => readChanges({ cursor, changes: { "app.row": lists } });
 
 function makeRunner(handler, cursor = "c0") {
   const clock = new FakeClock();
   const environment = { clock, random: () => 0.5 };
-  const pace = new Jitter({ resetJitter: 0 }, new Gate(environment), clock);
-  return { clock, runner: new HandlerRunner(handler, cursor, environment, pace, () => {}) };
+  const jitter = new Jitter(environment);
+  const options = { resetJitter: 0 };
+  return {
+    clock,
+    runner: new HandlerRunner(handler, cursor, environment, jitter, options, () => {}),
+  };
 }
 
 test("a handler is called in the turn in which it is told", () => {
   const handler = deferred();
   const { runner } = makeRunner(handler);
 
-  runner.tell(news("c1", { left: ["1"] }));
+  runner.tell(changes("c1", { left: ["1"] }));
 
   assert.equal(handler.runs.length, 1);
 });
@@ -29,7 +33,7 @@ test("a handler is called in the turn in which it is told", () => {
 test("the cursor moves when the handler has succeeded, not before", async () => {
   const handler = deferred();
   const { runner } = makeRunner(handler);
-  runner.tell(news("c1", { left: ["1"] }));
+  runner.tell(changes("c1", { left: ["1"] }));
   await settle();
   assert.equal(runner.cursor, "c0");
 
@@ -42,9 +46,9 @@ test("the cursor moves when the handler has succeeded, not before", async () => 
 test("what arrives during a run is merged and run once afterwards", async () => {
   const handler = deferred();
   const { runner } = makeRunner(handler);
-  runner.tell(news("c1", { entered: ["1"] }));
-  runner.tell(news("c2", { entered: ["2"] }));
-  runner.tell(news("c3", { left: ["2"] }));
+  runner.tell(changes("c1", { entered: ["1"] }));
+  runner.tell(changes("c2", { entered: ["2"] }));
+  runner.tell(changes("c3", { left: ["2"] }));
   await settle();
   assert.equal(handler.runs.length, 1);
 
@@ -64,14 +68,14 @@ test("a failure keeps the cursor, shows, and is retried with what came meanwhile
   quietConsole(t);
   const handler = deferred();
   const { runner, clock } = makeRunner(handler);
-  runner.tell(news("c1", { entered: ["1"] }));
-  runner.tell(news("c2", { left: ["1"] }));
+  runner.tell(changes("c1", { entered: ["1"] }));
+  runner.tell(changes("c2", { left: ["1"] }));
 
   handler.runs[0].fail();
   await settle();
   assert.equal(runner.cursor, "c0");
   assert.equal(runner.behind, true);
-  runner.tell(news("c3", { entered: ["3"] }));
+  runner.tell(changes("c3", { entered: ["3"] }));
   await clock.advance(1_000);
 
   assert.equal(handler.runs.length, 2);
@@ -174,12 +178,12 @@ test("a handler that does not settle shows as behind, and catches up if it does 
 test("news without content moves the cursor, but not past a run under way", async () => {
   const handler = deferred();
   const { runner } = makeRunner(handler);
-  runner.tell(news("c1", {}));
+  runner.tell(changes("c1", {}));
   await settle();
   assert.equal(runner.cursor, "c1");
 
-  runner.tell(news("c2", { left: ["1"] }));
-  runner.tell(news("c3", {}));
+  runner.tell(changes("c2", { left: ["1"] }));
+  runner.tell(changes("c3", {}));
   await settle();
   assert.equal(runner.cursor, "c1");
   handler.runs[0].succeed();
@@ -193,7 +197,7 @@ test("news without a cursor is run and leaves the cursor where it is", async () 
   const handler = recorder();
   const { runner } = makeRunner(handler);
 
-  runner.tell(news(null, { left: ["1"] }));
+  runner.tell(changes(null, { left: ["1"] }));
   await settle();
 
   assert.equal(handler.told.length, 1);
@@ -204,13 +208,13 @@ test("a stopped runner runs nothing more and forgets its run", async (t) => {
   const said = quietConsole(t);
   const handler = deferred();
   const { runner, clock } = makeRunner(handler);
-  runner.tell(news("c1", { left: ["1"] }));
-  runner.tell(news("c2", { left: ["2"] }));
+  runner.tell(changes("c1", { left: ["1"] }));
+  runner.tell(changes("c2", { left: ["2"] }));
 
   runner.stop();
   handler.runs[0].fail();
   await clock.advance(60_000);
-  runner.tell(news("c3", { left: ["3"] }));
+  runner.tell(changes("c3", { left: ["3"] }));
 
   assert.equal(handler.runs.length, 1);
   assert.equal(runner.cursor, "c0");

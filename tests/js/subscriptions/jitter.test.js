@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Gate } from "../../../realtime/static/realtime/subscriptions/jitter.js";
+import { Jitter } from "../../../realtime/static/realtime/subscriptions/jitter.js";
 import { FakeClock, settle } from "../support/fake_clock.js";
 import { deferred, recorder } from "../support/handlers.js";
 import { makeLive, makeWatching, reconnect } from "../support/live.js";
@@ -248,17 +248,17 @@ test("who leaves while waiting does not keep the others", async () => {
   assert.equal(handler.told.length, 1);
 });
 
-/** A gate that draws these shares, one after the other. */
-function makeGate(...shares) {
+/** A Jitter that draws these shares, one after the other. */
+function makeJitter(...shares) {
   const clock = new FakeClock();
-  return { clock, gate: new Gate({ clock, random: () => shares.shift() }) };
+  return { clock, jitter: new Jitter({ clock, random: () => shares.shift() }) };
 }
 
 test("one share is drawn for all that wait, and the first whose time has come lets all go", async () => {
-  const { clock, gate } = makeGate(0.5);
+  const { clock, jitter } = makeJitter(0.5);
   const gone = [];
-  gate.wait(4_000, () => gone.push("wide"));
-  gate.wait(2_000, () => gone.push("narrow"));
+  jitter.wait(4_000, () => gone.push("wide"));
+  jitter.wait(2_000, () => gone.push("narrow"));
 
   await clock.advance(999);
   assert.deepEqual(gone, []);
@@ -269,12 +269,12 @@ test("one share is drawn for all that wait, and the first whose time has come le
 });
 
 test("another share is drawn once nobody waits, whether they went or left", async () => {
-  const { clock, gate } = makeGate(0.1, 0.2, 0.3);
+  const { clock, jitter } = makeJitter(0.1, 0.2, 0.3);
   const gone = [];
-  gate.wait(1_000, () => gone.push("left"))();
-  gate.wait(1_000, () => gone.push("first"));
+  jitter.wait(1_000, () => gone.push("left"))();
+  jitter.wait(1_000, () => gone.push("first"));
   await clock.advance(200);
-  gate.wait(1_000, () => gone.push("second"));
+  jitter.wait(1_000, () => gone.push("second"));
 
   await clock.advance(299);
   assert.deepEqual(gone, ["first"]);
@@ -284,11 +284,11 @@ test("another share is drawn once nobody waits, whether they went or left", asyn
 });
 
 test("who is called off by one that goes before does not go", async () => {
-  const { clock, gate } = makeGate(0.5);
+  const { clock, jitter } = makeJitter(0.5);
   const gone = [];
   let callOff = () => {};
-  gate.wait(1_000, () => callOff());
-  callOff = gate.wait(1_000, () => gone.push("called off"));
+  jitter.wait(1_000, () => callOff());
+  callOff = jitter.wait(1_000, () => gone.push("called off"));
 
   await clock.advance(1_000);
 

@@ -187,7 +187,7 @@ test("one request a topic is on its way: an answer is never taken for another's"
   assert.equal(server.sent.length, 1);
 
   await server.confirm({ "list:5": "c5" }); // answers the first
-  assert.equal(joined.permit.confirmed, false);
+  assert.equal(joined.ticket.isConfirmed, false);
   assert.deepEqual(server.asked, FROM("c3"));
   await server.change("list:5", "c9");
   assert.equal(joined.cursor, "c3");

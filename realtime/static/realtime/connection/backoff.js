@@ -1,8 +1,8 @@
 /**
- * How long to wait before the next try: exponential, with full jitter.
+ * The wait before the next attempt: exponential, with full jitter.
  *
- * Full jitter (anything from nothing to the ceiling) spreads a crowd that was thrown out together
- * better than a fixed delay with a little noise on it.
+ * Full jitter draws from zero to the ceiling. It spreads many clients that lost their connections
+ * at one moment better than a fixed delay with a little noise.
  */
 export class Backoff {
   #base;
@@ -19,7 +19,7 @@ export class Backoff {
 
   /**
    * Count one failure and return the milliseconds to wait after it.
-   * @param {number} [spread] the least ceiling, where a crowd is known to come back
+   * @param {number} [spread] the lowest ceiling, where many clients are known to come back
    */
   next(spread = 0) {
     // 2 ** failures overflows to Infinity at worst, and min() makes that the cap.
@@ -27,7 +27,7 @@ export class Backoff {
     return this.#random() * Math.max(spread, ceiling);
   }
 
-  /** Forget the failures: things work again. */
+  /** Forget the failures, after a success. */
   reset() {
     this.#failures = 0;
   }

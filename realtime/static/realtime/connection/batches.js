@@ -1,24 +1,24 @@
-/** Servers refuse frames beyond some size, 64 KiB being usual: split before, in bytes. */
-const LONGEST_FRAME = 48_000;
+/** Servers refuse frames above a size, usually 64 KiB: batches stay below it, in bytes. */
+const MAX_BATCH_BYTES = 48_000;
 
 /**
- * Divide what is to be sent into frames: one for all, unless it would be too long.
+ * Divide the items of a frame into batches: one, unless it would be too large.
  * @template T
  * @param {T[]} items
  * @returns {T[][]}
  */
 export function inBatches(items) {
   /** @type {T[][]} */
-  const frames = [];
+  const batches = [];
   let room = 0;
   for (const item of items) {
     const length = new TextEncoder().encode(JSON.stringify(item)).length + 1;
     if (length > room) {
-      frames.push([]);
-      room = LONGEST_FRAME;
+      batches.push([]);
+      room = MAX_BATCH_BYTES;
     }
-    frames[frames.length - 1].push(item);
+    batches[batches.length - 1].push(item);
     room -= length;
   }
-  return frames;
+  return batches;
 }

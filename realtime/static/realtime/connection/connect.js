@@ -1,14 +1,15 @@
-import { Live } from "./client.js";
+/** @import { Environment } from "./environment.js" */
+import { Live } from "./client.js"
 
-/** @type {Map<string, Live>} */
+/** By absolute URL. @type {Map<string, Live>} */
 const lives = new Map();
 
 /**
- * Connect to a server; the same URL gives the same object, so that a page has one socket.
+ * Connect to a server. The same URL gives the same object, so that a page has one socket.
  *
  * @param {string} url absolute, or relative to the page; http: becomes ws:
- * @param {Partial<import("./environment.js").Environment>} [options] for tests: WebSocket, clock, random;
- *   heeded the first time only
+ * @param {Partial<Environment>} [options] for tests: WebSocket, clock, random; only the first
+ *   call's count
  * @returns {Live}
  */
 export function connect(url, options) {

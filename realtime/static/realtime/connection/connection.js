@@ -1,57 +1,59 @@
-import { ReconnectPolicy } from "./reconnect.js";
-import { Heartbeat } from "./heartbeat.js";
-import { CLIENT_FRAMES, CLOSE, PROTOCOL, SERVER_FRAMES } from "./protocol.js";
+/** @import { Environment, Socket } from "./environment.js" */
+/** @import { Frame, FrameHandlers } from "./frame_handlers.js" */
+import { Heartbeat } from "./heartbeat.js"
+import { CLIENT_FRAMES, CLOSE, PROTOCOL, SERVER_FRAMES } from "./protocol.js"
+import { ReconnectPolicy } from "./reconnect.js"
 
 /**
- * @typedef {{type: string, [field: string]: any}} Frame
- *
  * @typedef {"connecting" | "open" | "waiting" | "refused"} ConnectionState
- *   open means welcomed, not merely accepted; waiting and refused come back by themselves
+ *   open: the server has sent welcome; waiting and refused: another attempt follows by itself
  *
- * @typedef {object} Listener
- * @property {() => void} opened the server said welcome
- * @property {() => void} lost whatever was asked on this connection is void
- * @property {(frame: Frame) => void} received a frame that is not the connection's own affair;
- *   if this throws, something may have been missed and the connection is reopened
+ * @typedef {object} ConnectionListener
+ * @property {() => void} opened the server sent welcome
+ * @property {() => void} lost all that was requested on this connection is void
  */
 
 /** From the attempt to the server's welcome, in milliseconds. */
 const WELCOME_TIMEOUT = 10_000;
 
-/** "Abnormal closure": what a browser reports when the connection just broke. */
+/** "Abnormal closure": the code that browsers report when the connection broke. */
 const BROKEN = 1006;
 
-/** One websocket at a time to one URL: opened, watched, and opened again when it is lost. */
+/** One websocket at a time to one URL: opened, judged by its heartbeat, reopened when lost. */
 export class Connection {
   #url;
   #listener;
+  #handlers;
   #environment;
   #reconnectPolicy;
   #heartbeat;
   /** @type {ConnectionState} */ #state = "waiting";
-  /** @type {import("./environment.js").Socket | null} */ #socket = null;
+  /** @type {Socket | null} */ #socket = null;
   /** The welcome's deadline, or the end of the wait. @type {unknown} */ #timer = null;
-  /** Since when all that was asked for is answered. @type {number | null} */ #provedAt = null;
+  /** When the server had answered every request. @type {number | null} */ #provedAt = null;
   /** @type {number | null} */ #closeCode = null;
 
   /**
    * @param {string} url
-   * @param {Listener} listener
-   * @param {import("./environment.js").Environment} environment
+   * @param {ConnectionListener} listener
+   * @param {FrameHandlers} handlers
+   * @param {Environment} environment
    */
-  constructor(url, listener, environment) {
+  constructor(url, listener, handlers, environment) {
     this.#url = url;
     this.#listener = listener;
+    this.#handlers = handlers;
     this.#environment = environment;
     this.#reconnectPolicy = new ReconnectPolicy(environment.random);
     this.#heartbeat = new Heartbeat(environment.clock, () => this.reopen());
+    this.#handleOwnFrames();
   }
 
   get state() {
     return this.#state;
   }
 
-  /** Why the last connection ended; null before one has. */
+  /** The last connection's close code; null before one has ended. */
   get closeCode() {
     return this.#closeCode;
   }
@@ -62,8 +64,8 @@ export class Connection {
     this.#setTimer(() => this.reopen(), WELCOME_TIMEOUT);
     try {
       const socket = new this.#environment.WebSocket(this.#url);
-      // A socket that was given up may still speak; only the present one is listened to.
-      socket.onmessage = ({ data }) => socket === this.#socket && this.#heard(data);
+      // A socket that was given up may still deliver events; they are ignored.
+      socket.onmessage = ({ data }) => socket === this.#socket && this.#received(data);
       socket.onclose = ({ code }) => socket === this.#socket && this.#closed(code);
       this.#socket = socket;
     } catch (error) {
@@ -73,22 +75,25 @@ export class Connection {
   }
 
   /**
-   * Send a frame, if the server has welcomed us.
+   * Send a frame, if the server has sent welcome.
    * @param {Frame} frame
+   * @returns {boolean} true if it was sent
    */
   send(frame) {
-    if (this.#state === "open") this.#socket?.send(JSON.stringify(frame));
+    if (this.#state !== "open") return false;
+    this.#socket?.send(JSON.stringify(frame));
+    return true;
   }
 
   /**
-   * All that was asked for is answered. Until then a connection is no success, however long it
-   * lasts: the server may welcome us and have nothing to tell.
+   * Note that the server has answered every request. Until then a connection is no success, however
+   * long it lasts: a server may send welcome and then answer nothing.
    */
   proved() {
     this.#provedAt ??= this.#environment.clock.now();
   }
 
-  /** The page may have slept: make sure of an open connection, or wait no longer for the next. */
+  /** Check the connection now, or shorten the wait for the next: the page may have slept. */
   wake() {
     if (this.#heartbeat.isOverdue) this.reopen();
     if (this.#state === "open") {
@@ -100,17 +105,16 @@ export class Connection {
   }
 
   /**
-   * Scripts are about to be stopped. A socket that nobody reads only fills up; and should they go
-   * on after all, the page comes back as after any loss.
+   * Close the socket: the browser is about to stop the page's scripts, and what the server sends
+   * would only fill buffers. If the scripts go on after all, the client reconnects as after a loss.
    */
   sleep() {
     if (this.#socket) this.reopen();
   }
 
   /**
-   * Give this socket up and come back with another: the answer to every doubt. Cursors make it
-   * harmless.
-   * @param {number} [code] the close code that says how to come back
+   * Give this socket up and reconnect: the response to any doubt. Cursors make it harmless.
+   * @param {number} [code] the close code that says how to reconnect
    */
   reopen(code = BROKEN) {
     const socket = this.#socket;
@@ -118,28 +122,29 @@ export class Connection {
     socket?.close();
   }
 
+  #handleOwnFrames() {
+    this.#handlers.add(SERVER_FRAMES.WELCOME, (frame) => this.#welcomed(frame));
+    this.#handlers.add(SERVER_FRAMES.PONG, () => this.#heartbeat.ponged());
+    this.#handlers.add(SERVER_FRAMES.PING, ({ seq }) => {
+      this.send({ type: CLIENT_FRAMES.PONG, seq });
+    });
+    this.#handlers.add(SERVER_FRAMES.ERROR, ({ code, message }) => {
+      console.error("live:", code, message);
+    });
+  }
+
   /** @param {string} text */
-  #heard(text) {
-    // It was buffered before a sleep: the connection may be long dead, and the next one replays.
+  #received(text) {
+    // The browser buffered it before a sleep: the connection may be dead, and the next replays it.
     if (this.#heartbeat.isOverdue) return this.reopen();
     this.#heartbeat.heard();
     try {
-      this.#dispatch(JSON.parse(text));
+      this.#handlers.handle(JSON.parse(text));
     } catch (error) {
-      // What this frame told is lost; the next connection replays it.
+      // This frame's content is lost; the next connection replays it.
       console.error("live: frame not understood", error);
       this.reopen(CLOSE.TRY_AGAIN_LATER);
     }
-  }
-
-  /** @param {Frame} frame */
-  #dispatch(frame) {
-    if (frame.type === SERVER_FRAMES.WELCOME) this.#welcomed(frame);
-    else if (frame.type === SERVER_FRAMES.PONG) this.#heartbeat.ponged();
-    else if (frame.type === SERVER_FRAMES.ERROR) console.error("live:", frame.code, frame.message);
-    else if (frame.type === SERVER_FRAMES.PING) {
-      this.send({ type: CLIENT_FRAMES.PONG, seq: frame.seq });
-    } else this.#listener.received(frame);
   }
 
   /** @param {Frame} frame */
@@ -156,7 +161,8 @@ export class Connection {
 
   /** @param {number} code */
   #closed(code) {
-    const served = this.#provedAt === null ? 0 : this.#environment.clock.now() - this.#provedAt;
+    const { clock } = this.#environment;
+    const served = this.#provedAt === null ? 0 : clock.now() - this.#provedAt;
     const { refused, wait } = this.#reconnectPolicy.after(code, served);
     this.#heartbeat.stop();
     this.#socket = null;

@@ -1,5 +1,5 @@
 /**
- * What the client takes from its surroundings, so that tests can bring their own.
+ * What the client takes from its environment. Tests bring their own.
  *
  * @typedef {object} Clock
  * @property {(run: () => void, milliseconds: number) => unknown} setTimeout
@@ -29,7 +29,7 @@ const browserClock = {
 };
 
 /**
- * Fill up what the caller did not bring.
+ * Fill in the browser's for all that the caller did not bring.
  * @param {Partial<Environment>} [given]
  * @returns {Environment}
  */

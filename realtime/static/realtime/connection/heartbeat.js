@@ -1,65 +1,65 @@
-/** @typedef {import("./environment.js").Clock} Clock */
+/** @import { Clock } from "./environment.js" */
 
-/** How many heartbeats may pass in silence: two lost ones, and some slack. */
+/** The heartbeats that may pass in silence: two lost ones, and some slack. */
 const SILENT_HEARTBEATS = 2.5;
 
-/** Between two looks at the clock, in milliseconds. */
-const LOOK = 5_000;
+/** The most time between two looks at the clock, in milliseconds. */
+const LOOK_INTERVAL = 5_000;
 
-/** How long a probe waits for its pong, in milliseconds. */
+/** The time that a probe waits for its pong, in milliseconds. */
 const PROBE_TIMEOUT = 3_000;
 
-/** Used if the server tells no heartbeat, in seconds. */
+/** Used if the server names no heartbeat, in seconds. */
 const DEFAULT_HEARTBEAT = 25;
 
 /**
- * Judges whether a connection still lives. A dead TCP connection tells nobody: without a deadline
- * of our own the page would look live and hear nothing.
+ * Judges whether a connection is alive. A dead TCP connection reports nothing: without a deadline
+ * of its own the client would show a page as live and receive no changes.
  *
- * The clock decides, not a timer: while a machine sleeps its timers stand still, and one that was
- * to go off after a minute would let the page look live for most of that minute after waking.
+ * The clock decides, not a timer. While a machine sleeps its timers stand still. A timer of one
+ * minute would leave the page shown as live for most of that minute after waking.
  */
 export class Heartbeat {
   #clock;
-  #died;
-  #silence = Infinity;
+  #onDeath;
+  #maxSilence = Infinity;
   #heardAt = 0;
   /** @type {unknown} */ #look = null;
   /** @type {unknown} */ #probe = null;
 
   /**
    * @param {Clock} clock
-   * @param {() => void} died called once when the connection is presumed dead
+   * @param {() => void} onDeath called once when the connection is presumed dead
    */
-  constructor(clock, died) {
+  constructor(clock, onDeath) {
     this.#clock = clock;
-    this.#died = died;
+    this.#onDeath = onDeath;
   }
 
-  /** True if more time has passed since the last frame than a live connection would let pass. */
+  /** True if the last frame is older than it can be on a live connection. */
   get isOverdue() {
-    return this.#clock.now() - this.#heardAt >= this.#silence;
+    return this.#clock.now() - this.#heardAt >= this.#maxSilence;
   }
 
   /**
-   * Begin to expect something at least every so often.
-   * @param {unknown} heartbeat seconds, as the server told it
+   * Begin to expect frames.
+   * @param {unknown} heartbeat seconds between two frames at the most, as the server named it
    */
   start(heartbeat) {
-    const told = typeof heartbeat === "number" && heartbeat > 0;
-    this.#silence = (told ? heartbeat : DEFAULT_HEARTBEAT) * SILENT_HEARTBEATS * 1_000;
+    const seconds = typeof heartbeat === "number" && heartbeat > 0 ? heartbeat : DEFAULT_HEARTBEAT;
+    this.#maxSilence = seconds * SILENT_HEARTBEATS * 1_000;
     this.heard();
     this.#watch();
   }
 
-  /** Anything at all was heard. */
+  /** Note that a frame of any type was received. */
   heard() {
     this.#heardAt = this.#clock.now();
   }
 
   /**
-   * Demand a sign of life now.
-   * @param {() => void} ping sends the question
+   * Demand a pong now.
+   * @param {() => void} ping sends the ping
    */
   probe(ping) {
     if (this.#probe !== null) return;
@@ -68,31 +68,31 @@ export class Heartbeat {
   }
 
   /**
-   * The probe was answered. Only a pong will do: after a sleep, frames that were buffered before
-   * it still arrive over a connection that is long dead.
+   * Note the answer to the probe. Only a pong is an answer: after a sleep, frames that were
+   * buffered before it still arrive over a dead connection.
    */
   ponged() {
     this.#clock.clearTimeout(this.#probe);
     this.#probe = null;
   }
 
-  /** Stop judging: the connection is gone or given up. */
+  /** Stop judging: the connection is lost or given up. */
   stop() {
     this.ponged();
     this.#clock.clearTimeout(this.#look);
-    this.#silence = Infinity;
+    this.#maxSilence = Infinity;
   }
 
   #watch() {
     if (this.isOverdue) return this.#end();
     // A clock that was set back must not prolong the silence.
     this.#heardAt = Math.min(this.#heardAt, this.#clock.now());
-    const left = this.#heardAt + this.#silence - this.#clock.now();
-    this.#look = this.#clock.setTimeout(() => this.#watch(), Math.min(LOOK, left));
+    const left = this.#heardAt + this.#maxSilence - this.#clock.now();
+    this.#look = this.#clock.setTimeout(() => this.#watch(), Math.min(LOOK_INTERVAL, left));
   }
 
   #end() {
     this.stop();
-    this.#died();
+    this.#onDeath();
   }
 }

@@ -1,21 +1,21 @@
 /**
- * @typedef {object} Follower
+ * @typedef {object} LifecycleListener
  * @property {() => void} wake the page may have slept, or its network may have changed
  * @property {() => void} sleep the browser is about to stop the page's scripts
  *
- * @typedef {object} Surroundings
+ * @typedef {object} LifecycleSource
  * @property {EventTarget} [window]
  * @property {EventTarget & {visibilityState: string}} [document]
  */
 
 /**
- * Follow how the browser stops and wakes a page: it wakes when it is looked at again, when the
+ * Follow how the browser stops and wakes a page. A page wakes when it becomes visible, when the
  * browser is online again, and when it is thawed or returns from the back/forward cache.
  *
- * Timers stand still meanwhile, so what they would have noticed must be asked now.
+ * Timers stand still while a page sleeps, so the client checks at once what they would have found.
  *
- * @param {Follower} follower
- * @param {Surroundings} [page]
+ * @param {LifecycleListener} listener
+ * @param {LifecycleSource} [page]
  */
 export function followPageLifecycle({ wake, sleep }, { window, document } = globalThis) {
   document?.addEventListener("visibilitychange", () => {
@@ -24,13 +24,13 @@ export function followPageLifecycle({ wake, sleep }, { window, document } = glob
   document?.addEventListener("resume", wake);
   document?.addEventListener("freeze", sleep);
   window?.addEventListener("online", wake);
-  // The first load also shows the page, but nothing has slept yet; and who leaves for good needs
-  // no help. An open socket would keep the page out of the cache.
-  window?.addEventListener("pageshow", (event) => isCached(event) && wake());
-  window?.addEventListener("pagehide", (event) => isCached(event) && sleep());
+  // `pageshow` also follows the first load, before any sleep; `pagehide` also precedes an unload,
+  // which closes the socket by itself. An open socket would keep the page out of the cache.
+  window?.addEventListener("pageshow", (event) => isFromCache(event) && wake());
+  window?.addEventListener("pagehide", (event) => isFromCache(event) && sleep());
 }
 
 /** @param {Event} event */
-function isCached(event) {
+function isFromCache(event) {
   return /** @type {PageTransitionEvent} */ (event).persisted;
 }

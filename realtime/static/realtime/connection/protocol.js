@@ -1,13 +1,13 @@
 /**
- * The words of the wire: version 1 of the WebSocket protocol, as the server spells them.
+ * The constants of the wire: version 1 of the WebSocket protocol, spelled as the server does.
  *
- * Nothing else in the client writes a frame type, a verb or a close code by hand, so that one
- * test can hold this file against the server's own types.
+ * No other module writes a frame type, a verb or a close code by hand, so that one test can compare
+ * this file with the server's types.
  */
 
 export const PROTOCOL = 1;
 
-/** What the client may send. */
+/** The types of the client's frames. */
 export const CLIENT_FRAMES = Object.freeze({
   SUBSCRIBE: "subscribe",
   UNSUBSCRIBE: "unsubscribe",
@@ -19,7 +19,7 @@ export const CLIENT_FRAMES = Object.freeze({
   PONG: "pong",
 });
 
-/** What the server may send. A type that is not listed here is ignored. */
+/** The types of the server's frames. Those without a handler are ignored. */
 export const SERVER_FRAMES = Object.freeze({
   WELCOME: "welcome",
   SUBSCRIBED: "subscribed",
@@ -36,14 +36,14 @@ export const SERVER_FRAMES = Object.freeze({
   ERROR: "error",
 });
 
-/** What may have happened to a row, as seen from a topic. */
+/** What happened to a row, as seen from a topic. */
 export const VERBS = Object.freeze({
   ENTERED: "entered",
   UPDATED: "updated",
   LEFT: "left",
 });
 
-/** Why the server ends a connection. Those below 4000 are the WebSocket standard's. */
+/** Why the server closes a connection. Codes below 4000 are the WebSocket standard's. */
 export const CLOSE = Object.freeze({
   SERVICE_RESTART: 1012,
   TRY_AGAIN_LATER: 1013,

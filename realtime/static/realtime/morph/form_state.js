@@ -1,12 +1,12 @@
 /**
- * Form controls hold two truths: what the markup says, and what the user did. Morphing brings the
- * first up to date; the second follows here, except where the user is at work.
+ * A form control has a value in its markup and a state that the user sees and changes. Morphing
+ * updates the markup. This module updates the state, except where the user is editing.
  *
  * @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Control
  *
- * @typedef {object} Focus what the user is doing in the focused control
+ * @typedef {object} Focus the focused control and what the user did in it
  * @property {Control} control
- * @property {boolean} isEdited true if it shows anything else than its markup: unsaved work
+ * @property {boolean} isEdited true if it does not show its markup's value: unsaved work
  * @property {string[]} values
  * @property {{start: number, end: number | null} | null} caret
  */
@@ -17,8 +17,8 @@ const CLICKED = ["checkbox", "radio", "button", "submit", "reset", "image"];
 /**
  * Note what the user is doing, before the markup changes.
  *
- * To have the focus alone is not to be edited: it stays where one last clicked, and a control that
- * kept its value for that would show for hours what is no longer so.
+ * A focused control is not necessarily edited: focus stays where the user clicked last. A control
+ * that kept its value because of its focus could show an old value for hours.
  *
  * @param {Element} root
  * @returns {Focus | null}
@@ -26,14 +26,14 @@ const CLICKED = ["checkbox", "radio", "button", "submit", "reset", "image"];
 export function noteFocus(root) {
   const control = document.activeElement;
   if (!isControl(control) || !root.contains(control) || CLICKED.includes(control.type)) return null;
-  // A half-typed date has no value yet, but is bad input.
+  // A half-typed date has no value yet; the browser calls it bad input.
   const isEdited = !showsItsMarkup(control) || control.validity.badInput;
   return { control, isEdited, values: valuesOf(control), caret: caretOf(control) };
 }
 
 /**
- * Let all controls within show what their markup says now; but leave alone what is kept, and give
- * the user back what they were doing.
+ * Let all controls within an element show their markup's values. Controls in `data-live-keep`
+ * stay as they are; the edited one gets the user's values and caret back.
  * @param {Element} root
  * @param {Focus | null} focus
  */
@@ -59,22 +59,22 @@ function sync(control, edited) {
   else syncValue(control, edited?.[0] ?? control.defaultValue);
 }
 
-/** Controls whose edit was left alone, and that the user has not left yet. */
-const awaited = new WeakSet();
+/** Controls whose edit was kept, and that still have the focus. */
+const editedControls = new WeakSet();
 
 /**
- * An edit that is taken back is no change to the browser: nothing is saved, so nothing comes back,
- * and the control would go on showing what was so before the edit.
+ * Sync the control when it loses the focus unsaved. An edit that the user reverts fires no `change`
+ * event: the page saves nothing, receives nothing, and the control would keep the old value.
  * @param {Control} control
  */
 function syncWhenLeft(control) {
-  if (awaited.has(control)) return;
-  awaited.add(control);
+  if (editedControls.has(control)) return;
+  editedControls.add(control);
   let isSaved = false;
   const save = () => { isSaved = true; };
   control.addEventListener("change", save, { once: true });
   control.addEventListener("blur", () => {
-    awaited.delete(control);
+    editedControls.delete(control);
     control.removeEventListener("change", save);
     if (!isSaved) sync(control, null);
   }, { once: true });
@@ -102,8 +102,8 @@ function valuesOf(control) {
 }
 
 /**
- * The options that the markup chooses. A drop-down has room for one, and always shows one: the
- * first, if the markup names none.
+ * Return the options that the markup selects. A drop-down always shows one option: the first, if
+ * the markup selects none.
  * @param {HTMLSelectElement} select
  */
 function markedOptions(select) {
@@ -119,7 +119,7 @@ function markedOptions(select) {
  * @param {string[] | null} edited the values that the user chose
  */
 function syncSelect(select, edited) {
-  // By value: an option that is new in the menu shifts the others to other nodes.
+  // By value: a new option in the menu shifts the others to other nodes.
   const chosen = edited && [...select.options].filter(({ value }) => edited.includes(value));
   const wanted = chosen?.length ? chosen : markedOptions(select);
   for (const option of select.options) {
@@ -137,7 +137,7 @@ function syncChecked(input) {
  * @param {string} value
  */
 function syncValue(control, value) {
-  // A file's choice is the user's alone: a page can neither set nor know it.
+  // Only the user can choose a file: scripts can neither set nor read it.
   if (control.type !== "file" && control.value !== value) control.value = value;
 }
 
@@ -150,7 +150,7 @@ function caretOf(control) {
 /** @param {Focus} focus */
 function restoreCaret({ control, caret }) {
   const present = caretOf(control);
-  // Its type may have become one without a caret.
+  // The markup may have given it a type without a caret.
   if (control instanceof HTMLSelectElement || !caret || !present) return;
   if (present.start !== caret.start || present.end !== caret.end) {
     control.setSelectionRange(caret.start, caret.end);

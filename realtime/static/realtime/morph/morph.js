@@ -1,17 +1,17 @@
-import { noteFocus, syncControls } from "./form_state.js";
-import { reorder } from "./reorder.js";
+import { noteFocus, syncControls } from "./form_state.js"
+import { reorder } from "./reorder.js"
 
 /**
- * Make an element's content what the new markup says, keeping the nodes that are the same: their
- * focus, scrolling and listeners survive.
+ * Change an element's content to the new markup. Nodes that are in both stay, with their focus,
+ * scrolling and listeners.
  *
- * Siblings are the same by id and tag, or else in their order among those of the same kind.
- * Subtrees marked `data-live-keep` are left alone, even where the new markup lacks them. The
- * control in which the user has unsaved work keeps its value.
+ * Siblings match by id and tag, else by their order among siblings of the same kind. Subtrees
+ * marked `data-live-keep` stay as they are, even where the new markup lacks them. The control in
+ * which the user has unsaved work keeps its value.
  *
  * @param {Element} live in the page
  * @param {Element} fresh the same element as parsed from the new markup; left as it is
- * @returns {Element[]} the elements put in, without their descendants
+ * @returns {Element[]} the inserted elements, without their descendants
  */
 export function morphContent(live, fresh) {
   const focus = noteFocus(live);
@@ -80,7 +80,7 @@ function syncAttributes(live, fresh) {
 }
 
 /**
- * Some attributes say what the user or this client did, not what the server has.
+ * True for attributes that the user or this client sets, not the server.
  * @param {Element} live
  * @param {string} name
  */
@@ -90,7 +90,7 @@ function isOurs(live, name) {
 }
 
 /**
- * Text that is edited in place has no markup apart from what the user makes of it.
+ * True for text that the user edits in place: its nodes are the user's.
  * @param {Node} node
  */
 function isBeingWritten(node) {
@@ -103,7 +103,7 @@ function isKept(node) {
 }
 
 /**
- * Queue the nodes by key, in their order.
+ * Group the nodes by key, in their order.
  * @param {NodeListOf<ChildNode>} nodes
  */
 function byKey(nodes) {
@@ -119,9 +119,9 @@ function byKey(nodes) {
 }
 
 /**
- * What makes two siblings the same. Without an id, a control goes by its name too, so that a token
- * field never becomes the field one types in, and a region by its topic; a kept element only
- * matches another one.
+ * Return the key by which siblings match. Without an id it includes a control's name, so that a
+ * token field never becomes the field the user types in, and a region's topic. A kept element
+ * matches only another kept one.
  * @param {Node} node
  */
 function keyOf(node) {

@@ -1,10 +1,10 @@
 /**
- * Bring an element's children into a wanted order with few moves, none of them of the child that
- * has the focus: a node that is moved loses its focus, and an iframe or animation starts afresh.
+ * Put an element's children in order with few moves. The child with the focus is never moved: a
+ * moved node loses its focus, and a moved iframe or animation starts again.
  *
  * @param {Element} parent
  * @param {ChildNode[]} wanted children of `parent`, or nodes that are new
- * @param {(node: ChildNode) => boolean} isKept asked for children that are not wanted: a kept one
+ * @param {(node: ChildNode) => boolean} isKept called for children that are not wanted: a kept one
  *   stays behind the sibling that it follows now, any other is removed
  */
 export function reorder(parent, wanted, isKept) {
@@ -43,7 +43,7 @@ function withKept(present, wanted, isKept) {
 }
 
 /**
- * The most nodes that are in the wanted order already, the one with the focus among them.
+ * Choose the largest set of nodes that are in order already and include the one with the focus.
  * @param {Element} parent
  * @param {ChildNode[]} order
  * @returns {Set<ChildNode>}
@@ -52,7 +52,7 @@ function chooseUnmoved(parent, order) {
   const positions = new Map([...parent.childNodes].map((node, index) => [node, index]));
   const focused = order.findIndex((node) => node.contains(document.activeElement));
   const pivot = focused < 0 ? undefined : positions.get(order[focused]);
-  // Those on the same side of the focused node now and then; with it, they make the longest rise.
+  // Only nodes that stay on their side of the focused node can stay unmoved along with it.
   const candidates = order.filter((node, index) => {
     const position = positions.get(node);
     if (position === undefined) return false;
@@ -62,14 +62,14 @@ function chooseUnmoved(parent, order) {
 }
 
 /**
- * The longest subsequence with rising ranks, by patience sorting.
+ * Return the longest subsequence with rising ranks, by patience sorting.
  * @template T
  * @param {T[]} items
  * @param {(item: T) => number} rank
  * @returns {T[]}
  */
 function longestRise(items, rank) {
-  /** For each length, the run of that length that ends lowest. @type {{item: T, before: any}[]} */
+  /** For each length, the run of that length with the lowest end. @type {{item: T, before: any}[]} */
   const runs = [];
   for (const item of items) {
     let low = 0;

@@ -1,17 +1,17 @@
-import { Backoff } from "../connection/backoff.js";
-import { Gate } from "../subscriptions/jitter.js";
-import { withDefaults } from "../connection/environment.js";
+import { Backoff } from "../connection/backoff.js"
+import { withDefaults } from "../connection/environment.js"
+import { Jitter } from "../subscriptions/jitter.js"
 
-/** The longest pause before a topic that stays denied is asked for again, in milliseconds. */
-const LONGEST = 120_000;
+/** The longest pause before a topic that stays denied is looked for again, in milliseconds. */
+const MAX_PAUSE = 120_000;
 
-/** All regions of the page look together: one fetch shows all of them. */
-const gate = new Gate(withDefaults({ random: () => Math.random() }));
+/** The regions of a page look together: one fetch serves them all. */
+const retryJitter = new Jitter(withDefaults({ random: () => Math.random() }));
 
-/** When a region looks whether the page still shows what it is not told of: soon, then rarely. */
+/** Decides when a region looks whether the page still shows a denied topic: soon, then rarely. */
 export class DeniedRetry {
   #look;
-  /** @type {Map<string, Backoff>} */ #pauses = new Map();
+  /** By topic. @type {Map<string, Backoff>} */ #pauses = new Map();
 
   /** @param {(topic: string) => void} look */
   constructor(look) {
@@ -19,18 +19,18 @@ export class DeniedRetry {
   }
 
   /**
-   * Look at this topic after a pause, which is longer each time.
+   * Look for this topic after a pause, which is longer each time.
    * @param {string} topic
    */
   add(topic) {
-    // The gate draws the random share.
-    const pauses = this.#pauses.get(topic) ?? new Backoff({ cap: LONGEST, random: () => 1 });
+    // The jitter draws the random part, so the pause is the whole ceiling.
+    const pauses = this.#pauses.get(topic) ?? new Backoff({ cap: MAX_PAUSE, random: () => 1 });
     this.#pauses.set(topic, pauses);
-    gate.wait(pauses.next(), () => this.#look(topic));
+    retryJitter.wait(pauses.next(), () => this.#look(topic));
   }
 
   /**
-   * The topic was told or confirmed: another denial is another matter.
+   * Begin with a short pause at the next denial: the topic was confirmed or told meanwhile.
    * @param {string} topic
    */
   forget(topic) {

@@ -1,46 +1,48 @@
-import { DeniedRetry } from "./denied_retry.js";
-import { readHead, withoutCursors } from "./head.js";
-import { morphContent } from "../morph/morph.js";
-import { mergeChanges, readChanges, resetChanges, toTold } from "../subscriptions/changes.js";
-import { page } from "./page.js";
-import { RegionTopics } from "./region_topics.js";
-import { Refetch } from "./refetch.js";
-
-/**
- * @typedef {import("./head.js").Head} Head
- * @typedef {import("../subscriptions/changes.js").ChangeSet} ChangeSet
- * @typedef {import("./page.js").Fetched} Fetched
- */
+/** @import { Told } from "../subscriptions/changes.js" */
+/** @import { Head } from "./head.js" */
+/** @import { Fetched } from "./page.js" */
+/** @import { Denial } from "./region_topics.js" */
+import { morphContent } from "../morph/morph.js"
+import { mergeChanges, readChanges, resetChanges, toTold } from "../subscriptions/changes.js"
+import { DeniedRetry } from "./denied_retry.js"
+import { readHead, withoutCursors } from "./head.js"
+import { page } from "./page.js"
+import { refetch } from "./refetch.js"
+import { RegionTopics } from "./region_topics.js"
 
 // Node can import this module, to test what needs no DOM.
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
 
 /**
- * The head that came with the markup which is being put in just now. Regions in that markup are
- * connected meanwhile, and stand at its cursors, not at those that the page was loaded with.
+ * The head of the markup that a region is putting in just now. Regions inside that markup connect
+ * meanwhile: their positions are that head's, not those of the page as it was loaded.
  * @type {Head | null}
  */
-let applying = null;
+let appliedHead = null;
 
 /**
- * `<live-region topic="list:5">`: content that is fetched anew when one of its topics changes.
+ * `<live-region topic="list:5">`: content that is fetched again when one of its topics changes.
  *
- * Fires, bubbling: `live:applied` when its content is true again, with `{changes, reset, topics}`;
- * `live:inserted` at each element that this put in; `live:gone`, cancelable, when the user cannot
- * have the page any more, which otherwise is reloaded. For CSS it has the attributes
- * `data-live-stale` while a refetch has failed, and `data-live-denied` while the server does not
- * tell it of a topic.
+ * Events, all bubbling: `live:applied` when the content is up to date again, with
+ * `{changes, reset, topics}`; `live:inserted` at each inserted element; `live:gone`, cancelable,
+ * when the user cannot have the page any more: then the page is reloaded. Attributes for CSS:
+ * `data-live-stale` while a failed refetch waits for its retry, `data-live-denied` while the server
+ * denies one of its topics.
  */
 export class LiveRegion extends Base {
   static observedAttributes = ["topic", "jitter"];
 
   #topics = new RegionTopics({
-    told: (topic, told) => this.#told(topic, readChanges(told)),
+    told: (topic, told) => this.#told(topic, told),
     denied: (topic, denial) => this.#denied(topic, denial),
   });
-  #refetches = new Refetch((fetched, told) => this.#apply(fetched, told));
+  #refetcher = {
+    refetchName: "",
+    /** @type {(fetched: Fetched, told: ReadonlyMap<string, Told>) => void} */
+    applyFetched: (fetched, told) => this.#apply(fetched, told),
+  };
   #deniedRetry = new DeniedRetry((topic) => this.#check(topic));
-  /** Is this still what it was put in as? */
+  /** True until the first connectedCallback has run. */
   #isNew = true;
 
   connectedCallback() {
@@ -49,7 +51,7 @@ export class LiveRegion extends Base {
   }
 
   disconnectedCallback() {
-    // Being moved is being taken out and put back in one turn: stay subscribed then.
+    // A move takes an element out and puts it back in one turn: it stays subscribed then.
     queueMicrotask(() => this.isConnected || this.#topics.leave());
   }
 
@@ -57,11 +59,11 @@ export class LiveRegion extends Base {
     if (this.isConnected && !this.#isNew) this.#watch(this.#head());
   }
 
-  /** Where the topics that are named now, and were not before, stand. */
+  /** The positions of topics that the region names now and did not name before. */
   #head() {
-    if (applying) return applying;
+    if (appliedHead) return appliedHead;
     const head = readHead(document);
-    // A topic that a script has set later is not what the content was rendered for.
+    // The content was not rendered for a topic that a script has set later.
     return this.#isNew ? head : withoutCursors(head);
   }
 
@@ -75,20 +77,21 @@ export class LiveRegion extends Base {
 
   /**
    * @param {string} topic
-   * @param {ChangeSet} news
+   * @param {Told} told
    */
-  async #told(topic, news) {
+  async #told(topic, told) {
     this.#deniedRetry.forget(topic);
-    await this.#refetch(topic, news);
+    await this.#refetch(topic, told);
   }
 
   /**
    * @param {string} topic
-   * @param {ChangeSet} news
+   * @param {Told} told
    */
-  async #refetch(topic, news) {
+  async #refetch(topic, told) {
+    this.#refetcher.refetchName = this.id || this.getAttribute("topic") || "";
     try {
-      await this.#refetches.join(this.id || this.getAttribute("topic") || "", topic, news);
+      await refetch.join(this.#refetcher, topic, told);
     } catch (error) {
       this.setAttribute("data-live-stale", "");
       throw error;
@@ -97,14 +100,14 @@ export class LiveRegion extends Base {
 
   /**
    * @param {Fetched} fetched
-   * @param {ReadonlyMap<string, ChangeSet>} told
+   * @param {ReadonlyMap<string, Told>} told
    * @returns {void}
    */
   #apply(fetched, told) {
     if (!this.isConnected) return;
     if (fetched.gone) return this.#goneBecause(fetched.gone);
     const fresh = findAlike(this, fetched.document);
-    // Within another region it is that one's content: it knows whether this still exists.
+    // An outer region's content includes this one: the outer region knows whether it still exists.
     const outer = this.parentElement?.closest("live-region");
     if (!fresh && outer instanceof LiveRegion) return outer.#apply(fetched, told);
     if (!fresh) return this.#goneBecause("missing");
@@ -119,7 +122,7 @@ export class LiveRegion extends Base {
    * @param {Head} head
    */
   #become(fresh, head) {
-    applying = head;
+    appliedHead = head;
     try {
       const inserted = morphContent(this, fresh);
       for (const name of LiveRegion.observedAttributes) {
@@ -130,22 +133,22 @@ export class LiveRegion extends Base {
       this.#watch(head);
       return inserted;
     } finally {
-      applying = null;
+      appliedHead = null;
     }
   }
 
   /**
-   * The server does not tell us of this topic (any more). See whether the page still shows it. If
-   * not, that is settled; if so it is asked for again, with the ticket that the page brings.
+   * Handle a denial: look, after a pause, whether the page still shows the topic. If it does, the
+   * region asks for it again with the ticket that the page brings.
    * @param {string} topic
-   * @param {import("./region_topics.js").Denial} denial
+   * @param {Denial} denial
    */
   #denied(topic, { isRevoked, wasConfirmed }) {
     this.toggleAttribute("data-live-denied", true);
-    // Markup of before the end says nothing about what may be seen after it.
-    if (isRevoked) this.#refetches.abandon();
-    // What was confirmed and is refused on the next connection has an old ticket: no reason to
-    // wait long. Access that is given and taken again and again is one.
+    // Markup fetched before access ended does not say what the user may see now.
+    if (isRevoked) refetch.abandon(this.#refetcher);
+    // Confirmed, then denied on the next connection: the ticket is old, so a short pause will do.
+    // Access that is given and taken again and again keeps its growing pauses.
     else if (wasConfirmed) this.#deniedRetry.forget(topic);
     this.#deniedRetry.add(topic);
   }
@@ -153,7 +156,8 @@ export class LiveRegion extends Base {
   /** @param {string} topic */
   #check(topic) {
     if (!this.isConnected || !this.#topics.isDenied(topic)) return;
-    this.#refetch(topic, resetChanges("access")).catch(() => this.#deniedRetry.add(topic));
+    const told = toTold(resetChanges("access"));
+    this.#refetch(topic, told).catch(() => this.#deniedRetry.add(topic));
   }
 
   /** @param {string} reason */
@@ -172,15 +176,15 @@ export class LiveRegion extends Base {
   }
 }
 
-/** @param {ReadonlyMap<string, ChangeSet>} told */
+/** @param {ReadonlyMap<string, Told>} told by topic */
 function detailOf(told) {
-  const { changes, reset } = toTold([...told.values()].reduce(mergeChanges));
+  const { changes, reset } = toTold([...told.values()].map(readChanges).reduce(mergeChanges));
   return { changes, reset, topics: [...told.keys()] };
 }
 
 /**
- * Find the same region in another document: that of the same id, or the one in the same place
- * among those of the same topic.
+ * Find the same region in another document: by its id, or without one by its place among the
+ * regions of the same topic.
  *
  * @param {Element} region in this document
  * @param {Document} other

@@ -1,38 +1,37 @@
-import { connect } from "../connection/connect.js";
-import { REVOKED } from "../subscriptions/topic.js";
+/** @import { Told } from "../subscriptions/changes.js" */
+/** @import { Subscription } from "../subscriptions/subscription.js" */
+/** @import { Head, HeadEntry } from "./head.js" */
+import { connect } from "../connection/connect.js"
+import { REVOKED } from "../subscriptions/topic.js"
 
 /**
- * @typedef {import("./head.js").Head} Head
- * @typedef {import("./head.js").Entry} Entry
- * @typedef {import("../subscriptions/subscription.js").Subscription} Subscription
- *
- * @typedef {object} Listener
- * @property {(topic: string, told: import("../subscriptions/changes.js").Told) => Promise<void>} told
+ * @typedef {object} RegionListener
+ * @property {(topic: string, told: Told) => Promise<void>} told
  * @property {(topic: string, denial: Denial) => void} denied
  *
  * @typedef {object} Denial
- * @property {boolean} isRevoked access ended, rather than that it was not given
+ * @property {boolean} isRevoked access ended; else it was not given
  * @property {boolean} wasConfirmed it was given on an earlier connection
  */
 
-/** @type {Entry} */
-const UNKNOWN = { cursor: null, ticket: null };
+/** @type {HeadEntry} */
+const UNKNOWN_ENTRY = { cursor: null, ticket: null };
 
 /** The topics that one region watches, each from the cursor that its markup was rendered at. */
 export class RegionTopics {
   #listener;
-  /** @type {Map<string, Subscription>} */ #subscriptions = new Map();
-  /** Where topics stood when the region was taken out. @type {Map<string, Entry>} */
+  /** By topic. @type {Map<string, Subscription>} */ #subscriptions = new Map();
+  /** The positions when the region left the document. @type {Map<string, HeadEntry>} */
   #left = new Map();
-  /** Those that were refused, until they are asked for again. @type {Map<string, Subscription>} */
+  /** Denied, and not asked for again yet. @type {Map<string, Subscription>} */
   #denied = new Map();
 
-  /** @param {Listener} listener */
+  /** @param {RegionListener} listener */
   constructor(listener) {
     this.#listener = listener;
   }
 
-  /** True if the region is not told of some topic that it names. */
+  /** True if the server denied some topic that the region names. */
   get areDenied() {
     return this.#denied.size > 0;
   }
@@ -46,7 +45,7 @@ export class RegionTopics {
    * Watch these topics and no others.
    * @param {string[]} topics
    * @param {Head} head of the markup that names them
-   * @param {number | null} jitter over how many milliseconds to spread all refetches
+   * @param {number | null} jitter milliseconds over which all refetches are spread
    */
   watch(topics, head, jitter) {
     for (const [topic, subscription] of this.#subscriptions) {
@@ -54,8 +53,8 @@ export class RegionTopics {
       subscription.cancel();
       this.#subscriptions.delete(topic);
     }
-    // What the page no longer names is settled; what it still names is asked for again, since the
-    // server has rendered it for this user after it refused.
+    // A denied topic that the page no longer names is settled. One that it still names is asked
+    // for again: the server has rendered it for this user after the denial.
     this.#forgetDenied();
     for (const topic of topics) this.#watchOne(topic, head, jitter);
     this.#left.clear();
@@ -64,8 +63,8 @@ export class RegionTopics {
   /** Watch nothing, but remember the cursors: the content may be put back as it is. */
   leave() {
     for (const [topic, subscription] of this.#subscriptions) {
-      const { cursor, permit } = subscription;
-      this.#left.set(topic, { cursor, ticket: permit.ticket });
+      const { cursor, ticket } = subscription;
+      this.#left.set(topic, { cursor, ticket: ticket.text });
       subscription.cancel();
     }
     this.#subscriptions.clear();
@@ -88,7 +87,7 @@ export class RegionTopics {
       present.jitter = jitter;
       return;
     }
-    const { cursor, ticket } = this.#left.get(topic) ?? topics.get(topic) ?? UNKNOWN;
+    const { cursor, ticket } = this.#left.get(topic) ?? topics.get(topic) ?? UNKNOWN_ENTRY;
     /** @param {string} reason */
     const onDenied = (reason) => this.#deny(topic, subscription, reason);
     const subscription = connect(url).subscribe(
@@ -108,7 +107,7 @@ export class RegionTopics {
     if (this.#subscriptions.get(topic) !== subscription) return;
     this.#subscriptions.delete(topic);
     this.#denied.set(topic, subscription);
-    const { wasConfirmed } = subscription.permit;
+    const { wasConfirmed } = subscription.ticket;
     this.#listener.denied(topic, { isRevoked: reason === REVOKED, wasConfirmed });
   }
 }

@@ -1,59 +1,61 @@
+/** @import { Clock } from "../connection/environment.js" */
+
 /** How long the server may take to confirm or deny a topic, in milliseconds. */
-const ANSWER_TIMEOUT = 30_000;
+const ACK_TIMEOUT = 30_000;
 
 /**
- * Watches that all that one connection was asked for is answered. The answers may come in parts, a
- * part whose backend was away for a moment last; what is not answered in time never will be.
+ * Checks that the server answers every request of one connection. The answers may come in parts:
+ * a part whose backend was away for a moment comes last. A later answer is not expected.
  */
 export class AckTimeouts {
   #clock;
-  #overdue;
-  /** When each was asked for, the oldest first. @type {Map<string, number>} */
-  #asked = new Map();
+  #onOverdue;
+  /** When each topic was requested, the oldest first. @type {Map<string, number>} */
+  #requested = new Map();
   /** @type {unknown} */ #timer = null;
 
   /**
-   * @param {import("../connection/environment.js").Clock} clock
-   * @param {() => void} overdue called when some topic was not answered in time
+   * @param {Clock} clock
+   * @param {() => void} onOverdue called when the server did not answer for some topic in time
    */
-  constructor(clock, overdue) {
+  constructor(clock, onOverdue) {
     this.#clock = clock;
-    this.#overdue = overdue;
+    this.#onOverdue = onOverdue;
   }
 
-  /** @param {Iterable<string>} topics that the server is asked for now */
-  await(topics) {
+  /** @param {Iterable<string>} topics that the client requests now */
+  expect(topics) {
     const now = this.#clock.now();
-    for (const topic of topics) this.#asked.set(topic, now);
+    for (const topic of topics) this.#requested.set(topic, now);
     this.#setTimer();
   }
 
-  /** @param {string} topic that was confirmed or denied */
-  came(topic) {
-    this.#asked.delete(topic);
-    if (this.#asked.size === 0) this.clear();
+  /** @param {string} topic that the server confirmed or denied */
+  answered(topic) {
+    this.#requested.delete(topic);
+    if (this.#requested.size === 0) this.clear();
   }
 
-  /** Await nothing more: the connection is lost. */
+  /** Expect nothing more: the connection is lost. */
   clear() {
-    this.#asked.clear();
+    this.#requested.clear();
     this.#clock.clearTimeout(this.#timer);
     this.#timer = null;
   }
 
   #setTimer() {
-    const [oldest] = this.#asked.values();
+    const [oldest] = this.#requested.values();
     if (oldest === undefined || this.#timer !== null) return;
-    const left = oldest + ANSWER_TIMEOUT - this.#clock.now();
-    this.#timer = this.#clock.setTimeout(() => this.#look(oldest), Math.min(left, ANSWER_TIMEOUT));
+    const left = oldest + ACK_TIMEOUT - this.#clock.now();
+    this.#timer = this.#clock.setTimeout(() => this.#check(oldest), Math.min(left, ACK_TIMEOUT));
   }
 
-  /** @param {number} expected when the oldest was asked for, as the timer was set */
-  #look(expected) {
+  /** @param {number} expected when the oldest topic was requested, as the timer was set */
+  #check(expected) {
     this.#timer = null;
-    const [oldest] = this.#asked.values();
+    const [oldest] = this.#requested.values();
     if (oldest > expected) return this.#setTimer();
     this.clear();
-    this.#overdue();
+    this.#onOverdue();
   }
 }

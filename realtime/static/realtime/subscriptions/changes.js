@@ -1,35 +1,35 @@
-import { VERBS } from "../connection/protocol.js";
+import { VERBS } from "../connection/protocol.js"
 
 /**
- * What a handler has still to be told: the pure algebra of merging.
+ * The changes that a handler has still to be told, and how they merge. Pure functions.
  *
- * Messages say only which rows changed, so any number of them merges into one, and a handler that
- * is slow or failing costs bounded memory and misses nothing.
+ * A message says only which rows changed, so any number of them merges into one. A handler that is
+ * slow or fails costs bounded memory and misses nothing.
  *
  * @typedef {"entered" | "updated" | "left"} Verb
  *
  * @typedef {object} ChangeSet
  * @property {string | null} reset the reason to reload everything; absorbs the rows
  * @property {ReadonlyMap<string, ReadonlyMap<string, Verb>>} rows label to pk to verb
- * @property {string | null} cursor where the client stands once this has been applied; null if
- *   it may not move
+ * @property {string | null} cursor the client's position once this has been applied; null leaves
+ *   the position as it is
  *
  * @typedef {Record<string, {entered: string[], updated: string[], left: string[]}>} Changes
  *
- * @typedef {object} Told what a handler gets
+ * @typedef {object} Told what a handler is called with
  * @property {Changes} changes
  * @property {string | null} reset
  * @property {string | null} cursor
  */
 
-/** Beyond so many rows, reloading everything is cheaper than naming them. */
-const MOST_ROWS = 1_000;
+/** Above so many rows, reloading everything is cheaper than naming them. */
+const MAX_ROWS = 1_000;
 
 /** @type {Verb[]} */
 const ALL_VERBS = Object.values(VERBS);
 
 /**
- * Build the news that everything must be reloaded.
+ * Build the change set that says to reload everything.
  * @param {string} reset the reason
  * @param {string | null} [cursor]
  * @returns {ChangeSet}
@@ -39,7 +39,7 @@ export function resetChanges(reset, cursor = null) {
 }
 
 /**
- * Read a topic's entry of a `changed` frame.
+ * Read a topic's entry of a `changed` frame, or what a handler was told.
  * @param {{changes?: Record<string, Partial<Record<Verb, string[]>>> | null,
  *   reset?: string | null, cursor?: string | null}} entry
  * @returns {ChangeSet}
@@ -59,7 +59,7 @@ export function readChanges({ changes, reset = null, cursor = null }) {
 }
 
 /**
- * Merge news with later news. The cursor is the last one known: what it covers is all in here.
+ * Merge a change set with a later one. The cursor is the last known: all before it is in here.
  * @param {ChangeSet} older
  * @param {ChangeSet} newer
  * @returns {ChangeSet}
@@ -78,16 +78,16 @@ export function mergeChanges(older, newer) {
 }
 
 /**
- * Ask whether there is nothing to do but to remember the cursor.
- * @param {ChangeSet} news
+ * True if there is nothing to apply but the cursor.
+ * @param {ChangeSet} changes
  */
 export function isEmpty({ reset, rows }) {
   return reset === null && rows.size === 0;
 }
 
 /**
- * Put news into the shape that handlers get; absent lists are empty.
- * @param {ChangeSet} news
+ * Build what a handler is called with; absent lists are empty.
+ * @param {ChangeSet} changes
  * @returns {Told}
  */
 export function toTold({ reset, rows, cursor }) {
@@ -103,7 +103,7 @@ function byVerb(verbs) {
 }
 
 /**
- * Two different verbs for one row say no more than that it must be looked at again.
+ * Add a row's verb. Two different verbs for one row merge to updated: the row must be reloaded.
  * @param {Map<string, Verb>} verbs
  * @param {string} pk
  * @param {Verb} verb
@@ -114,11 +114,11 @@ function addVerb(verbs, pk, verb) {
 }
 
 /**
- * @param {ChangeSet} news
+ * @param {ChangeSet} changes
  * @returns {ChangeSet}
  */
-function bounded(news) {
+function bounded(changes) {
   let size = 0;
-  for (const verbs of news.rows.values()) size += verbs.size;
-  return size > MOST_ROWS ? resetChanges("overflow", news.cursor) : news;
+  for (const verbs of changes.rows.values()) size += verbs.size;
+  return size > MAX_ROWS ? resetChanges("overflow", changes.cursor) : changes;
 }

@@ -1,64 +1,74 @@
-import { Backoff } from "../connection/backoff.js";
-import { isEmpty, mergeChanges, toTold } from "./changes.js";
+/** @import { Environment } from "../connection/environment.js" */
+/** @import { ChangeSet, Told } from "./changes.js" */
+/** @import { Jitter, JitterOptions } from "./jitter.js" */
+import { Backoff } from "../connection/backoff.js"
+import { isEmpty, mergeChanges, toTold } from "./changes.js"
+import { spreadOf } from "./jitter.js"
 
 /**
- * @typedef {import("./changes.js").ChangeSet} ChangeSet
- * @typedef {(told: import("./changes.js").Told) => unknown} Handler
+ * @typedef {(told: Told) => unknown} Handler
  *   applies what it is told; its promise says "applied", a rejection "not applied"
  */
 
-/** After so long, a handler that has not settled counts as one that does not keep up (ms). */
-const OVERDUE = 30_000;
+/** After so long in a run, or in the wait before it, a handler counts as behind (ms). */
+const RUN_TIMEOUT = 30_000;
+
+/** For so long after waking, changes are the page's own catching up and do not wait (ms). */
+const WOKEN_FOR = 10_000;
 
 /**
- * Runs one handler, one run at a time. What arrives meanwhile is merged and run afterwards; what
- * failed stays owed and is tried again. Its cursor moves only when a run has succeeded.
+ * Calls one handler, one run at a time. Changes that arrive during a run are merged and handled
+ * afterwards. Those of a failed run are kept and retried. The cursor moves when a run succeeds.
  */
 export class HandlerRunner {
   #handler;
   #clock;
   #jitter;
+  #jitterOptions;
   #backoff;
-  #changed;
+  #stateChanged;
   /** @type {string | null} */ #cursor;
-  /** @type {ChangeSet | null} */ #owed = null;
+  /** What the next run is called with. @type {ChangeSet | null} */ #owed = null;
   /**
-   * `spread` waits for the run's turn in a crowd, `waiting` for the retry of what failed.
+   * `spread` waits for the run's random part of the jitter, `waiting` for a failed run's retry.
    * @type {"idle" | "spread" | "running" | "waiting" | "stopped"}
    */
   #state = "idle";
   #behind = false;
+  #wokenAt = -Infinity;
   /** The retry, or the deadline of a run or of its wait. @type {unknown} */ #timer = null;
-  #callOff = () => {};
+  #cancelWait = () => {};
 
   /**
    * @param {Handler} handler
-   * @param {string | null} cursor what is applied already, if known
-   * @param {Pick<import("../connection/environment.js").Environment, "clock" | "random">} environment
-   * @param {import("./jitter.js").Jitter} pace
-   * @param {() => void} changed told when `behind` may have changed
+   * @param {string | null} cursor the position of the handler's data, if known
+   * @param {Pick<Environment, "clock" | "random">} environment
+   * @param {Jitter} jitter shared with the handlers that share its fetches
+   * @param {JitterOptions} jitterOptions may change later
+   * @param {() => void} stateChanged called when `behind` may have changed
    */
-  constructor(handler, cursor, { clock, random }, pace, changed) {
+  constructor(handler, cursor, { clock, random }, jitter, jitterOptions, stateChanged) {
     this.#handler = handler;
     this.#cursor = cursor;
     this.#clock = clock;
-    this.#jitter = pace;
+    this.#jitter = jitter;
+    this.#jitterOptions = jitterOptions;
     this.#backoff = new Backoff({ random });
-    this.#changed = changed;
+    this.#stateChanged = stateChanged;
   }
 
-  /** All up to here has been applied. */
+  /** The position up to which all is applied. */
   get cursor() {
     return this.#cursor;
   }
 
-  /** True from a failure, or an overdue run, until a run has succeeded. */
+  /** True from a failed or overdue run until a run succeeds. */
   get behind() {
     return this.#behind;
   }
 
   /**
-   * Take a first position: nothing up to here concerns the handler.
+   * Take a first position: no change up to here concerns the handler.
    * @param {string | null} cursor
    */
   startFrom(cursor) {
@@ -66,31 +76,31 @@ export class HandlerRunner {
   }
 
   /**
-   * Owe the handler this news; run it, in its pace, unless a run is under way or a wait is.
-   * @param {ChangeSet} news
+   * Add changes for the handler. A run begins, in its jitter, unless one is under way or waits.
+   * @param {ChangeSet} changes
    */
-  tell(news) {
+  tell(changes) {
     if (this.#state === "stopped") return;
-    this.#owed = this.#owed ? mergeChanges(this.#owed, news) : news;
+    this.#owed = this.#owed ? mergeChanges(this.#owed, changes) : changes;
     if (this.#state === "idle") this.#begin(this.#owed);
   }
 
-  /** Retry now what waits for its retry: there is reason to hope. */
+  /** Retry a failed run now: the reason of its failure may be gone. */
   retry() {
     if (this.#state === "waiting") void this.#run();
   }
 
-  /** Wait no longer, for whatever it is: somebody looks at the page. */
+  /** End all waits: the user looks at the page. */
   hurry() {
-    this.#jitter.wake();
+    this.#wokenAt = this.#clock.now();
     if (this.#state === "spread") void this.#run();
     this.retry();
   }
 
-  /** Run nothing more, and forget how a run under way ends. */
+  /** Call the handler no more, and ignore how a run under way ends. */
   stop() {
     this.#state = "stopped";
-    this.#callOff();
+    this.#cancelWait();
     this.#clock.clearTimeout(this.#timer);
     this.#setBehind(false);
   }
@@ -99,20 +109,22 @@ export class HandlerRunner {
   #begin(owed) {
     if (isEmpty(owed)) return void this.#run();
     this.#state = "spread";
-    this.#setTimer(() => this.#setBehind(true), OVERDUE);
-    this.#callOff = this.#jitter.await(owed, () => void this.#run());
+    this.#setTimer(() => this.#setBehind(true), RUN_TIMEOUT);
+    const isWoken = Math.abs(this.#clock.now() - this.#wokenAt) < WOKEN_FOR;
+    const spread = isWoken ? 0 : spreadOf(owed.reset, this.#jitterOptions);
+    this.#cancelWait = this.#jitter.wait(spread, () => void this.#run());
   }
 
   async #run() {
-    this.#callOff();
+    this.#cancelWait();
     this.#clock.clearTimeout(this.#timer);
     this.#state = "running";
-    const news = /** @type {ChangeSet} */ (this.#owed);
+    const changes = /** @type {ChangeSet} */ (this.#owed);
     this.#owed = null;
-    const applied = isEmpty(news) || (await this.#call(news));
+    const isApplied = isEmpty(changes) || (await this.#call(changes));
     if (this.#isStopped()) return;
-    if (!applied) return this.#retryLater(news);
-    this.#cursor = news.cursor ?? this.#cursor;
+    if (!isApplied) return this.#retryLater(changes);
+    this.#cursor = changes.cursor ?? this.#cursor;
     this.#backoff.reset();
     this.#setBehind(false);
     this.#state = "idle";
@@ -120,13 +132,13 @@ export class HandlerRunner {
   }
 
   /**
-   * Run the handler once; false if it failed.
-   * @param {ChangeSet} news
+   * Call the handler once; false if it failed.
+   * @param {ChangeSet} changes
    */
-  async #call(news) {
-    this.#setTimer(() => this.#setBehind(true), OVERDUE);
+  async #call(changes) {
+    this.#setTimer(() => this.#setBehind(true), RUN_TIMEOUT);
     try {
-      await this.#handler(toTold(news));
+      await this.#handler(toTold(changes));
       return true;
     } catch (error) {
       if (!this.#isStopped()) console.warn("live: a handler failed and will be retried", error);
@@ -136,9 +148,9 @@ export class HandlerRunner {
     }
   }
 
-  /** @param {ChangeSet} news */
-  #retryLater(news) {
-    this.#owed = this.#owed ? mergeChanges(news, this.#owed) : news;
+  /** @param {ChangeSet} changes */
+  #retryLater(changes) {
+    this.#owed = this.#owed ? mergeChanges(changes, this.#owed) : changes;
     this.#state = "waiting";
     this.#setTimer(() => void this.#run(), this.#backoff.next());
     this.#setBehind(true);
@@ -153,7 +165,7 @@ export class HandlerRunner {
   #setBehind(behind) {
     if (behind === this.#behind) return;
     this.#behind = behind;
-    this.#changed();
+    this.#stateChanged();
   }
 
   /**

@@ -1,126 +1,87 @@
-/**
- * @typedef {import("./changes.js").ChangeSet} ChangeSet
- *
- * @typedef {object} JitterOptions
- * @property {number | null} [jitter] milliseconds over which runs are spread, whatever they follow
- * @property {number | null} [resetJitter] the same for resets that reach everybody at one moment,
- *   where no `jitter` is given
- */
+/** @import { Environment } from "../connection/environment.js" */
 
 /**
- * Random waits that end together: the first whose time has come lets all go.
- *
- * They spread a crowd. What one page then fetches once for all is not to be waited for separately,
- * or it would be fetched several times.
+ * @typedef {object} JitterOptions
+ * @property {number | null} [jitter] milliseconds over which all runs are spread
+ * @property {number | null} [resetJitter] the same for resets that reach every client at one
+ *   moment, where no `jitter` is given
  */
-export class Gate {
+
+/** The spread of resets that reach every client, unless an option says otherwise (ms). */
+const RESET_JITTER = 1_000;
+
+/** Reasons for which the servers reset many clients at one moment. */
+const CROWD_RESETS = [
+  "backend-restart", "server", "history-expired", "overflow", "bulk", "raw-sql",
+];
+
+/** Reasons that concern this client alone, because of something that it did itself. */
+const OWN_RESETS = ["unknown-cursor", "access"];
+
+/**
+ * Return the spread of a run, in milliseconds; 0 means at once.
+ * @param {string | null} reset the reason, if the run is for a reset
+ * @param {JitterOptions} options
+ */
+export function spreadOf(reset, { jitter, resetJitter }) {
+  if (reset !== null && OWN_RESETS.includes(reset)) return 0;
+  if (jitter != null) return jitter;
+  return reset !== null && CROWD_RESETS.includes(reset) ? (resetJitter ?? RESET_JITTER) : 0;
+}
+
+/**
+ * Random waits before runs, so that thousands of clients that are told at one moment do not all
+ * fetch at that moment.
+ *
+ * The waits of one Jitter end together, when the first of them ends. Runs that share one fetch
+ * share a Jitter: with separate waits the page would be fetched several times.
+ */
+export class Jitter {
   #clock;
   #random;
-  /** This round's share of the widths. @type {number | null} */ #share = null;
-  /** Who waits, and their timers. @type {Map<() => void, unknown>} */ #waiting = new Map();
+  /** This round's random part of the spreads. @type {number | null} */ #share = null;
+  /** The waiting runs and their timers. @type {Map<() => void, unknown>} */ #waiting = new Map();
   #isOpen = false;
 
-  /** @param {Pick<import("../connection/environment.js").Environment, "clock" | "random">} environment */
+  /** @param {Pick<Environment, "clock" | "random">} environment */
   constructor({ clock, random }) {
     this.#clock = clock;
     this.#random = random;
   }
 
   /**
-   * Wait for something between nothing and the width.
-   * @param {number} width in milliseconds
-   * @param {() => void} go
-   * @returns {() => void} stops waiting
+   * Call `run` after a random part of the spread. A spread of 0 also ends all other waits: what is
+   * fetched now serves them too.
+   * @param {number} spread in milliseconds
+   * @param {() => void} run
+   * @returns {() => void} cancels the wait
    */
-  wait(width, go) {
+  wait(spread, run) {
+    if (spread === 0) this.#end();
     if (this.#isOpen) {
-      go();
+      run();
       return () => {};
     }
     this.#share ??= this.#random();
-    this.#waiting.set(go, this.#clock.setTimeout(() => this.open(), this.#share * width));
-    return () => this.#leave(go);
+    this.#waiting.set(run, this.#clock.setTimeout(() => this.#end(), this.#share * spread));
+    return () => this.#leave(run);
   }
 
-  /** Let all go that wait now, and all that come in this turn. */
-  open() {
+  /** Call all runs that wait now; those that come later in this turn do not wait. */
+  #end() {
     this.#isOpen = true;
     queueMicrotask(() => { this.#isOpen = false; });
-    for (const go of [...this.#waiting.keys()]) {
-      if (!this.#waiting.has(go)) continue; // called off by one that went before
-      this.#leave(go);
-      go();
+    for (const run of [...this.#waiting.keys()]) {
+      if (!this.#waiting.has(run)) continue; // cancelled by an earlier run
+      this.#leave(run);
+      run();
     }
   }
 
-  /** @param {() => void} go */
-  #leave(go) {
-    this.#clock.clearTimeout(this.#waiting.get(go));
-    this.#waiting.delete(go);
+  /** @param {() => void} run */
+  #leave(run) {
+    this.#clock.clearTimeout(this.#waiting.get(run));
+    this.#waiting.delete(run);
     if (this.#waiting.size === 0) this.#share = null;
-  }
-}
-
-/** Over how much resets that reach everybody are spread unless told otherwise, in milliseconds. */
-const RESET_JITTER = 1_000;
-
-/** Reasons for which a whole crowd is reset at the same moment. */
-const EVERYBODY = [
-  "backend-restart", "server", "history-expired", "overflow", "bulk", "raw-sql",
-];
-
-/** Reasons that concern this client alone, because of something that it did itself. */
-const OURSELVES = ["unknown-cursor", "access"];
-
-/** So long after waking, what comes is the page's own catching up, in milliseconds. */
-const WOKEN = 10_000;
-
-/**
- * When a handler runs: at once, or, so that thousands who are told at one moment do not all fetch
- * at that moment, after its share of a spread.
- */
-export class Jitter {
-  /** See JitterOptions. @type {number | null} */ jitter;
-  #resetJitter;
-  #gate;
-  #clock;
-  #wokenAt = -Infinity;
-
-  /**
-   * @param {JitterOptions} options
-   * @param {Gate} gate shared with those who fetch the same
-   * @param {import("../connection/environment.js").Clock} clock
-   */
-  constructor({ jitter = null, resetJitter = null }, gate, clock) {
-    this.jitter = jitter;
-    this.#resetJitter = resetJitter ?? RESET_JITTER;
-    this.#gate = gate;
-    this.#clock = clock;
-  }
-
-  /** Somebody looks at the page, and is not to be kept waiting. */
-  wake() {
-    this.#wokenAt = this.#clock.now();
-  }
-
-  /**
-   * Call back when it is time to run.
-   * @param {ChangeSet} news what the run would be told as yet
-   * @param {() => void} run
-   * @returns {() => void} calls it off
-   */
-  await(news, run) {
-    const width = this.#widthFor(news);
-    // What is fetched now serves those that wait, too.
-    if (width === 0) this.#gate.open();
-    return this.#gate.wait(width, run);
-  }
-
-  /** @param {ChangeSet} news */
-  #widthFor({ reset }) {
-    const isWoken = Math.abs(this.#clock.now() - this.#wokenAt) < WOKEN;
-    if (isWoken || (reset !== null && OURSELVES.includes(reset))) return 0;
-    if (this.jitter !== null) return this.jitter;
-    return reset !== null && EVERYBODY.includes(reset) ? this.#resetJitter : 0;
   }
 }

@@ -1,38 +1,42 @@
-import { resetChanges } from "./changes.js";
-import { Jitter } from "./jitter.js";
-import { Ticket } from "./ticket.js";
-import { HandlerRunner } from "./handler_runner.js";
+/** @import { Environment } from "../connection/environment.js" */
+/** @import { ChangeSet } from "./changes.js" */
+/** @import { Handler } from "./handler_runner.js" */
+/** @import { Jitter, JitterOptions } from "./jitter.js" */
+/** @import { Renew } from "./ticket.js" */
+import { resetChanges } from "./changes.js"
+import { HandlerRunner } from "./handler_runner.js"
+import { Ticket } from "./ticket.js"
 
 /**
  * @typedef {object} OwnOptions
- * @property {string | null} [cursor] where the caller's data stands; without one, it is told what
- *   happens from the server's confirmation on
- * @property {string | null} [ticket] the server's proof that this user was shown the topic
- * @property {import("./ticket.js").Renew} [renew] gets a fresh ticket when the topic was denied
- * @property {boolean} [catchUp] there is no cursor, yet the caller's data was read before: run
- *   the handler once as for a reset when the server has confirmed
- * @property {boolean} [together] runs that wait end their waits together with all others that say
- *   so: they share one fetch
- * @property {(reason: string) => void} [onDenied] told when the server does not, or no longer,
- *   allow it; the subscription is over then
+ * @property {string | null} [cursor] the position of the caller's data; without one, the handler
+ *   is called for changes from the server's confirmation on
+ * @property {string | null} [ticket] the server's proof that it showed this user the topic
+ * @property {Renew} [renew] gets a fresh ticket when the server denies the topic
+ * @property {boolean} [catchUp] the caller's data was read earlier, at an unknown position: call
+ *   the handler once, as for a reset, when the server has confirmed
+ * @property {boolean} [together] the handler's waits end together with those of all others that
+ *   have this option: they share one fetch
+ * @property {(reason: string) => void} [onDenied] called when the server does not, or no longer,
+ *   allow the topic; the subscription has ended then
  *
- * @typedef {OwnOptions & import("./jitter.js").JitterOptions} SubscribeOptions
+ * @typedef {OwnOptions & JitterOptions} SubscribeOptions
  *
- * @typedef {object} Owner
- * @property {import("../connection/environment.js").Environment} environment
- * @property {import("./jitter.js").Gate} gate
- * @property {() => void} changed
- * @property {() => void} wants told when the server is to be asked again
+ * @typedef {object} SubscriptionOwner
+ * @property {Environment} environment
+ * @property {Jitter} jitter
+ * @property {() => void} stateChanged
+ * @property {() => void} requestNeeded the server has to be asked again
  * @property {(subscription: Subscription) => void} cancelled
  * @property {(subscription: Subscription) => void} denied
  */
 
-/** One handler's watch of one topic, from its own cursor. */
+/** One handler's subscription to one topic, from its own cursor. */
 export class Subscription {
-  /** Whether the server lets it be told. */
-  permit;
+  /** The request for the topic, and the server's answer. */
+  ticket;
   #topic;
-  #jitter;
+  #jitterOptions;
   #runner;
   #catchUp;
   #onDenied;
@@ -41,16 +45,19 @@ export class Subscription {
   /**
    * @param {string} topic
    * @param {SubscribeOptions} options
-   * @param {import("./handler_runner.js").Handler} handler
-   * @param {Owner} owner
+   * @param {Handler} handler
+   * @param {SubscriptionOwner} owner
    */
   constructor(topic, options, handler, owner) {
     const { cursor = null, ticket = null, catchUp = false, renew, onDenied } = options;
-    const { environment } = owner;
-    this.permit = new Ticket(ticket, renew, environment);
+    const { jitter = null, resetJitter } = options;
+    const { environment, stateChanged } = owner;
+    this.ticket = new Ticket(ticket, renew, environment);
     this.#topic = topic;
-    this.#jitter = new Jitter(options, owner.gate, environment.clock);
-    this.#runner = new HandlerRunner(handler, cursor, environment, this.#jitter, owner.changed);
+    const jitterOptions = (this.#jitterOptions = { jitter, resetJitter });
+    this.#runner = new HandlerRunner(
+      handler, cursor, environment, owner.jitter, jitterOptions, stateChanged,
+    );
     this.#catchUp = catchUp;
     this.#onDenied = onDenied;
     this.#owner = owner;
@@ -60,99 +67,99 @@ export class Subscription {
     return this.#topic;
   }
 
-  /** All up to here has been applied; null before there is a position. */
+  /** The position up to which all is applied; null before there is one. */
   get cursor() {
     return this.#runner.cursor;
   }
 
-  /** True while a failure waits for its retry. */
+  /** True while a failed run waits for its retry. */
   get behind() {
     return this.#runner.behind;
   }
 
   /** Milliseconds over which runs are spread; null for the default. */
   get jitter() {
-    return this.#jitter.jitter;
+    return this.#jitterOptions.jitter;
   }
 
   set jitter(milliseconds) {
-    this.#jitter.jitter = milliseconds;
+    this.#jitterOptions.jitter = milliseconds;
   }
 
-  /** Watch no more. */
+  /** End the subscription. */
   cancel() {
     this.#stop();
     this.#owner.cancelled(this);
   }
 
-  // The rest is called by the topic that this subscription belongs to.
+  // The topic that this subscription belongs to calls the rest.
 
-  /** Build the request; the permit remembers from where it asks. */
+  /** Build the request; the ticket remembers the cursor that it carries. */
   ask() {
-    return this.permit.ask(this.cursor);
+    return this.ticket.ask(this.cursor);
   }
 
   /**
-   * The server answered: from this cursor, or the one asked for, nothing is missed.
+   * Note that the server confirmed: from this cursor, or the request's, no change is missed.
    * @param {string | null} cursor
    */
   confirm(cursor) {
-    // What counts is the request, not the present cursor: a run that was under way when the
-    // previous connection broke may have set one since, and what came between is not replayed.
-    if (this.permit.confirm()) return;
+    // The request's cursor counts, not the present one. A run that was under way when the previous
+    // connection broke may have set one since, and changes in between are not replayed.
+    if (this.ticket.confirm()) return;
     if (this.#catchUp) this.#runner.tell(resetChanges("unknown-cursor", cursor));
     else this.#runner.startFrom(cursor);
   }
 
   /**
-   * Something happened. Before the confirmation it may be out of order, ahead of what is still to
-   * be replayed: it is news all the same, but its cursor must not be taken over.
-   * @param {import("./changes.js").ChangeSet} news
+   * Handle changes. Before the confirmation they may be ahead of a replay that is still to come:
+   * the handler is told, but their cursor is not taken over.
+   * @param {ChangeSet} changes
    */
-  tell(news) {
-    this.#runner.tell(this.permit.confirmed ? news : { ...news, cursor: null });
+  tell(changes) {
+    this.#runner.tell(this.ticket.isConfirmed ? changes : { ...changes, cursor: null });
   }
 
-  /** There is reason to hope that what failed works now. */
+  /** Retry a failed run now: the reason of its failure may be gone. */
   retry() {
     this.#runner.retry();
   }
 
-  /** Somebody looks at the page. */
+  /** End all waits: the user looks at the page. */
   hurry() {
     this.#runner.hurry();
   }
 
   /**
-   * The request was refused: ask again with another ticket, if there is one.
+   * Handle a denial of the request: ask again with another ticket, if there is one.
    * @param {() => void} giveUp
    */
-  refuse(giveUp) {
-    this.permit.refuse((cursor) => {
-      // What is shown stands where it stood: no later cursor may take the place of one.
+  deny(giveUp) {
+    this.ticket.deny((cursor) => {
+      // The caller's data has its own position: a later cursor must not replace it.
       if (!this.#catchUp) this.#runner.startFrom(cursor);
-      this.#owner.wants();
+      this.#owner.requestNeeded();
     }, giveUp);
   }
 
   /**
-   * It is over.
+   * End the subscription by the server's decision.
    * @param {string} reason
    */
-  deny(reason) {
+  end(reason) {
     this.#stop();
     this.#owner.denied(this);
     console.warn(`live: ${this.#topic} may not be watched: ${reason}`);
     try {
       this.#onDenied?.(reason);
     } catch (error) {
-      // The page's bug, not a doubt about the connection: the frame's other topics go on.
+      // A bug of the page, no doubt about the connection: the frame's other topics go on.
       console.error("live: onDenied failed", error);
     }
   }
 
   #stop() {
     this.#runner.stop();
-    this.permit.stop();
+    this.ticket.stop();
   }
 }

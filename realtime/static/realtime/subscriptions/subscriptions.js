@@ -1,93 +1,101 @@
-import { AckTimeouts } from "./ack_timeouts.js";
-import { inBatches } from "../connection/batches.js";
-import { Gate } from "./jitter.js";
-import { readChanges } from "./changes.js";
-import { CLIENT_FRAMES, SERVER_FRAMES } from "../connection/protocol.js";
-import { Subscription } from "./subscription.js";
-import { Topic } from "./topic.js";
+/** @import { Environment } from "../connection/environment.js" */
+/** @import { Frame, FrameHandlers } from "../connection/frame_handlers.js" */
+/** @import { Handler } from "./handler_runner.js" */
+/** @import { SubscribeOptions } from "./subscription.js" */
+import { inBatches } from "../connection/batches.js"
+import { CLIENT_FRAMES, SERVER_FRAMES } from "../connection/protocol.js"
+import { AckTimeouts } from "./ack_timeouts.js"
+import { readChanges } from "./changes.js"
+import { Jitter } from "./jitter.js"
+import { Subscription } from "./subscription.js"
+import { Topic } from "./topic.js"
 
 /**
- * @typedef {import("../connection/connection.js").Frame} Frame
- *
  * @typedef {object} Wire
+ * @property {FrameHandlers} handlers
  * @property {() => boolean} isOpen
  * @property {(frame: Frame) => void} send
  * @property {() => void} reopen
  */
 
-/** All that is watched over one connection, and the frames that speak of it. */
+/** All subscriptions of one connection, and the frames that are about them. */
 export class Subscriptions {
   #wire;
   #environment;
-  #changed;
+  #stateChanged;
   #ackTimeouts;
-  #together;
-  /** @type {Map<string, Topic>} */ #topics = new Map();
-  /** Those that the server refused and that nobody has cancelled. @type {Set<Subscription>} */
-  #refused = new Set();
-  #flushScheduled = false;
+  #sharedJitter;
+  /** By name. @type {Map<string, Topic>} */ #topics = new Map();
+  /** Those that the server denied and the page has not cancelled. @type {Set<Subscription>} */
+  #denied = new Set();
+  #isFlushScheduled = false;
 
   /**
    * @param {Wire} wire
-   * @param {import("../connection/environment.js").Environment} environment
-   * @param {() => void} changed told when `confirmed` or `behind` may have changed
+   * @param {Environment} environment
+   * @param {() => void} stateChanged called when `confirmed` or `behind` may have changed
    */
-  constructor(wire, environment, changed) {
+  constructor(wire, environment, stateChanged) {
     this.#wire = wire;
     this.#environment = environment;
-    this.#changed = changed;
+    this.#stateChanged = stateChanged;
     this.#ackTimeouts = new AckTimeouts(environment.clock, () => wire.reopen());
-    this.#together = new Gate(environment);
+    this.#sharedJitter = new Jitter(environment);
+    wire.handlers.add(SERVER_FRAMES.SUBSCRIBED, ({ topics }) => this.#subscribed(topics));
+    wire.handlers.add(SERVER_FRAMES.CHANGED, ({ topics }) => this.#changed(topics));
+    wire.handlers.add(SERVER_FRAMES.DENIED, ({ topics }) => this.#refused(topics));
+    wire.handlers.add(SERVER_FRAMES.REVOKED, ({ topics }) => this.#revoked(topics));
   }
 
   /** True if the server has confirmed every subscription on this connection. */
   get confirmed() {
-    return this.#all().every((subscription) => subscription.permit.confirmed);
+    return this.#all().every((subscription) => subscription.ticket.isConfirmed);
   }
 
-  /** True if some handler failed and has not caught up yet, or is not told at all. */
+  /** True if a handler failed and has not caught up yet, or was denied its topic. */
   get behind() {
-    return this.#refused.size > 0 || this.#all().some((subscription) => subscription.behind);
+    return this.#denied.size > 0 || this.#all().some((subscription) => subscription.behind);
   }
 
   /**
-   * Add a handler; the server is asked at the end of this turn, together with others.
+   * Add a subscription. The request is sent at the end of this turn, together with others.
    * @param {string} topic
-   * @param {import("./subscription.js").SubscribeOptions} options
-   * @param {import("./handler_runner.js").Handler} handler
+   * @param {SubscribeOptions} options
+   * @param {Handler} handler
    */
   subscribe(topic, options, handler) {
     const subscription = new Subscription(topic, options, handler, {
       environment: this.#environment,
-      gate: options.together ? this.#together : new Gate(this.#environment),
-      changed: this.#changed,
-      wants: () => this.#schedule(),
+      jitter: options.together ? this.#sharedJitter : new Jitter(this.#environment),
+      stateChanged: this.#stateChanged,
+      requestNeeded: () => this.#scheduleFlush(),
       cancelled: (cancelled) => this.#remove(cancelled),
       denied: (denied) => {
-        this.#refused.add(denied);
-        this.#changed();
+        this.#denied.add(denied);
+        this.#stateChanged();
       },
     });
-    const watched = this.#topics.get(topic) ?? new Topic(topic);
-    this.#topics.set(topic, watched);
-    watched.add(subscription);
-    this.#schedule();
+    const known = this.#topics.get(topic) ?? new Topic(topic);
+    this.#topics.set(topic, known);
+    known.add(subscription);
+    this.#scheduleFlush();
     return subscription;
   }
 
-  /** The connection is open: ask for everything, and retry what failed while it was not. */
+  /** Note that the connection is open: request every topic, and retry what failed meanwhile. */
   opened() {
     this.#flush();
     for (const subscription of this.#all()) subscription.retry();
   }
 
+  /** Note that the connection is lost. */
   lost() {
     this.#ackTimeouts.clear();
-    for (const watched of this.#topics.values()) watched.lose();
-    this.#changed();
+    for (const topic of this.#topics.values()) topic.lose();
+    this.#stateChanged();
   }
 
-  /** Somebody looks at the page: nothing waits any longer. */
+  /** End all waits: the user looks at the page. */
   hurry() {
     for (const subscription of this.#all()) subscription.hurry();
   }
@@ -97,77 +105,84 @@ export class Subscriptions {
    * @param {Record<string, string | null | undefined>} tickets by topic
    */
   renewTickets(tickets) {
-    for (const { topic, permit } of this.#all()) {
-      permit.ticket = tickets[topic] ?? permit.ticket;
+    for (const { topic, ticket } of this.#all()) {
+      ticket.text = tickets[topic] ?? ticket.text;
     }
   }
 
-  /**
-   * Take a frame. Topics that are not watched (any more) are passed over.
-   * @param {Frame} frame
-   */
-  received({ type, topics }) {
-    if (type === SERVER_FRAMES.CHANGED) return this.#tell(topics);
-    if (type === SERVER_FRAMES.SUBSCRIBED) {
-      for (const [topic, entry] of Object.entries(topics)) {
-        this.#ackTimeouts.came(topic);
-        this.#topics.get(topic)?.confirm(entry.cursor ?? null);
-      }
-    } else if (type === SERVER_FRAMES.DENIED) {
-      for (const [topic, reason] of Object.entries(topics)) {
-        this.#ackTimeouts.came(topic);
-        this.#topics.get(topic)?.deny(reason);
-      }
-    } else if (type === SERVER_FRAMES.REVOKED) {
-      for (const topic of topics) this.#topics.get(topic)?.revoke();
+  // Frames name topics that the page may have left meanwhile: those are ignored.
+
+  /** @param {Record<string, {cursor?: string | null}>} topics */
+  #subscribed(topics) {
+    for (const [topic, entry] of Object.entries(topics)) {
+      this.#ackTimeouts.answered(topic);
+      this.#topics.get(topic)?.confirm(entry.cursor ?? null);
     }
-    // An answer may let out a request that waited for it.
-    this.#schedule();
+    this.#scheduleFlush(); // the answer may release a request that waited for it
   }
 
   /** @param {Record<string, any>} topics */
-  #tell(topics) {
+  #changed(topics) {
     // All in one turn: handlers that fetch the same page can share one fetch.
     for (const [topic, entry] of Object.entries(topics)) {
-      const news = readChanges(entry);
-      for (const each of this.#topics.get(topic)?.subscriptions ?? []) each.tell(news);
+      const changes = readChanges(entry);
+      for (const each of this.#topics.get(topic)?.subscriptions ?? []) each.tell(changes);
     }
   }
 
+  /** @param {Record<string, string>} topics */
+  #refused(topics) {
+    for (const [topic, reason] of Object.entries(topics)) {
+      this.#ackTimeouts.answered(topic);
+      this.#topics.get(topic)?.deny(reason);
+    }
+    this.#scheduleFlush();
+  }
+
+  /** @param {string[]} topics */
+  #revoked(topics) {
+    for (const topic of topics) this.#topics.get(topic)?.revoke();
+    this.#scheduleFlush();
+  }
+
   #all() {
-    return [...this.#topics.values()].flatMap((watched) => watched.subscriptions);
+    return [...this.#topics.values()].flatMap((topic) => topic.subscriptions);
   }
 
   /** @param {Subscription} subscription */
   #remove(subscription) {
-    this.#refused.delete(subscription);
+    this.#denied.delete(subscription);
     this.#topics.get(subscription.topic)?.remove(subscription);
-    this.#schedule();
+    this.#scheduleFlush();
   }
 
-  #schedule() {
-    this.#changed();
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
+  #scheduleFlush() {
+    this.#stateChanged();
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
     queueMicrotask(() => this.#flush());
   }
 
-  /** Tell the server what has changed in what we want; before it is open, opened() will. */
+  /** Send what has changed in the page's subscriptions; while it is not open, opened() will. */
   #flush() {
-    this.#flushScheduled = false;
+    this.#isFlushScheduled = false;
     if (!this.#wire.isOpen()) return;
-    const surplus = [...this.#topics].filter(([, watched]) => watched.isSurplus);
-    for (const topics of inBatches(surplus.map(([topic]) => topic))) {
+    this.#unsubscribe();
+    // The requests of one topic stay in one frame, since they get one answer.
+    const requests = [...this.#topics.values()].map((topic) => topic.ask());
+    for (const batch of inBatches(requests.filter(({ length }) => length > 0))) {
+      this.#wire.send({ type: CLIENT_FRAMES.SUBSCRIBE, subscriptions: batch.flat() });
+    }
+    this.#ackTimeouts.expect(requests.flat().map(({ topic }) => topic));
+  }
+
+  #unsubscribe() {
+    const surplus = [...this.#topics].filter(([, topic]) => topic.isSurplus);
+    for (const topics of inBatches(surplus.map(([name]) => name))) {
       this.#wire.send({ type: CLIENT_FRAMES.UNSUBSCRIBE, topics });
     }
-    for (const [topic, watched] of this.#topics) {
-      if (watched.isForgotten) this.#topics.delete(topic);
+    for (const [name, topic] of this.#topics) {
+      if (topic.isUnused) this.#topics.delete(name);
     }
-    // Those of one topic stay in one frame, for they get one answer.
-    const requests = [...this.#topics.values()].map((watched) => watched.ask());
-    for (const frame of inBatches(requests.filter(({ length }) => length > 0))) {
-      this.#wire.send({ type: CLIENT_FRAMES.SUBSCRIBE, subscriptions: frame.flat() });
-    }
-    this.#ackTimeouts.await(requests.flat().map(({ topic }) => topic));
   }
 }

@@ -1,4 +1,5 @@
-import { Backoff } from "../connection/backoff.js";
+/** @import { Environment } from "../connection/environment.js" */
+import { Backoff } from "../connection/backoff.js"
 
 /**
  * @typedef {{ticket?: string | null, cursor?: string | null}} Renewed
@@ -6,173 +7,126 @@ import { Backoff } from "../connection/backoff.js";
  *   gets a fresh ticket; null, or a rejection, for "there is none"
  */
 
-/** After so long a ticket will not come any more, in milliseconds. */
-const OVERDUE = 30_000;
+/** How long `renew` may take, in milliseconds. */
+const RENEW_TIMEOUT = 30_000;
 
 /**
- * Gets a fresh ticket for a topic that was denied: the old one may have expired meanwhile.
+ * One subscription's ticket: the request that carries it, the server's answer, and the renewal.
  *
- * Once per connection, and after pauses that grow until the server has confirmed: a fresh ticket
- * that is denied is no ticket's fault.
+ * A denied ticket may have expired, so `renew` gets another: once per connection, and after pauses
+ * that grow until the server confirms. If the server denies a fresh ticket too, age is not the
+ * reason.
  */
-export class Renewal {
+export class Ticket {
+  /** What the next request carries. @type {string | null} */ text;
   #renew;
   #clock;
   #backoff;
-  #isSpent = false;
-  /** The pause, then the deadline. @type {unknown} */ #timer = null;
-  /** The attempt under way; another one, or none, makes its outcome void. @type {object | null} */
-  #attempt = null;
+  #isConfirmed = false;
+  #wasConfirmed = false;
+  /**
+   * What the request on this connection carried.
+   * @type {{cursor: string | null, ticket: string | null} | null}
+   */
+  #request = null;
+  /** True if `renew` was called on this connection. */
+  #isRenewed = false;
+  /** The renewal's pause, then its deadline. @type {unknown} */ #timer = null;
+  /** The renewal under way; the result of any other is ignored. @type {object | null} */
+  #renewal = null;
 
   /**
+   * @param {string | null} text
    * @param {Renew | undefined} renew
-   * @param {Pick<import("../connection/environment.js").Environment, "clock" | "random">} environment
+   * @param {Pick<Environment, "clock" | "random">} environment
    */
-  constructor(renew, { clock, random }) {
+  constructor(text, renew, { clock, random }) {
+    this.text = text;
     this.#renew = renew;
     this.#clock = clock;
     this.#backoff = new Backoff({ random });
   }
 
-  /** True while a ticket is awaited: it makes no sense to ask the server before. */
-  get isUnderWay() {
-    return this.#attempt !== null;
+  /** True if the server has confirmed the request on this connection. */
+  get isConfirmed() {
+    return this.#isConfirmed;
   }
 
-  /** True if there is hope for a ticket on this connection. */
-  get isPossible() {
-    return this.#renew !== undefined && !this.#isSpent;
-  }
-
-  /**
-   * Get a ticket.
-   * @param {(renewed: Renewed | null) => void} done
-   */
-  begin(done) {
-    this.#isSpent = true;
-    const attempt = (this.#attempt = {});
-    /** @param {Renewed | null} renewed */
-    const settle = (renewed) => {
-      if (this.#attempt !== attempt) return;
-      this.stop();
-      done(renewed);
-    };
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#timer = this.#clock.setTimeout(() => settle(null), OVERDUE);
-      void this.#ask().then(settle);
-    }, this.#backoff.next());
-  }
-
-  /** The server has confirmed. */
-  succeeded() {
-    this.#backoff.reset();
-  }
-
-  /** Another connection may ask for another ticket. */
-  connectionLost() {
-    this.#isSpent = false;
-  }
-
-  /** Await no ticket any more. */
-  stop() {
-    this.#clock.clearTimeout(this.#timer);
-    this.#attempt = null;
-  }
-
-  async #ask() {
-    try {
-      return (await this.#renew?.()) ?? null;
-    } catch (error) {
-      console.warn("live: no fresh ticket could be had", error);
-      return null;
-    }
-  }
-}
-
-/** One subscription's leave to be told: what it asked the server for, and what it was answered. */
-export class Ticket {
-  /** Renew it when the server issues another: an expired one cannot open a next connection. */
-  ticket;
-  #renewal;
-  #confirmed = false;
-  #wasConfirmed = false;
-  /**
-   * What the request on this connection named.
-   * @type {{cursor: string | null, ticket: string | null} | null}
-   */
-  #asked = null;
-
-  /**
-   * @param {string | null} ticket
-   * @param {Renew | undefined} renew
-   * @param {import("../connection/environment.js").Environment} environment
-   */
-  constructor(ticket, renew, environment) {
-    this.ticket = ticket;
-    this.#renewal = new Renewal(renew, environment);
-  }
-
-  /** True if the server has answered the request that this connection made. */
-  get confirmed() {
-    return this.#confirmed;
-  }
-
-  /** True if the server has confirmed, on whichever connection. */
+  /** True if the server has confirmed a request, on any connection. */
   get wasConfirmed() {
     return this.#wasConfirmed;
   }
 
-  /** True if the server is still to be asked. */
+  /** True if the server has still to be asked. While a renewal is under way that waits for it. */
   get isWanting() {
-    return !this.#confirmed && !this.#renewal.isUnderWay;
+    return !this.#isConfirmed && this.#renewal === null;
   }
 
   /**
-   * Build the request, and remember what it names.
+   * Build the request, and remember what it carries.
    * @param {string | null} cursor
    */
   ask(cursor) {
-    this.#asked = { cursor, ticket: this.ticket };
-    return this.#asked;
+    this.#request = { cursor, ticket: this.text };
+    return this.#request;
   }
 
-  /** The server answered: true if it replays from a cursor that the request named. */
+  /** Note that the server confirmed; true if it replays from a cursor that the request carried. */
   confirm() {
-    this.#confirmed = true;
+    this.#isConfirmed = true;
     this.#wasConfirmed = true;
-    this.#renewal.succeeded();
-    return Boolean(this.#asked?.cursor);
+    this.#backoff.reset();
+    return Boolean(this.#request?.cursor);
   }
 
   /**
-   * The request was refused, perhaps for a ticket that has expired: get another, if there is a way.
-   * @param {(cursor: string | null) => void} again ask with the ticket that is there now
+   * Handle a denial, perhaps of an expired ticket: get another, if that is possible.
+   * @param {(cursor: string | null) => void} askAgain the ticket is another one now
    * @param {() => void} giveUp
    */
-  refuse(again, giveUp) {
-    if (this.#hasOtherTicket) return again(null);
-    if (!this.#renewal.isPossible) return giveUp();
-    this.#renewal.begin((renewed) => {
-      this.ticket = renewed?.ticket ?? this.ticket;
-      if (this.#hasOtherTicket) again(renewed?.cursor ?? null);
+  deny(askAgain, giveUp) {
+    if (this.#isOther) return askAgain(null);
+    if (!this.#renew || this.#isRenewed) return giveUp();
+    this.#isRenewed = true;
+    const renewal = (this.#renewal = {});
+    /** @param {Renewed | null} renewed */
+    const settle = (renewed) => {
+      if (this.#renewal !== renewal) return;
+      this.stop();
+      this.text = renewed?.ticket ?? this.text;
+      if (this.#isOther) askAgain(renewed?.cursor ?? null);
       else giveUp();
-    });
+    };
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = this.#clock.setTimeout(() => settle(null), RENEW_TIMEOUT);
+      void this.#callRenew().then(settle);
+    }, this.#backoff.next());
   }
 
-  /** True if what was refused is no longer what would be asked: of another ticket or connection. */
-  get #hasOtherTicket() {
-    return this.ticket !== this.#asked?.ticket;
-  }
-
-  /** The connection is lost, and with it what the server knew of us. */
+  /** Note that the connection is lost, and with it what the server knew. */
   lose() {
-    this.#confirmed = false;
-    this.#asked = null;
-    this.#renewal.connectionLost();
+    this.#isConfirmed = false;
+    this.#request = null;
+    this.#isRenewed = false;
   }
 
-  /** Want nothing more. */
+  /** Ignore the result of a renewal under way. */
   stop() {
-    this.#renewal.stop();
+    this.#clock.clearTimeout(this.#timer);
+    this.#renewal = null;
+  }
+
+  /** True if the next request would differ from the denied one: another ticket or connection. */
+  get #isOther() {
+    return this.text !== this.#request?.ticket;
+  }
+
+  async #callRenew() {
+    try {
+      return (await this.#renew?.()) ?? null;
+    } catch (error) {
+      console.warn("live: no fresh ticket", error);
+      return null;
+    }
   }
 }

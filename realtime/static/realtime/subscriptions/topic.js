@@ -1,41 +1,40 @@
-/**
- * @typedef {import("./subscription.js").Subscription} Subscription
- *
- * @typedef {{topic: string, cursor?: string, ticket?: string}} WireSubscription
- */
+/** @import { Subscription } from "./subscription.js" */
 
-/** The reason told to those whose access has ended. */
+/** @typedef {{topic: string, cursor?: string, ticket?: string}} TopicRequest as the wire has it */
+
+/** The reason for the end of subscriptions whose access ended. */
 export const REVOKED = "revoked";
 
 /**
- * One topic as the server knows it: a single subscription on the wire, whoever listens to it here.
+ * One topic as the server knows it: one subscription on the wire, for all that the page has.
  *
- * At most one request is unanswered at a time. The server's answers carry no number, so with two
- * on their way the answer to the first could be taken for that to the second, and a handler would
- * trust in a replay that has not begun.
+ * At most one request is unanswered at a time. The server's answers carry no number: with two
+ * requests, the answer to the first could be taken for the answer to the second, and a handler
+ * would rely on a replay that has not begun.
  */
 export class Topic {
-  #topic;
+  #name;
   /** @type {Set<Subscription>} */ #subscriptions = new Set();
   /** Those whose request is not answered yet. @type {Set<Subscription> | null} */ #asking = null;
-  #held = false;
+  /** True if the server sends this topic's changes. */
+  #isHeld = false;
 
-  /** @param {string} topic */
-  constructor(topic) {
-    this.#topic = topic;
+  /** @param {string} name */
+  constructor(name) {
+    this.#name = name;
   }
 
   get subscriptions() {
     return [...this.#subscriptions];
   }
 
-  /** True if the server would go on telling of it although nobody listens, and can be stopped. */
+  /** True if the server would go on sending although no subscription is left. */
   get isSurplus() {
-    return this.#held && this.isForgotten;
+    return this.#isHeld && this.isUnused;
   }
 
-  /** True if nobody listens and no answer is awaited. */
-  get isForgotten() {
+  /** True if no subscription is left and no answer is expected. */
+  get isUnused() {
     return !this.#asking && this.#subscriptions.size === 0;
   }
 
@@ -51,21 +50,21 @@ export class Topic {
   }
 
   /**
-   * Say what to ask the server for now; nothing while an answer is awaited.
+   * Build the requests to send now; none while an answer is expected.
    *
-   * Cursors are opaque, so the oldest is not known here: each one goes out, and the server replays
-   * from each.
-   * @returns {WireSubscription[]}
+   * Cursors are opaque, so the client does not know which is the oldest. It sends each one, and the
+   * server replays from each.
+   * @returns {TopicRequest[]}
    */
   ask() {
-    const wanting = this.subscriptions.filter((subscription) => subscription.permit.isWanting);
+    const wanting = this.subscriptions.filter((subscription) => subscription.ticket.isWanting);
     if (this.#asking || wanting.length === 0) return [];
     this.#asking = new Set(wanting);
-    /** @type {Map<string, WireSubscription>} */
+    /** @type {Map<string, TopicRequest>} */
     const requests = new Map();
     for (const subscription of wanting) {
       const { cursor, ticket } = subscription.ask();
-      const request = { topic: this.#topic, ...(cursor && { cursor }), ...(ticket && { ticket }) };
+      const request = { topic: this.#name, ...(cursor && { cursor }), ...(ticket && { ticket }) };
       requests.set(JSON.stringify(request), request);
     }
     return [...requests.values()];
@@ -74,34 +73,34 @@ export class Topic {
   /** @param {string | null} cursor */
   confirm(cursor) {
     if (!this.#asking) return;
-    this.#held = true;
+    this.#isHeld = true;
     const answered = this.#asking;
     this.#asking = null;
     for (const subscription of answered) subscription.confirm(cursor);
   }
 
   /**
-   * The request was refused. What was opened earlier stays open.
+   * Handle a denial of the request. Subscriptions that were confirmed earlier go on.
    * @param {string} reason
    */
   deny(reason) {
-    const refused = this.#asking ?? [];
+    const denied = this.#asking ?? [];
     this.#asking = null;
-    for (const each of refused) each.refuse(() => this.#end([each], reason));
+    for (const each of denied) each.deny(() => this.#end([each], reason));
   }
 
-  /** Access ended; a request that is still on its way gets an answer of its own. */
+  /** Handle the end of access. A request under way gets an answer of its own. */
   revoke() {
-    this.#held = false;
+    this.#isHeld = false;
     const asking = this.#asking;
     this.#end(this.subscriptions.filter((each) => !asking?.has(each)), REVOKED);
   }
 
-  /** The connection is lost: what was asked, or held, on it is void. */
+  /** Note that the connection is lost: what was asked, or held, on it is void. */
   lose() {
     this.#asking = null;
-    this.#held = false;
-    for (const subscription of this.#subscriptions) subscription.permit.lose();
+    this.#isHeld = false;
+    for (const subscription of this.#subscriptions) subscription.ticket.lose();
   }
 
   /**
@@ -111,7 +110,7 @@ export class Topic {
   #end(ended, reason) {
     for (const subscription of [...ended]) {
       this.#subscriptions.delete(subscription);
-      subscription.deny(reason);
+      subscription.end(reason);
     }
   }
 }
