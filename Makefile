@@ -31,7 +31,7 @@ export VENV PYTHON SEED SOAK_TRANSACTIONS SOAK_EXAMPLES SOAK_ATTACKS
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-js test-postgres test-long test-versions lint packaging soak soak-convergence bench \
+.PHONY: help demo test test-js test-postgres test-long test-versions lint bundle packaging soak soak-convergence bench \
   docs dev clean
 
 help: ## say what there is
@@ -74,6 +74,9 @@ lint: $(STAMPS)/lint ## check style, types and the import arrows
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 	@npx --yes --package=$(TYPESCRIPT) tsc --project tests/js/tsconfig.json
+
+bundle: $(STAMPS)/venv ## join the JavaScript modules into the file that pages load
+	@$(PY) -m tools.bundle
 
 packaging: $(STAMPS)/test ## build the wheel, follow the README with it in an empty venv
 	@sh tools/ensure_system.sh browser

@@ -1,32 +1,24 @@
-"""The client's files: which a page loads, and where they are."""
+"""The client's script: which file a page loads, and the names by which it is imported."""
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-
-from django.contrib.staticfiles.storage import staticfiles_storage
 from django.templatetags.static import static
 
-ENTRY = "realtime/live.js"
+PUBLIC_MODULES = ("realtime/live.js",)
+"""The names that users' scripts import."""
 
-_FOLDER = Path(__file__).parents[1] / "static" / "realtime"
+_BUNDLE = "realtime/live.bundle.js"
 
 
-def modules() -> list[str]:
-    """Return the URLs of what the entry imports, so that browsers ask for all at once.
+def bundle_url() -> str:
+    """Return the URL of the file that holds all public modules."""
+    return static(_BUNDLE)
 
-    Else they find them level by level, each a round trip later.
+
+def import_map() -> dict[str, dict[str, str]]:
+    """Map each public module, by its name and by its URL, to the bundle.
+
+    A page with two copies of the client would have two connections, and classes that differ.
     """
-    entry = static(ENTRY)
-    # Imports within modules are relative, and most storages leave them as they are.
-    if getattr(staticfiles_storage, "support_js_module_import_aggregation", False):
-        return [static(f"realtime/{name}") for name in _names()]
-    folder = entry.rpartition("/")[0]
-    return [f"{folder}/{name}" for name in _names()]
-
-
-@cache
-def _names() -> tuple[str, ...]:
-    found = (path.name for path in _FOLDER.glob("*.js"))
-    return tuple(sorted(name for name in found if f"realtime/{name}" != ENTRY))
+    url = bundle_url()
+    return {"imports": {key: url for name in PUBLIC_MODULES for key in (name, static(name))}}

@@ -8,14 +8,13 @@ from django import template
 from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpRequest
 from django.template.context import Context
-from django.templatetags.static import static
 from django.urls import get_script_prefix
 from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from realtime.access.tickets import owner_of, sign
 from realtime.conf import conf
-from realtime.pages.scripts import ENTRY, modules
+from realtime.pages.scripts import bundle_url, import_map
 from realtime.pages.watch import Watched, watched
 from realtime.protocol import WEBSOCKET_PATH
 
@@ -38,19 +37,17 @@ def live_head(context: Context) -> SafeString:
         )
     nonce = getattr(request, "csp_nonce", None)
     attributes = format_html_join("", ' {}="{}"', [("nonce", str(nonce))] if nonce else [])
-    imports = json.dumps({"imports": {ENTRY: static(ENTRY)}}).replace("<", "\\u003c")
+    imports = json.dumps(import_map()).replace("<", "\\u003c")
+    # The map comes first: some browsers take none once a module is on its way. The preload gives
+    # the script a higher priority than browsers give to module scripts.
     return format_html(
-        '{}\n<script type="importmap"{}>{}</script>\n{}\n'
-        '<script type="module" src="{}"{}></script>',
+        '{}\n<script type="importmap"{attributes}>{}</script>\n'
+        '<link rel="modulepreload" href="{url}"{attributes}>\n'
+        '<script type="module" src="{url}"{attributes}></script>',
         json_script(_head(request), "live-head"),
-        attributes,
         mark_safe(imports),  # noqa: S308 -- JSON with "<" escaped, nothing from a request
-        # Behind the map: some browsers take none once a module is on its way.
-        format_html_join(
-            "", '<link rel="modulepreload" href="{}"{}>', ((url, attributes) for url in modules())
-        ),
-        static(ENTRY),
-        attributes,
+        url=bundle_url(),
+        attributes=attributes,
     )
 
 

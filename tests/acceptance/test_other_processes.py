@@ -81,7 +81,7 @@ async def test_a_change_between_rendering_and_subscribing_is_noticed(
     async def hold(route: Route) -> None:
         held.set_result(route)
 
-    await ada.page.route("**/realtime/live.js", hold)
+    await ada.page.route("**/realtime/live.bundle.js", hold)
 
     await ada.page.reload(wait_until="commit")
     route = await asyncio.wait_for(held, 10)

@@ -1,24 +1,32 @@
-/** What is served: each module is loaded by the entry, so that all can be preloaded at once. */
+/** The modules: the entry imports each, so that the bundle, which pages load, holds all of them. */
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 
 const FOLDER = new URL("../../realtime/static/realtime/", import.meta.url);
-const IMPORT = /^(?:import|export)\s[^;]*?from "\.\/([^"]+)";$/gm;
+const IMPORT = /^(?:import|export)\s[^;]*?from "(\.\.?\/[^"]+)"$/gm;
 
-/** The module's source. */
+/** The module's source, by its path below the folder. */
 const read = (module) => readFileSync(new URL(module, FOLDER), "utf8");
+
+/** The path below the folder of what a module imports by a relative one. */
+function resolve(imported, module) {
+  return new URL(imported, new URL(module, FOLDER)).href.slice(FOLDER.href.length);
+}
 
 /** All modules that are loaded with this one. */
 function loadedWith(module, found = new Set()) {
   if (found.has(module)) return found;
   found.add(module);
-  for (const [, imported] of read(module).matchAll(IMPORT)) loadedWith(imported, found);
+  for (const [, imported] of read(module).matchAll(IMPORT)) {
+    loadedWith(resolve(imported, module), found);
+  }
   return found;
 }
 
 test("every module is reached from the entry, and what is reached exists", () => {
-  const modules = readdirSync(FOLDER).filter((name) => name.endsWith(".js"));
+  const files = readdirSync(FOLDER, { recursive: true });
+  const modules = files.filter((name) => name.endsWith(".js") && name !== "live.bundle.js");
 
   assert.deepEqual([...loadedWith("live.js")].sort(), modules.sort());
 });

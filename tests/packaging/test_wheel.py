@@ -39,6 +39,7 @@ def test_wheel_holds_every_file_of_the_packages_and_no_other(names: set[str]) ->
         "realtime/py.typed",
         "invalidation/py.typed",
         "realtime/static/realtime/live.js",
+        "realtime/static/realtime/live.bundle.js",
         "realtime/static/realtime/live.d.ts",
         "realtime/migrations/0001_initial.py",
     ],

@@ -133,7 +133,7 @@ def test_the_close_codes() -> None:
 @pytest.fixture(scope="module")
 def client() -> dict[str, Any]:
     """The constants of the JavaScript client."""
-    module = Path(realtime.__file__).parent / "static/realtime/protocol.js"
+    module = Path(realtime.__file__).parent / "static/realtime/connection/protocol.js"
     script = f"import * as all from {json.dumps(str(module))}; console.log(JSON.stringify(all));"
     found = subprocess.run(
         ["node", "--input-type=module", "-e", script],

@@ -4,31 +4,56 @@
 export function connect(url: string): Live;
 
 /**
- * How true the page is: `connecting`, not all is confirmed yet; `live`; `stale`, a handler failed
- * and will be retried, or was denied its topic; `reconnecting`; `refused`, log in again.
+ * Whether the page is known to be true: `connecting`, the server has not confirmed everything yet;
+ * `live`; `stale`, a handler failed and will be retried, or was denied its topic; `reconnecting`;
+ * `refused`, log in again.
  */
 export type LiveState = "connecting" | "live" | "stale" | "reconnecting" | "refused";
 
-/** The page's live connection. Sends a `state` event when `state` has changed. */
+/** `LiveState` for what one plug-in shows. */
+export type PartState = "connecting" | "live" | "stale";
+
+/** A frame of the protocol. */
+export interface Frame {
+  type: string;
+  [field: string]: any;
+}
+
+/**
+ * The page's live connection. Its events: `state` when `state` has changed; `connected` each time
+ * that the server has sent welcome; `lost` each time that such a connection has ended.
+ */
 export interface Live extends EventTarget {
   readonly state: LiveState;
   /** When this state began, in milliseconds since 1970. */
   readonly since: number;
-  /** Why the last connection ended, null if none has; 1006 also where this client gave it up. */
+  /** The last connection's close code, null if none has ended; 1006 if this client gave it up. */
   readonly closeCode: number | null;
-  /** Watch a topic. */
+  /** Subscribe to a topic. */
   subscribe(topic: string, options: SubscribeOptions, handler: Handler): Subscription;
   subscribe(topic: string, handler: Handler): Subscription;
   /** Use fresh tickets, by topic, from the next request on. */
   renewTickets(tickets: Record<string, string | null | undefined>): void;
-  /** Make sure, now, that what is shown is true. */
+  /** Check now that what the page shows is true. */
   wake(): void;
+  /**
+   * Handle the server's frames of a type: for plug-ins that have frames of their own. If the
+   * handler throws, the frame counts as lost and the connection is reopened. Throws if the type has
+   * a handler already.
+   */
+  handle(frameType: string, handler: (frame: any) => void): void;
+  /** Send a frame; false, and dropped, while there is no connection: send it at `connected`. */
+  send(frame: Frame): boolean;
+  /** Report whether what a plug-in shows is true: `state` is the worst of all parts. */
+  report(part: string, state: PartState): void;
+  /** Give an open connection up and reconnect: for a frame that the server does not answer. */
+  reopen(): void;
 }
 
 /** Applies what it is told. Its promise says "applied"; after a rejection it is told again. */
 export type Handler = (told: Told) => unknown;
 
-/** What a handler is told. With a `reset`, reload all that you show of the topic. */
+/** What a handler is called with. With a `reset`, reload all that you show of the topic. */
 export interface Told {
   /** Primary keys, as text, by model label. */
   changes: Record<string, { entered: string[]; updated: string[]; left: string[] }>;
@@ -37,42 +62,42 @@ export interface Told {
 }
 
 export interface SubscribeOptions {
-  /** Where the data that is shown stands. */
+  /** The position of the data that you show. */
   cursor?: string | null;
-  /** The server's proof that this user was shown the topic. */
+  /** The server's proof that it showed this user the topic. */
   ticket?: string | null;
-  /** Gets a fresh ticket when the topic was denied; null for "there is none". */
+  /** Gets a fresh ticket when the server denied the topic; null for "there is none". */
   renew?: () => Renewed | null | Promise<Renewed | null>;
-  /** The data was read before, at an unknown position: be told once when the server confirms. */
+  /** The data was read earlier, at an unknown position: call the handler once when confirmed. */
   catchUp?: boolean;
-  /** Milliseconds over which runs are spread, whatever they follow. */
+  /** Milliseconds over which all calls are spread. */
   jitter?: number | null;
-  /** The same for resets that reach everybody at one moment; 1000 unless given. */
+  /** The same for resets that reach every client at one moment; 1000 unless given. */
   resetJitter?: number | null;
-  /** Let waits end together with those of all others that say so: they share one fetch. */
+  /** End waits together with those of all others that have this option: they share one fetch. */
   together?: boolean;
-  /** Told when the server does not, or no longer, allow it; the subscription is over then. */
+  /** Called when the server does not, or no longer, allow the topic; the subscription has ended. */
   onDenied?: (reason: string) => void;
 }
 
 export interface Renewed {
   ticket?: string | null;
-  /** Used only where the subscription has no position yet. */
+  /** Used only if the subscription has no position yet. */
   cursor?: string | null;
 }
 
-/** One handler's watch of one topic. */
+/** One handler's subscription to one topic. */
 export interface Subscription {
   readonly topic: string;
-  /** All up to here has been applied; null before there is a position. */
+  /** The position up to which all is applied; null before there is one. */
   readonly cursor: string | null;
-  /** Milliseconds over which runs are spread; null for the default. */
+  /** Milliseconds over which calls are spread; null for the default. */
   jitter: number | null;
-  /** Watch no more. */
+  /** End the subscription. */
   cancel(): void;
 }
 
-/** `<live-region topic="list:5">`: content that is fetched anew when one of its topics changes. */
+/** `<live-region topic="list:5">`: content that is fetched again when one of its topics changes. */
 export class LiveRegion extends HTMLElement {}
 
 declare global {

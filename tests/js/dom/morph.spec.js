@@ -1,4 +1,4 @@
-import { morphContent } from "../../../realtime/static/realtime/morph.js";
+import { morphContent } from "../../../realtime/static/realtime/morph/morph.js";
 import { equal, ok } from "../support/assert.js";
 
 /** Put markup into the page. */

@@ -1,4 +1,4 @@
-import { page } from "../../../realtime/static/realtime/page.js";
+import { page } from "../../../realtime/static/realtime/region/page.js";
 import { equal, ok, until } from "../support/assert.js";
 import { RegionPage, both, byId, onePage, region, turn } from "../support/region_page.js";
 

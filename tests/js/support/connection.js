@@ -1,4 +1,5 @@
-import { Connection } from "../../../realtime/static/realtime/connection.js";
+import { Connection } from "../../../realtime/static/realtime/connection/connection.js";
+import { FrameHandlers } from "../../../realtime/static/realtime/connection/frame_handlers.js";
 import { FakeClock } from "./fake_clock.js";
 import { FakeServer } from "./fake_server.js";
 
@@ -7,18 +8,15 @@ export function makeConnection({ random = () => 0.5, received = () => {} } = {})
   const clock = new FakeClock();
   const server = new FakeServer();
   const heard = [];
-  const connection = new Connection(
-    "ws://test/",
-    {
-      opened: () => heard.push("opened"),
-      lost: () => heard.push("lost"),
-      received: (frame) => {
-        heard.push(frame.type);
-        received(frame);
-      },
-    },
-    { clock, random, WebSocket: server.WebSocket },
-  );
+  const listener = { opened: () => heard.push("opened"), lost: () => heard.push("lost") };
+  const handlers = new FrameHandlers();
+  handlers.add("changed", (frame) => {
+    heard.push(frame.type);
+    received(frame);
+  });
+  const connection = new Connection("ws://test/", listener, handlers, {
+    clock, random, WebSocket: server.WebSocket,
+  });
   return { clock, server, connection, heard };
 }
 

@@ -1,4 +1,4 @@
-import { Live } from "../../../realtime/static/realtime/client.js";
+import { Live } from "../../../realtime/static/realtime/connection/client.js";
 import { FakeClock } from "./fake_clock.js";
 import { FakeServer } from "./fake_server.js";
 

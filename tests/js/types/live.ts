@@ -35,6 +35,13 @@ live.addEventListener("state", () => {
   return state === "refused" && live.closeCode === 4401 && minutes;
 });
 
+live.handle("watching", ({ id, ticket }) => [id, ticket]);
+live.addEventListener("connected", () => {
+  const sent: boolean = live.send({ type: "watch", id: "v1", ticket: "…" });
+  if (sent) live.report("views", "connecting");
+  else live.reopen();
+});
+
 const region: LiveRegion | null = document.querySelector("live-region");
 region?.addEventListener("live:gone", ({ detail }) => detail.reason.length);
 
@@ -42,5 +49,9 @@ region?.addEventListener("live:gone", ({ detail }) => detail.reason.length);
 live.subscribe("list:5", {});
 // @ts-expect-error there is no such option
 live.subscribe("list:5", { cursr: "c0" }, handler);
-// @ts-expect-error the state is the client's to say
+// @ts-expect-error a plug-in is not refused, the client is
+live.report("views", "refused");
+// @ts-expect-error a frame has a type
+live.send({ id: "v1" });
+// @ts-expect-error only the client sets the state
 live.state = "live";

@@ -25,7 +25,7 @@ from realtime.access.tickets import holds
 from realtime.backends.memory import MemoryPubSub
 from realtime.exceptions import InvalidTopic
 from realtime.messages.topics import Topic
-from realtime.pages.scripts import ENTRY, modules
+from realtime.pages.scripts import PUBLIC_MODULES
 from realtime.pages.watch import watched
 
 EVIL = "</script><script>alert(1)</script><!--"
@@ -51,6 +51,12 @@ def head_of(html: str) -> dict[str, object]:
     found = re.search(r'<script id="live-head" type="application/json">(.*?)</script>', html)
     assert found, html
     return json.loads(found[1])  # type: ignore[no-any-return]
+
+
+def imports_of(html: str) -> dict[str, str]:
+    found = re.search(r'<script type="importmap">(.*?)</script>', html)
+    assert found, html
+    return json.loads(found[1])["imports"]  # type: ignore[no-any-return]
 
 
 def test_a_page_names_its_topics_and_its_position(
@@ -168,14 +174,44 @@ def test_a_page_that_watches_nothing_has_no_topics(request_: HttpRequest) -> Non
     assert head_of(rendered(request_))["topics"] == []
 
 
-def test_the_script_is_mapped_and_loaded(request_: HttpRequest) -> None:
+def test_the_script_is_mapped_preloaded_and_loaded(request_: HttpRequest) -> None:
     """An import map comes before the first module, or browsers pass it over."""
     html = rendered(request_)
 
-    assert '<script type="importmap">' in html
-    assert '{"imports": {"realtime/live.js": "/static/realtime/live.js"}}' in html
-    assert '<script type="module" src="/static/realtime/live.js"></script>' in html
-    assert html.index("importmap") < html.index('type="module"')
+    assert '<link rel="modulepreload" href="/static/realtime/live.bundle.js">' in html
+    assert '<script type="module" src="/static/realtime/live.bundle.js"></script>' in html
+    assert html.index("importmap") < html.index("modulepreload") < html.index('type="module"')
+
+
+def test_every_public_module_is_the_one_file_that_the_page_loads(request_: HttpRequest) -> None:
+    """By its name or its URL: two copies of the client would not know of each other."""
+    imports = imports_of(rendered(request_))
+
+    url = "/static/realtime/live.bundle.js"
+    assert imports == {"realtime/live.js": url, "/static/realtime/live.js": url}
+
+
+def test_every_module_that_the_documentation_imports_is_public() -> None:
+    """A name that is not mapped cannot be imported."""
+    root = Path(realtime.__file__).parent.parent
+    pages = [root / "README.md", *root.glob("docs/**/*.md")]
+    imported = {
+        name
+        for page in pages
+        for name in re.findall(r'from "((?:realtime|invalidation)/[^"]+)"', page.read_text())
+    }
+
+    assert imported == set(PUBLIC_MODULES)
+
+
+def test_a_storage_names_the_file(request_: HttpRequest) -> None:
+    """Hashed, or with a query: the script and the map have the same URL."""
+    with mock.patch("realtime.scripts.static", lambda name: f"/s/{name}?1"):
+        html = rendered(request_)
+
+    url = "/s/realtime/live.bundle.js?1"
+    assert imports_of(html) == {"realtime/live.js": url, "/s/realtime/live.js?1": url}
+    assert html.count(f'="{url}"') == 2
 
 
 def test_what_is_watched_cannot_leave_its_script(request_: HttpRequest) -> None:
@@ -200,40 +236,11 @@ def test_nothing_in_the_head_can_leave_its_script(request_: HttpRequest) -> None
 
 def test_an_url_of_static_files_cannot_leave_its_script(request_: HttpRequest) -> None:
     """Nor can what a project's storage makes of it."""
-    with (
-        mock.patch("realtime.templatetags.realtime.static", lambda name: f"/{EVIL}/{name}"),
-        mock.patch("realtime.pages.scripts.static", lambda name: f"/{EVIL}/{name}"),
-    ):
+    with mock.patch("realtime.pages.scripts.static", lambda name: f"/{EVIL}/{name}"):
         html = rendered(request_)
 
     assert EVIL not in html
     assert html.count("<script") == html.count("</script>") == 3
-
-
-def test_all_modules_are_asked_for_at_once(request_: HttpRequest) -> None:
-    """And not level by level, as a browser finds them."""
-    html = rendered(request_)
-
-    preloaded = re.findall(r'<link rel="modulepreload" href="/static/(realtime/\w+\.js)">', html)
-    files = {each.name for each in Path(realtime.__file__).parent.glob("static/realtime/*.js")}
-    assert {*preloaded, ENTRY} == {f"realtime/{name}" for name in files}
-    assert ENTRY not in preloaded
-    assert html.index("importmap") < html.index("modulepreload")
-
-
-def test_a_storage_that_renames_what_modules_import_is_asked(request_: HttpRequest) -> None:
-    """Else a module would be loaded twice, under two names."""
-    with (
-        mock.patch("realtime.pages.scripts.static", lambda name: f"/s/{name}?1"),
-        mock.patch("realtime.pages.scripts.staticfiles_storage") as storage,
-    ):
-        storage.support_js_module_import_aggregation = True
-        renamed = modules()
-        storage.support_js_module_import_aggregation = False
-        kept = modules()
-
-    assert "/s/realtime/client.js?1" in renamed
-    assert "/s/realtime/client.js" in kept
 
 
 def test_a_nonce_is_on_every_script_that_runs(request_: HttpRequest) -> None:
@@ -242,7 +249,7 @@ def test_a_nonce_is_on_every_script_that_runs(request_: HttpRequest) -> None:
 
     html = rendered(request_)
 
-    assert html.count('nonce="&quot;abc&lt;"') == 2 + len(modules())
+    assert html.count('nonce="&quot;abc&lt;"') == 3
 
 
 @pytest.mark.parametrize("context", [{}, {"request": None}, {"request": "GET /"}])

@@ -1,0 +1,42 @@
+/**
+ * What the client takes from its environment. Tests bring their own.
+ *
+ * @typedef {object} Clock
+ * @property {(run: () => void, milliseconds: number) => unknown} setTimeout
+ * @property {(timer: any) => void} clearTimeout
+ * @property {() => number} now milliseconds since 1970; it goes on while the machine sleeps
+ *
+ * @typedef {object} Socket the part of a WebSocket that is used
+ * @property {(text: string) => void} send
+ * @property {() => void} close
+ * @property {((event: any) => void) | null} onmessage
+ * @property {((event: any) => void) | null} onclose
+ *
+ * @typedef {new (url: string) => Socket} SocketClass
+ *
+ * @typedef {object} Environment
+ * @property {Clock} clock
+ * @property {() => number} random from 0 up to, not including, 1
+ * @property {SocketClass} WebSocket
+ */
+
+/** @type {Clock} */
+const browserClock = {
+  setTimeout: (run, milliseconds) => globalThis.setTimeout(run, milliseconds),
+  clearTimeout: (timer) => globalThis.clearTimeout(timer),
+  // Not performance.now(): in some browsers that stands still while the machine sleeps.
+  now: () => Date.now(),
+};
+
+/**
+ * Fill in the browser's for all that the caller did not bring.
+ * @param {Partial<Environment>} [given]
+ * @returns {Environment}
+ */
+export function withDefaults(given = {}) {
+  return {
+    clock: given.clock ?? browserClock,
+    random: given.random ?? Math.random,
+    WebSocket: given.WebSocket ?? globalThis.WebSocket,
+  };
+}
