@@ -206,7 +206,7 @@ def test_every_module_that_the_documentation_imports_is_public() -> None:
 
 def test_a_storage_names_the_file(request_: HttpRequest) -> None:
     """Hashed, or with a query: the script and the map have the same URL."""
-    with mock.patch("realtime.scripts.static", lambda name: f"/s/{name}?1"):
+    with mock.patch("realtime.pages.scripts.static", lambda name: f"/s/{name}?1"):
         html = rendered(request_)
 
     url = "/s/realtime/live.bundle.js?1"
