@@ -17,8 +17,6 @@ from typing import Any
 from tools.postgres import Postgres
 
 ROWS = 100_000
-LISTS = 100
-PEOPLE = 100
 
 DATABASES = {
     "sqlite": "SQLite, WAL, synchronous=NORMAL, the demo's settings: commits do not wait",
@@ -90,7 +88,7 @@ def _fill(alias: str) -> None:
     from django.db import connections
 
     from benchmarks.models import Imageless, List, Person, Tracked, Untracked
-    from benchmarks.orm_works import new_rows
+    from benchmarks.orm_works import LISTS, PEOPLE, new_rows
 
     call_command("migrate", database=alias, verbosity=0, run_syncdb=True)
     List.objects.using(alias).bulk_create(List(name=f"List {n}") for n in range(LISTS))

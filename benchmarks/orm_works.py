@@ -8,8 +8,6 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from benchmarks.orm_databases import LISTS, PEOPLE
-
 Write = Callable[[], Any]
 Prepare = Callable[[Any, str, int], Iterator[Write]]
 
@@ -25,6 +23,10 @@ class Work:
     targets: dict[str, float]
     writes: int = 20
     """How many make a turn."""
+
+
+LISTS = 100
+PEOPLE = 100
 
 
 def new_rows(model: Any, many: int) -> list[Any]:
