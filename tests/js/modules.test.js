@@ -9,7 +9,7 @@ const IMPORT = /^(?:import|export)\s[^;]*?from "(\.\.?\/[^"]+)"$/gm;
 /** The module's source, by its path below the folder. */
 const read = (module) => readFileSync(new URL(module, FOLDER), "utf8");
 
-/** The path below the folder of what a module imports by a relative one. */
+/** The path below the folder of a module's relative import. */
 function resolve(imported, module) {
   return new URL(imported, new URL(module, FOLDER)).href.slice(FOLDER.href.length);
 }
@@ -24,14 +24,14 @@ function loadedWith(module, found = new Set()) {
   return found;
 }
 
-test("every module is reached from the entry, and what is reached exists", () => {
+test("the entry imports every module, and every import exists", () => {
   const files = readdirSync(FOLDER, { recursive: true });
   const modules = files.filter((name) => name.endsWith(".js") && name !== "live.bundle.js");
 
   assert.deepEqual([...loadedWith("live.js")].sort(), modules.sort());
 });
 
-test("no module is loaded in a way that the walk would not see", () => {
+test("no module imports in a form that the test above does not see", () => {
   for (const module of loadedWith("live.js")) {
     const code = read(module).replace(/\/\*[^]*?\*\//g, "");
     const seen = [...code.matchAll(IMPORT)].length;

@@ -13,13 +13,13 @@ test("backoff doubles its ceiling up to the cap", () => {
   assert.deepEqual(waits, [100, 200, 400, 500, 500]);
 });
 
-test("backoff has full jitter: a wait may be nothing at all", () => {
+test("backoff has full jitter: a wait may be 0", () => {
   const backoff = new Backoff({ random: () => 0 });
 
   assert.equal(backoff.next(), 0);
 });
 
-test("backoff starts afresh after a success", () => {
+test("backoff begins again after a success", () => {
   const backoff = new Backoff({ base: 100, random: almostOne });
   backoff.next();
   backoff.next();

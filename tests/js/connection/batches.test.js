@@ -1,4 +1,4 @@
-/** How requests and answers share frames: many in one, or one in many. */
+/** How requests and answers share frames: many in one frame, or one over several. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -12,7 +12,7 @@ const SERVER_LIMIT = 65_536;
 
 const bytes = (frame) => Buffer.byteLength(JSON.stringify(frame));
 
-test("all topics are asked for in one frame, once the server has welcomed us", async () => {
+test("all topics are requested in one frame after the welcome", async () => {
   const { live, server } = makeLive();
   live.subscribe("list:5", { cursor: "c5", ticket: "t5" }, recorder());
   live.subscribe("list:6", recorder());
@@ -41,7 +41,7 @@ test("subscribe calls of one turn share one frame", async () => {
   assert.equal(server.asked.length, 2);
 });
 
-test("very many topics are split, so that no frame is too long for the server", async () => {
+test("very many topics are split, so that no frame is too large for the server", async () => {
   const { live, server } = makeLive();
   const ticket = "t".repeat(300);
   for (let key = 0; key < 400; key++) live.subscribe(`list:${key}`, { ticket }, recorder());
@@ -53,7 +53,7 @@ test("very many topics are split, so that no frame is too long for the server", 
   assert.ok(server.sent.length < 5 && Math.max(...lengths) < SERVER_LIMIT, `${lengths}`);
 });
 
-test("what is asked for one topic stays in one frame, for it gets one answer", async () => {
+test("the requests of one topic stay in one frame, since they get one answer", async () => {
   const { live, server } = makeLive();
   const ticket = "t".repeat(9_000);
   for (let key = 0; key < 6; key++) {
@@ -71,7 +71,7 @@ test("what is asked for one topic stays in one frame, for it gets one answer", a
   ]);
 });
 
-test("leaving very many topics is split as well", async () => {
+test("unsubscribing from very many topics is split as well", async () => {
   const { live, server } = makeLive();
   const topics = Array.from({ length: 900 }, (_, key) => `list:${"x".repeat(80)}${key}`);
   const subscriptions = topics.map((topic) => live.subscribe(topic, recorder()));
@@ -87,14 +87,14 @@ test("leaving very many topics is split as well", async () => {
   assert.ok(frames.length === 2 && Math.max(...frames.map(bytes)) < SERVER_LIMIT);
 });
 
-test("a frame's length is measured as it travels, in bytes", () => {
+test("a frame's length is measured in bytes", () => {
   const frames = inBatches(Array.from({ length: 100 }, () => "字".repeat(300)));
 
   assert.equal(frames.flat().length, 100);
   assert.ok(frames.length === 2 && Math.max(...frames.map(bytes)) < SERVER_LIMIT);
 });
 
-test("nothing to say makes no frame", () => {
+test("no items make no frame", () => {
   assert.deepEqual(inBatches([]), []);
 });
 

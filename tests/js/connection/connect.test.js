@@ -5,7 +5,7 @@ import { connect } from "../../../realtime/static/realtime/live.js";
 import { FakeClock } from "../support/fake_clock.js";
 import { FakeServer } from "../support/fake_server.js";
 
-test("one URL is one connection, however it is written", (t) => {
+test("one URL is one connection, in any spelling", (t) => {
   globalThis.location = { href: "https://example.com/lists/5/#top" };
   t.after(() => delete globalThis.location);
   const server = new FakeServer();

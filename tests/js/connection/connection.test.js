@@ -16,7 +16,7 @@ test("a connection is open when the server has welcomed it", async () => {
   assert.deepEqual(heard, ["opened"]);
 });
 
-test("a server that never welcomes is given up and tried again", async () => {
+test("a connection without a welcome is given up, and another attempt follows", async () => {
   const { connection, server, clock } = makeConnection();
   connection.open();
 
@@ -28,7 +28,7 @@ test("a server that never welcomes is given up and tried again", async () => {
   assert.equal(server.sockets.length, 2);
 });
 
-test("a WebSocket that cannot even be made is tried again", async (t) => {
+test("a WebSocket whose constructor throws is tried again", async (t) => {
   quietConsole(t);
   const { connection, server, clock } = makeConnection();
   server.failure = new Error("blocked");
@@ -42,7 +42,7 @@ test("a WebSocket that cannot even be made is tried again", async (t) => {
   assert.equal(connection.state, "open");
 });
 
-test("a lost connection comes back after a random wait that grows", async () => {
+test("a lost connection is reopened after a random wait that grows", async () => {
   const { server, clock } = await makeOpen();
 
   const attempts = [];
@@ -55,7 +55,7 @@ test("a lost connection comes back after a random wait that grows", async () => 
   assert.deepEqual(attempts, [1, 2, 2, 3, 3, 4]);
 });
 
-test("a connection that held resets the backoff", async () => {
+test("a connection that lasted resets the backoff", async () => {
   const { connection, server, clock } = await makeOpen();
   for (let i = 0; i < 5; i++) {
     await server.close(1006);
@@ -73,7 +73,7 @@ test("a connection that held resets the backoff", async () => {
   assert.equal(server.sockets.length, before + 1);
 });
 
-test("pings are answered with their number", async () => {
+test("pings are answered with their seq", async () => {
   const { server } = await makeOpen();
 
   await server.send({ type: "ping", seq: 7 });
@@ -96,7 +96,7 @@ for (const code of [4401, 4403]) {
 }
 
 for (const code of [1012, 1013, 4503]) {
-  test(`close code ${code} comes back, spread over five seconds`, async () => {
+  test(`close code ${code} reconnects, spread over five seconds`, async () => {
     const { connection, server, clock } = await makeOpen();
 
     await server.close(code);
@@ -110,7 +110,7 @@ for (const code of [1012, 1013, 4503]) {
 }
 
 for (const code of [4429, 4504]) {
-  test(`close code ${code} comes back late, and is no refusal`, async () => {
+  test(`close code ${code} reconnects late, and is no refusal`, async () => {
     const { connection, server, clock } = await makeOpen();
 
     await server.close(code);
@@ -134,7 +134,7 @@ for (const code of [1000, 1001, 1006, 4408, 4999]) {
   });
 }
 
-test("a server of another protocol version refuses us, visibly", async (t) => {
+test("a server of another protocol version counts as a refusal, and is logged", async (t) => {
   const said = quietConsole(t);
   const { connection, server, heard } = makeConnection();
   connection.open();
@@ -158,7 +158,7 @@ for (const text of ["{", "null", "[]x"]) {
   });
 }
 
-test("a frame that could not be taken is a loss: reopen", async (t) => {
+test("a frame whose handler throws is a loss: reopen", async (t) => {
   quietConsole(t);
   const received = () => {
     throw new Error("bug");
@@ -171,7 +171,7 @@ test("a frame that could not be taken is a loss: reopen", async (t) => {
   assert.deepEqual(heard, ["opened", "changed", "lost"]);
 });
 
-test("the server's error frame is logged and changes nothing", async (t) => {
+test("the server's error frame is logged, and the connection stays", async (t) => {
   const said = quietConsole(t);
   const { connection, server } = await makeOpen();
 
@@ -181,7 +181,7 @@ test("the server's error frame is logged and changes nothing", async (t) => {
   assert.match(said.error[0], /bad-frame expected a list/);
 });
 
-test("a socket that was given up is not listened to any more", async () => {
+test("events of a socket that was given up are ignored", async () => {
   const { connection, server, clock, heard } = await makeOpen();
   const [old] = server.sockets;
   await clock.advance(62_500);
@@ -196,7 +196,7 @@ test("a socket that was given up is not listened to any more", async () => {
   assert.equal(connection.state, "open");
 });
 
-test("nothing is sent before the welcome and after the end", async () => {
+test("no frame is sent before the welcome or after the end", async () => {
   const { connection, server } = makeConnection();
   connection.open();
   connection.send({ type: "ping" });

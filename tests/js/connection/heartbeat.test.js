@@ -1,10 +1,10 @@
-/** How a connection is judged to be dead, and what the clock says that timers do not. */
+/** A connection is judged dead by the clock, since timers stand still during sleep. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { makeConnection, makeOpen } from "../support/connection.js";
 
-test("silence of two and a half heartbeats is death", async () => {
+test("a connection that is silent for two and a half heartbeats is dead", async () => {
   const { connection, server, clock } = await makeOpen();
 
   await clock.advance(62_499);
@@ -15,7 +15,7 @@ test("silence of two and a half heartbeats is death", async () => {
   assert.equal(server.sockets[0].closed, true);
 });
 
-test("anything heard is a sign of life", async () => {
+test("a frame of any type is a sign of life", async () => {
   const { connection, server, clock } = await makeOpen();
 
   for (let i = 0; i < 5; i++) {
@@ -26,7 +26,7 @@ test("anything heard is a sign of life", async () => {
   assert.equal(connection.state, "open");
 });
 
-test("the heartbeat is the one that this server tells", async () => {
+test("the heartbeat is the server's", async () => {
   const { connection, server, clock } = makeConnection();
   connection.open();
   await server.welcome({ heartbeat: 2 });
@@ -36,7 +36,7 @@ test("the heartbeat is the one that this server tells", async () => {
   assert.equal(connection.state, "waiting");
 });
 
-test("a server that tells no heartbeat is still watched", async () => {
+test("a server that names no heartbeat is judged by the default", async () => {
   const { connection, server, clock } = makeConnection();
   connection.open();
   await server.welcome({ heartbeat: undefined });
@@ -46,7 +46,7 @@ test("a server that tells no heartbeat is still watched", async () => {
   assert.equal(connection.state, "waiting");
 });
 
-test("a machine that slept through the deadline notices soon after, by itself", async () => {
+test("a page that slept through the deadline reopens soon after, without an event", async () => {
   const { connection, server, clock } = await makeOpen();
   clock.sleep(62_500);
   assert.equal(connection.state, "open");

@@ -1,11 +1,11 @@
-/** What happens to the connection when the browser stops the page's scripts, and when it wakes. */
+/** The connection when the browser stops the page's scripts, and when the page wakes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { followPageLifecycle } from "../../../realtime/static/realtime/connection/page_lifecycle.js";
 import { makeOpen } from "../support/connection.js";
 
-test("a page that wakes asks for a pong, and stays if it comes", async () => {
+test("a page that wakes sends a ping, and keeps its connection if a pong comes", async () => {
   const { connection, server, clock } = await makeOpen();
 
   connection.wake();
@@ -21,7 +21,7 @@ test("a page that wakes on a dead connection reopens it within seconds", async (
   const { connection, server, clock } = await makeOpen();
   connection.wake();
 
-  // Buffered before the sleep: it proves nothing.
+  // It may have been buffered before the sleep, so it does not prove that the connection is alive.
   await server.send({ type: "changed", topics: {} });
   await clock.advance(3_000);
   assert.equal(connection.state, "waiting");
@@ -30,7 +30,7 @@ test("a page that wakes on a dead connection reopens it within seconds", async (
   assert.equal(server.sockets.length, 2);
 });
 
-test("a question to a lost connection does not count against the next one", async () => {
+test("a probe of a lost connection does not end the next one", async () => {
   const { connection, server, clock } = await makeOpen();
   connection.wake();
   await server.close();
@@ -59,7 +59,7 @@ test("a page that wakes does not wait out the backoff", async () => {
   assert.equal(server.sockets.length, before + 1);
 });
 
-test("a refused client asks again when the user looks", async () => {
+test("a refused client reconnects when the user looks", async () => {
   const { connection, server, clock } = await makeOpen();
   await server.close(4401);
 
@@ -70,7 +70,7 @@ test("a refused client asks again when the user looks", async () => {
   assert.equal(connection.state, "open");
 });
 
-test("a page that wakes after a long sleep doubts the connection, and asks nothing on it", async () => {
+test("a page that wakes after a long sleep reopens the connection without a probe", async () => {
   const { connection, server, clock } = await makeOpen();
   clock.sleep(62_500);
 
@@ -82,7 +82,7 @@ test("a page that wakes after a long sleep doubts the connection, and asks nothi
   assert.equal(server.sockets.length, 2);
 });
 
-test("a page that is put to sleep gives its socket up, and comes back at once when woken", async () => {
+test("a page that sleeps closes its socket, and reconnects at once when it wakes", async () => {
   const { connection, server, clock } = await makeOpen();
 
   connection.sleep();
@@ -95,7 +95,7 @@ test("a page that is put to sleep gives its socket up, and comes back at once wh
   assert.equal(server.sockets.length, 2);
 });
 
-test("a page that was put to sleep, yet goes on, comes back as after any loss", async () => {
+test("a page whose scripts go on after `sleep` reconnects as after any loss", async () => {
   const { connection, server, clock } = await makeOpen();
 
   connection.sleep();
@@ -105,7 +105,7 @@ test("a page that was put to sleep, yet goes on, comes back as after any loss", 
   assert.equal(server.sockets.length, 2);
 });
 
-test("a refusal is not forgotten by being put to sleep", async () => {
+test("a refused client stays refused when its page sleeps", async () => {
   const { connection, server } = await makeOpen();
   await server.close(4401);
 
@@ -114,7 +114,7 @@ test("a refusal is not forgotten by being put to sleep", async () => {
   assert.equal(connection.state, "refused");
 });
 
-/** The events of a page, noted as the calls that they make. */
+/** A page whose events are recorded as the calls that they cause. */
 function follow() {
   const window = new EventTarget();
   const document = Object.assign(new EventTarget(), { visibilityState: "hidden" });
@@ -126,7 +126,7 @@ function follow() {
   return { window, document, calls, fire };
 }
 
-test("a page wakes when it is looked at, comes online, is thawed or returns from the cache", () => {
+test("a page wakes when it becomes visible or online, is thawed, or returns from the cache", () => {
   const { window, document, calls, fire } = follow();
   fire(document, "visibilitychange");
   fire(window, "pageshow", { persisted: false });
@@ -141,7 +141,7 @@ test("a page wakes when it is looked at, comes online, is thawed or returns from
   assert.deepEqual(calls, ["wake", "wake", "wake", "wake"]);
 });
 
-test("a page sleeps when it is frozen or put into the cache, not when it is left for good", () => {
+test("a page sleeps when it is frozen or cached, not when it is unloaded", () => {
   const { window, document, calls, fire } = follow();
 
   fire(window, "pagehide", { persisted: false });

@@ -7,7 +7,7 @@ import { quietConsole } from "../support/quiet.js";
 
 const almostOne = () => 0.999999;
 
-test("a crowd that was sent away together spreads over five seconds", () => {
+test("clients whose connections a server closed at once spread over five seconds", () => {
   for (const code of [CLOSE.DRAINING, CLOSE.SERVICE_RESTART]) {
     const { refused, wait } = new ReconnectPolicy(almostOne).after(code, 60_000);
 
@@ -16,7 +16,7 @@ test("a crowd that was sent away together spreads over five seconds", () => {
   }
 });
 
-test("a crowd that is sent away again and again spreads wider", () => {
+test("clients whose connections are closed again and again spread wider", () => {
   const comeback = new ReconnectPolicy(almostOne);
 
   const waits = [1, 2, 3, 4].map(() => Math.round(comeback.after(CLOSE.DRAINING, 0).wait));
@@ -24,7 +24,7 @@ test("a crowd that is sent away again and again spreads wider", () => {
   assert.deepEqual(waits, [5_000, 5_000, 5_000, 8_000]);
 });
 
-test("a server that is full, or has too many of ours, is asked more and more rarely", () => {
+test("attempts at a server that is full, or over a limit, become rarer", () => {
   for (const code of [CLOSE.FULL, CLOSE.TOO_MANY]) {
     const comeback = new ReconnectPolicy(almostOne);
 
@@ -34,14 +34,14 @@ test("a server that is full, or has too many of ours, is asked more and more rar
   }
 });
 
-test("what had served begins with the shortest of the long waits again", () => {
+test("a connection that served resets the long waits too", () => {
   const comeback = new ReconnectPolicy(almostOne);
   for (let i = 0; i < 6; i++) comeback.after(CLOSE.FULL, 0);
 
   assert.equal(Math.round(comeback.after(CLOSE.FULL, 10_000).wait), 60_000);
 });
 
-test("a refusal is not asked again before a long wait", () => {
+test("a refused client waits long before its next attempt", () => {
   for (const code of [CLOSE.NOT_AUTHENTICATED, CLOSE.REFUSED]) {
     const { refused, wait } = new ReconnectPolicy(() => 0).after(code, 0);
 
@@ -50,7 +50,7 @@ test("a refusal is not asked again before a long wait", () => {
   }
 });
 
-test("a bug of ours is logged and comes back slowly", (t) => {
+test("a close code that means a client's bug is logged, and the wait is long", (t) => {
   const said = quietConsole(t);
 
   const { refused, wait } = new ReconnectPolicy(() => 0).after(CLOSE.NOT_UNDERSTOOD, 0);
@@ -60,7 +60,7 @@ test("a bug of ours is logged and comes back slowly", (t) => {
   assert.match(said.error[0], /4400/);
 });
 
-test("a server that welcomes and dies at once does not reset the backoff", () => {
+test("a connection that is lost right after its welcome does not reset the backoff", () => {
   const comeback = new ReconnectPolicy(almostOne);
 
   const waits = [1, 2, 3].map(() => Math.round(comeback.after(1006, 500).wait));

@@ -6,7 +6,7 @@ import { recorder } from "../support/handlers.js";
 import { makeLive, makeWatching } from "../support/live.js";
 import { quietConsole } from "../support/quiet.js";
 
-/** The little that the client uses of a document. */
+/** The parts of a document that the client uses. */
 function makeDocument(t) {
   t.after(() => delete globalThis.document);
   globalThis.document = Object.assign(new EventTarget(), {
@@ -16,7 +16,7 @@ function makeDocument(t) {
   return globalThis.document;
 }
 
-test("live means open, and every subscription confirmed", async () => {
+test("live means: the connection is open, and every subscription confirmed", async () => {
   const { live, server } = makeLive();
   live.subscribe("list:5", recorder());
   live.subscribe("list:6", recorder());
@@ -70,7 +70,7 @@ test("a failed handler is stale until its retry has succeeded", async (t) => {
   assert.equal(live.state, "live");
 });
 
-test("cancelling what failed ends the staleness", async (t) => {
+test("cancelling the subscription whose handler failed ends the stale state", async (t) => {
   quietConsole(t);
   const { live, server, subscription } = await makeWatching(recorder({ failures: 9 }));
   await server.change("list:5", "c1");
@@ -80,7 +80,7 @@ test("cancelling what failed ends the staleness", async (t) => {
   assert.equal(live.state, "live");
 });
 
-test("a refused client says so", async () => {
+test("a refused client has the state refused", async () => {
   const { live, server, clock } = await makeWatching(recorder());
 
   await server.close(4401);
@@ -92,7 +92,7 @@ test("a refused client says so", async () => {
   assert.equal(live.state, "refused");
 });
 
-test("a state says since when it is so", async () => {
+test("`since` is the time at which the state began", async () => {
   const { live, server, clock } = makeLive();
   await clock.advance(1_000);
   live.subscribe("list:5", recorder());
@@ -107,7 +107,7 @@ test("a state says since when it is so", async () => {
   assert.deepEqual([live.state, live.since], ["live", 5_000]);
 });
 
-test("the time of a state is there when its event is sent", async () => {
+test("`since` is set before the state event is sent", async () => {
   const { live, server, clock } = await makeWatching(recorder());
   await clock.advance(3_000);
   const seen = [];
@@ -118,7 +118,7 @@ test("the time of a state is there when its event is sent", async () => {
   assert.deepEqual(seen, [["reconnecting", 3_000, 4429]]);
 });
 
-test("the last loss's close code is kept, so that a page can say what to do", async () => {
+test("the last close code is kept, so that a page can say what to do", async () => {
   const made = await makeWatching(recorder());
   assert.equal(made.live.closeCode, null);
 
@@ -164,7 +164,7 @@ test("the state is mirrored at the document's root", async (t) => {
   assert.equal(dataset.liveState, "live");
 });
 
-test("a page that is looked at asks whether its connection lives, a frozen one gives it up", async (t) => {
+test("a page that becomes visible probes its connection, a frozen one closes it", async (t) => {
   const document = makeDocument(t);
   const { server } = makeLive();
   await server.welcome();
@@ -176,7 +176,7 @@ test("a page that is looked at asks whether its connection lives, a frozen one g
   assert.equal(server.socket.closed, true);
 });
 
-test("waking retries what failed and asks whether the connection lives", async (t) => {
+test("waking retries failed handlers and probes the connection", async (t) => {
   quietConsole(t);
   const handler = recorder({ failures: 1 });
   const { live, server } = await makeWatching(handler);
@@ -189,7 +189,7 @@ test("waking retries what failed and asks whether the connection lives", async (
   assert.deepEqual(server.sent.at(-1), { type: "ping" });
 });
 
-test("a reopened connection retries what failed while it was away", async (t) => {
+test("a reopened connection retries handlers that failed meanwhile", async (t) => {
   quietConsole(t);
   const handler = recorder({ failures: 6 });
   const { server, clock } = await makeWatching(handler);

@@ -16,7 +16,7 @@ function morph(main, html) {
 const byId = (id) => document.getElementById(id);
 const item = (id, text = id) => `<li id="${id}">${text}</li>`;
 
-/** Which of the element's children are taken out or put in while something is done. */
+/** The element's children that are removed or inserted while `act` runs. */
 function childrenMovedBy(element, act) {
   const observer = new MutationObserver(() => {});
   observer.observe(element, { childList: true });
@@ -72,7 +72,7 @@ export const tests = {
     equal(main.textContent, "13");
   },
 
-  async "any order becomes any other order"() {
+  async "children in any order are put in any other order"() {
     let seed = 7;
     const random = (n) => (seed = (seed * 48_271) % 2_147_483_647) % n;
     const some = () => {
@@ -86,7 +86,7 @@ export const tests = {
     const main = show("<ul></ul>");
     for (let round = 0; round < 300; round++) {
       const html = `<ul>${some().join("")}</ul>`;
-      // Where the focus is must make no difference to the result.
+      // The result must not depend on the place of the focus.
       const focusable = main.querySelectorAll("li");
       focusable.forEach((each) => (each.tabIndex = 0));
       if (random(2)) focusable[random(focusable.length || 1)]?.focus();
@@ -95,7 +95,7 @@ export const tests = {
     }
   },
 
-  async "one row that goes to the end is the only one moved"() {
+  async "a row that moves to the end is the only one moved"() {
     const main = show(`<ul>${["a", "b", "c", "d"].map((id) => item(id)).join("")}</ul>`);
 
     const moved = childrenMovedBy(main.firstChild, () =>
@@ -144,7 +144,7 @@ export const tests = {
     equal([...main.querySelectorAll("input")].map(({ value }) => value), ["t", "half ty"]);
   },
 
-  async "unsaved work in a text area survives, its markup is up to date beneath"() {
+  async "unsaved work in a text area survives, while its markup is updated"() {
     const main = show('<textarea id="t">old</textarea>');
     byId("t").focus();
     byId("t").value = "half ty";
@@ -166,7 +166,7 @@ export const tests = {
     equal(byId("s").value, "c");
   },
 
-  async "a focused control without unsaved work shows the truth, with the caret where it was"() {
+  async "a focused control without unsaved work shows the new value, and keeps its caret"() {
     const html = (title, choice) =>
       `<input id="i" value="${title}"><select id="s"><option>a</option>` +
       `<option${choice === "b" ? " selected" : ""}>b</option></select>`;
@@ -192,7 +192,7 @@ export const tests = {
     equal([byId("i").type, byId("i").value], ["number", "2"]);
   },
 
-  async "work that was saved is no longer work: what others do next shows"() {
+  async "an edit that was saved is no longer unsaved work: later changes by others show"() {
     const html = (choice) =>
       `<select id="s"><option>a</option>` +
       `<option${choice === "b" ? " selected" : ""}>b</option></select>`;
@@ -209,7 +209,7 @@ export const tests = {
   async "a half-typed date is unsaved work"() {
     const main = show('<input type="date" id="d">');
     byId("d").focus();
-    // What a keyboard leaves before the date is whole: no value, and bad input.
+    // A date that is typed halfway: the control has no value, and bad input.
     Object.defineProperty(byId("d"), "validity", { value: { badInput: true } });
 
     morph(main, '<input type="date" id="d" value="2030-01-31">');
@@ -218,7 +218,7 @@ export const tests = {
     equal(byId("d").value, "");
   },
 
-  async "a menu shows the option that its markup means, also among equal values"() {
+  async "a menu shows the option that its markup selects, also among equal values"() {
     const html = '<select id="s"><option value="">one</option><option value="" selected>two</option></select>';
     const main = show(html);
     byId("s").selectedIndex = 0;
@@ -228,7 +228,7 @@ export const tests = {
     equal(byId("s").selectedIndex, 1);
   },
 
-  async "an edit that is taken back shows the truth once the control is left"() {
+  async "an edit that is reverted shows the new value when the control loses the focus"() {
     const main = show('<input id="a" value="old">');
     byId("a").focus();
     byId("a").value = "old, and more";
@@ -249,7 +249,7 @@ export const tests = {
     equal(byId("a").value, "mine");
   },
 
-  async "what is edited by contenteditable is left as it is inside"() {
+  async "an element that is edited by contenteditable keeps its content"() {
     const main = show('<div id="e" contenteditable>old</div>');
     byId("e").focus();
     byId("e").textContent = "half ty";
@@ -272,7 +272,7 @@ export const tests = {
     equal(byId("x").hasAttribute("value"), false);
   },
 
-  async "controls that the user changed show what their equal markup says"() {
+  async "controls that the user changed show their markup's value, also where the markup is equal"() {
     const html =
       '<input id="i" value="v"><textarea id="t">t</textarea>' +
       '<select id="s"><option>a</option><option>b</option></select>' +
@@ -291,7 +291,7 @@ export const tests = {
     equal([byId("r1").checked, byId("r2").checked], [true, false]);
   },
 
-  async "a kept subtree is left alone, whatever the new markup says of it"() {
+  async "a kept subtree stays as it is, although the new markup differs"() {
     const main = show('<div id="k" data-live-keep class="mine">mine <input></div><p>old</p>');
     main.querySelector("input").value = "typed";
 
@@ -322,7 +322,7 @@ export const tests = {
     equal(main.innerHTML, '<p id="a">y</p>');
   },
 
-  async "a kept element without an id is not taken for a stranger of its tag"() {
+  async "a kept element without an id does not match another element of its tag"() {
     const main = show("<p data-live-keep>mine</p><p>old</p>");
 
     morph(main, "<p>new</p>");
@@ -330,7 +330,7 @@ export const tests = {
     equal(main.innerHTML, '<p data-live-keep="">mine</p><p>new</p>');
   },
 
-  async "what the user opened stays open"() {
+  async "details and dialogs that the user opened stay open"() {
     const main = show('<details id="d"><summary>s</summary>old</details>');
     byId("d").open = true;
 
@@ -359,7 +359,7 @@ export const tests = {
     ok(inserted.every((element) => element.isConnected));
   },
 
-  async "the parsed document is left whole, for others that read it"() {
+  async "the parsed document is not changed: other regions read it"() {
     const main = show("<p>old</p>");
     const parsed = new DOMParser().parseFromString("<main><ul><li>x</li></ul></main>", "text/html");
 
@@ -368,7 +368,7 @@ export const tests = {
     equal(parsed.body.innerHTML, "<main><ul><li>x</li></ul></main>");
   },
 
-  async "drawings keep their namespaces"() {
+  async "SVG elements keep their namespaces"() {
     const svg = (x) => `<svg viewBox="0 0 9 9"><use xlink:href="#${x}"></use></svg>`;
     const main = show(svg("a"));
     const use = main.querySelector("use");

@@ -3,7 +3,7 @@ import { equal, ok, until } from "../support/assert.js";
 import { RegionPage, both, byId, onePage, region, turn } from "../support/region_page.js";
 
 export const tests = {
-  async "a region asks from the cursor that the page was rendered at"() {
+  async "a region subscribes from the cursor at which the page was rendered"() {
     const { server, live, fetches } = await onePage();
 
     equal(server.asked, [{ topic: "list:5", cursor: "c0" }]);
@@ -12,7 +12,7 @@ export const tests = {
     equal(fetches.length, 0);
   },
 
-  async "a region that is told fetches this page and becomes what it says"() {
+  async "a region that is told of a change fetches this page and takes over its content"() {
     const made = await onePage("<p id='a'>old</p>");
     const paragraph = byId("a");
     await made.server.change("list:5", "c1", { entered: ["7"] });
@@ -35,7 +35,7 @@ export const tests = {
     equal(made.fetches.length, 1);
   },
 
-  async "the cursor moves when the content is true, not when the message came"() {
+  async "the cursor moves when the content is applied, not when the message arrives"() {
     const made = await onePage();
     await made.server.change("list:5", "c1");
     await turn();
@@ -65,7 +65,7 @@ export const tests = {
     equal(made.fetches.length, 1);
   },
 
-  async "messages during a refetch, by whatever topic, make exactly one more"() {
+  async "messages during a refetch, of any topic, cause exactly one more"() {
     const topic = "list:5 list:6";
     const made = new RegionPage(region("old", { topic }), { "list:5": "c0", "list:6": "c0" });
     await made.open();
@@ -126,7 +126,7 @@ export const tests = {
     equal([byId("r").textContent, byId("s").textContent], ["first", "second"]);
   },
 
-  async "a response for a page that was left meanwhile is dropped"() {
+  async "a response for a page that the user left meanwhile is dropped"() {
     const made = await onePage();
     await made.server.change("list:5", "c1");
     await turn();
@@ -140,7 +140,7 @@ export const tests = {
     equal(byId("r").textContent, "new");
   },
 
-  async "a failed refetch shows, is retried, and loses nothing"() {
+  async "a failed refetch is visible, is retried, and loses no change"() {
     const made = await onePage();
     await made.server.change("list:5", "c1", { left: ["1"] });
     await turn();
@@ -157,7 +157,7 @@ export const tests = {
     equal(made.events["live:applied"].map(({ changes }) => changes["app.row"].left), [["1"]]);
   },
 
-  async "a page that this user cannot have any more is gone"() {
+  async "a page that the server denies to this user is gone"() {
     for (const status of [401, 403, 404, 410]) {
       const made = await onePage();
       await made.server.change("list:5", "c1");
@@ -172,7 +172,7 @@ export const tests = {
     }
   },
 
-  async "a page that redirects is gone, unless the page itself prevents it it is reloaded"() {
+  async "a page that redirects is gone, and is reloaded unless a listener prevents that"() {
     const realFetch = globalThis.fetch;
     const made = await onePage();
     globalThis.fetch = realFetch;
@@ -189,7 +189,7 @@ export const tests = {
     await until(() => reloads === 1);
   },
 
-  async "a region that the page does not have any more makes it gone"() {
+  async "a region that is missing in the fetched page is gone"() {
     const made = await onePage();
     await made.server.change("list:5", "c1");
     await turn();
@@ -199,7 +199,7 @@ export const tests = {
     equal(made.events["live:gone"], [{ reason: "missing", target: "r" }]);
   },
 
-  async "a region may watch other topics from now on, at the cursors of the new markup"() {
+  async "a region watches the topics of the new markup, at that markup's cursors"() {
     const made = await onePage();
     await made.server.change("list:5", "c1");
     await turn();
@@ -228,7 +228,7 @@ export const tests = {
     ]);
   },
 
-  async "a topic that a script brings back is caught up with, though the page was loaded with it"() {
+  async "a topic that a script sets again catches up, although the page was loaded with it"() {
     const made = await onePage();
     byId("r").setAttribute("topic", "list:8");
     await turn();
@@ -274,7 +274,7 @@ export const tests = {
     equal(made.fetches.length, 1);
   },
 
-  async "a region that its outer region drops leaves quietly"() {
+  async "a region that its outer region removes is not gone"() {
     const inner = region("inner", { id: "i", topic: "task:1" });
     const made = new RegionPage(region(inner), { "list:5": "c0", "task:1": "c0" });
     await made.open();
@@ -302,7 +302,7 @@ export const tests = {
     equal(made.server.sent.at(-1), { type: "unsubscribe", topics: ["list:5"] });
   },
 
-  async "a region that is put back goes on from where its content stands"() {
+  async "a region that is put back goes on from its content's cursor"() {
     const made = await onePage();
     await made.server.change("list:5", "c1");
     await turn();
@@ -327,7 +327,7 @@ export const tests = {
     new Headers(made.fetched.headers); // throws if it may not
   },
 
-  async "a page whose head is not readable still works"() {
+  async "a page whose head is not JSON still works"() {
     const made = new RegionPage("");
     document.head.innerHTML = '<script type="application/json" id="live-head">{</script>';
     console.error = () => {};

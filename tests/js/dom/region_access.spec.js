@@ -1,7 +1,7 @@
 import { equal, until } from "../support/assert.js";
 import { RegionPage, both, byId, onePage, recordWaits, region, turn } from "../support/region_page.js";
 
-/** Lose the connection, and get as far as the next welcome. */
+/** Lose the connection, wait for the next attempt, and welcome it. */
 async function reconnect({ server }) {
   const before = server.sockets.length;
   await server.close();
@@ -10,7 +10,7 @@ async function reconnect({ server }) {
 }
 
 export const tests = {
-  async "a region that is revoked looks whether the page still shows it"() {
+  async "a region whose access is revoked fetches the page to see whether it still shows the topic"() {
     const made = await onePage();
     await made.server.send({ type: "revoked", topics: ["list:5"] });
     equal(byId("r").hasAttribute("data-live-denied"), true);
@@ -52,7 +52,7 @@ export const tests = {
     equal([made.live.state, byId("r").hasAttribute("data-live-denied")], ["live", false]);
   },
 
-  async "a topic that the page shows no more is settled"() {
+  async "a denied topic that the page does not show any more is settled"() {
     const made = await onePage();
     await made.server.send({ type: "revoked", topics: ["list:5"] });
     equal(made.live.state, "stale");
@@ -93,7 +93,7 @@ export const tests = {
     equal([made.live.state, byId("r").textContent], ["live", "new"]);
   },
 
-  async "the first look after a reconnect is soon each time, and spread over a second"() {
+  async "the first look after each reconnect is spread over one second"() {
     const random = () => 0.1;
     const made = new RegionPage(region("old"), { "list:5": "c0" }, { random });
     await made.open();
@@ -176,7 +176,7 @@ export const tests = {
     equal(byId("r").hasAttribute("data-live-stale"), false);
   },
 
-  async "a fetch that begins after access ended counts, although it was asked for before"() {
+  async "a fetch that begins after access ended is applied, although it was requested before"() {
     const topic = "list:5 list:6";
     const made = new RegionPage(region("old", { topic }), { "list:5": "c0", "list:6": "c0" });
     await made.open();
@@ -193,7 +193,7 @@ export const tests = {
     equal(byId("r").textContent, "new");
   },
 
-  async "what a region was told by another topic survives the end of one"() {
+  async "changes of a region's other topics survive the end of access to one"() {
     const topic = "list:5 list:6";
     const made = new RegionPage(region("old", { topic }), { "list:5": "c0", "list:6": "c0" });
     await made.open();

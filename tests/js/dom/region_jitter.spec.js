@@ -13,7 +13,7 @@ async function makePage(html, options = {}) {
 }
 
 export const tests = {
-  async "a region spreads what reaches everybody over a second, and tells changes at once"() {
+  async "a region spreads resets of all clients over a second, and fetches for changes at once"() {
     const made = await makePage(region("old"));
     const waits = recordWaits();
 
@@ -29,7 +29,7 @@ export const tests = {
     equal([made.fetches.length, byId("r").textContent], [2, "new"]);
   },
 
-  async "the server may say over how long"() {
+  async "the server may set the spread"() {
     const made = await makePage(region("old"), { jitter: 200 });
     const waits = recordWaits();
 
@@ -39,7 +39,7 @@ export const tests = {
     ok(waits.includes(100) && !waits.includes(500), `${waits}`);
   },
 
-  async "a region's own jitter is for all that it is told, and counts before the server's"() {
+  async "a region's own jitter is for changes too, and overrides the server's"() {
     const made = await makePage(region("old", { rest: 'jitter="200"' }), { jitter: 50_000 });
     const waits = recordWaits();
 
@@ -51,7 +51,7 @@ export const tests = {
     ok(waits.includes(100) && !waits.includes(25_000), `${waits}`);
   },
 
-  async "a jitter that is no number counts as none"() {
+  async "a jitter that is not a number is ignored"() {
     const made = await makePage(region("old", { rest: 'jitter="soon"' }));
 
     await made.server.change("list:5", "c1");
@@ -101,7 +101,7 @@ export const tests = {
     equal(made.server.sent.filter(({ type }) => type === "subscribe").length, 1);
   },
 
-  async "a page that is frozen lets its socket go, and catches up at once when it is thawed"() {
+  async "a page that is frozen closes its socket, and catches up at once when it is thawed"() {
     const made = await makePage(region("old"), { random: () => 0 });
 
     document.dispatchEvent(new Event("freeze"));

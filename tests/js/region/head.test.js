@@ -8,7 +8,7 @@ const documentWith = (textContent) => ({
   getElementById: (id) => (id === "live-head" && textContent !== null ? { textContent } : null),
 });
 
-test("a head gives the url, and where each topic's markup stands", () => {
+test("a head holds the url, and each topic's cursor", () => {
   const head = readHead(
     documentWith('{"url": "/ws/x/", "topics": [{"topic": "list:5", "cursor": "c5", "ticket": "t"}]}'),
   );
@@ -17,7 +17,7 @@ test("a head gives the url, and where each topic's markup stands", () => {
   assert.deepEqual(head.topics.get("list:5"), { cursor: "c5", ticket: "t" });
 });
 
-test("a topic that was watched twice stands where it was watched first", () => {
+test("a topic that was watched twice has the cursor of the first", () => {
   const topics = [
     { topic: "list:5", cursor: "older" },
     { topic: "list:5", cursor: "newer" },
@@ -28,17 +28,17 @@ test("a topic that was watched twice stands where it was watched first", () => {
   assert.equal(head.topics.get("list:5")?.cursor, "older");
 });
 
-test("a page without a head has the usual url and knows no cursors", () => {
+test("a page without a head has the default url and no cursors", () => {
   const expected = { url: "/ws/live/", topics: new Map(), jitter: null };
 
   assert.deepEqual(readHead(documentWith(null)), expected);
 });
 
-test("a head may say over how long to spread what reaches everybody", () => {
+test("a head may set the spread of resets that reach every client", () => {
   assert.equal(readHead(documentWith('{"jitter": 1500}')).jitter, 1_500);
 });
 
-test("a head that is not JSON counts as none, and is logged", (t) => {
+test("a head that is not JSON is ignored and logged", (t) => {
   const said = quietConsole(t);
 
   assert.equal(readHead(documentWith("{")).topics.size, 0);

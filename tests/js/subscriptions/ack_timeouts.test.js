@@ -1,4 +1,4 @@
-/** A server that welcomes us, and then does not answer what it was asked for. */
+/** A server that sends welcome, and then does not answer requests. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -7,7 +7,7 @@ import { recorder } from "../support/handlers.js";
 import { makeLive, nextWelcome, reconnect } from "../support/live.js";
 import { quietConsole } from "../support/quiet.js";
 
-/** Two topics that are asked for, and a server whose heart beats. */
+/** A client that has requested two topics, and a server that sends heartbeats. */
 async function makeAsking() {
   const made = makeLive();
   const subscriptions = ["list:5", "list:6"].map((topic) =>
@@ -17,7 +17,7 @@ async function makeAsking() {
   return { ...made, subscriptions };
 }
 
-/** Let time pass on a connection that lives. */
+/** Let time pass while the server sends heartbeats. */
 async function beat({ clock, server }, milliseconds) {
   for (let left = milliseconds; left > 0; left -= 10_000) {
     await clock.advance(Math.min(left, 10_000));
@@ -25,7 +25,7 @@ async function beat({ clock, server }, milliseconds) {
   }
 }
 
-test("a topic that is neither confirmed nor denied in time makes the client come back", async () => {
+test("a topic that is neither confirmed nor denied in time makes the client reconnect", async () => {
   const made = await makeAsking();
   await made.server.confirm({ "list:5": "c0" });
 
@@ -40,7 +40,7 @@ test("a topic that is neither confirmed nor denied in time makes the client come
   assert.deepEqual(made.server.asked.map(({ topic }) => topic), ["list:5", "list:6"]);
 });
 
-test("an answer that comes late, but in time, is an answer", async (t) => {
+test("an answer just before the deadline is in time", async (t) => {
   quietConsole(t);
   const made = await makeAsking();
   await made.server.confirm({ "list:5": "c0" });
@@ -52,7 +52,7 @@ test("an answer that comes late, but in time, is an answer", async (t) => {
   assert.equal(made.server.sockets.length, 1);
 });
 
-test("time counts from each request, not from the first", async () => {
+test("the deadline counts from each request, not from the first", async () => {
   const made = await makeAsking();
   await made.server.confirm({ "list:6": "c0" });
   await beat(made, 20_000);
@@ -67,7 +67,7 @@ test("time counts from each request, not from the first", async () => {
   assert.equal(made.server.sockets[0].closed, true);
 });
 
-test("what was left is still owed its answer, and then nothing is", async () => {
+test("topics that were cancelled are still awaited, until their answers come", async () => {
   const made = await makeAsking();
   for (const subscription of made.subscriptions) subscription.cancel();
   await made.server.confirm({ "list:5": "c0", "list:6": "c0" });
@@ -78,7 +78,7 @@ test("what was left is still owed its answer, and then nothing is", async () => 
   assert.equal(made.live.state, "live");
 });
 
-test("time counts anew on the next connection", async () => {
+test("the deadline begins anew on the next connection", async () => {
   const made = await makeAsking();
   await beat(made, 20_000);
   await reconnect(made);
@@ -89,7 +89,7 @@ test("time counts anew on the next connection", async () => {
   assert.equal(made.server.socket.closed, false);
 });
 
-test("what was left while away is not awaited on the next connection", async () => {
+test("a topic that was cancelled without a connection is not awaited on the next one", async () => {
   const made = await makeAsking();
   await made.server.close();
   made.subscriptions[1].cancel();
@@ -101,7 +101,7 @@ test("what was left while away is not awaited on the next connection", async () 
   assert.equal(made.server.sockets.length, 2);
 });
 
-test("a server that never answers is tried more and more rarely", async () => {
+test("attempts at a server that never answers become rarer", async () => {
   const made = await makeAsking();
   await made.server.confirm({ "list:5": "c0", "list:6": "c0" });
   await beat(made, 60_000);
@@ -118,7 +118,7 @@ test("a server that never answers is tried more and more rarely", async () => {
   assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
 });
 
-test("a server that dies before it answers is no success either, however long it lasted", async () => {
+test("a connection that is lost before the answers is no success, however long it lasted", async () => {
   const made = await makeAsking();
 
   const waits = [];

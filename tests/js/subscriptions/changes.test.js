@@ -9,10 +9,10 @@ import {
   toTold,
 } from "../../../realtime/static/realtime/subscriptions/changes.js";
 
-const news = (lists, cursor = null) => readChanges({ cursor, changes: { "app.row": lists } });
+const changed = (lists, cursor = null) => readChanges({ cursor, changes: { "app.row": lists } });
 
-test("absent lists are told as empty ones", () => {
-  const told = toTold(news({ updated: ["17"] }, "c1"));
+test("absent lists are empty in what a handler is told", () => {
+  const told = toTold(changed({ updated: ["17"] }, "c1"));
 
   assert.deepEqual(told, {
     changes: { "app.row": { entered: [], updated: ["17"], left: [] } },
@@ -22,7 +22,7 @@ test("absent lists are told as empty ones", () => {
 });
 
 test("the same verb twice for one row is that verb", () => {
-  const { changes } = toTold(mergeChanges(news({ left: ["4"] }), news({ left: ["4"] })));
+  const { changes } = toTold(mergeChanges(changed({ left: ["4"] }), changed({ left: ["4"] })));
 
   assert.deepEqual(changes["app.row"], { entered: [], updated: [], left: ["4"] });
 });
@@ -34,22 +34,22 @@ for (const [first, second] of [
   ["updated", "left"],
 ]) {
   test(`${first} and ${second} of one row merge to updated`, () => {
-    const { changes } = toTold(mergeChanges(news({ [first]: ["4"] }), news({ [second]: ["4"] })));
+    const { changes } = toTold(mergeChanges(changed({ [first]: ["4"] }), changed({ [second]: ["4"] })));
 
     assert.deepEqual(changes["app.row"], { entered: [], updated: ["4"], left: [] });
   });
 }
 
 test("a row that is in two lists of one frame is updated", () => {
-  const { changes } = toTold(news({ entered: ["4"], left: ["4"] }));
+  const { changes } = toTold(changed({ entered: ["4"], left: ["4"] }));
 
   assert.deepEqual(changes["app.row"].updated, ["4"]);
 });
 
 test("merging leaves its arguments as they were", () => {
-  const older = news({ entered: ["1"] });
+  const older = changed({ entered: ["1"] });
 
-  mergeChanges(older, news({ left: ["1"], entered: ["2"] }));
+  mergeChanges(older, changed({ left: ["1"], entered: ["2"] }));
 
   assert.deepEqual(toTold(older).changes["app.row"].entered, ["1"]);
 });
@@ -57,35 +57,35 @@ test("merging leaves its arguments as they were", () => {
 test("rows of different labels stay apart", () => {
   const other = readChanges({ changes: { "app.other": { left: ["1"] } } });
 
-  const { changes } = toTold(mergeChanges(news({ entered: ["1"] }), other));
+  const { changes } = toTold(mergeChanges(changed({ entered: ["1"] }), other));
 
   assert.deepEqual(changes["app.row"].entered, ["1"]);
   assert.deepEqual(changes["app.other"].left, ["1"]);
 });
 
 test("a reset absorbs the changes before and after it", () => {
-  const merged = mergeChanges(mergeChanges(news({ left: ["1"] }), resetChanges("bulk")), news({ left: ["2"] }));
+  const merged = mergeChanges(mergeChanges(changed({ left: ["1"] }), resetChanges("bulk")), changed({ left: ["2"] }));
 
   assert.deepEqual(toTold(merged), { changes: {}, reset: "bulk", cursor: null });
 });
 
-test("a reset with a reason of the future, even an empty one, is a reset", () => {
+test("a reset with an unknown reason, even an empty one, is a reset", () => {
   assert.equal(isEmpty(readChanges({ reset: "", cursor: "c1" })), false);
 });
 
-test("the cursor of merged news is the last one known", () => {
-  assert.equal(mergeChanges(news({}, "c1"), news({}, "c2")).cursor, "c2");
-  assert.equal(mergeChanges(news({}, "c1"), news({})).cursor, "c1");
+test("the cursor of merged changes is the last one known", () => {
+  assert.equal(mergeChanges(changed({}, "c1"), changed({}, "c2")).cursor, "c2");
+  assert.equal(mergeChanges(changed({}, "c1"), changed({})).cursor, "c1");
 });
 
-test("news without rows and reset is empty", () => {
+test("changes without rows and reset are empty", () => {
   assert.equal(isEmpty(readChanges({ cursor: "c9" })), true);
-  assert.equal(isEmpty(news({ entered: [] })), true);
+  assert.equal(isEmpty(changed({ entered: [] })), true);
 });
 
 test("too many rows become a reset, so that memory is bounded", () => {
-  let merged = news({});
-  for (let pk = 0; pk < 1_001; pk++) merged = mergeChanges(merged, news({ left: [`${pk}`] }, `c${pk}`));
+  let merged = changed({});
+  for (let pk = 0; pk < 1_001; pk++) merged = mergeChanges(merged, changed({ left: [`${pk}`] }, `c${pk}`));
 
   assert.deepEqual(toTold(merged), { changes: {}, reset: "overflow", cursor: "c1000" });
 });

@@ -43,7 +43,7 @@ test("the cursor moves when the handler has succeeded, not before", async () => 
   assert.equal(runner.cursor, "c1");
 });
 
-test("what arrives during a run is merged and run once afterwards", async () => {
+test("changes that arrive during a run are merged and handled by one run afterwards", async () => {
   const handler = deferred();
   const { runner } = makeRunner(handler);
   runner.tell(changes("c1", { entered: ["1"] }));
@@ -64,7 +64,7 @@ test("what arrives during a run is merged and run once afterwards", async () => 
   });
 });
 
-test("a failure keeps the cursor, shows, and is retried with what came meanwhile", async (t) => {
+test("a failure keeps the cursor, is visible, and is retried, merged with later changes", async (t) => {
   quietConsole(t);
   const handler = deferred();
   const { runner, clock } = makeRunner(handler);
@@ -91,7 +91,7 @@ test("a failure keeps the cursor, shows, and is retried with what came meanwhile
   assert.equal(runner.behind, false);
 });
 
-test("retries wait longer and longer, and a success resets that", async (t) => {
+test("waits between retries grow, and a success resets them", async (t) => {
   quietConsole(t);
   const handler = recorder({ failures: 3 });
   const { runner, clock } = makeRunner(handler);
@@ -107,7 +107,7 @@ test("retries wait longer and longer, and a success resets that", async (t) => {
   assert.equal(runner.cursor, "c1");
 });
 
-test("the wait after a success begins afresh", async (t) => {
+test("the first wait after a success is short again", async (t) => {
   quietConsole(t);
   const outcomes = [false, false, true, false, true];
   const runs = [];
@@ -124,7 +124,7 @@ test("the wait after a success begins afresh", async (t) => {
   assert.deepEqual(runs, ["c1", "c1", "c1", "c2", "c2"]);
 });
 
-test("a first position is taken only where there is none", () => {
+test("a first position is taken only if there is none", () => {
   const { runner } = makeRunner(recorder(), null);
 
   runner.startFrom("c5");
@@ -161,7 +161,7 @@ test("a handler that throws at once counts as failed", async (t) => {
   assert.equal(runner.cursor, "c0");
 });
 
-test("a handler that does not settle shows as behind, and catches up if it does after all", async () => {
+test("a handler that does not settle counts as behind, until it settles after all", async () => {
   const handler = deferred();
   const { runner, clock } = makeRunner(handler);
   runner.tell(resetChanges("bulk", "c1"));
@@ -175,7 +175,7 @@ test("a handler that does not settle shows as behind, and catches up if it does 
   assert.equal(runner.cursor, "c1");
 });
 
-test("news without content moves the cursor, but not past a run under way", async () => {
+test("empty changes move the cursor, but not past a run under way", async () => {
   const handler = deferred();
   const { runner } = makeRunner(handler);
   runner.tell(changes("c1", {}));
@@ -193,7 +193,7 @@ test("news without content moves the cursor, but not past a run under way", asyn
   assert.equal(handler.runs.length, 1);
 });
 
-test("news without a cursor is run and leaves the cursor where it is", async () => {
+test("changes without a cursor are handled, and the cursor stays", async () => {
   const handler = recorder();
   const { runner } = makeRunner(handler);
 
@@ -204,7 +204,7 @@ test("news without a cursor is run and leaves the cursor where it is", async () 
   assert.equal(runner.cursor, "c0");
 });
 
-test("a stopped runner runs nothing more and forgets its run", async (t) => {
+test("a stopped runner calls the handler no more, and ignores the run under way", async (t) => {
   const said = quietConsole(t);
   const handler = deferred();
   const { runner, clock } = makeRunner(handler);

@@ -1,4 +1,4 @@
-/** Thousands may be told at one moment: what they do then is spread, and nothing else is. */
+/** Many clients may be told at one moment: only the runs that follow that are spread. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -11,7 +11,7 @@ import { quietConsole } from "../support/quiet.js";
 const CROWD = ["backend-restart", "server", "history-expired", "overflow", "bulk", "raw-sql"];
 
 for (const reason of CROWD) {
-  test(`a reset for ${reason} reaches everybody, and waits for its share of a second`, async () => {
+  test(`a reset for ${reason} reaches every client, and waits for a random part of a second`, async () => {
     const handler = recorder();
     const { server, clock } = await makeWatching(handler);
 
@@ -25,7 +25,7 @@ for (const reason of CROWD) {
 }
 
 for (const reason of ["unknown-cursor", "access", "no-replay", "of-the-future"]) {
-  test(`a reset for ${reason} is told at once`, async () => {
+  test(`a reset for ${reason} is handled at once`, async () => {
     const handler = recorder();
     const { server } = await makeWatching(handler);
 
@@ -35,7 +35,7 @@ for (const reason of ["unknown-cursor", "access", "no-replay", "of-the-future"])
   });
 }
 
-test("an ordinary change is told at once, however wide resets are spread", async () => {
+test("a change is handled at once, however wide resets are spread", async () => {
   const handler = recorder();
   const { server, clock } = await makeWatching(handler, { cursor: "c0", resetJitter: 60_000 });
 
@@ -49,7 +49,7 @@ test("an ordinary change is told at once, however wide resets are spread", async
   assert.equal(handler.told.length, 2);
 });
 
-test("a page's own catching up waits for no jitter", async () => {
+test("a catch-up does not wait", async () => {
   const handler = recorder();
 
   await makeWatching(handler, { catchUp: true, jitter: 60_000 });
@@ -57,7 +57,7 @@ test("a page's own catching up waits for no jitter", async () => {
   assert.equal(handler.told.length, 1);
 });
 
-test("with a jitter every run waits, and what comes meanwhile is merged into it", async () => {
+test("with a jitter every run waits, and changes that arrive meanwhile are merged into it", async () => {
   const handler = recorder();
   const { server, clock, subscription } = await makeWatching(handler, {
     cursor: "c0", jitter: 4_000,
@@ -74,7 +74,7 @@ test("with a jitter every run waits, and what comes meanwhile is merged into it"
   assert.equal(subscription.cursor, "c2");
 });
 
-test("what came during a run waits as well, for the crowd ran then, too", async () => {
+test("changes that arrive during a run wait as well: all other clients' did too", async () => {
   const handler = deferred();
   const { server, clock } = await makeWatching(handler);
   await server.change("list:5", "c1");
@@ -88,7 +88,7 @@ test("what came during a run waits as well, for the crowd ran then, too", async 
   assert.equal(handler.runs.length, 2);
 });
 
-test("a jitter of nothing spreads nothing", async () => {
+test("a jitter of 0 means at once", async () => {
   const handler = recorder();
   const { server } = await makeWatching(handler, { cursor: "c0", jitter: 0 });
 
@@ -110,7 +110,7 @@ test("the jitter of a subscription may be changed", async () => {
   assert.deepEqual([handler.told.length, subscription.jitter], [1, 10_000]);
 });
 
-test("a cursor that is refreshed while nothing happens waits for nothing", async () => {
+test("a refreshed cursor without changes does not wait", async () => {
   const { server, subscription } = await makeWatching(recorder(), { cursor: "c0", jitter: 9_000 });
 
   await server.send({ type: "changed", topics: { "list:5": { cursor: "c100" } } });
@@ -145,7 +145,7 @@ test("a wait that takes very long shows as stale", async () => {
   assert.deepEqual([live.state, handler.told.length], ["live", 1]);
 });
 
-test("waking ends the wait, and spreads nothing for a while", async () => {
+test("waking ends the wait, and for a while runs do not wait", async () => {
   const handler = recorder();
   const { live, server } = await makeWatching(handler, { cursor: "c0", jitter: 60_000 });
   await server.change("list:5", "c1");
@@ -158,7 +158,7 @@ test("waking ends the wait, and spreads nothing for a while", async () => {
   assert.equal(handler.told.length, 2);
 });
 
-test("a crowd is spread again some time after the page woke", async () => {
+test("runs are spread again some time after the page woke", async () => {
   const handler = recorder();
   const { live, server, clock } = await makeWatching(handler);
   live.wake();
@@ -170,7 +170,7 @@ test("a crowd is spread again some time after the page woke", async () => {
   assert.equal(handler.told.length, 0);
 });
 
-test("a failure during a spread run is retried as any other", async (t) => {
+test("a failure of a spread run is retried as any other", async (t) => {
   quietConsole(t);
   const handler = recorder({ failures: 1 });
   const { server, clock, subscription } = await makeWatching(handler);
@@ -181,7 +181,7 @@ test("a failure during a spread run is retried as any other", async (t) => {
   assert.deepEqual([handler.told.length, subscription.cursor], [2, "c1"]);
 });
 
-/** Two handlers that fetch the same, at their own jitters. */
+/** Two handlers that share a fetch, each with a jitter of its own. */
 async function makeTogether(first, second, together = true) {
   const random = [0.25, 0.75, 0.25, 0.75];
   const made = makeLive({ random: () => random.shift() ?? 0.5 });
@@ -196,7 +196,7 @@ async function makeTogether(first, second, together = true) {
   return { ...made, told, both };
 }
 
-test("those who wait together go together, with the first", async () => {
+test("waits that are together end with the first of them", async () => {
   const { server, clock, told, both } = await makeTogether(8_000, 2_000);
 
   await server.send(both);
@@ -207,7 +207,7 @@ test("those who wait together go together, with the first", async () => {
   assert.deepEqual(told(), [1, 1]);
 });
 
-test("who goes at once takes along those that wait, or are told in the same turn", async () => {
+test("a run at once ends the waits of others, also of those that are told in the same turn", async () => {
   const { server, told, both } = await makeTogether(0, 60_000);
   await server.change("list:6", "c1");
   assert.deepEqual(told(), [0, 0]);
@@ -221,7 +221,7 @@ test("who goes at once takes along those that wait, or are told in the same turn
   assert.deepEqual(told(), [2, 2]);
 });
 
-test("others each wait for themselves", async () => {
+test("waits that are not together end each by itself", async () => {
   const { server, clock, told, both } = await makeTogether(1_000, 2_000, false);
 
   await server.send(both);
@@ -232,7 +232,7 @@ test("others each wait for themselves", async () => {
   assert.deepEqual(told(), [1, 1]);
 });
 
-test("who leaves while waiting does not keep the others", async () => {
+test("a subscription that is cancelled while it waits does not end the others' waits", async () => {
   const made = await makeWatching(recorder(), { cursor: "c0", jitter: 1_000, together: true });
   const handler = recorder();
   made.live.subscribe("list:5", { cursor: "c0", jitter: 4_000, together: true }, handler);
@@ -248,13 +248,13 @@ test("who leaves while waiting does not keep the others", async () => {
   assert.equal(handler.told.length, 1);
 });
 
-/** A Jitter that draws these shares, one after the other. */
+/** A Jitter that draws these random parts, one after the other. */
 function makeJitter(...shares) {
   const clock = new FakeClock();
   return { clock, jitter: new Jitter({ clock, random: () => shares.shift() }) };
 }
 
-test("one share is drawn for all that wait, and the first whose time has come lets all go", async () => {
+test("one random part is drawn for all waits, and the shortest ends all", async () => {
   const { clock, jitter } = makeJitter(0.5);
   const gone = [];
   jitter.wait(4_000, () => gone.push("wide"));
@@ -268,7 +268,7 @@ test("one share is drawn for all that wait, and the first whose time has come le
   assert.equal(clock.waiting, 0);
 });
 
-test("another share is drawn once nobody waits, whether they went or left", async () => {
+test("another random part is drawn when no wait is left, run or cancelled", async () => {
   const { clock, jitter } = makeJitter(0.1, 0.2, 0.3);
   const gone = [];
   jitter.wait(1_000, () => gone.push("left"))();
@@ -283,7 +283,7 @@ test("another share is drawn once nobody waits, whether they went or left", asyn
   assert.deepEqual(gone, ["first", "second"]);
 });
 
-test("who is called off by one that goes before does not go", async () => {
+test("a wait that an earlier run cancels does not run", async () => {
   const { clock, jitter } = makeJitter(0.5);
   const gone = [];
   let callOff = () => {};

@@ -25,7 +25,7 @@ test("a reconnect asks from the applied cursor, not from the received one", asyn
   assert.deepEqual(made.server.asked, FROM("c1"));
 });
 
-test("a server that drains is asked from the applied cursors, too, after a spread wait", async () => {
+test("after a server drained, the client asks from the applied cursors, after a spread wait", async () => {
   for (const code of [1012, 4503]) {
     const made = await makeWatching(recorder());
     await made.server.change("list:5", "c1");
@@ -40,7 +40,7 @@ test("a server that drains is asked from the applied cursors, too, after a sprea
   }
 });
 
-test("the confirmation never moves a cursor that is there already", async () => {
+test("the confirmation never moves an existing cursor", async () => {
   const made = await makeWatching(recorder());
   await made.server.change("list:5", "c1");
   await reconnect(made);
@@ -61,7 +61,7 @@ test("a subscription without a cursor goes on from its confirmation", async () =
   assert.deepEqual(made.server.asked, FROM("c0"));
 });
 
-test("a subscription whose confirmation was lost with the connection is simply asked for again", async () => {
+test("a subscription whose confirmation was lost with the connection is requested again", async () => {
   const made = makeLive();
   made.live.subscribe("list:5", recorder());
   await made.server.welcome();
@@ -71,7 +71,7 @@ test("a subscription whose confirmation was lost with the connection is simply a
   assert.deepEqual(made.server.asked, [{ topic: "list:5" }]);
 });
 
-test("a request that the socket swallowed while dying is repeated on the next one", async () => {
+test("a request that was lost on a dying socket is repeated on the next one", async () => {
   const made = makeLive();
   await made.server.welcome();
   made.server.socket.closed = true; // no close event yet: the browser does not know either
@@ -86,7 +86,7 @@ test("a request that the socket swallowed while dying is repeated on the next on
   assert.deepEqual(made.server.asked, FROM("c0"));
 });
 
-test("an unsubscription that the socket swallowed leaves no ghost behind", async () => {
+test("an unsubscription that was lost on a dying socket is not needed on the next one", async () => {
   const handler = recorder();
   const made = await makeWatching(handler);
   made.server.socket.closed = true;
@@ -98,7 +98,7 @@ test("an unsubscription that the socket swallowed leaves no ghost behind", async
   assert.deepEqual(made.server.sent, []);
 });
 
-test("what a run is owed survives the connection, and its success moves the cursor", async () => {
+test("changes that a run handles survive the connection, and its success moves the cursor", async () => {
   const handler = deferred();
   const made = await makeWatching(handler);
   await made.server.change("list:5", "c1", { left: ["1"] });
@@ -114,7 +114,7 @@ test("what a run is owed survives the connection, and its success moves the curs
   assert.deepEqual(made.server.asked, FROM("c2"));
 });
 
-test("a failed handler is told again, with what came meanwhile, although the connection changed", async (t) => {
+test("a failed handler is told again, merged with later changes, on the next connection", async (t) => {
   quietConsole(t);
   const handler = recorder({ failures: 1 });
   const made = await makeWatching(handler);
@@ -162,14 +162,14 @@ test("replayed messages that are told twice do no harm, and the cursor ends at t
   assert.equal(made.subscription.cursor, "c2");
 });
 
-test("a handler that joins gets its own replay: live news ahead of it does not move its cursor", async () => {
+test("a handler that joins gets its own replay: live changes ahead of it do not move its cursor", async () => {
   const made = await makeWatching(recorder());
   const handler = recorder();
   const joined = made.live.subscribe("list:5", { cursor: "older" }, handler);
   await settle();
   assert.deepEqual(made.server.asked, FROM("older"));
 
-  // Sent before the server read the request: c7 is ahead of what is still to be replayed.
+  // Sent before the server read the request: c7 is ahead of the replay that is still to come.
   await made.server.change("list:5", "c7");
   assert.equal(handler.told.length, 1);
   assert.equal(joined.cursor, "older");
@@ -178,7 +178,7 @@ test("a handler that joins gets its own replay: live news ahead of it does not m
   assert.deepEqual(made.server.asked, [...FROM("c7"), ...FROM("older")]);
 });
 
-test("one request a topic is on its way: an answer is never taken for another's", async () => {
+test("one request per topic is unanswered at a time: an answer is never taken for another's", async () => {
   const { live, server } = makeLive();
   live.subscribe("list:5", { cursor: "c5" }, recorder());
   await server.welcome();
@@ -197,7 +197,7 @@ test("one request a topic is on its way: an answer is never taken for another's"
   assert.equal(joined.cursor, "c4");
 });
 
-test("messages for an earlier subscription do not move the cursor of one that was made anew", async () => {
+test("messages for an earlier subscription do not move the cursor of a new one", async () => {
   const made = await makeWatching(recorder());
   made.subscription.cancel();
   await settle();
@@ -222,7 +222,7 @@ test("handlers at different cursors each get their replay after a reconnect", as
   assert.deepEqual(made.server.asked, [...FROM("c0"), ...FROM("c1")]);
 });
 
-test("without a cursor, catching up is owed from the confirmation on", async () => {
+test("without a cursor, catchUp calls the handler after the confirmation", async () => {
   const handler = deferred();
   const { server, subscription } = await makeWatching(handler, { catchUp: true });
   assert.deepEqual(handler.runs[0].told, { changes: {}, reset: "unknown-cursor", cursor: "c0" });
@@ -236,7 +236,7 @@ test("without a cursor, catching up is owed from the confirmation on", async () 
   assert.equal(subscription.cursor, "c1");
 });
 
-test("with a cursor, catching up is the replay's affair", async () => {
+test("with a cursor, the replay is the catch-up", async () => {
   const handler = recorder();
 
   await makeWatching(handler, { catchUp: true, cursor: "c0" });
@@ -244,7 +244,7 @@ test("with a cursor, catching up is the replay's affair", async () => {
   assert.deepEqual(handler.told, []);
 });
 
-test("a catching up that ends between two connections does not hide what happened between", async () => {
+test("a catch-up that ends between two connections does not hide changes in between", async () => {
   const handler = deferred();
   const made = await makeWatching(handler, { catchUp: true });
   await reconnect(made);
@@ -259,7 +259,7 @@ test("a catching up that ends between two connections does not hide what happene
   assert.equal(handler.runs[1].told.reset, "unknown-cursor");
 });
 
-test("a cursor that the server refreshes while nothing happens is kept for the next time", async () => {
+test("a cursor that the server refreshes without changes is kept for the next connection", async () => {
   const handler = recorder();
   const made = await makeWatching(handler);
 
@@ -280,7 +280,7 @@ test("a refreshed cursor does not overtake a failed run", async (t) => {
   assert.equal(made.subscription.cursor, "c0");
 });
 
-test("a frame that cannot be read is replayed by the next connection", async (t) => {
+test("a frame that is not understood is replayed by the next connection", async (t) => {
   quietConsole(t);
   const made = await makeWatching(recorder());
 
@@ -291,7 +291,7 @@ test("a frame that cannot be read is replayed by the next connection", async (t)
   assert.deepEqual(made.server.asked, FROM("c0"));
 });
 
-test("a callback that throws does not cost the other topics of the frame", async (t) => {
+test("a callback that throws does not affect the frame's other topics", async (t) => {
   const said = quietConsole(t);
   const { live, server } = makeLive();
   const denied = [];
@@ -306,6 +306,6 @@ test("a callback that throws does not cost the other topics of the frame", async
 
   assert.deepEqual(denied, ["no"]);
   assert.equal(server.sockets.length, 1);
-  assert.equal(live.state, "stale"); // it is not told of what it asked for
+  assert.equal(live.state, "stale"); // the denied topic is not watched
   assert.match(said.error[0], /page's bug/);
 });

@@ -1,4 +1,4 @@
-/** Access that ends while a topic is watched: nothing of it is applied any more. */
+/** Access that ends while a topic is subscribed to: no more of its changes are applied. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -9,7 +9,7 @@ import { quietConsole } from "../support/quiet.js";
 
 const REVOKED = { type: "revoked", topics: ["list:5"] };
 
-test("a revocation that crosses a request leaves the request to its own answer", async (t) => {
+test("a revocation that crosses a request leaves that request for its own answer", async (t) => {
   quietConsole(t);
   const { live, server } = await makeWatching(recorder());
   const handler = recorder();
@@ -41,7 +41,7 @@ test("a revoked topic ends for all its handlers", async (t) => {
   assert.deepEqual(made.server.sent, []);
 });
 
-test("a handler that runs when access ends is not run again for what came meanwhile", async (t) => {
+test("a handler that runs when access ends is not called again for changes that came meanwhile", async (t) => {
   quietConsole(t);
   const handler = deferred();
   const { server, clock, subscription } = await makeWatching(handler);
@@ -56,7 +56,7 @@ test("a handler that runs when access ends is not run again for what came meanwh
   assert.equal(subscription.cursor, "c0");
 });
 
-test("a handler that fails after access ended is not retried, nor complained of", async (t) => {
+test("a handler that fails after access ended is not retried, and logs no warning", async (t) => {
   const said = quietConsole(t);
   const handler = deferred();
   const { server, clock } = await makeWatching(handler);
@@ -70,7 +70,7 @@ test("a handler that fails after access ended is not retried, nor complained of"
   assert.equal(said.warn.length, 1); // of the revocation
 });
 
-test("a run that waits, for its retry or for its turn, is not run after access ended", async (t) => {
+test("a run that waits, for its retry or in its jitter, is not run after access ended", async (t) => {
   quietConsole(t);
   const failing = recorder({ failures: 9 });
   const spread = recorder();
@@ -87,7 +87,7 @@ test("a run that waits, for its retry or for its turn, is not run after access e
   assert.deepEqual([failing.told.length, spread.told.length], [1, 0]);
 });
 
-test("who asks again after access ended is asked for again", async (t) => {
+test("a topic may be subscribed to again after access ended", async (t) => {
   quietConsole(t);
   const handler = recorder();
   const { live, server, subscription } = await makeWatching(recorder());

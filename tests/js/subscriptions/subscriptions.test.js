@@ -19,7 +19,7 @@ test("handlers of one topic at one cursor are one subscription on the wire", asy
   assert.deepEqual(handlers.map(({ told }) => told.length), [1, 1]);
 });
 
-test("a change is told as what to reload", async () => {
+test("a handler is told which rows to reload", async () => {
   const handler = recorder();
   const { server } = await makeWatching(handler);
 
@@ -34,7 +34,7 @@ test("a change is told as what to reload", async () => {
   ]);
 });
 
-test("a reset is told with its reason, and its cursor is kept once applied", async () => {
+test("a handler is told a reset's reason, and its cursor is kept once applied", async () => {
   const handler = recorder();
   const { server, subscription } = await makeWatching(handler);
 
@@ -44,7 +44,7 @@ test("a reset is told with its reason, and its cursor is kept once applied", asy
   assert.equal(subscription.cursor, "c9");
 });
 
-test("a change of a topic that is not watched, and a frame of the future, are passed over", async () => {
+test("a change of an unknown topic, and a frame of an unknown type, are ignored", async () => {
   const handler = recorder();
   const { live, server } = await makeWatching(handler);
 
@@ -55,7 +55,7 @@ test("a change of a topic that is not watched, and a frame of the future, are pa
   assert.equal(live.state, "live");
 });
 
-test("the last handler's leaving unsubscribes, an earlier one's does not", async () => {
+test("cancelling the last subscription of a topic unsubscribes, an earlier one does not", async () => {
   const { live, server, subscription } = await makeWatching(recorder());
   const second = live.subscribe("list:5", { cursor: "c0" }, recorder());
   await settle();
@@ -72,7 +72,7 @@ test("the last handler's leaving unsubscribes, an earlier one's does not", async
   assert.deepEqual(server.sent.slice(before), [{ type: "unsubscribe", topics: ["list:5"] }]);
 });
 
-test("a cancelled subscription is told nothing and not asked for again", async () => {
+test("a cancelled subscription's handler is not called, and it is not requested again", async () => {
   const handler = recorder();
   const made = await makeWatching(handler);
 
@@ -84,7 +84,7 @@ test("a cancelled subscription is told nothing and not asked for again", async (
   assert.deepEqual(made.server.sent, []);
 });
 
-test("leaving and coming back in one turn keeps the subscription on the wire", async () => {
+test("cancelling and subscribing in one turn sends no frame", async () => {
   const { live, server, subscription } = await makeWatching(recorder());
 
   subscription.cancel();
@@ -94,7 +94,7 @@ test("leaving and coming back in one turn keeps the subscription on the wire", a
   assert.ok(server.sent.every((frame) => frame.type === "subscribe"));
 });
 
-test("leaving before the answer unsubscribes after it", async () => {
+test("cancelling before the answer unsubscribes after it", async () => {
   const { live, server } = makeLive();
   const subscription = live.subscribe("list:5", recorder());
   await server.welcome();
@@ -107,7 +107,7 @@ test("leaving before the answer unsubscribes after it", async () => {
   assert.deepEqual(server.sent[1], { type: "unsubscribe", topics: ["list:5"] });
 });
 
-test("a denied topic is told, warned of, and not asked for again", async (t) => {
+test("a denied topic calls onDenied, logs a warning, and is not requested again", async (t) => {
   const said = quietConsole(t);
   const made = makeLive();
   const denied = [];
@@ -127,7 +127,7 @@ test("a denied topic is told, warned of, and not asked for again", async (t) => 
   assert.equal(made.live.state, "live");
 });
 
-test("a denied topic may be asked for again", async (t) => {
+test("a denied topic may be subscribed to again", async (t) => {
   quietConsole(t);
   const { live, server } = makeLive();
   live.subscribe("list:9", recorder());
@@ -140,7 +140,7 @@ test("a denied topic may be asked for again", async (t) => {
   assert.deepEqual(server.asked, [{ topic: "list:9", ticket: "better" }]);
 });
 
-test("a second handler's denial leaves the first one's subscription open", async (t) => {
+test("a denial of a topic's second subscription leaves the first one open", async (t) => {
   quietConsole(t);
   const first = recorder();
   const { live, server } = await makeWatching(first);
@@ -155,7 +155,7 @@ test("a second handler's denial leaves the first one's subscription open", async
   assert.equal(first.told.length, 1);
 });
 
-test("a topic that was left while away is neither asked for nor unsubscribed", async () => {
+test("a topic that was cancelled without a connection is neither requested nor unsubscribed", async () => {
   const made = await makeWatching(recorder());
   await made.server.close();
 
@@ -165,7 +165,7 @@ test("a topic that was left while away is neither asked for nor unsubscribed", a
   assert.deepEqual(made.server.sent, []);
 });
 
-test("what failed is not retried after it was cancelled or denied", async (t) => {
+test("a failed handler is not retried after its subscription was cancelled or denied", async (t) => {
   quietConsole(t);
   const handlers = [recorder({ failures: 9 }), recorder({ failures: 9 })];
   const { live, server, clock, subscription } = await makeWatching(handlers[0]);
@@ -181,7 +181,7 @@ test("what failed is not retried after it was cancelled or denied", async (t) =>
   assert.deepEqual(handlers.map(({ told }) => told.length), [1, 1]);
 });
 
-test("who left before the denial is not told of it", async (t) => {
+test("a subscription that was cancelled before the denial does not call onDenied", async (t) => {
   quietConsole(t);
   const { live, server } = makeLive();
   const denied = [];
@@ -194,7 +194,7 @@ test("who left before the denial is not told of it", async (t) => {
   assert.deepEqual(denied, []);
 });
 
-test("a handler must be given", () => {
+test("subscribe without a handler is an error", () => {
   const { live } = makeLive();
 
   assert.throws(() => live.subscribe("list:5", {}), /expected a handler for list:5/);

@@ -1,4 +1,4 @@
-/** Tickets do not last: a topic that is denied for an old one is asked for with another. */
+/** Tickets expire: a topic that was denied with an old one is requested with a fresh one. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -9,7 +9,7 @@ import { quietConsole } from "../support/quiet.js";
 
 const DENIED = { type: "denied", topics: { "list:5": "not allowed" } };
 
-/** A subscription that is confirmed, and denied on the next connection; and what it was told. */
+/** A subscription that is confirmed, and denied on the next connection; its handler records. */
 async function makeDenied(renew, options = {}) {
   const denied = [];
   const onDenied = (reason) => denied.push(reason);
@@ -22,13 +22,13 @@ async function makeDenied(renew, options = {}) {
   return { ...made, denied, handler };
 }
 
-/** Gives a new ticket each time: t1, t2 and so on. */
+/** A `renew` that gives a new ticket each time: t1, t2 and so on. */
 function tickets() {
   let calls = 0;
   return Object.assign(async () => ({ ticket: `t${++calls}` }), { count: () => calls });
 }
 
-test("a denied topic is asked for again with the ticket that `renew` gives", async (t) => {
+test("a denied topic is requested again with the ticket that `renew` gives", async (t) => {
   quietConsole(t);
   const { live, server, clock, denied, handler } = await makeDenied(tickets());
   assert.equal(live.state, "reconnecting");
@@ -42,7 +42,7 @@ test("a denied topic is asked for again with the ticket that `renew` gives", asy
   assert.deepEqual([denied, handler.told.length], [[], 1]);
 });
 
-test("the fresh ticket is asked for after a short random pause: a crowd may be in need", async (t) => {
+test("`renew` is called after a short random pause: many clients may need a ticket at once", async (t) => {
   quietConsole(t);
   const renew = tickets();
   const { clock } = await makeDenied(renew);
@@ -54,7 +54,7 @@ test("the fresh ticket is asked for after a short random pause: a crowd may be i
   assert.equal(renew.count(), 1);
 });
 
-test("a fresh ticket that is denied as well is the end, until another connection", async (t) => {
+test("a fresh ticket that is denied too ends the subscription", async (t) => {
   quietConsole(t);
   const renew = tickets();
   const { live, server, clock, denied } = await makeDenied(renew);
@@ -73,7 +73,7 @@ for (const [what, renew] of [
   ["gives no ticket", async () => ({})],
   ["gives the same ticket", async () => ({ ticket: "old" })],
 ]) {
-  test(`a \`renew\` that ${what} leaves it at the denial`, async (t) => {
+  test(`a \`renew\` that ${what} ends the subscription`, async (t) => {
     quietConsole(t);
     const { live, server, clock, denied } = await makeDenied(renew);
     const before = server.sent.length;
@@ -88,7 +88,7 @@ for (const [what, renew] of [
   });
 }
 
-test("a `renew` that does not end is given up", async (t) => {
+test("a `renew` that does not settle is given up", async (t) => {
   quietConsole(t);
   const runs = deferred();
   const { clock, denied } = await makeDenied(() => runs());
@@ -127,7 +127,7 @@ test("pauses grow from connection to connection until the server confirms", asyn
   assert.equal(renew.count(), 5);
 });
 
-test("a ticket that comes after the connection was lost is used on the next one", async (t) => {
+test("a ticket that arrives after the connection was lost is used on the next one", async (t) => {
   quietConsole(t);
   const runs = deferred();
   const made = await makeDenied(() => runs());
@@ -141,7 +141,7 @@ test("a ticket that comes after the connection was lost is used on the next one"
   assert.deepEqual(made.server.asked, [{ topic: "list:5", cursor: "c0", ticket: "new" }]);
 });
 
-test("without network there is no ticket, and that denies nothing: the next connection asks", async (t) => {
+test("a `renew` that fails without a network ends no subscription: the next connection requests it", async (t) => {
   quietConsole(t);
   const runs = deferred();
   const made = await makeDenied(() => runs());
@@ -155,7 +155,7 @@ test("without network there is no ticket, and that denies nothing: the next conn
   assert.deepEqual(made.server.asked, [{ topic: "list:5", cursor: "c0", ticket: "old" }]);
 });
 
-test("who cancels, or whose access ends, while a ticket is awaited is not asked for again", async (t) => {
+test("a subscription that ends during a renewal is not requested again", async (t) => {
   quietConsole(t);
   for (const [end, reasons] of [
     [({ subscription }) => subscription.cancel(), []],
@@ -173,7 +173,7 @@ test("who cancels, or whose access ends, while a ticket is awaited is not asked 
   }
 });
 
-test("a renewed cursor is a first position, and never skips what was not applied", async (t) => {
+test("a renewed cursor is used as a first position only, so it skips no change", async (t) => {
   quietConsole(t);
   const renew = async () => ({ ticket: "new", cursor: "c9" });
   const made = makeLive();
@@ -192,7 +192,7 @@ test("a renewed cursor is a first position, and never skips what was not applied
   assert.equal(await asked({ catchUp: true }), undefined);
 });
 
-test("tickets that are renewed from outside are used from the next request on", async () => {
+test("tickets from `renewTickets` are used from the next request on", async () => {
   const made = await makeWatching(recorder(), { cursor: "c0", ticket: "old" });
 
   made.live.renewTickets({ "list:5": "new", "list:6": "not ours" });
@@ -201,7 +201,7 @@ test("tickets that are renewed from outside are used from the next request on", 
   assert.deepEqual(made.server.asked, [{ topic: "list:5", cursor: "c0", ticket: "new" }]);
 });
 
-test("a ticket that was renewed while the old one was being denied is tried", async () => {
+test("a ticket that was renewed while the old one was being denied is sent", async () => {
   const made = await makeWatching(recorder(), { cursor: "c0", ticket: "old" });
   await reconnect(made);
   made.live.renewTickets({ "list:5": "new" });

@@ -1,4 +1,4 @@
-/** The few assertions that specs in a browser need; node's own are not there. */
+/** Assertions for specs in a browser, where node:assert does not exist. */
 
 export function ok(value, message = "expected something true") {
   if (!value) throw new Error(message);
@@ -9,7 +9,7 @@ export function equal(actual, expected, message = "") {
   if (got !== want) throw new Error(`${message}\nexpected: ${want}\nactual:   ${got}`);
 }
 
-/** Wait until something holds; a browser has its own time. */
+/** Wait until `holds()` is true, with a deadline. */
 export async function until(holds, message = String(holds)) {
   const deadline = performance.now() + 10_000;
   while (!holds()) {

@@ -43,7 +43,7 @@ export class FakeClock {
   }
 }
 
-/** Let everything run that needs no time: all promises and microtasks that are due. */
+/** Let all promises and microtasks that are due settle. */
 export function settle() {
   const { port1, port2 } = new MessageChannel();
   return new Promise((resolve) => {

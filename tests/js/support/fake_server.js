@@ -1,10 +1,10 @@
 import { settle } from "./fake_clock.js";
 
-/** A server that a test scripts: it sees every socket that the client opens. */
+/** A server that a test plays. It records every socket that the client opens. */
 export class FakeServer {
   /** All sockets so far, the present one last. */
   sockets = [];
-  /** Thrown by the next constructor call, if set. */
+  /** An error that the next constructor call throws, if set. */
   failure = null;
 
   constructor() {
@@ -25,7 +25,7 @@ export class FakeServer {
         if (!this.closed) this.sent.push(JSON.parse(text));
       }
 
-      // As in a browser, the close event of a dead connection does not come by itself.
+      // As in a browser, a dead connection fires no close event by itself.
       close() {
         this.closed = true;
       }
@@ -36,7 +36,7 @@ export class FakeServer {
     return this.sockets.at(-1);
   }
 
-  /** What the present socket sent, without the frames that a test is not about. */
+  /** The frames that the client sent on the present socket. */
   get sent() {
     return this.socket.sent;
   }

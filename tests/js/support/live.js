@@ -19,7 +19,7 @@ export async function makeWatching(handler, options = { cursor: "c0" }) {
   return { ...made, subscription };
 }
 
-/** Lose the connection, and get as far as the next welcome. */
+/** Lose the connection, wait for the next attempt, and welcome it. */
 export async function reconnect({ clock, server }, code = 1006) {
   await server.close(code);
   await nextWelcome({ clock, server });

@@ -1,4 +1,4 @@
-/** What the client said on the console, for a test that expects it; nothing is printed. */
+/** Record the client's console output instead of printing it, for a test that expects some. */
 export function quietConsole(t) {
   const said = { warn: [], error: [] };
   for (const level of Object.keys(said)) {

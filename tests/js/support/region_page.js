@@ -21,7 +21,7 @@ export async function onePage(content = "old", options) {
   return made;
 }
 
-/** A page with live regions, whose server (websocket and markup) is the test's. */
+/** A page with live regions. The test plays its server, for the websocket and for the markup. */
 export class RegionPage {
   server = new FakeServer();
   /** Every fetch of the page so far: {url, headers, answer(html, init), fail()}. */
@@ -65,7 +65,7 @@ export class RegionPage {
     return `<script type="application/json" id="live-head">${json}</script>`;
   }
 
-  /** Welcome the client and confirm what it asks for, at the cursor that it named, or c0. */
+  /** Welcome the client and confirm its topics, at the cursors that it sent, or c0. */
   async open() {
     await this.server.welcome();
     await this.confirm();
@@ -88,7 +88,7 @@ export class RegionPage {
   #fetch(url, init) {
     return new Promise((resolve, reject) => {
       const answer = async (html, { status = 200 } = {}) => {
-        // Not a Response: its body would come in the browser's own time.
+        // Not a Response: its body would arrive at a time of the browser's choice.
         resolve({ status, ok: status < 300, type: "basic", text: async () => html });
         await turn();
       };
@@ -101,12 +101,12 @@ export class RegionPage {
   }
 }
 
-/** Let happen what is due: a refetch begins in a task of its own. */
+/** Let all that is due run: a refetch begins in a task of its own. */
 export async function turn() {
   for (let i = 0; i < 3; i++) await settle();
 }
 
-/** The waits that are asked for from now on, in milliseconds. */
+/** Record the timers that are set from now on, in milliseconds. */
 export function recordWaits() {
   const waits = [];
   const { setTimeout } = globalThis;

@@ -1,4 +1,4 @@
-/** What TypeScript users write against the shipped types; it is compiled, not run. */
+/** Code as TypeScript users write it with the shipped types. It is compiled, not run. */
 import {
   connect,
   type Handler,
@@ -45,7 +45,7 @@ live.addEventListener("connected", () => {
 const region: LiveRegion | null = document.querySelector("live-region");
 region?.addEventListener("live:gone", ({ detail }) => detail.reason.length);
 
-// @ts-expect-error a handler must be given
+// @ts-expect-error subscribe without a handler is an error
 live.subscribe("list:5", {});
 // @ts-expect-error there is no such option
 live.subscribe("list:5", { cursr: "c0" }, handler);
