@@ -1,4 +1,4 @@
-"""Telling by hand what no write tells: `invalidate()`."""
+"""`invalidate()`: publish a change that no captured write reports."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from realtime.messages.topics import Topic
 
 
 def invalidate(what: str | Model | QuerySet[Any], using: str | None = None) -> None:
-    """Tell that something changed though no write of a tracked row says so.
+    """Publish that something changed though no captured write of a tracked row reported it.
 
-    A topic, or a bare family like `list:`, is reset. A row, given as an instance, and the rows of a
-    QuerySet are told as updated to every topic that they belong to in the database; an instance
-    whose row is gone is told as left to its own topic. A multi-table child is told with its
+    A topic, or a bare family like `list:`, is reset. An instance's row and the rows of a QuerySet
+    are published as updated, to every topic that they belong to in the database. An instance whose
+    row is gone is published as left, to its own topic. A multi-table child is published with its
     parents, and a parent with its children, which inherit its columns. Above MAX_ROWS rows the
     families are reset.
 
-    It goes out when the transaction on the database `using` commits, and not at all if that rolls
-    back; outside a transaction, at once. Raise NotTracked for rows of a model that is not tracked.
+    The messages are sent when the transaction on the database `using` commits, and not at all if it
+    rolls back; outside a transaction, at once. Raise NotTracked for rows of a model that is not
+    tracked.
     """
     entries, alias = _entries(what, using)
     connection = connections[alias]
@@ -73,8 +74,8 @@ def _rows_of(declaration: Declaration, rows: QuerySet[Any]) -> list[Entry]:
 
 
 def _first(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Return one row more than may be told, if there are so many."""
-    # What a slice holds depends on its order; any other is in the way.
+    """Return up to MAX_ROWS rows and one more, which shows that there are too many."""
+    # An order decides which rows a slice holds, so it stays. Other queries are read by key.
     ordered = rows if rows.query.is_sliced else rows.order_by("pk")
     return ordered[: conf.MAX_ROWS + 1]
 
@@ -85,20 +86,20 @@ def _any(declaration: Declaration) -> Entry:
 
 def _gone(declaration: Declaration, instance: Model) -> Entry:
     label = declaration.label
-    # One that is gone has the key that it was given, under whatever name.
+    # A deleted instance still has its key, under the declared model's name or its own.
     pk = pk_text(getattr(instance, _key_of(declaration, type(instance))) or instance.pk)
     return Message(declaration.object_family.with_parts(pk), {label: {pk: "left"}})
 
 
 def _key_of(declaration: Declaration, model: type[Model]) -> str:
-    """Return what rows of `model`, maybe a multi-table child, call the key of the declared row."""
+    """Return the attname of the declared row's key on `model`, which may be a multi-table child."""
     if declaration.model is model._meta.concrete_model:
         return "pk"
     return declaration.model._meta.pk.attname
 
 
 def _declared(model: type[Model]) -> list[Declaration]:
-    """Return what is declared of a model's table and of those of its parents."""
+    """Return the declarations of a model's table and of its parents' tables."""
     found = [declaration_of(each) for each in (model, *model._meta.all_parents)]
     declared = [declaration for declaration in found if declaration is not None]
     if not declared and not _children(model):
@@ -110,6 +111,6 @@ def _declared(model: type[Model]) -> list[Declaration]:
 
 
 def _children(model: type[Model]) -> list[Declaration]:
-    """Return what is declared of the multi-table children of a model."""
+    """Return the declarations of the multi-table children of a model."""
     plan = plan_of(model)
     return plan.children if plan else []

@@ -1,4 +1,4 @@
-"""Write without row messages: `quiet()`."""
+"""`quiet()`: write without row messages."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _mode: ContextVar[_Mode] = ContextVar("invalidation_quiet", default=_Mode.LOUD)
 def quiet(*, reset: bool = True) -> Iterator[None]:
     """Write without reading rows and without row messages, in this thread or task.
 
-    What is written is told as resets of the families concerned, once a transaction, when it
-    commits: surround an import by `transaction.atomic()` and its clients reload once.
+    Each transaction resets the families that its writes concern, once, when it commits. Surround an
+    import by `transaction.atomic()`, and its clients reload once.
 
-    With `reset=False` nothing is told at all. You then know that nobody looks at these rows, or
-    tell it yourself with `invalidate()`; otherwise clients go stale.
+    With `reset=False` nothing is published. Use it only if no client watches these rows, or if you
+    call `invalidate()` yourself; otherwise clients go stale.
     """
     token = _mode.set(_Mode.RESET if reset else _Mode.SILENT)
     try:
@@ -39,17 +39,17 @@ def quiet(*, reset: bool = True) -> Iterator[None]:
 
 
 def is_quiet() -> bool:
-    """Are rows not to be told at the moment?"""
+    """Return True inside a `quiet()` block: writes record no rows."""
     return _mode.get() is not _Mode.LOUD
 
 
 def is_silent() -> bool:
-    """Is nothing at all to be told at the moment?"""
+    """Return True inside a `quiet(reset=False)` block: writes record nothing."""
     return _mode.get() is _Mode.SILENT
 
 
 def quiet_entries(plan: Plan) -> list[Entry]:
-    """Return what to note of a write while it is quiet."""
+    """Return the journal entries of a write inside a `quiet()` block."""
     if is_silent():
         return []
     return [Unknown(declaration.model, Reset.BULK) for declaration in plan.concerned]

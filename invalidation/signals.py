@@ -1,4 +1,4 @@
-"""The Django signal for other apps that want to hear what was committed."""
+"""The `rows_changed` signal, and the receiver that checks changed users' subscriptions again."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from invalidation.changes import Change
 from realtime.access.signals import any_user_changed, users_changed
 
 rows_changed = Signal()
-"""Sent after a commit and before anything is published, once a model that it changed.
+"""Sent after a commit, before the messages are published, once for each model that changed.
 
-`sender` is the model, `using` the database's alias, and `changes` a list of `Change`, one a row; or
-None where it is not known which rows changed (bulk writes, raw SQL). A receiver that raises is
-logged and harms nobody. Never sent where nothing commits, as in a `TestCase`.
+`sender` is the model, `using` the database's alias, and `changes` a list of `Change`, one a row.
+`changes` is None where the rows are unknown (bulk writes, raw SQL). An exception in a receiver is
+logged and affects neither the other receivers nor the messages. The signal is not sent where
+nothing commits, as in a `TestCase`.
 """
 
 
 LOGIN = frozenset({"last_login"})
-"""What each login writes: whoever is here may be so no less than before."""
+"""The columns that a login writes. A change of these alone affects no permission."""
 
 
 def users_written(*, changes: Sequence[Change] | None, using: str, **_: object) -> None:
-    """Have users looked at again in every process; a receiver of `rows_changed`."""
+    """Ask every process to check the changed users' subscriptions again.
+
+    A receiver of `rows_changed`.
+    """
     if changes is None:
         any_user_changed(using)
     else:
@@ -31,5 +35,5 @@ def users_written(*, changes: Sequence[Change] | None, using: str, **_: object) 
 
 
 def _matters(change: Change) -> bool:
-    # As for one that is made: nobody is here as them yet.
+    # A new user has no connection yet.
     return change.before is not None and change.written != LOGIN

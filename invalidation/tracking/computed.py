@@ -1,4 +1,4 @@
-"""Computed topics: a function from a row to topics."""
+"""Computed topics: functions from a row to its topics."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ TopicFunction = Callable[[Any], Iterable[str]]
 
 
 class FrozenRow:
-    """What a topic function sees of a row: the columns that it declared, and nothing else.
+    """The row that a topic function receives: the columns that it declared, read-only.
 
-    So it can be asked about the row as it was, and nobody wonders why a relation was not followed
-    or a change of some other column went untold.
+    A function can therefore be applied to the row before a change too. A relation that it would
+    follow, or an undeclared column, raises NotRead instead of leaving a change unpublished.
     """
 
     __slots__ = ("_image", "_label")
@@ -47,7 +47,7 @@ class FrozenRow:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A topic function, the columns that it reads and the families that it may name."""
+    """A topic function, the columns that it reads and the families of its topics."""
 
     function: TopicFunction
     columns: frozenset[str]
@@ -70,7 +70,7 @@ class Computed:
 def read_computed(
     function: TopicFunction, model: type[Model], reads: Iterable[str], families: Iterable[str]
 ) -> Computed:
-    """Check what `track()` was told of a topic function, or raise BadDeclaration."""
+    """Check the arguments of `track()` for a topic function, or raise BadDeclaration."""
     what = f"reads= of {getattr(function, '__qualname__', function)!s}"
     columns = frozenset(check_column(name, what, model) for name in reads)
     names = frozenset(families)

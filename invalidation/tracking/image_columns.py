@@ -1,9 +1,9 @@
-"""Which columns have images: their values before and after a change travel between the servers.
+"""The columns that have images: their values before and after a change travel between the servers.
 
-Never to clients. By default they are columns that say which rows are meant, not what people wrote:
-foreign keys, integers, booleans, decimals, dates, times, and texts with `choices`. Free text, JSON,
-files and binary are left out, and everything but keys of the apps that keep passwords and sessions.
-`track(…, images=["name"])` adds columns, `images=False` takes all of them out.
+Clients never receive them. The default columns identify and classify rows: foreign keys, integers,
+booleans, decimals, dates, times, and texts with `choices`. Free text, JSON, files and binary data
+are left out. Of the apps that hold passwords and sessions only keys have images.
+`track(…, images=["name"])` adds columns, `images=False` removes all.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ KINDS: frozenset[type[Field[Any, Any]]] = frozenset(
         models.TimeField,
     }
 )
-"""By exact type: what a project's own subclass holds is for the project to say."""
+"""Field classes that have images, compared exactly: subclasses of a project need `images=`."""
 
 SECRETIVE = frozenset({"auth", "sessions"})
-"""Labels of apps of which only keys travel."""
+"""Labels of the apps whose models have images of their keys only."""
 
 
 def default_image_columns(model: type[Model]) -> frozenset[str]:
-    """Return the attnames of the model's own columns that have images unless it is said not to."""
+    """Return the attnames of the model's own columns that have images by default."""
     keys = {field.attname for field in model._meta.pk_fields}
     return frozenset(
         field.attname
