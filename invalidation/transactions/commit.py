@@ -1,4 +1,4 @@
-"""Telling once, on commit, what a transaction changed."""
+"""Turn a transaction's journal into messages, and store them with the transaction on commit."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from realtime.publish import prepare
 logger = logging.getLogger("invalidation.commit")
 
 Listener = Callable[[Sequence[Message]], None]
-"""Hears of the messages of each transaction that commits, in the thread that commits it."""
+"""Receives the messages of each transaction that commits, in the thread that commits it."""
 
 listeners: list[Listener] = []
-"""Who hears of them; the test kit's way in."""
+"""The functions to call with the messages; `invalidation.testing` adds its own."""
 
 
 def flush(connection: BaseDatabaseWrapper) -> Callable[[], None] | None:
-    """Store the transaction's messages with it; return what to call once it has committed.
+    """Store the transaction's messages; return the function that sends them once it has committed.
 
-    Return None when there is nothing to tell. Raise what a topic function raises, and
-    BadDeclaration if one has written. To be called right before the commit; the journal stays as
-    it is, for a commit that fails may be tried again.
+    Return None if there are no messages. Raise what a topic function raises, and BadDeclaration if
+    one has written. Call it right before the commit. The journal is not cleared, since a commit
+    that fails may be tried again.
     """
     entries = journal_of(connection).entries()
     if not entries:
@@ -60,7 +60,7 @@ def flush(connection: BaseDatabaseWrapper) -> Callable[[], None] | None:
 
 
 def messages_of(entries: Sequence[Entry], changes: Sequence[Change] | None = None) -> list[Message]:
-    """Return what the entries of one transaction tell; `changes` are its merged ones, if known."""
+    """Return the messages of one transaction's entries; `changes` are its merged ones, if known."""
     if changes is None:
         changes = merge(entry for entry in entries if isinstance(entry, Change))
     resets = _resets_for(entry for entry in entries if isinstance(entry, Unknown))
@@ -82,7 +82,7 @@ def _resets_for(unknown: Iterable[Unknown]) -> list[Message]:
 
 
 def _announce(entries: Iterable[Entry], changes: Iterable[Change], alias: str) -> None:
-    """Send the signal, once a model."""
+    """Send `rows_changed`, once a model."""
     if not rows_changed.receivers:
         return
     rows: dict[Any, list[Change] | None] = {}

@@ -1,4 +1,4 @@
-"""Capturing DELETE: what was there is what the database returns."""
+"""Capture DELETE: the database returns the deleted rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from invalidation.capture.orm.write import NOTHING, Write
 
 
 def delete(writing: Write) -> Any:
-    """Run a DELETE; return the number of rows."""
+    """Run a DELETE; return the number of deleted rows."""
     reader = writing.reader
     try:
         sql, params = writing.compiler.as_sql()
@@ -35,7 +35,7 @@ def delete(writing: Write) -> Any:
 
 
 def _condition_of(sql: str, table: str) -> str | None:
-    """Return what stands behind WHERE, empty where there is none; None if it is not known."""
+    """Return the SQL after WHERE, empty without a WHERE; None if the statement has another form."""
     whole = f"DELETE FROM {table}"  # noqa: S608 -- a quoted name
     if sql == whole:
         return ""
@@ -50,6 +50,6 @@ def _blindly(writing: Write) -> Any:
 
 
 def _note_cascades(writing: Write, count: int) -> None:
-    """Note what the database may have deleted or changed by itself, where no ORM sees it."""
+    """Record that the database may have deleted or changed rows by a cascade of its own."""
     if count:
         writing.note_unknown(writing.plan.cascaded)

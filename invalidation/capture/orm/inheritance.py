@@ -1,4 +1,4 @@
-"""Rows of multi-table children, which change when their parents' columns do."""
+"""Multi-table inheritance: rows of children change with their parents' columns."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from invalidation.transactions.journal import journal_of
 
 
 def hold_parents(writing: Write) -> None:
-    """Write the parents' rows as they are, before a child's row is inserted without them.
+    """Write the parents' rows unchanged, before a `raw` save inserts a child's row without them.
 
-    Only `raw` saves do so, as loaddata's. Where many write at a time, someone who changes the
-    parent could commit behind the child, and would not know of it. A mere lock would not do: one
-    who reads in an older snapshot must fail.
+    loaddata makes `raw` saves. Another transaction that changes the parent's row at the same time
+    could otherwise commit after the child's insert without seeing the child. A lock of the parent's
+    row is not enough: a transaction that reads an older snapshot must fail, and only a write makes
+    it fail.
     """
     query, connection = writing.compiler.query, writing.connection
     if not query.raw or connection.vendor == "sqlite":
@@ -35,18 +36,18 @@ def hold_parents(writing: Write) -> None:
 
 
 def note_rows(writing: Write, before: Rows, after: Rows) -> None:
-    """Note what became of the rows of the table that is written, and so of their children."""
+    """Record the changes of the written table's rows, and of their multi-table children."""
     writing.note(writing.plan.declaration, before, after)
     if writing.plan.children:
         note_children(writing, _with_children(writing, before, after))
 
 
 def _with_children(writing: Write, before: Rows, after: Rows) -> list[Key]:
-    """Return the keys of the rows that may have children which are not told by themselves.
+    """Return the keys of the rows whose children may change without a write of their own.
 
-    A parent's row is made before its child's and deleted after it. But foreign keys are checked at
-    the commit: within a transaction a row may go, or get another key, while its child's stays, and
-    another row may come in its place.
+    Usually a parent's row is inserted before its child's and deleted after it. But foreign keys are
+    checked at the commit: within a transaction a parent's row may be deleted, or get another key,
+    while its child's row stays, and another row may take its place.
     """
     vacant = journal_of(writing.connection).vacant
     table = writing.plan.model
@@ -55,10 +56,10 @@ def _with_children(writing: Write, before: Rows, after: Rows) -> list[Key]:
 
 
 def note_children(writing: Write, keys: Collection[Key]) -> None:
-    """Note that the children of rows changed: they inherit the columns.
+    """Record changes of the children of these rows, whose columns they inherit.
 
-    Their rows are locked too: one that moves between topics at this moment must be told in both
-    places.
+    The children's rows are locked too: one that moves between topics at this moment must be
+    published to both.
     """
     for child in writing.plan.children if keys else ():
         link = link_to(writing.plan.model, child=child.model)
@@ -71,10 +72,10 @@ def note_children(writing: Write, keys: Collection[Key]) -> None:
 
 
 def _is_there(child: Declaration, writing: Write) -> bool:
-    """Is the child's table as its model has it, where a migration's model writes the parent's?
+    """Return True if the child's table has its model's columns when a migration writes the parent.
 
-    In the midst of the migrations the table may not be made yet, or lack a column, and asking for
-    it would fail the write.
+    Between migrations the table may not exist yet, or lack a column, and reading it would make the
+    write fail.
     """
     registry = writing.compiler.query.model._meta.apps
     if registry is child.model._meta.apps:

@@ -1,7 +1,7 @@
-"""Capturing INSERT: what was made is what the database returns.
+"""Capture INSERT: the database returns the rows that it inserted.
 
-So an INSERT that ignores conflicts, as adding to a many-to-many relation does, is told by the rows
-that it really made.
+An INSERT that ignores conflicts, as adding to a many-to-many relation does, therefore records only
+the rows that were really inserted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from invalidation.capture.orm.statement import returned
 from invalidation.capture.orm.write import NOTHING, Write
 
 Statements = list[tuple[str, Sequence[Any]]]
-"""SQL with its parameters."""
+"""Pairs of SQL and parameters."""
 
 
 def insert(writing: Write) -> Any:
@@ -28,14 +28,14 @@ def insert(writing: Write) -> Any:
 
 
 def statements(writing: Write, fields: Sequence[Any]) -> Statements:
-    """Let Django spell the INSERT, so that it returns these fields of each row."""
+    """Let Django build the INSERT so that it returns these fields of each row."""
     writing.compiler.returning_fields = fields
     made: Statements = writing.compiler.as_sql()
     return made
 
 
 def run(writing: Write, made: Statements, also: str = "") -> list[Sequence[Any]]:
-    """Run the INSERT; return the fields of each row, and what the SQL `also` gives."""
+    """Run the INSERT; return the fields of each row, and the value of the SQL expression `also`."""
     rows: list[Sequence[Any]] = []
     for sql, params in made:
         rows += writing.execute(f"{sql}, {also}" if also else sql, params)[0] or ()

@@ -1,12 +1,13 @@
 """The seam under every ORM write: the execute methods of the insert, update and delete compilers.
 
-For a table that matters it has the rows read as they were and as they are, and hands the Changes
-to the transaction's journal. Where it cannot know the rows it notes that instead, and what the rows
-may have belonged to is reset. For any other table it costs one look into a dict.
+For a table with a write plan it reads the rows before and after the write and adds the Changes to
+the transaction's journal. Where the rows cannot be known it records that instead, and the topics
+that they may belong to are reset. For any other table it costs one dict lookup.
 
-Django 6 has a second method that updates, `execute_returning_sql`; for plain values it calls the
-first one on the same compiler, so a compiler at work is not captured again. That is marked on the
-compiler, not on the thread: an update of a multi-table child runs its parent's on another compiler.
+Django 6 has a second method that updates, `execute_returning_sql`, which calls `execute_sql` on the
+same compiler for plain values. So a compiler that is being captured is not captured again. The mark
+is on the compiler, not on the thread: the update of a multi-table child runs its parent's update on
+another compiler.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ from invalidation.transactions.atomic import unit
 from invalidation.transactions.journal import journal_of
 
 Writer = Callable[[Write], Any]
-"""Runs a write, notes what it changed, and returns what Django expects."""
+"""Runs a write, records its changes, and returns the value that Django expects."""
 
 _WRAPPED = "__wrapped_by_invalidation__"
 _AT_WORK = "_invalidation_at_work"
 
 
 def install() -> None:
-    """Wrap the methods; a second call does nothing."""
+    """Wrap the compilers' methods; a second call does nothing."""
     for compiler, name, writer in (
         (SQLInsertCompiler, "execute_sql", _insert),
         (SQLUpdateCompiler, "execute_sql", update),
@@ -53,7 +54,7 @@ def install() -> None:
     ):
         original = getattr(compiler, name, None)
         if original is not None and not hasattr(original, _WRAPPED):
-            # The delete compiler inherits the method: wrapped here, reads stay untouched.
+            # The delete compiler inherits the method; wrapping it on this class leaves reads alone.
             setattr(compiler, name, _capturing(original, writer))
 
 
@@ -87,11 +88,11 @@ def _write(writing: Write, writer: Writer) -> Any:
         try:
             return writer(writing)
         except BaseException as error:
-            # How much was written is not known. The rollback that follows, unless the writer
-            # has autocommit off and carries on, takes this back too.
+            # It is unknown how much was written. The rollback that follows drops this entry too,
+            # unless the caller has autocommit off and carries on.
             writing.note_unknown(writing.plan.declarations)
             if isinstance(error, Unreadable) and error.__cause__:
-                raise error.__cause__  # noqa: B904 -- as if nobody had been in between
+                raise error.__cause__  # noqa: B904 -- Django's own error
             raise
 
 

@@ -1,11 +1,12 @@
-"""Capturing UPDATE: what rows were, read under their locks, and what they are.
+"""Capture UPDATE: the rows before, read under their locks, and the rows after.
 
-The rows are locked and read, and the statement is pinned to them: its own condition may hold for
-others when it is asked again, on rows that somebody else has written meanwhile, or that nobody has
-touched (`Now()`, `order_by("?")`, a function of the project's).
+The rows are locked and read, and the statement is limited to their keys. The original condition
+could match other rows when it is evaluated again: rows that another transaction has written
+meanwhile, or any row if the condition is volatile (`Now()`, `order_by("?")`, a function of the
+project).
 
-PostgreSQL does all of it in one statement. On SQLite, where only one transaction writes at a time,
-it is a SELECT and the UPDATE.
+PostgreSQL does all of this in one statement. On SQLite, where only one transaction writes at a
+time, it takes a SELECT and the UPDATE.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ Lines = list[Sequence[Any]]
 """Rows as the driver fetched them."""
 
 _LOCKED = "livequery_locked_rows"
-"""What the rows are called that were locked and read. No table should be called so."""
+"""The name of the CTE with the locked rows. A table must not have this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """An UPDATE in two halves: `UPDATE t SET …`, and the condition, empty where there is none."""
+    """An UPDATE in two parts: `UPDATE t SET …`, and the condition, empty if there is none."""
 
     head: str
     head_params: Sequence[Any]
@@ -44,7 +45,7 @@ def update(writing: Write) -> Any:
     """Run an UPDATE; return the number of rows, or those of the fields that Django asked for."""
     query = writing.compiler.query
     if not query.values:
-        # The frame around updates of parent tables, which come by on their own.
+        # Multi-table inheritance: the parents' updates run on compilers of their own.
         return writing.run()
     try:
         statement = _read(writing)
@@ -66,7 +67,7 @@ def update(writing: Write) -> Any:
 
 
 def _read(writing: Write) -> Statement | None:
-    """Let Django spell the statement, once, and find its condition; None if that fails."""
+    """Let Django build the statement once, and find its condition; None if that fails."""
     compiler = writing.compiler
     compile_node = compiler.compile
     found: list[Any] = []
@@ -81,8 +82,9 @@ def _read(writing: Write) -> Statement | None:
     made = sql, params = compiler.as_sql()
     del compiler.compile
     if not writing.returns_rows:
-        # Whoever runs it after all runs this one: a second time may read the parents' keys again.
-        # One that returns rows has no parents, and must be spelled anew, with what it returns.
+        # If Django's own method runs after all, it must run this statement: building it again may
+        # read the parents' keys again. A statement that returns rows has no parents, and is built
+        # again with the returned columns.
         compiler.as_sql = lambda: made
     if not found:
         return Statement(sql, params, "", ())
@@ -94,9 +96,9 @@ def _read(writing: Write) -> Statement | None:
 
 
 def _in_turn(writing: Write, statement: Statement, asked: Sequence[Any]) -> Lines | None:
-    """Lock, read, and write with RETURNING; None if there are too many rows.
+    """Lock, read, and write with RETURNING; return None if there are too many rows.
 
-    Where triggers may have had their say behind it the rows are read again.
+    The rows are read again afterwards where triggers may have changed them.
     """
     reader = writing.reader
     take_write_lock(writing.connection, writing.plan.model)
@@ -122,10 +124,10 @@ def _in_turn(writing: Write, statement: Statement, asked: Sequence[Any]) -> Line
 
 
 def _at_once(writing: Write, statement: Statement, asked: Sequence[Any]) -> Lines | None:
-    """Lock, read and write in one statement; None if there are too many rows.
+    """Lock, read and write in one statement; return None if there are too many rows.
 
-    The rows are locked in the order of their keys: in opposite orders two writers would lock each
-    other out. Materialized, so that the condition is asked once.
+    The rows are locked in the order of their keys: two writers with opposite orders would deadlock.
+    The CTE is materialized, so that the condition is evaluated once.
     """
     reader = writing.reader
     if not is_bounded(writing) and exceeds(writing, statement.condition, statement.params):
@@ -153,9 +155,9 @@ def _at_once(writing: Write, statement: Statement, asked: Sequence[Any]) -> Line
 
 
 def _update_parents(writing: Write) -> None:
-    """Run the updates of parent tables that go with one of a multi-table child.
+    """Run the updates of parent tables that belong to the update of a multi-table child.
 
-    Django's method does so behind its own statement, which ours has taken the place of.
+    Django's method runs them after its own statement, which this module has replaced.
     """
     if not writing.returns_rows:
         for query in writing.compiler.query.get_related_updates():

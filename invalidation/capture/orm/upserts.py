@@ -1,4 +1,4 @@
-"""Capturing INSERT … ON CONFLICT DO UPDATE: which rows were there, and what they were."""
+"""Capture INSERT … ON CONFLICT DO UPDATE: the rows in conflict, before and after."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from invalidation.capture.orm.table_kind import has_system_columns
 from invalidation.capture.orm.write import Write
 
 INSERTED = "(xmax = 0)"
-"""What PostgreSQL says of a row that was made just now, and not of one that was updated."""
+"""SQL of PostgreSQL: true for a row that this statement inserted, false for an updated one."""
 
 
 def upsert(writing: Write) -> Any:
     """Run an upsert; return the rows of the fields that Django asked for.
 
-    The rows in conflict are locked and read first. One that somebody else makes between that and
-    the write is updated without having been read: then it is not known what it was.
+    The rows in conflict are locked and read first. A row that another transaction inserts between
+    that and the write is updated without having been read; the rows are then unknown.
     """
     connection, reader = writing.connection, writing.reader
     if _are_expressions(writing) or not has_system_columns(writing):
@@ -50,7 +50,7 @@ def _note(writing: Write, rows: list[Any], before: Rows) -> None:
 
 
 def _are_expressions(writing: Write) -> bool:
-    """Does only the database know what the new rows have in the unique columns?"""
+    """Return True if only the database knows the new rows' values in the unique columns."""
     query = writing.compiler.query
     return any(
         hasattr(getattr(obj, field.attname), "resolve_expression")
@@ -60,10 +60,10 @@ def _are_expressions(writing: Write) -> bool:
 
 
 def _spelled(writing: Write, fields: list[Any]) -> tuple[Statements, list[Key]]:
-    """Let Django spell the statement; return it and what its rows have in the unique columns.
+    """Let Django build the statement; return it and its rows' values in the unique columns.
 
-    A field may make its value when it is asked for it (`pre_save()`), and another one each time: so
-    it is asked once, by Django.
+    A field's `pre_save()` may make a new value at each call, so the values are those of Django's
+    one call.
     """
     compiler, unique = writing.compiler, writing.compiler.query.unique_fields
     given: dict[tuple[int, Any], Any] = {}

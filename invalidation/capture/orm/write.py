@@ -1,4 +1,4 @@
-"""One write on its way through the seam."""
+"""The state of one captured write."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ NOTHING: Rows = {}
 
 @dataclass
 class Write:
-    """A compiler about to write, what the write concerns, and what is known of it so far.
+    """A compiler that is about to write, with the write plan of its table.
 
-    `original` is Django's own method, bound; `asked` its argument (the kind of result, or the
-    fields to return, which `returns_rows` tells apart for updates).
+    `original` is Django's own method, bound. `asked` is its argument: the kind of result, or the
+    fields to return; for updates `returns_rows` says which.
     """
 
     compiler: Any
@@ -40,33 +40,34 @@ class Write:
 
     @property
     def connection(self) -> BaseDatabaseWrapper:
-        """The database connection that is written on."""
+        """The database connection of the write."""
         connection: BaseDatabaseWrapper = self.compiler.connection
         return connection
 
     @cached_property
     def reader(self) -> Reader:
-        """Reads the table's rows: in the tracked columns, or just their keys."""
+        """The reader of the table's rows: in the tracked columns, or their keys only."""
         plan = self.plan
         columns = plan.declaration.columns if plan.declaration else ()
         return reader_of(plan, plan.model, columns, self.connection)
 
     def run(self) -> Any:
-        """Let Django write as it would have, with our mark on the statement."""
+        """Run Django's own method, with the marker on its statement."""
         _mark(self.compiler)
         return self.original()
 
     def run_blindly(self) -> Any:
-        """Let Django write, without knowing which rows."""
+        """Record that any row may have changed, and run Django's own method."""
         self.note_unknown(self.plan.declarations)
         return self.run()
 
     def execute(
         self, sql: str, params: Sequence[Any], *, needed: bool = True
     ) -> tuple[list[Sequence[Any]] | None, int]:
-        """Run a statement of the seam's own; return its rows, if it gives any, and their count.
+        """Run a statement of capture's own; return its rows, if it returns any, and their count.
 
-        None for rows that cannot be read and are not `needed`: any may have changed.
+        Return None for rows that cannot be read and are not `needed`; any row may have changed
+        then.
         """
         with self.connection.cursor() as cursor:
             cursor.execute(marked(sql), params)
@@ -77,30 +78,30 @@ class Write:
                     raise
                 count = cursor.rowcount
         if self.connection.vendor == "sqlite":
-            # Its driver counts when all has been fetched.
+            # SQLite's driver knows the count only after all rows are fetched.
             (count,) = self.connection.connection.execute("SELECT changes()").fetchone()
         self.note_unknown(self.plan.declarations)
         return None, count
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Note that any row may have changed where the block cannot read what was written."""
+        """Record that any row may have changed if the block cannot read the written rows."""
         try:
             yield
         except Unreadable:
             self.note_unknown(self.plan.declarations)
 
     def read_back(self, lines: Sequence[Sequence[Any]], start: int = 0) -> Rows:
-        """Return the rows of which a statement returned the columns, from `start` on."""
+        """Return the rows from a statement's RETURNING; their columns begin at index `start`."""
         rows = self.reader.rows(lines, start)
         if has_triggers(self.connection, self.plan.model._meta.db_table):
             return self.reader.select_keys(rows)
         return rows
 
     def note(self, declaration: Declaration | None, before: Rows, after: Rows) -> None:
-        """Note what became of rows, by their keys, if they are of a tracked model.
+        """Record the changes of rows, by their keys, if their model is tracked.
 
-        At once: a write of ours may make others, and what is noted first is what was first.
+        It is recorded at once: a write of ours may cause others, and the journal keeps their order.
         """
         if declaration is not None:
             changes = _changes(declaration, before, after, self._written())
@@ -108,7 +109,7 @@ class Write:
             journal_of(self.connection).add(changes)
 
     def _written(self) -> frozenset[str] | None:
-        """Return the attnames of the columns that an UPDATE names; None for another write."""
+        """Return the attnames of the columns that an UPDATE sets; None for another write."""
         query = self.compiler.query
         if not isinstance(query, UpdateQuery):
             return None
@@ -116,7 +117,7 @@ class Write:
         return frozenset(field.attname for field, *_ in values)
 
     def note_unknown(self, declarations: Iterable[Declaration]) -> None:
-        """Note that any row of these models may have changed."""
+        """Record that any row of these models may have changed."""
         unknown = [Unknown(declaration.model, Reset.BULK) for declaration in declarations]
         journal_of(self.connection).add(unknown)
 
@@ -124,7 +125,7 @@ class Write:
 def reader_of(
     owner: object, model: Any, columns: Iterable[str], connection: BaseDatabaseWrapper
 ) -> Reader:
-    """Return the reader of a plan's or a declaration's rows on a connection, made once."""
+    """Return the reader for a plan's or a declaration's rows on a connection, made once."""
     readers = journal_of(connection).readers
     found = readers.get(id(owner))
     if found is None or found[0] is not owner:
@@ -134,7 +135,7 @@ def reader_of(
 
 
 def _mark(compiler: SQLCompiler) -> None:
-    """Have the compiler's next statement carry our mark."""
+    """Add the marker to the statements that the compiler builds from now on."""
     as_sql = compiler.as_sql
 
     def as_marked_sql(*args: Any, **kwargs: Any) -> Any:
@@ -164,9 +165,9 @@ def _changes(
 
 
 def _try_computed(declaration: Declaration, changes: Iterable[Change]) -> None:
-    """Let a topic function that raises do so where the writer is, not first at the commit.
+    """Call the topic functions now, so that an error is raised at the write, not at the commit.
 
-    A `TestCase` never commits, so its mistakes would show in production only.
+    A `TestCase` never commits, so the error would first appear in production.
     """
     for rule in declaration.computed:
         for change in changes:

@@ -1,15 +1,17 @@
-"""Noticing writes that did not come through the ORM: a detector, which does not know the rows.
+"""Detect writes that do not come through the ORM; their rows stay unknown.
 
-An execute wrapper on every database connection sees each statement's text. One that writes a
-tracked table, and was not issued by the seam, resets the model's topics: by `cursor.execute()` and
-`executemany()`, `RunSQL`, a `Manager.raw()` that writes, the schema editor, `flush`.
+An execute wrapper on every database connection receives each statement's text. A statement that
+writes a tracked table, and that capture has not marked, resets the model's topics. That covers
+`cursor.execute()` and `executemany()`, `RunSQL`, a `Manager.raw()` that writes, the schema editor
+and `flush`.
 
-It cannot see what does not pass through a cursor of Django's, or is not in the text:
+It cannot see statements that do not pass through a cursor of Django's, nor writes that are not in
+the text:
 
 - the driver's own connection and cursor; psycopg's `copy()`; SQLite's `executescript()`;
 - `callproc()`, and a function that writes within a SELECT;
-- what triggers, cascades of the database, rules and views write in other tables than those that
-  the text names, and partitions of a tracked table that are written by their own names.
+- writes of triggers, cascades of the database, rules and views to other tables than the text names;
+- writes to partitions of a tracked table by the partitions' own names.
 
 On PostgreSQL triggers see all of that (`manage.py make_triggers`).
 """
@@ -43,9 +45,9 @@ Models = Sequence[type[Model]]
 
 
 def install() -> None:
-    """Watch every connection, those that are open already too; a second call does nothing.
+    """Add the wrapper to every connection, open ones included; a second call does nothing.
 
-    Connections that other threads have open cannot be reached: install before there are any.
+    The connections that other threads have open cannot be reached: install before there are any.
     """
     connection_created.connect(_watch_new, dispatch_uid="invalidation.raw_sql")
     for connection in connections.all(initialized_only=True):
@@ -53,10 +55,10 @@ def install() -> None:
 
 
 def watch(connection: Any) -> None:
-    """Put the wrapper on a connection, once."""
+    """Add the wrapper to a connection, unless it has it."""
     if _tell not in connection.execute_wrappers:
-        # First in the list is nearest to the database: it sees the text that is really sent. And
-        # `with connection.execute_wrapper(…)` takes off the last, whoever has put it there.
+        # The first wrapper is nearest to the database and gets the final text. And
+        # `with connection.execute_wrapper(…)` removes the last one, whichever that is.
         connection.execute_wrappers.insert(0, _tell)
 
 
@@ -80,7 +82,7 @@ def _tell(
 
 
 def _text_of(sql: Any, connection: BaseDatabaseWrapper) -> str:
-    """Return a statement's text; psycopg takes bytes and composed statements too."""
+    """Return a statement's text; psycopg also takes bytes and composed statements."""
     if isinstance(sql, str):
         return sql
     if isinstance(sql, bytes):
@@ -98,15 +100,15 @@ def _models_written(sql: str) -> Models:
 
 
 def _run(run: Run, connection: BaseDatabaseWrapper, models: Models, sql: str) -> Any:
-    """Run a statement and tell of it, as one unit where that is possible."""
+    """Run a statement and record it, in one transaction where that is possible."""
     alone = controls_transactions(sql)
-    # What fails half way leaves rows behind: many parameters, OR FAIL, a program that commits.
+    # A failed statement may leave rows behind: `executemany`, OR FAIL, a program that commits.
     doubtful = alone or connection.vendor == "sqlite"
     if connection.in_atomic_block:
         return _noting(run, connection, models, doubtful)
     autocommit = connection.get_autocommit()
-    # SQLite cannot commit while a statement has rows to give. In autocommit it does so when they
-    # have been fetched, and what was stored meanwhile is part of the same transaction.
+    # SQLite cannot commit while a statement still has rows to return. In autocommit it commits once
+    # they are fetched; messages that are stored before that belong to the same transaction.
     giving = autocommit and connection.vendor == "sqlite" and "returning" in sql.lower()
     if autocommit and not (alone or giving or is_in_transaction(connection)):
         with transaction.atomic(using=connection.alias, savepoint=False):
@@ -131,13 +133,13 @@ def _noting(run: Run, connection: BaseDatabaseWrapper, models: Models, doubtful:
 
 
 def _tell_behind(connection: Any, autocommit: bool, giving: bool) -> None:
-    """Tell of a statement that no block of Django's surrounds."""
+    """Store and send the messages of a statement that runs outside of Django's blocks."""
     journal = journal_of(connection)
     if has_failed(connection):
-        # It can but be rolled back.
+        # PostgreSQL's transaction can only be rolled back.
         journal.clear()
     elif autocommit and (giving or is_in_transaction(connection)):
-        # Raw SQL began the transaction, and will end it without Django: the record joins it.
+        # Raw SQL began the transaction and will end it without Django, so the record joins it now.
         tell_at_once(connection)
     elif autocommit:
         entries = journal.entries()
@@ -145,5 +147,6 @@ def _tell_behind(connection: Any, autocommit: bool, giving: bool) -> None:
             journal.clear()
             journal.add(entries)
     elif not is_in_transaction(connection):
-        # With autocommit off a statement may commit by itself still: on SQLite, one on a table.
+        # With autocommit off some statements still commit by themselves: on SQLite, those on a
+        # table.
         connection.commit()
