@@ -1,4 +1,4 @@
-"""What the project's migrations must still do for its triggers to fit what is tracked."""
+"""Compare the triggers in the project's migrations with those that the tracked models need."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ Node = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Triggers:
-    """The triggers of one table, or the helpers."""
+    """The SQL of one table's triggers, or of the helper functions."""
 
     model: str
     table: str
     sql: tuple[str, ...]
     made_by: Node | None = None
-    """The migration that they stand in."""
+    """The migration that contains it."""
 
 
 def load_migrations() -> MigrationLoader:
-    """Read the project's migrations; no database is asked."""
+    """Load the project's migrations from their files, without a database."""
     return MigrationLoader(None)
 
 
 def made_triggers(loader: MigrationLoader) -> dict[str, Triggers]:
-    """Return the newest triggers of each table in the migrations."""
+    """Return the newest triggers of each table in the migrations, by table name."""
     made = {}
     for node in _in_order(loader):
         for operation in loader.graph.nodes[node].operations:
@@ -47,7 +47,7 @@ def made_triggers(loader: MigrationLoader) -> dict[str, Triggers]:
 
 
 def wanted_triggers() -> dict[str, Triggers]:
-    """Return the triggers that what is tracked asks for, the helpers first."""
+    """Return the triggers that the tracked models need, by table name; the helpers first."""
     plans = [plan for plan in make_plans(declarations()).values() if plan.declarations]
     tables = [
         Triggers(
@@ -62,7 +62,7 @@ def wanted_triggers() -> dict[str, Triggers]:
 
 
 def differences(loader: MigrationLoader) -> list[SetTriggers]:
-    """Return what must be done; nothing where the migrations are up to date."""
+    """Return the operations that bring the migrations up to date; none if they are."""
     made, wanted = made_triggers(loader), wanted_triggers()
     operations = [
         SetTriggers(t.model, t.table, t.sql, made[t.table].sql if t.table in made else _drop(t))
@@ -70,7 +70,7 @@ def differences(loader: MigrationLoader) -> list[SetTriggers]:
         if t.table not in made or t.sql != made[t.table].sql
     ]
     gone = [t for t in made.values() if t.table not in wanted and t.sql != _drop(t)]
-    # Helpers go last: triggers use them.
+    # Helpers are dropped last, because triggers call them.
     gone.sort(key=lambda triggers: triggers.table == _HELPERS_TABLE)
     return [*(SetTriggers(t.model, t.table, _drop(t), t.sql) for t in gone), *operations]
 

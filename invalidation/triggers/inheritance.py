@@ -1,4 +1,4 @@
-"""Telling the rows of multi-table children from the trigger of a parent's table."""
+"""SQL with which a parent table's trigger publishes the rows of multi-table children."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ _TELL_CHILDREN = """\
       END IF;
     END IF;"""
 
-# The rows are locked, as the seam locks them: one that moves between topics at this moment must be
-# told in both places. Nobody is kept waiting for that: with a writer in between they are reset.
+# The children's rows are locked, as capture locks them: one that moves between topics at this
+# moment must be published to both. The trigger does not wait for another writer: if a row is
+# locked, the child's families are reset.
 _TELL_CHILD = """\
         BEGIN
           SELECT array_agg(topic), array_agg(pk) INTO does, does_keys
@@ -43,7 +44,7 @@ _RESET_CHILD = "        payload := concat_ws(',', payload, {everything});"
 
 
 def tell_children(plan: Plan, families: Collection[Topic]) -> Iterator[str]:
-    """Give what a trigger of the plan's table does for its children, whose families these are."""
+    """Give the SQL that publishes the plan's children; above MAX_ROWS rows it resets `families`."""
     if plan.children:
         yield _TELL_CHILDREN.format(
             most=conf.MAX_ROWS,
