@@ -20,7 +20,7 @@ class InvalidationConfig(AppConfig):
         from invalidation.conf import conf  # noqa: PLC0415
         from invalidation.signals import rows_changed, users_written  # noqa: PLC0415
         from invalidation.tracking.foreign_code import ForeignCode  # noqa: PLC0415
-        from invalidation.triggers import checks as of_triggers  # noqa: F401, PLC0415
+        from invalidation.triggers import checks as trigger_checks  # noqa: F401, PLC0415
         from realtime.access.identity import user_model  # noqa: PLC0415
 
         capture.install()

@@ -56,7 +56,7 @@ def merge(changes: Iterable[Change]) -> list[Change]:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownRows:
     """Unknown rows of a model changed; its topics are reset with the reason `reset`.
 
     `topics` are the topics to reset where those are known; None means all topics of the model's
@@ -68,7 +68,7 @@ class Unknown:
     topics: frozenset[Topic] | None = None
 
 
-Entry = Change | Unknown | Message
+JournalEntry = Change | UnknownRows | Message
 """An entry of a transaction's journal. A Message comes from `invalidate()`."""
 
 

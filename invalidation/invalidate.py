@@ -7,13 +7,13 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.models import Model, QuerySet
 
-from invalidation.changes import Change, Entry, Unknown, pk_text
+from invalidation.changes import Change, JournalEntry, UnknownRows, pk_text
 from invalidation.conf import conf
 from invalidation.exceptions import NotTracked
 from invalidation.tracking.declarations import Declaration
 from invalidation.tracking.read_images import images_of
 from invalidation.tracking.registry import declaration_of, plan_of
-from invalidation.transactions.atomic import unit
+from invalidation.transactions.atomic import ensure_transaction
 from invalidation.transactions.journal import journal_of
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
@@ -35,11 +35,11 @@ def invalidate(what: str | Model | QuerySet[Any], using: str | None = None) -> N
     entries, alias = _entries(what, using)
     connection = connections[alias]
     connection.ensure_connection()
-    with unit(connection):
+    with ensure_transaction(connection):
         journal_of(connection).add(entries)
 
 
-def _entries(what: object, using: str | None) -> tuple[list[Entry], str]:
+def _entries(what: object, using: str | None) -> tuple[list[JournalEntry], str]:
     if isinstance(what, str):
         topic = Topic(what)
         return [Message(topic, reset=Reset.SERVER)], using or DEFAULT_DB_ALIAS
@@ -50,11 +50,11 @@ def _entries(what: object, using: str | None) -> tuple[list[Entry], str]:
         model = type(what)
         alias = using or what._state.db or router.db_for_write(model, instance=what)
         found = _rows(model._base_manager.using(alias).filter(pk=what.pk))
-        return found or [_gone(each, what) for each in _declared(model)], alias
+        return found or [_left(each, what) for each in _declared(model)], alias
     raise TypeError(f"expected a topic, an instance or a QuerySet to invalidate, got {what!r}")
 
 
-def _rows(rows: QuerySet[Any]) -> list[Entry]:
+def _rows(rows: QuerySet[Any]) -> list[JournalEntry]:
     declared, children = _declared(rows.model), _children(rows.model)
     entries = [entry for each in declared for entry in _rows_of(each, rows)]
     if children:
@@ -62,14 +62,16 @@ def _rows(rows: QuerySet[Any]) -> list[Entry]:
         keys = list(_first(rows).values_list("pk", flat=True))
         for child in children:
             inheriting = child.model._base_manager.using(rows.db).filter(**{f"{pk}__in": keys})
-            entries += _rows_of(child, inheriting) if len(keys) <= conf.MAX_ROWS else [_any(child)]
+            entries += (
+                _rows_of(child, inheriting) if len(keys) <= conf.MAX_ROWS else [_unknown(child)]
+            )
     return entries
 
 
-def _rows_of(declaration: Declaration, rows: QuerySet[Any]) -> list[Entry]:
+def _rows_of(declaration: Declaration, rows: QuerySet[Any]) -> list[JournalEntry]:
     found = list(images_of(declaration, _first(rows), _key_of(declaration, rows.model)))
     if len(found) > conf.MAX_ROWS:
-        return [_any(declaration)]
+        return [_unknown(declaration)]
     return [Change(declaration.model, pk, image, image) for pk, image in found]
 
 
@@ -80,11 +82,11 @@ def _first(rows: QuerySet[Any]) -> QuerySet[Any]:
     return ordered[: conf.MAX_ROWS + 1]
 
 
-def _any(declaration: Declaration) -> Entry:
-    return Unknown(declaration.model, Reset.BULK)
+def _unknown(declaration: Declaration) -> JournalEntry:
+    return UnknownRows(declaration.model, Reset.BULK)
 
 
-def _gone(declaration: Declaration, instance: Model) -> Entry:
+def _left(declaration: Declaration, instance: Model) -> JournalEntry:
     label = declaration.label
     # A deleted instance still has its key, under the declared model's name or its own.
     pk = pk_text(getattr(instance, _key_of(declaration, type(instance))) or instance.pk)

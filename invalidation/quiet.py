@@ -7,18 +7,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
 
-from invalidation.changes import Entry, Unknown
-from invalidation.tracking.write_plans import Plan
+from invalidation.changes import JournalEntry, UnknownRows
+from invalidation.tracking.write_plans import WritePlan
 from realtime.messages.message import Reset
 
 
 class _Mode(Enum):
-    LOUD = "rows are told"
-    RESET = "families are reset"
-    SILENT = "nothing is told"
+    NORMAL = "row messages"
+    RESET = "resets of families"
+    SILENT = "no messages"
 
 
-_mode: ContextVar[_Mode] = ContextVar("invalidation_quiet", default=_Mode.LOUD)
+_mode: ContextVar[_Mode] = ContextVar("invalidation_quiet", default=_Mode.NORMAL)
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def quiet(*, reset: bool = True) -> Iterator[None]:
 
 def is_quiet() -> bool:
     """Return True inside a `quiet()` block: writes record no rows."""
-    return _mode.get() is not _Mode.LOUD
+    return _mode.get() is not _Mode.NORMAL
 
 
 def is_silent() -> bool:
@@ -48,8 +48,8 @@ def is_silent() -> bool:
     return _mode.get() is _Mode.SILENT
 
 
-def quiet_entries(plan: Plan) -> list[Entry]:
+def quiet_entries(plan: WritePlan) -> list[JournalEntry]:
     """Return the journal entries of a write inside a `quiet()` block."""
     if is_silent():
         return []
-    return [Unknown(declaration.model, Reset.BULK) for declaration in plan.concerned]
+    return [UnknownRows(declaration.model, Reset.BULK) for declaration in plan.concerned]

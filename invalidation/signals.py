@@ -19,7 +19,7 @@ nothing commits, as in a `TestCase`.
 """
 
 
-LOGIN = frozenset({"last_login"})
+LOGIN_COLUMNS = frozenset({"last_login"})
 """The columns that a login writes. A change of these alone affects no permission."""
 
 
@@ -31,9 +31,9 @@ def users_written(*, changes: Sequence[Change] | None, using: str, **_: object) 
     if changes is None:
         any_user_changed(using)
     else:
-        users_changed([each.pk for each in changes if _matters(each)], using)
+        users_changed([each.pk for each in changes if _may_change_permissions(each)], using)
 
 
-def _matters(change: Change) -> bool:
+def _may_change_permissions(change: Change) -> bool:
     # A new user has no connection yet.
-    return change.before is not None and change.written != LOGIN
+    return change.before is not None and change.written != LOGIN_COLUMNS

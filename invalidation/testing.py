@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from invalidation.changes import Entry
+from invalidation.changes import JournalEntry
 from invalidation.transactions.commit import listeners, messages_of
 from invalidation.transactions.journal import journal_of
 from realtime.messages.message import Message
@@ -109,11 +109,11 @@ def assert_not_invalidates(*topics: str) -> Iterator[Captured]:
         raise AssertionError(f"expected silence, got {told} told")
 
 
-def _seen(connection: BaseDatabaseWrapper) -> tuple[Entry, ...]:
+def _seen(connection: BaseDatabaseWrapper) -> tuple[JournalEntry, ...]:
     return journal_of(connection).entries()
 
 
-def _since(connection: BaseDatabaseWrapper, seen: tuple[Entry, ...]) -> list[Message]:
+def _since(connection: BaseDatabaseWrapper, seen: tuple[JournalEntry, ...]) -> list[Message]:
     """Return the messages of the open transaction's entries beyond those `seen` before."""
     now = journal_of(connection).entries()
     same = 0

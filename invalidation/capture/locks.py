@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
-from invalidation.capture.sql_marker import marked
+from invalidation.capture.sql_marker import with_marker
 from invalidation.transactions.journal import journal_of
 
 NO_KEY_UPDATE = " FOR NO KEY UPDATE"
@@ -32,5 +32,5 @@ def take_write_lock(connection: BaseDatabaseWrapper, model: type[Model]) -> None
         # The key column, since a table may be made WITHOUT ROWID.
         column = connection.ops.quote_name(str(model._meta.pk_fields[0].column))
         with connection.cursor() as cursor:
-            cursor.execute(marked(f"UPDATE {table} SET {column} = {column} WHERE 0"))  # noqa: S608
+            cursor.execute(with_marker(f"UPDATE {table} SET {column} = {column} WHERE 0"))  # noqa: S608
         journal.is_writing = True

@@ -10,7 +10,7 @@ from django.db.models import Model
 
 from invalidation.changes import Image
 from invalidation.exceptions import BadDeclaration, NotRead
-from invalidation.tracking.templates import RESERVED, check_column
+from invalidation.tracking.templates import RESERVED_FAMILIES, check_column
 from realtime.messages.topics import Topic
 
 TopicFunction = Callable[[Any], Iterable[str]]
@@ -74,10 +74,10 @@ def read_computed(
     what = f"reads= of {getattr(function, '__qualname__', function)!s}"
     columns = frozenset(check_column(name, what, model) for name in reads)
     names = frozenset(families)
-    if not names or names & RESERVED:
+    if not names or names & RESERVED_FAMILIES:
         raise BadDeclaration(
             f"track({model.__name__}): expected families=[…] to name every family that the topic"
-            f" function may give, other than {sorted(RESERVED)}, got {sorted(names)}"
+            f" function may give, other than {sorted(RESERVED_FAMILIES)}, got {sorted(names)}"
         )
     try:
         topics = frozenset(map(Topic.of, names))

@@ -14,7 +14,7 @@ from realtime.messages.topics import Topic
 
 
 @dataclass(frozen=True)
-class End:
+class RelationEnd:
     """One end of a many-to-many relation: a foreign key of its through table.
 
     `column` holds the key of a row of the model `label`. A change of the through row is published
@@ -41,7 +41,7 @@ class Declaration:
     templates: tuple[Template, ...] = ()
     computed: tuple[Computed, ...] = ()
     extra_images: frozenset[str] | None = frozenset()
-    ends: tuple[End, ...] = ()
+    ends: tuple[RelationEnd, ...] = ()
 
     @cached_property
     def label(self) -> str:

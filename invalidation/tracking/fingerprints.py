@@ -15,7 +15,7 @@ from typing import Any
 from invalidation.tracking.declarations import Declaration
 from realtime.messages.message import Message
 
-KEY = "code"
+EXTRA_KEY = "code"
 """The key in `Message.extra` that holds fingerprints by model label."""
 
 _LENGTH = 12
@@ -36,10 +36,10 @@ def fingerprint(declaration: Declaration) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:_LENGTH]
 
 
-def marked(message: Message, declaration: Declaration) -> Message:
+def with_fingerprint(message: Message, declaration: Declaration) -> Message:
     """Return the message to a model's own topic with its declaration's fingerprint in `extra`."""
     extra = message.extra if isinstance(message.extra, dict) else {}
-    said = {**extra, KEY: {declaration.label: fingerprint(declaration)}}
+    said = {**extra, EXTRA_KEY: {declaration.label: fingerprint(declaration)}}
     return replace(message, extra=said)
 
 

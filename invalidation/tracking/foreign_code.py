@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from invalidation.tracking.declarations import Declaration
-from invalidation.tracking.fingerprints import KEY, fingerprint
+from invalidation.tracking.fingerprints import EXTRA_KEY, fingerprint
 from invalidation.tracking.registry import declarations
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
@@ -42,7 +42,7 @@ class ForeignCode:
         Give them too if such a message may have been lost: a backend of several servers can lose
         the messages of one, and the model's own topic may be on another server than its families.
         """
-        said: Any = message.extra.get(KEY) if isinstance(message.extra, dict) else None
+        said: Any = message.extra.get(EXTRA_KEY) if isinstance(message.extra, dict) else None
         if isinstance(said, dict):
             for declaration in declarations():
                 theirs = said.get(declaration.label)

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Field, Model
 
-KINDS: frozenset[type[Field[Any, Any]]] = frozenset(
+IMAGE_FIELDS: frozenset[type[Field[Any, Any]]] = frozenset(
     {
         models.AutoField,
         models.BigAutoField,
@@ -33,7 +33,7 @@ KINDS: frozenset[type[Field[Any, Any]]] = frozenset(
 )
 """Field classes that have images, compared exactly: subclasses of a project need `images=`."""
 
-SECRETIVE = frozenset({"auth", "sessions"})
+KEYS_ONLY_APPS = frozenset({"auth", "sessions"})
 """Labels of the apps whose models have images of their keys only."""
 
 
@@ -50,8 +50,8 @@ def default_image_columns(model: type[Model]) -> frozenset[str]:
 def _has_image(field: Field[Any, Any]) -> bool:
     if isinstance(field, models.ForeignKey):
         return True
-    if field.model._meta.app_label in SECRETIVE:
+    if field.model._meta.app_label in KEYS_ONLY_APPS:
         return False
     if type(field) is models.CharField:
         return field.choices is not None
-    return type(field) in KINDS
+    return type(field) in IMAGE_FIELDS

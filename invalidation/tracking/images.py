@@ -24,11 +24,11 @@ _decode = msgspec.json.decode
 class Images:
     """The images of the rows that one transaction changed, each encoded once for all messages.
 
-    `most` is the limit in bytes for the images of one message.
+    `max_bytes` is the limit for the images of one message.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._encoded: dict[tuple[str, str], bytes] = {}
         self._pairs: dict[tuple[str, str], Any] = {}
 
@@ -41,7 +41,7 @@ class Images:
         """Return the `extra` of a message about `rows`; None without images, or above the limit."""
         known = [(label, pk) for label in rows for pk in rows[label]]
         known = [row for row in known if row in self._encoded]
-        if not known or sum(len(self._encoded[row]) for row in known) > self._most:
+        if not known or sum(len(self._encoded[row]) for row in known) > self._max_bytes:
             return None
         images: dict[str, dict[str, Any]] = {}
         for row in known:

@@ -75,9 +75,9 @@ def messages_for(
 
 
 def topics_concerned(
-    declaration: Declaration, changes: Iterable[Change], most: int
+    declaration: Declaration, changes: Iterable[Change], max_topics: int
 ) -> frozenset[Topic] | None:
-    """Return the topics to reset for rows that are too many for row messages; None above `most`.
+    """Return the topics to reset if there are too many rows to name; None above `max_topics`.
 
     The family of single rows' topics stands for all of them.
     """
@@ -89,7 +89,7 @@ def topics_concerned(
             if row is not None and row != last:
                 topics |= _declared(declaration, row)
                 last = row
-        if len(topics) > most:
+        if len(topics) > max_topics:
             return None
     return frozenset(topics)
 

@@ -11,9 +11,9 @@ from django.db.models import Model
 
 from invalidation.exceptions import BadDeclaration
 from invalidation.tracking.computed import TopicFunction, read_computed
-from invalidation.tracking.declarations import Declaration, End
+from invalidation.tracking.declarations import Declaration, RelationEnd
 from invalidation.tracking.templates import check_column, read_template
-from invalidation.tracking.write_plans import Plan, make_plans
+from invalidation.tracking.write_plans import WritePlan, make_plans
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Registry:
             self.__dict__.pop(derived, None)
 
     @cached_property
-    def plans(self) -> dict[str, Plan]:
+    def plans(self) -> dict[str, WritePlan]:
         """The write plans, by table name."""
         return make_plans(self.declarations.values())
 
@@ -93,7 +93,7 @@ def declaration_of(model: type[Model]) -> Declaration | None:
     return plan.declaration if plan else None
 
 
-def plan_of(model: type[Model]) -> Plan | None:
+def plan_of(model: type[Model]) -> WritePlan | None:
     """Return the write plan of a model's table, whichever class of the table is given."""
     return registry.plans.get(model._meta.db_table)
 
@@ -126,12 +126,12 @@ def _made_by_django(model: type[Model]) -> list[type[Model]]:
     return [through for through in throughs if through._meta.auto_created]
 
 
-def _ends(model: type[Model]) -> tuple[End, ...]:
+def _ends(model: type[Model]) -> tuple[RelationEnd, ...]:
     """Return the ends of a through table that Django made; none for any other model."""
     if not model._meta.auto_created:
         return ()
     keys: list[Any] = [f for f in model._meta.local_concrete_fields if f.remote_field]
-    return tuple(End(key.attname, _label_of(key.related_model)) for key in keys)
+    return tuple(RelationEnd(key.attname, _label_of(key.related_model)) for key in keys)
 
 
 def _label_of(model: type[Model]) -> str:

@@ -12,7 +12,7 @@ from invalidation.changes import Image
 from invalidation.exceptions import BadDeclaration
 from realtime.messages.topics import Topic
 
-RESERVED = frozenset({"model", "object"})
+RESERVED_FAMILIES = frozenset({"model", "object"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def read_template(text: str, model: type[Model]) -> Template:
         raise BadDeclaration(
             f"track({model.__name__}): expected a template like 'list:{{list_id}}', got {text!r}"
         )
-    if family in RESERVED:
+    if family in RESERVED_FAMILIES:
         raise BadDeclaration(
             f"track({model.__name__}): the family {family!r} in {text!r} is made for every tracked"
             " model by itself; choose another name"

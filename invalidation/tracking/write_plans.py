@@ -23,7 +23,7 @@ DATABASE_DELETES: Any = getattr(deletion, "DatabaseOnDelete", ())
 
 
 @dataclass(eq=False)
-class Plan:
+class WritePlan:
     """The declarations that a write to one table concerns.
 
     `declaration` is the table's own, if its model is tracked. `children` are those of the tracked
@@ -47,12 +47,12 @@ class Plan:
         return [*self.declarations, *self.cascaded]
 
 
-def make_plans(declarations: Iterable[Declaration]) -> dict[str, Plan]:
+def make_plans(declarations: Iterable[Declaration]) -> dict[str, WritePlan]:
     """Return the plans, by table name, of all tables that concern one of `declarations`."""
-    plans: dict[str, Plan] = {}
+    plans: dict[str, WritePlan] = {}
 
-    def plan_for(model: Any) -> Plan:
-        return plans.setdefault(model._meta.db_table, Plan(model._meta.concrete_model))
+    def plan_for(model: Any) -> WritePlan:
+        return plans.setdefault(model._meta.db_table, WritePlan(model._meta.concrete_model))
 
     tracked = {each.model: each for each in declarations}
     for model, declaration in tracked.items():

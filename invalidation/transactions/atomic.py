@@ -14,17 +14,17 @@ from invalidation.transactions.driver_state import is_in_transaction
 from invalidation.transactions.journal import journal_of
 
 
-def unit(connection: BaseDatabaseWrapper) -> AbstractContextManager[object]:
+def ensure_transaction(connection: BaseDatabaseWrapper) -> AbstractContextManager[object]:
     """Return a context manager that runs a write in a transaction, if none is open."""
     if connection.in_atomic_block or not connection.get_autocommit():
         return nullcontext()
     if is_in_transaction(connection):
         # Raw SQL began the transaction, so Django does not know of it.
-        return _telling_at_once(connection)
+        return _store_after_write(connection)
     return _own_transaction(connection)
 
 
-def tell_at_once(connection: BaseDatabaseWrapper) -> None:
+def store_and_send_now(connection: BaseDatabaseWrapper) -> None:
     """Store the recorded messages now, in an open transaction whose end Django does not see."""
     send = flush(connection)
     journal_of(connection).clear()
@@ -49,7 +49,7 @@ def _own_transaction(connection: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _telling_at_once(connection: BaseDatabaseWrapper) -> Iterator[None]:
+def _store_after_write(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Store the messages right after the write, in a transaction that raw SQL began."""
     yield
-    tell_at_once(connection)
+    store_and_send_now(connection)

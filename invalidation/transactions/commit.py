@@ -8,11 +8,11 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from invalidation.changes import Change, Entry, Unknown, merge
+from invalidation.changes import Change, JournalEntry, UnknownRows, merge
 from invalidation.conf import conf
 from invalidation.exceptions import BadDeclaration
 from invalidation.signals import rows_changed
-from invalidation.tracking.fingerprints import marked
+from invalidation.tracking.fingerprints import with_fingerprint
 from invalidation.tracking.matching import messages_for
 from invalidation.tracking.registry import declaration_of
 from invalidation.transactions.journal import journal_of
@@ -50,29 +50,34 @@ def flush(connection: BaseDatabaseWrapper) -> Callable[[], None] | None:
     alias = connection.alias
     send = prepare(messages, alias)
 
-    def tell() -> None:
-        _announce(entries, changes, alias)
+    def send_all() -> None:
+        _send_signal(entries, changes, alias)
         for listener in tuple(listeners):
             listener(messages)
         send()
 
-    return tell
+    return send_all
 
 
-def messages_of(entries: Sequence[Entry], changes: Sequence[Change] | None = None) -> list[Message]:
+def messages_of(
+    entries: Sequence[JournalEntry], changes: Sequence[Change] | None = None
+) -> list[Message]:
     """Return the messages of one transaction's entries; `changes` are its merged ones, if known."""
     if changes is None:
         changes = merge(entry for entry in entries if isinstance(entry, Change))
-    resets = _resets_for(entry for entry in entries if isinstance(entry, Unknown))
+    resets = _resets_for(entry for entry in entries if isinstance(entry, UnknownRows))
     by_hand = [entry for entry in entries if isinstance(entry, Message)]
     rows = messages_for(changes, declaration_of, conf.MAX_IMAGE_BYTES)
     models = {entry.model for entry in (*changes, *entries) if not isinstance(entry, Message)}
     known = {d.model_topic: d for model in models if (d := declaration_of(model)) is not None}
     told = [*rows, *resets]
-    return [*(marked(m, known[m.topic]) if m.topic in known else m for m in told), *by_hand]
+    return [
+        *(with_fingerprint(m, known[m.topic]) if m.topic in known else m for m in told),
+        *by_hand,
+    ]
 
 
-def _resets_for(unknown: Iterable[Unknown]) -> list[Message]:
+def _resets_for(unknown: Iterable[UnknownRows]) -> list[Message]:
     resets = {}
     for entry in unknown:
         declaration = declaration_of(entry.model)
@@ -81,14 +86,14 @@ def _resets_for(unknown: Iterable[Unknown]) -> list[Message]:
     return list(resets.values())
 
 
-def _announce(entries: Iterable[Entry], changes: Iterable[Change], alias: str) -> None:
+def _send_signal(entries: Iterable[JournalEntry], changes: Iterable[Change], alias: str) -> None:
     """Send `rows_changed`, once a model."""
     if not rows_changed.receivers:
         return
     rows: dict[Any, list[Change] | None] = {}
     for change in changes:
         rows.setdefault(change.model, []).append(change)  # type: ignore[union-attr]
-    rows |= {entry.model: None for entry in entries if isinstance(entry, Unknown)}
+    rows |= {entry.model: None for entry in entries if isinstance(entry, UnknownRows)}
     for model, changed in rows.items():
         for receiver, error in rows_changed.send_robust(model, changes=changed, using=alias):
             if isinstance(error, Exception):

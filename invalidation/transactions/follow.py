@@ -33,8 +33,8 @@ def install() -> None:
         ("savepoint_rollback", _savepoint_rollback),
         ("set_autocommit", _set_autocommit),
         ("commit", _commit),
-        ("rollback", _ending),
-        ("close", _ending),
+        ("rollback", _clear_after),
+        ("close", _clear_after),
         ("connect", _connect),
         ("run_and_clear_commit_hooks", _run_hooks),
     ):
@@ -50,7 +50,7 @@ def _savepoint(original: Callable[..., str | None]) -> Any:
         idle = self.vendor == "sqlite" and not getattr(self.connection, "in_transaction", True)
         sid = original(self)
         if sid is not None:
-            journal_of(self).mark(sid, begins=idle)
+            journal_of(self).note_savepoint(sid, begins=idle)
         return sid
 
     return savepoint
@@ -58,8 +58,8 @@ def _savepoint(original: Callable[..., str | None]) -> Any:
 
 def _savepoint_commit(original: Callable[..., None]) -> Any:
     def savepoint_commit(self: BaseDatabaseWrapper, sid: str) -> None:
-        if journal_of(self).begun_by(sid):
-            _tell_around(self, lambda: original(self, sid))
+        if journal_of(self).is_begun_by(sid):
+            _commit_and_send(self, lambda: original(self, sid))
         else:
             original(self, sid)
 
@@ -85,14 +85,14 @@ def _set_autocommit(original: Callable[..., None]) -> Any:
         begins = force_begin_transaction_with_broken_autocommit
         if autocommit and not self.in_atomic_block:
             try:
-                _tell_around(self, lambda: original(self, autocommit, begins))
+                _commit_and_send(self, lambda: original(self, autocommit, begins))
             except BaseException:
-                _stay_in_transaction(self)
+                _turn_driver_autocommit_off(self)
                 raise
         else:
             original(self, autocommit, begins)
         # Only an atomic block passes this argument.
-        journal_of(self).is_of_block = begins and not autocommit
+        journal_of(self).is_begun_by_block = begins and not autocommit
 
     return set_autocommit
 
@@ -116,10 +116,10 @@ def _commit(original: Callable[..., None]) -> Any:
         try:
             original(self)
         except BaseException:
-            _forget_if_over(self)
+            _clear_if_ended(self)
             raise
         _close_journal(self, send)
-        if not journal_of(self).is_of_block:
+        if not journal_of(self).is_begun_by_block:
             _send_committed(self)
             if is_in_transaction(self):
                 # With autocommit off, a query in a receiver has begun another transaction.
@@ -142,7 +142,7 @@ def _run_hooks(original: Callable[..., None]) -> Any:
     return run_and_clear_commit_hooks
 
 
-def _forget_if_over(connection: BaseDatabaseWrapper) -> None:
+def _clear_if_ended(connection: BaseDatabaseWrapper) -> None:
     """Clear the journal if a commit that failed has ended its transaction.
 
     On PostgreSQL a failed commit is a rollback. On SQLite the transaction stays open, and its
@@ -152,14 +152,14 @@ def _forget_if_over(connection: BaseDatabaseWrapper) -> None:
         journal_of(connection).clear()
 
 
-def _tell_around(connection: BaseDatabaseWrapper, commit: Callable[[], None]) -> None:
+def _commit_and_send(connection: BaseDatabaseWrapper, commit: Callable[[], None]) -> None:
     send = flush(connection)
     commit()
     _close_journal(connection, send)
     _send_committed(connection)
 
 
-def _stay_in_transaction(connection: Any) -> None:
+def _turn_driver_autocommit_off(connection: Any) -> None:
     """Turn the SQLite driver's autocommit off again after a commit that failed.
 
     `set_autocommit(True)` turns it on in the driver before the commit. The driver would then commit
@@ -175,7 +175,7 @@ def _close_journal(connection: BaseDatabaseWrapper, send: Callable[[], None] | N
     journal = journal_of(connection)
     journal.clear()
     if send is not None:
-        journal.committed.append(send)
+        journal.to_send.append(send)
 
 
 def _roll_back(connection: BaseDatabaseWrapper) -> None:
@@ -188,9 +188,9 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
 
 def _send_committed(connection: BaseDatabaseWrapper) -> None:
     """Send the messages of committed transactions; a receiver that writes sends its own."""
-    committed = journal_of(connection).committed
-    while committed:
-        send = committed.pop(0)
+    to_send = journal_of(connection).to_send
+    while to_send:
+        send = to_send.pop(0)
         try:
             send()
         except Exception:
@@ -198,14 +198,14 @@ def _send_committed(connection: BaseDatabaseWrapper) -> None:
             logger.exception("a committed change could not be sent")
 
 
-def _ending(original: Callable[..., None]) -> Any:
-    def ending(self: BaseDatabaseWrapper) -> None:
+def _clear_after(original: Callable[..., None]) -> Any:
+    def clear_after(self: BaseDatabaseWrapper) -> None:
         # A call that Django refuses (within an atomic block, or from another thread) raises above
         # and has ended no transaction.
         original(self)
         journal_of(self).clear()
 
-    return ending
+    return clear_after
 
 
 def _connect(original: Callable[..., None]) -> Any:

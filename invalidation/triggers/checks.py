@@ -15,7 +15,7 @@ from django.db.migrations.exceptions import (
 
 from invalidation.triggers.differences import differences, load_migrations, made_triggers
 
-_OTHERS_FINDINGS = (
+_REPORTED_ELSEWHERE = (
     AmbiguityError,
     BadMigrationError,
     CircularDependencyError,
@@ -31,7 +31,7 @@ def check_triggers(**_: Any) -> list[CheckMessage]:
         loader = load_migrations()
         # A project without triggers does not want them.
         stale = differences(loader) if made_triggers(loader) else []
-    except _OTHERS_FINDINGS:
+    except _REPORTED_ELSEWHERE:
         return []
     if not stale:
         return []

@@ -10,7 +10,7 @@ from django.db.migrations.loader import MigrationLoader
 from invalidation.tracking.registry import declarations
 from invalidation.tracking.write_plans import make_plans
 from invalidation.triggers.helpers import create_helpers, drop_helpers
-from invalidation.triggers.operations import HELPERS, SetTriggers
+from invalidation.triggers.operations import HELPERS_MODEL, SetTriggers
 from invalidation.triggers.tables import create_triggers, drop_triggers
 from realtime.models import StoredRecord
 
@@ -19,7 +19,7 @@ Node = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Triggers:
+class TableTriggers:
     """The SQL of one table's triggers, or of the helper functions."""
 
     model: str
@@ -34,30 +34,30 @@ def load_migrations() -> MigrationLoader:
     return MigrationLoader(None)
 
 
-def made_triggers(loader: MigrationLoader) -> dict[str, Triggers]:
+def made_triggers(loader: MigrationLoader) -> dict[str, TableTriggers]:
     """Return the newest triggers of each table in the migrations, by table name."""
     made = {}
     for node in _in_order(loader):
         for operation in loader.graph.nodes[node].operations:
             if isinstance(operation, SetTriggers):
-                made[operation.table] = Triggers(
+                made[operation.table] = TableTriggers(
                     operation.model, operation.table, tuple(operation.sql), node
                 )
     return made
 
 
-def wanted_triggers() -> dict[str, Triggers]:
+def wanted_triggers() -> dict[str, TableTriggers]:
     """Return the triggers that the tracked models need, by table name; the helpers first."""
     plans = [plan for plan in make_plans(declarations()).values() if plan.declarations]
     tables = [
-        Triggers(
+        TableTriggers(
             plan.model._meta.label_lower,
             plan.model._meta.db_table,
             tuple(create_triggers(plan).splitlines()),
         )
         for plan in sorted(plans, key=lambda plan: plan.model._meta.label_lower)
     ]
-    helpers = Triggers(HELPERS, _HELPERS_TABLE, tuple(create_helpers().splitlines()))
+    helpers = TableTriggers(HELPERS_MODEL, _HELPERS_TABLE, tuple(create_helpers().splitlines()))
     return {triggers.table: triggers for triggers in ([helpers, *tables] if tables else [])}
 
 
@@ -78,7 +78,7 @@ def differences(loader: MigrationLoader) -> list[SetTriggers]:
 _HELPERS_TABLE = StoredRecord._meta.db_table
 
 
-def _drop(triggers: Triggers) -> tuple[str, ...]:
+def _drop(triggers: TableTriggers) -> tuple[str, ...]:
     helpers = triggers.table == _HELPERS_TABLE
     sql = drop_helpers() if helpers else drop_triggers(triggers.table)
     return tuple(sql.splitlines())

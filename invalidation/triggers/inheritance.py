@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from invalidation.conf import conf
 from invalidation.tracking.declarations import Declaration
-from invalidation.tracking.write_plans import Plan, link_to
+from invalidation.tracking.write_plans import WritePlan, link_to
 from invalidation.triggers.quoting import identifier, literal, qualified
 from invalidation.triggers.rows import RowsInSql, resets
 from realtime.messages.message import Reset
@@ -43,7 +43,7 @@ _TELL_CHILD = """\
 _RESET_CHILD = "        payload := concat_ws(',', payload, {everything});"
 
 
-def tell_children(plan: Plan, families: Collection[Topic]) -> Iterator[str]:
+def tell_children(plan: WritePlan, families: Collection[Topic]) -> Iterator[str]:
     """Give the SQL that publishes the plan's children; above MAX_ROWS rows it resets `families`."""
     if plan.children:
         yield _TELL_CHILDREN.format(
@@ -53,7 +53,7 @@ def tell_children(plan: Plan, families: Collection[Topic]) -> Iterator[str]:
         )
 
 
-def _tell_child(plan: Plan, child: Declaration) -> str:
+def _tell_child(plan: WritePlan, child: Declaration) -> str:
     rows = RowsInSql(child)
     link = link_to(plan.model, child=child.model)
     everything = resets(child.families, Reset.RAW_SQL)

@@ -10,7 +10,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-HELPERS = "realtime.storedrecord"
+HELPERS_MODEL = "realtime.storedrecord"
 """The model that stands for the helper functions in migrations: they write its table."""
 
 

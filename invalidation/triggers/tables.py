@@ -18,7 +18,7 @@ from django.db.backends.utils import truncate_name
 
 from invalidation.conf import conf
 from invalidation.tracking.declarations import Declaration
-from invalidation.tracking.write_plans import Plan
+from invalidation.tracking.write_plans import WritePlan
 from invalidation.triggers.inheritance import tell_children
 from invalidation.triggers.quoting import identifier, literal
 from invalidation.triggers.rows import RowsInSql, resets
@@ -117,7 +117,7 @@ _TRIGGERS = {
 }
 
 
-def create_triggers(plan: Plan) -> str:
+def create_triggers(plan: WritePlan) -> str:
     """Return the SQL that creates or replaces a table's triggers."""
     table, own = plan.model._meta.db_table, plan.declaration
     function = _function_name(table)

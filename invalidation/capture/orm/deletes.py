@@ -9,28 +9,28 @@ from django.core.exceptions import EmptyResultSet
 from invalidation.capture.locks import take_write_lock
 from invalidation.capture.orm.inheritance import note_rows
 from invalidation.capture.orm.statement import can_be_read, exceeds, is_bounded
-from invalidation.capture.orm.write import NOTHING, Write
+from invalidation.capture.orm.write import NO_ROWS, Write
 
 
-def delete(writing: Write) -> Any:
+def delete(write: Write) -> Any:
     """Run a DELETE; return the number of deleted rows."""
-    reader = writing.reader
+    reader = write.reader
     try:
-        sql, params = writing.compiler.as_sql()
+        sql, params = write.compiler.as_sql()
     except EmptyResultSet:
-        return writing.run()
+        return write.run()
     condition = _condition_of(sql, reader.table)
-    if condition is None or not can_be_read(writing):
-        return _blindly(writing)
-    if not is_bounded(writing):
-        take_write_lock(writing.connection, writing.plan.model)
-        if exceeds(writing, condition, params):
-            return _blindly(writing)
-    rows, count = writing.execute(f"{sql} RETURNING {reader.list}", params, needed=False)
+    if condition is None or not can_be_read(write):
+        return _run_and_reset(write)
+    if not is_bounded(write):
+        take_write_lock(write.connection, write.plan.model)
+        if exceeds(write, condition, params):
+            return _run_and_reset(write)
+    rows, count = write.execute(f"{sql} RETURNING {reader.list}", params, needed=False)
     if rows is not None:
-        with writing.reading():
-            note_rows(writing, reader.rows(rows), NOTHING)
-    _note_cascades(writing, count)
+        with write.reset_if_unreadable():
+            note_rows(write, reader.rows(rows), NO_ROWS)
+    _note_cascades(write, count)
     return count
 
 
@@ -43,13 +43,13 @@ def _condition_of(sql: str, table: str) -> str | None:
     return None if condition == sql else condition
 
 
-def _blindly(writing: Write) -> Any:
-    count = writing.run_blindly()
-    _note_cascades(writing, count)
+def _run_and_reset(write: Write) -> Any:
+    count = write.run_and_reset()
+    _note_cascades(write, count)
     return count
 
 
-def _note_cascades(writing: Write, count: int) -> None:
+def _note_cascades(write: Write, count: int) -> None:
     """Record that the database may have deleted or changed rows by a cascade of its own."""
     if count:
-        writing.note_unknown(writing.plan.cascaded)
+        write.note_unknown(write.plan.cascaded)

@@ -46,7 +46,7 @@ def fetch(cursor: Any) -> list[Sequence[Any]]:
     return rows
 
 
-class Reader:
+class RowReader:
     """Reads rows of one table: their keys and the given columns, by attname.
 
     It belongs to one connection, since the conversions of values depend on the database.
@@ -77,11 +77,11 @@ class Reader:
         """Return a field's column as SQL, with the table's name."""
         return f"{self.table}.{self._connection.ops.quote_name(field.column)}"
 
-    def select(self, condition: str, params: Sequence[Any], most: int, lock: str = "") -> Rows:
-        """Return up to `most` rows that match a condition, given as SQL; empty matches all."""
+    def select(self, condition: str, params: Sequence[Any], limit: int, lock: str = "") -> Rows:
+        """Return up to `limit` rows that match a condition, given as SQL; empty matches all."""
         where = f" WHERE {condition}" if condition else ""
         by = ", ".join(self.key_columns)
-        sql = f"SELECT {self.list} FROM {self.table}{where} ORDER BY {by} LIMIT {most}{lock}"  # noqa: S608 -- quoted names
+        sql = f"SELECT {self.list} FROM {self.table}{where} ORDER BY {by} LIMIT {limit}{lock}"  # noqa: S608 -- quoted names
         with self._connection.cursor() as cursor:
             cursor.execute(sql, params)
             return self.rows(fetch(cursor))

@@ -15,33 +15,33 @@ from invalidation.conf import conf
 from invalidation.transactions.journal import journal_of
 
 
-def returned(writing: Write, fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[Any]:
+def returned(write: Write, fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[Any]:
     """Return the first columns of fetched rows, converted as Django converts them."""
     if not fields:
         return []
-    compiler = writing.compiler
+    compiler = write.compiler
     cut: Any = [tuple(row[: len(fields)]) for row in rows]
     table = compiler.query.get_meta().db_table
     converters = compiler.get_converters([field.get_col(table) for field in fields])
     return list(compiler.apply_converters(cut, converters)) if converters else cut
 
 
-def is_bounded(writing: Write) -> bool:
+def is_bounded(write: Write) -> bool:
     """Return True if the statement names at most MAX_ROWS rows by their primary key."""
-    return any(_names_keys(condition) for condition in _all_of(writing.compiler.query.where))
+    return any(_names_keys(condition) for condition in _all_of(write.compiler.query.where))
 
 
-def exceeds(writing: Write, condition: str, params: Sequence[Any]) -> bool:
+def exceeds(write: Write, condition: str, params: Sequence[Any]) -> bool:
     """Query whether more than MAX_ROWS rows match a condition."""
-    table = writing.reader.table
+    table = write.reader.table
     where = f" WHERE {condition}" if condition else ""
     sql = f"SELECT 1 FROM {table}{where} LIMIT 1 OFFSET {conf.MAX_ROWS:d}"  # noqa: S608
-    with writing.connection.cursor() as cursor:
+    with write.connection.cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchone() is not None
 
 
-def can_be_read(writing: Write) -> bool:
+def can_be_read(write: Write) -> bool:
     """Return True if the rows can be read, and reading them is of use.
 
     A view's rows are not read. Nor are rows of models whose families a long transaction resets
@@ -49,14 +49,14 @@ def can_be_read(writing: Write) -> bool:
     must have the read columns, with the same types: between migrations a column may not exist yet,
     and reading it would make the write fail.
     """
-    if journal_of(writing.connection).has_given_up(writing.plan.declarations):
+    if journal_of(write.connection).resets_all_of(write.plan.declarations):
         return False
-    if is_view(writing):
+    if is_view(write):
         return False
-    model = writing.compiler.query.model
-    if model._meta.concrete_model is writing.plan.model:
+    model = write.compiler.query.model
+    if model._meta.concrete_model is write.plan.model:
         return True
-    return has_columns(model, writing.reader.fields, writing.connection)
+    return has_columns(model, write.reader.fields, write.connection)
 
 
 def _all_of(where: Any) -> Sequence[Any]:

@@ -10,24 +10,24 @@ TABLE, VIEW = "r", "v"
 """Their letters in `pg_class.relkind`; a partitioned table has another."""
 
 
-def is_view(writing: Write) -> bool:
+def is_view(write: Write) -> bool:
     """Return True if the write is to a view, whose rows cannot always be locked or returned.
 
     Only a model that Django does not manage can have a view, so only such models cost a query.
     """
-    return not writing.plan.model._meta.managed and _kind(writing) == VIEW
+    return not write.plan.model._meta.managed and _kind(write) == VIEW
 
 
-def has_system_columns(writing: Write) -> bool:
+def has_system_columns(write: Write) -> bool:
     """Return True if an INSERT can return PostgreSQL's system columns, such as xmax."""
-    return writing.connection.vendor != "postgresql" or _kind(writing) == TABLE
+    return write.connection.vendor != "postgresql" or _kind(write) == TABLE
 
 
-def _kind(writing: Write) -> str | None:
+def _kind(write: Write) -> str | None:
     """Return the `relkind`, read once for each connection."""
-    reader: Any = writing.reader
-    if writing.connection.vendor == "postgresql" and reader.kind is None:
-        with writing.connection.cursor() as cursor:
+    reader: Any = write.reader
+    if write.connection.vendor == "postgresql" and reader.kind is None:
+        with write.connection.cursor() as cursor:
             cursor.execute(
                 "SELECT relkind FROM pg_class WHERE oid = to_regclass(%s)", [reader.table]
             )

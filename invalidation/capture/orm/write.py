@@ -12,16 +12,16 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.subqueries import UpdateQuery
 
-from invalidation.capture.orm.row_reader import Reader, Rows, Unreadable, fetch
+from invalidation.capture.orm.row_reader import RowReader, Rows, Unreadable, fetch
 from invalidation.capture.orm.sqlite_triggers import has_triggers
-from invalidation.capture.sql_marker import marked
-from invalidation.changes import Change, Unknown, pk_text
+from invalidation.capture.sql_marker import with_marker
+from invalidation.changes import Change, UnknownRows, pk_text
 from invalidation.tracking.declarations import Declaration
-from invalidation.tracking.write_plans import Plan
+from invalidation.tracking.write_plans import WritePlan
 from invalidation.transactions.journal import journal_of
 from realtime.messages.message import Reset
 
-NOTHING: Rows = {}
+NO_ROWS: Rows = {}
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Write:
     """
 
     compiler: Any
-    plan: Plan
+    plan: WritePlan
     original: Callable[[], Any]
     asked: Any
     returns_rows: bool
@@ -45,7 +45,7 @@ class Write:
         return connection
 
     @cached_property
-    def reader(self) -> Reader:
+    def reader(self) -> RowReader:
         """The reader of the table's rows: in the tracked columns, or their keys only."""
         plan = self.plan
         columns = plan.declaration.columns if plan.declaration else ()
@@ -53,10 +53,10 @@ class Write:
 
     def run(self) -> Any:
         """Run Django's own method, with the marker on its statement."""
-        _mark(self.compiler)
+        _add_marker(self.compiler)
         return self.original()
 
-    def run_blindly(self) -> Any:
+    def run_and_reset(self) -> Any:
         """Record that any row may have changed, and run Django's own method."""
         self.note_unknown(self.plan.declarations)
         return self.run()
@@ -70,7 +70,7 @@ class Write:
         then.
         """
         with self.connection.cursor() as cursor:
-            cursor.execute(marked(sql), params)
+            cursor.execute(with_marker(sql), params)
             try:
                 return fetch(cursor) if cursor.description else [], cursor.rowcount
             except Unreadable:
@@ -84,7 +84,7 @@ class Write:
         return None, count
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
+    def reset_if_unreadable(self) -> Iterator[None]:
         """Record that any row may have changed if the block cannot read the written rows."""
         try:
             yield
@@ -118,32 +118,32 @@ class Write:
 
     def note_unknown(self, declarations: Iterable[Declaration]) -> None:
         """Record that any row of these models may have changed."""
-        unknown = [Unknown(declaration.model, Reset.BULK) for declaration in declarations]
+        unknown = [UnknownRows(declaration.model, Reset.BULK) for declaration in declarations]
         journal_of(self.connection).add(unknown)
 
 
 def reader_of(
     owner: object, model: Any, columns: Iterable[str], connection: BaseDatabaseWrapper
-) -> Reader:
+) -> RowReader:
     """Return the reader for a plan's or a declaration's rows on a connection, made once."""
     readers = journal_of(connection).readers
     found = readers.get(id(owner))
     if found is None or found[0] is not owner:
-        found = readers[id(owner)] = (owner, Reader(model, columns, connection))
-    reader: Reader = found[1]
+        found = readers[id(owner)] = (owner, RowReader(model, columns, connection))
+    reader: RowReader = found[1]
     return reader
 
 
-def _mark(compiler: SQLCompiler) -> None:
+def _add_marker(compiler: SQLCompiler) -> None:
     """Add the marker to the statements that the compiler builds from now on."""
     as_sql = compiler.as_sql
 
     def as_marked_sql(*args: Any, **kwargs: Any) -> Any:
         made: Any = as_sql(*args, **kwargs)
         if isinstance(made, list):
-            return [(marked(sql), params) for sql, params in made]
+            return [(with_marker(sql), params) for sql, params in made]
         sql, params = made
-        return marked(sql), params
+        return with_marker(sql), params
 
     compiler.as_sql = as_marked_sql  # type: ignore[method-assign]
 

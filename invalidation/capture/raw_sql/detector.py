@@ -31,11 +31,11 @@ from invalidation.capture.raw_sql.tables_written import (
     only_reads,
     tables_written,
 )
-from invalidation.capture.sql_marker import is_marked
-from invalidation.changes import Unknown
+from invalidation.capture.sql_marker import has_marker
+from invalidation.changes import UnknownRows
 from invalidation.quiet import is_silent
 from invalidation.tracking import registry as tracking
-from invalidation.transactions.atomic import tell_at_once
+from invalidation.transactions.atomic import store_and_send_now
 from invalidation.transactions.driver_state import has_failed, is_in_transaction
 from invalidation.transactions.journal import journal_of
 from realtime.messages.message import Reset
@@ -49,26 +49,26 @@ def install() -> None:
 
     The connections that other threads have open cannot be reached: install before there are any.
     """
-    connection_created.connect(_watch_new, dispatch_uid="invalidation.raw_sql")
+    connection_created.connect(_install_on_new, dispatch_uid="invalidation.raw_sql")
     for connection in connections.all(initialized_only=True):
-        watch(connection)
+        install_on(connection)
 
 
-def watch(connection: Any) -> None:
+def install_on(connection: Any) -> None:
     """Add the wrapper to a connection, unless it has it."""
-    if _tell not in connection.execute_wrappers:
+    if _detect not in connection.execute_wrappers:
         # The first wrapper is nearest to the database and gets the final text. And
         # `with connection.execute_wrapper(…)` removes the last one, whichever that is.
-        connection.execute_wrappers.insert(0, _tell)
+        connection.execute_wrappers.insert(0, _detect)
 
 
-def _watch_new(connection: BaseDatabaseWrapper, **_: Any) -> None:
+def _install_on_new(connection: BaseDatabaseWrapper, **_: Any) -> None:
     # The one by which databases are made and dropped is none of the project's.
     if connection.alias != NO_DB_ALIAS:
-        watch(connection)
+        install_on(connection)
 
 
-def _tell(
+def _detect(
     execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
 ) -> Any:
     if (isinstance(sql, str) and only_reads(sql)) or is_silent():
@@ -91,7 +91,7 @@ def _text_of(sql: Any, connection: BaseDatabaseWrapper) -> str:
 
 
 def _models_written(sql: str) -> Models:
-    if is_marked(sql):
+    if has_marker(sql):
         return ()
     registry = tracking.registry
     written = tables_written(sql, registry.tables)
@@ -105,23 +105,23 @@ def _run(run: Run, connection: BaseDatabaseWrapper, models: Models, sql: str) ->
     # A failed statement may leave rows behind: `executemany`, OR FAIL, a program that commits.
     doubtful = alone or connection.vendor == "sqlite"
     if connection.in_atomic_block:
-        return _noting(run, connection, models, doubtful)
+        return _run_and_note(run, connection, models, doubtful)
     autocommit = connection.get_autocommit()
     # SQLite cannot commit while a statement still has rows to return. In autocommit it commits once
     # they are fetched; messages that are stored before that belong to the same transaction.
     giving = autocommit and connection.vendor == "sqlite" and "returning" in sql.lower()
     if autocommit and not (alone or giving or is_in_transaction(connection)):
         with transaction.atomic(using=connection.alias, savepoint=False):
-            return _noting(run, connection, models, doubtful)
+            return _run_and_note(run, connection, models, doubtful)
     try:
-        return _noting(run, connection, models, doubtful)
+        return _run_and_note(run, connection, models, doubtful)
     finally:
-        _tell_behind(connection, autocommit, giving)
+        _store_after(connection, autocommit, giving)
 
 
-def _noting(run: Run, connection: BaseDatabaseWrapper, models: Models, doubtful: bool) -> Any:
+def _run_and_note(run: Run, connection: BaseDatabaseWrapper, models: Models, doubtful: bool) -> Any:
     journal = journal_of(connection)
-    entries = [Unknown(model, Reset.RAW_SQL) for model in models]
+    entries = [UnknownRows(model, Reset.RAW_SQL) for model in models]
     try:
         result = run()
     except BaseException:
@@ -132,7 +132,7 @@ def _noting(run: Run, connection: BaseDatabaseWrapper, models: Models, doubtful:
     return result
 
 
-def _tell_behind(connection: Any, autocommit: bool, giving: bool) -> None:
+def _store_after(connection: Any, autocommit: bool, giving: bool) -> None:
     """Store and send the messages of a statement that runs outside of Django's blocks."""
     journal = journal_of(connection)
     if has_failed(connection):
@@ -140,7 +140,7 @@ def _tell_behind(connection: Any, autocommit: bool, giving: bool) -> None:
         journal.clear()
     elif autocommit and (giving or is_in_transaction(connection)):
         # Raw SQL began the transaction and will end it without Django, so the record joins it now.
-        tell_at_once(connection)
+        store_and_send_now(connection)
     elif autocommit:
         entries = journal.entries()
         with transaction.atomic(using=connection.alias, savepoint=False):

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from invalidation.capture.raw_sql.tokens import Token, tokens_of
 
-NOTHING: frozenset[str] = frozenset()
+NO_TABLES: frozenset[str] = frozenset()
 LONGEST_CACHED = 4_000
 """Characters. A longer text rarely comes twice, and would fill the cache."""
 
@@ -27,7 +27,7 @@ _WRITES = re.compile(
 _UNNAMED = re.compile(r"(?<![a-z_])(?:truncate|drop|alter|do|call|execute)(?![\w$])|u&\"")
 # For texts that cannot be split reliably: statements that need not name the tables that they write,
 # or may name them by character codes.
-_SWEEPS = re.compile(
+_WRITES_UNNAMED = re.compile(
     r"(?<![a-z_])(?:(?:execute|call|perform)(?![\w$])|truncate(?![\w$]).*(?<![a-z_])cascade(?![\w$])"
     r"|(?:schema|owned)(?![\w$]))|u&\"",
     re.DOTALL,
@@ -46,7 +46,7 @@ _QUERIES = frozenset({"select", "with", "values", "table", "execute"})
 _END = Token("end", "")
 
 
-class _Everything(Exception):
+class _AnyTable(Exception):
     """Raised for a statement that may write any table."""
 
 
@@ -61,27 +61,27 @@ def tables_written(sql: str, tables: frozenset[str]) -> frozenset[str]:
     Names are compared without schema and without regard to case.
     """
     if only_reads(sql):
-        return NOTHING
+        return NO_TABLES
     return _cached(sql, tables) if len(sql) <= LONGEST_CACHED else _tables_written(sql, tables)
 
 
 def _tables_written(sql: str, tables: frozenset[str]) -> frozenset[str]:
     lower = sql.lower()
     if not _WRITES.search(lower):
-        return NOTHING
+        return NO_TABLES
     bare = {table: bare_name(table) for table in tables}
     mentioned = frozenset(t for t, name in bare.items() if name in lower or '"' in name)
     if not mentioned and not _UNNAMED.search(lower):
-        return NOTHING
+        return NO_TABLES
     found = tokens_of(sql)
     if not found.sure:
-        return tables if _SWEEPS.search(lower) else mentioned
+        return tables if _WRITES_UNNAMED.search(lower) else mentioned
     statements = list(_statements(found.tokens))
     try:
-        if any(_hides(statement, lower) for statement in statements):
+        if any(_contains_program(statement, lower) for statement in statements):
             return mentioned
         names = {name for statement in statements for name in _names(statement)}
-    except _Everything:
+    except _AnyTable:
         return tables
     return frozenset(table for table, name in bare.items() if name in names)
 
@@ -114,13 +114,13 @@ def _statements(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
             start = i + 1
 
 
-def _hides(statement: Sequence[Token], text: str) -> bool:
+def _contains_program(statement: Sequence[Token], text: str) -> bool:
     """Return True if the statement contains a program whose statements are not among its tokens."""
     match statement[0].text:
         case "do":
             # A statement that a program composes or calls need not name the table that it writes.
             if _CALLS.search(text):
-                raise _Everything
+                raise _AnyTable
             return True
         case "prepare":
             return True
@@ -147,26 +147,26 @@ def _names_by_verb(statement: Sequence[Token], at: Sequence[str]) -> Iterator[st
     match at[0]:
         case "truncate":
             if "cascade" in at:
-                raise _Everything
+                raise _AnyTable
             yield from _targets(statement, 1)
         case "copy" if "from" in at:
             yield from _targets(statement, 1)
         case "drop" | "alter":
             if {"schema", "owned"} & set(at[1:2]):
-                raise _Everything
+                raise _AnyTable
             # Also the new name of a table, and the partition that it becomes.
             yield from _targets_after({"table", "view", "to", "partition", "inherit"}, statement)
         case "create":
             if any(_is_query(statement, i + 1) for i, word in enumerate(at) if word == "as"):
                 yield from _targets_after({"table", "view"}, statement)
             if "execute" in at:
-                raise _Everything
+                raise _AnyTable
         case "refresh":
             yield from _targets_after({"view"}, statement)
         case "call" | "execute":
-            raise _Everything
+            raise _AnyTable
         case "explain" if "execute" in at:
-            raise _Everything
+            raise _AnyTable
 
 
 def _is_query(statement: Sequence[Token], i: int) -> bool:
