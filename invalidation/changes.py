@@ -1,4 +1,4 @@
-"""The values that a transaction records: the changes of its rows, and unknown changes. Pure."""
+"""The values that a transaction notes: the changes of its rows, and unknown changes. Pure."""
 
 from __future__ import annotations
 

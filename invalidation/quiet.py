@@ -39,12 +39,12 @@ def quiet(*, reset: bool = True) -> Iterator[None]:
 
 
 def is_quiet() -> bool:
-    """Return True inside a `quiet()` block: writes record no rows."""
+    """Return True inside a `quiet()` block: writes note no rows."""
     return _mode.get() is not _Mode.NORMAL
 
 
 def is_silent() -> bool:
-    """Return True inside a `quiet(reset=False)` block: writes record nothing."""
+    """Return True inside a `quiet(reset=False)` block: writes note nothing."""
     return _mode.get() is _Mode.SILENT
 
 

@@ -1,4 +1,4 @@
-"""Capture: record which rows are written. Only this room and read sets touch Django's insides.
+"""Capture: note which rows are written. Only this room and read sets touch Django's insides.
 
 Every ORM write runs through `execute_sql` of one of three compiler classes, whichever public method
 began it; Django's model signals see only some writes. `orm` wraps those three classes; `raw_sql`

@@ -25,7 +25,7 @@ def ensure_transaction(connection: BaseDatabaseWrapper) -> AbstractContextManage
 
 
 def store_and_send_now(connection: BaseDatabaseWrapper) -> None:
-    """Store the recorded messages now, in an open transaction whose end Django does not see."""
+    """Store the messages now, in an open transaction whose end Django does not see."""
     send = flush(connection)
     journal_of(connection).clear()
     if send is not None:

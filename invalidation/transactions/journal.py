@@ -1,4 +1,4 @@
-"""The journal of a database connection: the changes that its current transaction has recorded."""
+"""The journal of a database connection: the changes that its current transaction has made."""
 
 from __future__ import annotations
 

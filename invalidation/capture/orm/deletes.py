@@ -50,6 +50,6 @@ def _run_and_reset(write: Write) -> Any:
 
 
 def _note_cascades(write: Write, count: int) -> None:
-    """Record that the database may have deleted or changed rows by a cascade of its own."""
+    """Note that the database may have deleted or changed rows by a cascade of its own."""
     if count:
         write.note_unknown(write.plan.cascaded)

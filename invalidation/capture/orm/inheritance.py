@@ -36,7 +36,7 @@ def touch_parents(write: Write) -> None:
 
 
 def note_rows(write: Write, before: Rows, after: Rows) -> None:
-    """Record the changes of the written table's rows, and of their multi-table children."""
+    """Note the changes of the written table's rows, and of their multi-table children."""
     write.note(write.plan.declaration, before, after)
     if write.plan.children:
         note_children(write, _with_children(write, before, after))
@@ -56,7 +56,7 @@ def _with_children(write: Write, before: Rows, after: Rows) -> list[Key]:
 
 
 def note_children(write: Write, keys: Collection[Key]) -> None:
-    """Record changes of the children of these rows, whose columns they inherit.
+    """Note changes of the children of these rows, whose columns they inherit.
 
     The children's rows are locked too: one that moves between topics at this moment must be
     published to both.

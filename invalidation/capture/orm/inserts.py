@@ -1,6 +1,6 @@
 """Capture INSERT: the database returns the rows that it inserted.
 
-An INSERT that ignores conflicts, as adding to a many-to-many relation does, therefore records only
+An INSERT that ignores conflicts, as adding to a many-to-many relation does, therefore notes only
 the rows that were really inserted.
 """
 

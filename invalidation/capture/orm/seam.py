@@ -1,7 +1,7 @@
 """The seam under every ORM write: the execute methods of the insert, update and delete compilers.
 
 For a table with a write plan it reads the rows before and after the write and adds the Changes to
-the transaction's journal. Where the rows cannot be known it records that instead, and the topics
+the transaction's journal. Where the rows cannot be known it notes that instead, and the topics
 that they may belong to are reset. For any other table it costs one dict lookup.
 
 Django 6 has a second method that updates, `execute_returning_sql`, which calls `execute_sql` on the
@@ -38,7 +38,7 @@ from invalidation.transactions.atomic import ensure_transaction
 from invalidation.transactions.journal import journal_of
 
 WriteHandler = Callable[[Write], Any]
-"""Runs a write, records its changes, and returns the value that Django expects."""
+"""Runs a write, notes its changes, and returns the value that Django expects."""
 
 _WRAPPED = "__wrapped_by_invalidation__"
 _BEING_CAPTURED = "_invalidation_capturing"

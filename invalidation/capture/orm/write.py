@@ -57,7 +57,7 @@ class Write:
         return self.original()
 
     def run_and_reset(self) -> Any:
-        """Record that any row may have changed, and run Django's own method."""
+        """Note that any row may have changed, and run Django's own method."""
         self.note_unknown(self.plan.declarations)
         return self.run()
 
@@ -85,7 +85,7 @@ class Write:
 
     @contextmanager
     def reset_if_unreadable(self) -> Iterator[None]:
-        """Record that any row may have changed if the block cannot read the written rows."""
+        """Note that any row may have changed if the block cannot read the written rows."""
         try:
             yield
         except Unreadable:
@@ -99,9 +99,9 @@ class Write:
         return rows
 
     def note(self, declaration: Declaration | None, before: Rows, after: Rows) -> None:
-        """Record the changes of rows, by their keys, if their model is tracked.
+        """Note the changes of rows, by their keys, if their model is tracked.
 
-        It is recorded at once: a write of ours may cause others, and the journal keeps their order.
+        It is noted at once: a write of ours may cause others, and the journal keeps their order.
         """
         if declaration is not None:
             changes = _changes(declaration, before, after, self._written())
@@ -117,7 +117,7 @@ class Write:
         return frozenset(field.attname for field, *_ in values)
 
     def note_unknown(self, declarations: Iterable[Declaration]) -> None:
-        """Record that any row of these models may have changed."""
+        """Note that any row of these models may have changed."""
         unknown = [UnknownRows(declaration.model, Reset.BULK) for declaration in declarations]
         journal_of(self.connection).add(unknown)
 

@@ -100,7 +100,7 @@ def _models_written(sql: str) -> Models:
 
 
 def _run(run: Run, connection: BaseDatabaseWrapper, models: Models, sql: str) -> Any:
-    """Run a statement and record it, in one transaction where that is possible."""
+    """Run a statement and note its tables, in one transaction where that is possible."""
     alone = controls_transactions(sql)
     # A failed statement may leave rows behind: `executemany`, OR FAIL, a program that commits.
     doubtful = alone or connection.vendor == "sqlite"
