@@ -105,7 +105,7 @@ def rows_are_reset(patch):
 
 
 def updates_are_reset(patch):
-    patch.setattr(updates, "_read", lambda writing: None)
+    patch.setattr(updates, "_split", lambda writing: None)
 
 
 def deletes_are_reset(patch):
