@@ -1,8 +1,7 @@
 """The topics that rows belong to, and the rules that say which users may watch them.
 
-`list:5` is a list with all of its tasks and members, `name:5` only the list itself, for pages that
-offer it as a place to move to. `member:3` is the memberships of user 3; `user:3` is the tasks of
-user 3.
+`list:5` is a list with its tasks and members, `name:5` only the list itself, for pages that offer
+it as a place to move to. `member:3` is the memberships of user 3; `user:3` is the tasks of user 3.
 """
 
 from django.contrib.auth.models import AnonymousUser, User

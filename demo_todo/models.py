@@ -5,8 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-# Floats limit how often a gap between two neighbours can be halved; below this the list is
-# renumbered.
+# Floats limit how often a gap can be halved; below this one the list is renumbered.
 SMALLEST_GAP = 1e-6
 
 
