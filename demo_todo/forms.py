@@ -57,9 +57,9 @@ class InviteForm(forms.Form):
     def __init__(self, posted: QueryDict, todo_list: TodoList) -> None:
         super().__init__(posted)
         others = User.objects.filter(is_active=True).exclude(todo_lists=todo_list)
-        sorry = {"invalid_choice": "There is no “%(value)s” who is not a member yet."}
+        errors = {"invalid_choice": "There is no “%(value)s” who is not a member yet."}
         self.fields["username"] = forms.ModelChoiceField(
-            others, to_field_name="username", error_messages=sorry
+            others, to_field_name="username", error_messages=errors
         )
         self.todo_list = todo_list
 

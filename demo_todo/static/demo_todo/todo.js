@@ -6,9 +6,9 @@ on("live:inserted", ({ target }) => htmx.process(target));
 on("live:applied", ({ detail }) => {
   const { entered = [], updated = [] } = detail.changes?.["demo_todo.task"] ?? {};
   const rows = [...entered, ...updated].map((pk) => document.getElementById(`task-${pk}`));
-  const mark = (on) => rows.forEach((row) => row?.classList.toggle("changed", on));
-  mark(true);
-  setTimeout(mark, 2000, false);
+  const highlight = (on) => rows.forEach((row) => row?.classList.toggle("changed", on));
+  highlight(true);
+  setTimeout(highlight, 2000, false);
   document.title = `${document.querySelector("h1").textContent} · Todo`;
 });
 
@@ -31,8 +31,8 @@ on("keydown", ({ target, key, isComposing }) => {
   if (key === "Escape") target.value = target.defaultValue;
   if (key === "Escape" || key === "Enter") target.blur();
 });
-const tellNotSaved = () => document.getElementById("not-saved").removeAttribute("hidden");
-for (const type of ["htmx:responseError", "htmx:sendError"]) on(type, tellNotSaved);
+const showNotSaved = () => document.getElementById("not-saved").removeAttribute("hidden");
+for (const type of ["htmx:responseError", "htmx:sendError"]) on(type, showNotSaved);
 // Another user has deleted the row: do not show Django's debug page in its place.
 on("htmx:beforeOnLoad", (event) => event.detail.xhr.status < 500 && event.stopPropagation(), true);
 
