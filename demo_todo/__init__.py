@@ -1,1 +1,1 @@
-"""A shared TODO app whose pages are live: the tutorial's finished code."""
+"""A shared TODO app with live pages, which the tutorial ends with."""

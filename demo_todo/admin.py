@@ -1,4 +1,4 @@
-"""The admin: what is edited there is live as well, with no line of code for it."""
+"""The admin: edits made there are live too, without further code."""
 
 from django.contrib import admin
 

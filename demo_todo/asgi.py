@@ -1,4 +1,4 @@
-"""The demo as an ASGI application: Django's pages, and the WebSocket that keeps them true."""
+"""The demo as an ASGI application: Django's pages, and the WebSocket that keeps them up to date."""
 
 import os
 

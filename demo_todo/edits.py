@@ -1,6 +1,6 @@
-"""The edits: each saves a form and answers 204, or 422 with what is wrong.
+"""The edits: each saves a form and answers 204, or 422 with the form's errors.
 
-A 204 brings nothing: one's own page hears of the change in the same way as everybody else's.
+A 204 has no content: the page that made the edit receives the change like every other page.
 """
 
 from typing import Any
@@ -73,7 +73,7 @@ def _get_task(request: UserRequest, pk: int) -> Task:
 
 
 def _save(request: UserRequest, form: "ModelForm[Any] | PlaceForm | InviteForm") -> HttpResponse:
-    """Save what was posted, or answer with the errors, which htmx puts beside the control."""
+    """Save the posted form, or answer with its errors, which htmx shows beside the control."""
     if form.is_valid():
         form.save()
         return HttpResponse(status=204)

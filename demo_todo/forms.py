@@ -1,4 +1,4 @@
-"""The forms behind the edits: each can say what is wrong, or save()."""
+"""The forms of the edits: each has is_valid(), errors and save()."""
 
 from django import forms
 from django.contrib.auth.models import User
@@ -12,7 +12,7 @@ NewTaskForm = modelform_factory(Task, fields=["title"])
 
 
 class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
-    """An edit of those fields of a task that were posted; the others stay as they are."""
+    """An edit of the task fields that were posted; other fields stay as they are."""
 
     class Meta:
         model = Task
@@ -25,7 +25,7 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
             del self.fields[name]
 
     def clean(self) -> None:
-        """Only members of its list have a task: a move to others' list takes it off one's hands."""
+        """Require that the assignee is a member; a move to another list may clear the assignee."""
         target = self.cleaned_data.get("list", self.instance.list)
         assignee = self.cleaned_data.get("assignee", self.instance.assignee)
         is_moved = target != self.instance.list
@@ -39,7 +39,7 @@ class TaskForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
 
 
 class PlaceForm(forms.Form):
-    """A new place for a task: behind another one of its list, or (nothing given) the first."""
+    """A new place for a task: after another one of its list, or first if none is given."""
 
     def __init__(self, posted: QueryDict, task: Task) -> None:
         super().__init__(posted)
@@ -52,14 +52,14 @@ class PlaceForm(forms.Form):
 
 
 class InviteForm(forms.Form):
-    """The name of a user who shall become a member of a list."""
+    """The name of the user who becomes a member of a list."""
 
     def __init__(self, posted: QueryDict, todo_list: TodoList) -> None:
         super().__init__(posted)
         others = User.objects.filter(is_active=True).exclude(todo_lists=todo_list)
-        sorry = {"invalid_choice": "There is no “%(value)s” who is not a member yet."}
+        errors = {"invalid_choice": "There is no “%(value)s” who is not a member yet."}
         self.fields["username"] = forms.ModelChoiceField(
-            others, to_field_name="username", error_messages=sorry
+            others, to_field_name="username", error_messages=errors
         )
         self.todo_list = todo_list
 

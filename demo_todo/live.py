@@ -1,7 +1,7 @@
-"""What is live, and for whom: which topics a row belongs to, and who may watch them.
+"""The topics that rows belong to, and the rules that say which users may watch them.
 
-`list:5` is a list with all that is on it, `name:5` just the list itself, for pages that offer it
-as a place to move to. `member:3` is in which lists user 3 is; `user:3` is what user 3 has to do.
+`list:5` is a list with its tasks and members, `name:5` only the list itself, for pages that offer
+it as a place to move to. `member:3` is the memberships of user 3; `user:3` is the tasks of user 3.
 """
 
 from django.contrib.auth.models import AnonymousUser, User

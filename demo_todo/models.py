@@ -1,16 +1,16 @@
-"""Lists that several people share, and the tasks on them."""
+"""Lists that several users share, and the tasks on them."""
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-# Halving the gap between two neighbours ends where floats do; below this the list is renumbered.
+# Floats limit how often a gap can be halved; below this one the list is renumbered.
 SMALLEST_GAP = 1e-6
 
 
 class TodoList(models.Model):
-    """A named list that its members, and nobody else, see and edit."""
+    """A named list that only its members see and edit."""
 
     name = models.CharField(max_length=100)
     members = models.ManyToManyField(
@@ -25,13 +25,13 @@ class TodoList(models.Model):
         return self.name
 
     def end(self) -> float:
-        """Return the position behind the last task."""
+        """Return the position after the last task."""
         last = self.tasks.last()
         return last.position + 1 if last else 0.0
 
 
 class Membership(models.Model):
-    """One user's part in one list."""
+    """A user's membership in a list."""
 
     list = models.ForeignKey(TodoList, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
@@ -44,7 +44,7 @@ class Membership(models.Model):
 
 
 class Task(models.Model):
-    """Something to do, at its place in a list."""
+    """A task at its place in a list."""
 
     list = models.ForeignKey(TodoList, models.CASCADE, related_name="tasks")
     title = models.CharField(max_length=200)
@@ -67,7 +67,7 @@ class Task(models.Model):
         return not self.done and self.due is not None and self.due < timezone.localdate()
 
     def place_after(self, other: "Task | None") -> None:
-        """Save this task right behind another one of its list, or first."""
+        """Save this task right after another one of its list; None makes it the first."""
         rest = list(self.list.tasks.exclude(pk=self.pk))
         index = rest.index(other) + 1 if other else 0
         taken = [task.position for task in rest] or [0.0]

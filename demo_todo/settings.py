@@ -1,4 +1,4 @@
-"""Settings of the demo project: SQLite or DATABASE_URL, everything behind a login."""
+"""Settings of the demo project: SQLite or DATABASE_URL, all pages behind a login."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ _hosts = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 ALLOWED_HOSTS = [host.strip() for host in (*_hosts, os.environ.get("HOST", "")) if host.strip()]
 
 INSTALLED_APPS = [
-    "daphne",  # first: its `runserver` speaks ASGI, so that WebSockets work in development
+    "daphne",  # first: its `runserver` serves ASGI, so that WebSockets work in development
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -58,7 +58,7 @@ DATABASES: dict[str, Any] = {
         "NAME": os.environ.get("DEMO_DB", BASE_DIR / "demo.sqlite3"),
         "OPTIONS": {
             # WAL: readers do not wait for the writer. IMMEDIATE: a transaction that reads before
-            # it writes queues up for the lock, instead of failing with "database is locked".
+            # it writes waits for the lock, instead of failing with "database is locked".
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
@@ -67,7 +67,7 @@ DATABASES: dict[str, Any] = {
 }
 if "DATABASE_URL" in os.environ:
     DATABASES = {"default": dj_database_url.config(conn_health_checks=True)}
-if "REDIS_URL" in os.environ:  # one, or several of a cluster with commas between
+if "REDIS_URL" in os.environ:  # one URL, or several of a cluster, separated by commas
     _redis = {"url": os.environ["REDIS_URL"].split(",")}
     REALTIME = {"PUBSUB": {"BACKEND": "realtime.backends.redis.RedisPubSub", "OPTIONS": _redis}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,4 +1,4 @@
-"""The demo's URLs: a page answers GET, an edit POST."""
+"""The demo's URLs: pages answer GET, edits answer POST."""
 
 from django.conf import settings
 from django.contrib import admin

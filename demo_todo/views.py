@@ -1,4 +1,4 @@
-"""The pages. Each watches first and reads then, so that no change falls in between."""
+"""The pages. Each watches before it reads, so that no change is missed in between."""
 
 from collections.abc import Container
 from typing import Any
@@ -13,7 +13,7 @@ from realtime import Topic, allowed, watch
 
 
 class UserRequest(HttpRequest):
-    """A request behind the login, which all pages but the login are."""
+    """A request of a logged-in user; all pages except the login require one."""
 
     user: User
 
@@ -41,7 +41,7 @@ def show_list(request: UserRequest, pk: int) -> HttpResponse:
 
 
 def mine(request: UserRequest) -> HttpResponse:
-    """Show what the user has to do, on whichever list."""
+    """Show the user's own tasks on all lists."""
     me = request.user
     topic = watch(request, "user", me.pk)
     tasks = me.tasks.filter(list__members=me).order_by(F("due").asc(nulls_last=True), "pk")
@@ -51,7 +51,7 @@ def mine(request: UserRequest) -> HttpResponse:
 
 
 def delete_list(request: UserRequest, pk: int) -> HttpResponse:
-    """Ask whether to delete a list; delete it on POST."""
+    """Show the confirmation page; delete the list on POST."""
     todo_list = get_list(request, pk)
     if request.method == "POST":
         todo_list.delete()
@@ -60,12 +60,12 @@ def delete_list(request: UserRequest, pk: int) -> HttpResponse:
 
 
 def may_see(request: UserRequest, list_pk: int) -> bool:
-    """Ask the rule that also guards the topic: who may watch a list may open and edit it."""
+    """Apply the topic's rule: a user who may watch a list may open and edit it."""
     return allowed(request.user, Topic.of("list", list_pk))
 
 
 def get_list(request: UserRequest, pk: int) -> TodoList:
-    """Return a list of the user's; any other is not found, be it there or not."""
+    """Return a list of the user's, or raise Http404 for one that is missing or another's."""
     if not may_see(request, pk):
         raise Http404
     return get_object_or_404(TodoList, pk=pk)
@@ -74,9 +74,9 @@ def get_list(request: UserRequest, pk: int) -> TodoList:
 def _tasks_context(
     request: UserRequest, tasks: QuerySet[Task], shown: Container[int]
 ) -> dict[str, Any]:
-    """Return what rows of tasks need, the members and lists to choose from included.
+    """Return the context of task rows, with the members and lists to choose from.
 
-    Of the lists that are `shown` everything is watched, of those merely on offer the name.
+    A `shown` list is watched with all of its tasks, any other on offer by its name only.
     """
     topics = [watch(request, "member", request.user.pk)]
     rows = tasks.select_related("assignee", "list").prefetch_related("list__members")

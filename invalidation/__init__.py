@@ -1,4 +1,4 @@
-"""Turn model changes into messages: which topics a changed row did and does belong to."""
+"""Turn model changes into messages to the topics that a changed row left, entered or stays in."""
 
 from invalidation.changes import Change
 from invalidation.invalidate import invalidate

@@ -1,4 +1,4 @@
-"""The app's configuration."""
+"""The app's configuration: capture is installed when the app is ready."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from realtime.hub import observers
 
 
 class InvalidationConfig(AppConfig):
-    """Captures writes from here on."""
+    """The Django app; writes are captured from its `ready()` on."""
 
     name = "invalidation"
     verbose_name = "Invalidation"
 
     def ready(self) -> None:
-        """Install the seam and register the checks."""
+        """Install capture and connect the observers, signal receivers and system checks."""
         from invalidation import capture, checks  # noqa: F401, PLC0415 -- checks register themselves
         from invalidation.conf import conf  # noqa: PLC0415
         from invalidation.signals import rows_changed, users_written  # noqa: PLC0415
         from invalidation.tracking.foreign_code import ForeignCode  # noqa: PLC0415
-        from invalidation.triggers import checks as of_triggers  # noqa: F401, PLC0415
+        from invalidation.triggers import checks as trigger_checks  # noqa: F401, PLC0415
         from realtime.access.identity import user_model  # noqa: PLC0415
 
         capture.install()

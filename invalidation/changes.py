@@ -1,4 +1,4 @@
-"""Changes: what one transaction did to one row."""
+"""The values that a transaction notes: the changes of its rows, and unknown changes. Pure."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 import json
 
 Image = Mapping[str, Any]
-"""A row's columns by attname, with the values that the database holds."""
+"""A row's columns by attname, with the database's values as Python has them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row of one table in one committed transaction.
+    """The change of one row of one table in one committed transaction.
 
-    `pk` is text. `before` is what the row was when the transaction first touched it, `after` what
-    it left behind; None where there was no row. `written` are the columns that the statements
-    named, where that is known: the images hold only columns that count.
+    `pk` is text. `before` is the row when the transaction first touched it, `after` the row at its
+    end; None where there was no row. Images hold only the columns that the declaration needs.
+    `written` are the columns that the transaction's UPDATE statements named; None where that is not
+    known.
     """
 
     model: type[Model]
@@ -35,16 +36,16 @@ class Change:
     written: frozenset[str] | None = field(default=None, compare=False)
 
     def followed_by(self, later: Change) -> Change:
-        """Return what both amount to."""
+        """Return one change with the effect of this one and of a later one of the same row."""
         known = self.written is not None and later.written is not None
         written = self.written | later.written if known else None  # type: ignore[operator]
         return replace(self, after=later.after, written=written)
 
 
 def merge(changes: Iterable[Change]) -> list[Change]:
-    """Join changes in their order to one a row: the first before and the last after.
+    """Merge changes, in their order, into one a row: the first `before` and the last `after`.
 
-    A row that was made and deleted again within the transaction was never seen by anybody.
+    A row that was created and deleted within the transaction is dropped: no client has seen it.
     """
     merged: dict[tuple[type[Model], str], Change] = {}
     for change in changes:
@@ -55,11 +56,11 @@ def merge(changes: Iterable[Change]) -> list[Change]:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
-    """Rows of a model changed, and it is not known which: `reset` is the reason to give.
+class UnknownRows:
+    """Unknown rows of a model changed; its topics are reset with the reason `reset`.
 
-    `topics` are those concerned, where at least they are known; None stands for every topic of the
-    model's families.
+    `topics` are the topics to reset where those are known; None means all topics of the model's
+    families.
     """
 
     model: type[Model]
@@ -67,12 +68,12 @@ class Unknown:
     topics: frozenset[Topic] | None = None
 
 
-Entry = Change | Unknown | Message
-"""What a transaction can have to tell; a message is one that was asked for by hand."""
+JournalEntry = Change | UnknownRows | Message
+"""An entry of a transaction's journal. A Message comes from `invalidate()`."""
 
 
 def pk_text(pk: object) -> str:
-    """Spell a primary key as text: composite ones as JSON."""
+    """Return a primary key as text; a composite key as JSON."""
     if isinstance(pk, tuple):
         return json.dumps(pk, separators=(",", ":"), ensure_ascii=False, default=str)
     return str(pk)

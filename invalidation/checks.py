@@ -1,4 +1,4 @@
-"""System checks: settings, and where tracked models live."""
+"""System checks of the settings, of tracked models' databases and of cascades in the database."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from realtime.exceptions import BackendMissing
 
 @register
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """Refuse names and values that `INVALIDATION` cannot hold."""
+    """Report unknown names and bad values in `INVALIDATION`."""
     return check_conf("INVALIDATION", Defaults, "invalidation")
 
 
 @register
 def check_databases(**_: Any) -> list[CheckMessage]:
-    """Say where a tracked model lives on a database on which changes could be missed."""
+    """Report tracked models on a database where changes can be missed or their messages lost."""
     return [
         problem
         for declaration in declarations()
@@ -35,7 +35,7 @@ def check_databases(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_cascades(**_: Any) -> list[CheckMessage]:
-    """Say which deletions go on inside the database, where rows cannot be told one by one."""
+    """Report deletions that the database may cascade by itself, where the rows stay unknown."""
     return [
         checks.Warning(
             f"deleting a row of {plan.model._meta.label} may let the database delete or change rows"

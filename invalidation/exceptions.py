@@ -1,9 +1,9 @@
-"""What `invalidation` raises.
+"""The exceptions of `invalidation`.
 
 InvalidationError
 ├── BadDeclaration  (also an ImproperlyConfigured)  `track()` was given what cannot be tracked
-├── NotRead         (also an AttributeError)  a topic function asked for a column not in `reads`
-└── NotTracked      (also a LookupError)  something was asked of a model that nobody tracks
+├── NotRead         (also an AttributeError)  a topic function read a column not in `reads`
+└── NotTracked      (also a LookupError)  an operation needs a tracked model
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 class InvalidationError(Exception):
-    """The base of every error of this package."""
+    """The base class of this package's exceptions."""
 
 
 class BadDeclaration(InvalidationError, ImproperlyConfigured):
-    """A declaration in a live.py names what does not exist, or cannot be kept."""
+    """A declaration in a live.py names something that does not exist, or cannot be honoured."""
 
 
 class NotRead(InvalidationError, AttributeError):
-    """A topic function asked its row for something that it did not declare."""
+    """A topic function read a column that `reads` does not declare, or set one."""
 
 
 class NotTracked(InvalidationError, LookupError):
-    """A row was to be told, or explained, whose model is not tracked."""
+    """`invalidate()` or `explain_change` was given rows of a model that is not tracked."""

@@ -1,4 +1,4 @@
-"""Write without row messages: `quiet()`."""
+"""`quiet()`: write without row messages."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
 
-from invalidation.changes import Entry, Unknown
-from invalidation.tracking.write_plans import Plan
+from invalidation.changes import JournalEntry, UnknownRows
+from invalidation.tracking.write_plans import WritePlan
 from realtime.messages.message import Reset
 
 
 class _Mode(Enum):
-    LOUD = "rows are told"
-    RESET = "families are reset"
-    SILENT = "nothing is told"
+    NORMAL = "row messages"
+    RESET = "resets of families"
+    SILENT = "no messages"
 
 
-_mode: ContextVar[_Mode] = ContextVar("invalidation_quiet", default=_Mode.LOUD)
+_mode: ContextVar[_Mode] = ContextVar("invalidation_quiet", default=_Mode.NORMAL)
 
 
 @contextmanager
 def quiet(*, reset: bool = True) -> Iterator[None]:
     """Write without reading rows and without row messages, in this thread or task.
 
-    What is written is told as resets of the families concerned, once a transaction, when it
-    commits: surround an import by `transaction.atomic()` and its clients reload once.
+    Each transaction resets the families that its writes concern, once, when it commits. Surround an
+    import by `transaction.atomic()`, and its clients reload once.
 
-    With `reset=False` nothing is told at all. You then know that nobody looks at these rows, or
-    tell it yourself with `invalidate()`; otherwise clients go stale.
+    With `reset=False` nothing is published. Use it only if no client watches these rows, or if you
+    call `invalidate()` yourself; otherwise clients go stale.
     """
     token = _mode.set(_Mode.RESET if reset else _Mode.SILENT)
     try:
@@ -39,17 +39,17 @@ def quiet(*, reset: bool = True) -> Iterator[None]:
 
 
 def is_quiet() -> bool:
-    """Are rows not to be told at the moment?"""
-    return _mode.get() is not _Mode.LOUD
+    """Return True inside a `quiet()` block: writes note no rows."""
+    return _mode.get() is not _Mode.NORMAL
 
 
 def is_silent() -> bool:
-    """Is nothing at all to be told at the moment?"""
+    """Return True inside a `quiet(reset=False)` block: writes note nothing."""
     return _mode.get() is _Mode.SILENT
 
 
-def quiet_entries(plan: Plan) -> list[Entry]:
-    """Return what to note of a write while it is quiet."""
+def quiet_entries(plan: WritePlan) -> list[JournalEntry]:
+    """Return the journal entries of a write inside a `quiet()` block."""
     if is_silent():
         return []
-    return [Unknown(declaration.model, Reset.BULK) for declaration in plan.concerned]
+    return [UnknownRows(declaration.model, Reset.BULK) for declaration in plan.concerned]

@@ -1,4 +1,4 @@
-"""For your own tests: what a piece of code tells.
+"""Test helpers: collect or assert the messages that a piece of code publishes.
 
 ::
 
@@ -9,8 +9,8 @@
     with assert_invalidates("list:5", "user:7"):
         task.save()
 
-They work where nothing ever commits, as in a `TestCase`, and need neither a backend nor a running
-server. What a block rolls back is not told.
+They work where nothing commits, as in a `TestCase`, and need neither a backend nor a running
+server. Changes that the block rolls back are left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from invalidation.changes import Entry
+from invalidation.changes import JournalEntry
 from invalidation.transactions.commit import listeners, messages_of
 from invalidation.transactions.journal import journal_of
 from realtime.messages.message import Message
@@ -32,9 +32,10 @@ __all__ = ["Captured", "assert_invalidates", "assert_not_invalidates", "capture_
 
 
 class Captured:
-    """What was told since the beginning of the block, in whatever thread, and is told at its end.
+    """The messages of a block, complete when the block ends.
 
-    Of transactions that are still open those of the block's own thread count.
+    They are those of each transaction that committed since the block began, in any thread, and
+    those of the transactions that the block's own thread still has open.
     """
 
     def __init__(self) -> None:
@@ -45,7 +46,7 @@ class Captured:
 
     @property
     def messages(self) -> list[Message]:
-        """The messages, a transaction's behind another's; one a topic for each transaction."""
+        """The messages, in the order of their transactions; one a topic and transaction."""
         with self._lock:
             committed = list(self._committed)
         pending = self._end if self._end is not None else self._pending()
@@ -53,21 +54,21 @@ class Captured:
 
     @property
     def topics(self) -> set[str]:
-        """The topics told, as text; a reset of a family as `list:`."""
+        """The topics of the messages, as text; the reset of a family is `list:`."""
         return {str(message.topic) for message in self.messages}
 
     def tells(self, topic: str) -> bool:
-        """Does somebody who watches `topic` hear of it, by itself or through its family?"""
+        """Return True if a client that watches `topic` receives a message or a reset."""
         wanted = Topic(topic)
         return not self.topics.isdisjoint({str(wanted), str(wanted.family)})
 
     def hear(self, messages: Sequence[Message]) -> None:
-        """Take the messages of a transaction that commits."""
+        """Add the messages of a transaction that commits."""
         with self._lock:
             self._committed += messages
 
     def finish(self) -> None:
-        """Take no more of transactions that are still open."""
+        """Freeze the messages of transactions that are still open."""
         self._end = self._pending()
 
     def _pending(self) -> list[Message]:
@@ -76,7 +77,7 @@ class Captured:
 
 @contextmanager
 def capture_invalidations() -> Iterator[Captured]:
-    """Give what the block tells: `.messages`, and `.topics` as a set of text."""
+    """Collect the block's messages: `.messages`, and `.topics` as a set of text."""
     captured = Captured()
     listeners.append(captured.hear)
     try:
@@ -88,7 +89,7 @@ def capture_invalidations() -> Iterator[Captured]:
 
 @contextmanager
 def assert_invalidates(*topics: str) -> Iterator[Captured]:
-    """Fail unless the block tells each of the topics, by itself or by a reset of its family."""
+    """Fail unless the block publishes to each topic, or resets its family."""
     if not topics:
         raise TypeError("assert_invalidates() expected at least one topic")
     with capture_invalidations() as captured:
@@ -100,7 +101,7 @@ def assert_invalidates(*topics: str) -> Iterator[Captured]:
 
 @contextmanager
 def assert_not_invalidates(*topics: str) -> Iterator[Captured]:
-    """Fail if the block tells one of the topics; without topics, if it tells anything at all."""
+    """Fail if the block publishes to one of the topics; without topics, if it publishes at all."""
     with capture_invalidations() as captured:
         yield captured
     told = sorted(filter(captured.tells, topics)) if topics else sorted(captured.topics)
@@ -108,12 +109,12 @@ def assert_not_invalidates(*topics: str) -> Iterator[Captured]:
         raise AssertionError(f"expected silence, got {told} told")
 
 
-def _seen(connection: BaseDatabaseWrapper) -> tuple[Entry, ...]:
+def _seen(connection: BaseDatabaseWrapper) -> tuple[JournalEntry, ...]:
     return journal_of(connection).entries()
 
 
-def _since(connection: BaseDatabaseWrapper, seen: tuple[Entry, ...]) -> list[Message]:
-    """Return what the open transaction tells beyond what it had noted before."""
+def _since(connection: BaseDatabaseWrapper, seen: tuple[JournalEntry, ...]) -> list[Message]:
+    """Return the messages of the open transaction's entries beyond those `seen` before."""
     now = journal_of(connection).entries()
     same = 0
     while same < len(seen) and same < len(now) and now[same] is seen[same]:

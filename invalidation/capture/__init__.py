@@ -1,8 +1,8 @@
-"""Capture: notice what is written. One of two rooms that touch Django's insides.
+"""Capture: note which rows are written. Only this room and read sets touch Django's insides.
 
-Every ORM write runs through `execute_sql` of one of three compiler classes, whatever public method
-began it; Django's model signals see only some. `orm` wraps those three; `raw_sql` notices what is
-written beside the ORM; `invalidation.transactions` follows what ends a transaction.
+Every ORM write runs through `execute_sql` of one of three compiler classes, whichever public method
+began it; Django's model signals see only some writes. `orm` wraps those three classes; `raw_sql`
+detects writes beside the ORM; `invalidation.transactions` follows the end of transactions.
 """
 
 from invalidation.capture.orm import seam
@@ -11,7 +11,7 @@ from invalidation.transactions import follow
 
 
 def install() -> None:
-    """Begin to capture, for the life of the process."""
+    """Start to capture, for the life of the process."""
     seam.install()
     follow.install()
     detector.install()

@@ -1,24 +1,23 @@
-"""The comment behind every statement whose rows the seam knows."""
+"""The comment at the end of every statement whose rows capture knows."""
 
 from __future__ import annotations
 
 import re
 
-ISSUED_HERE = "/* livequery */"
-"""By it the raw SQL detector and the triggers of PostgreSQL tell these statements from others."""
+MARKER = "/* livequery */"
+"""The raw SQL detector and PostgreSQL's triggers skip statements that end with it."""
 
-# Tools that trace queries append comments of their own. In the midst of a statement ours proves
-# nothing.
-_END = re.compile(re.escape(ISSUED_HERE) + r"(?:\s|/\*[^*]*\*/)*\Z")
-
-
-def marked(sql: str) -> str:
-    """Return the statement with the comment behind it."""
-    return f"{sql} {ISSUED_HERE}" if sql else sql
+# Tracing tools append comments of their own. Elsewhere in a statement the marker proves nothing.
+_END = re.compile(re.escape(MARKER) + r"(?:\s|/\*[^*]*\*/)*\Z")
 
 
-def is_marked(sql: str) -> bool:
-    """Was this statement issued by the seam?"""
-    return sql.endswith(ISSUED_HERE) or (
-        ISSUED_HERE in sql and _END.search(sql, sql.rindex(ISSUED_HERE)) is not None
+def with_marker(sql: str) -> str:
+    """Return the statement with the marker appended; an empty one as it is."""
+    return f"{sql} {MARKER}" if sql else sql
+
+
+def has_marker(sql: str) -> bool:
+    """Return True if capture has marked this statement."""
+    return sql.endswith(MARKER) or (
+        MARKER in sql and _END.search(sql, sql.rindex(MARKER)) is not None
     )

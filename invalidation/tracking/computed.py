@@ -1,4 +1,4 @@
-"""Computed topics: a function from a row to topics."""
+"""Computed topics: functions from a row to its topics."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from django.db.models import Model
 
 from invalidation.changes import Image
 from invalidation.exceptions import BadDeclaration, NotRead
-from invalidation.tracking.templates import RESERVED, check_column
+from invalidation.tracking.templates import RESERVED_FAMILIES, check_column
 from realtime.messages.topics import Topic
 
 TopicFunction = Callable[[Any], Iterable[str]]
 
 
 class FrozenRow:
-    """What a topic function sees of a row: the columns that it declared, and nothing else.
+    """The row that a topic function receives: the columns that it declared, read-only.
 
-    So it can be asked about the row as it was, and nobody wonders why a relation was not followed
-    or a change of some other column went untold.
+    A function can therefore be applied to the row before a change too. A relation that it would
+    follow, or an undeclared column, raises NotRead instead of leaving a change unpublished.
     """
 
     __slots__ = ("_image", "_label")
@@ -47,7 +47,7 @@ class FrozenRow:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A topic function, the columns that it reads and the families that it may name."""
+    """A topic function, the columns that it reads and the families of its topics."""
 
     function: TopicFunction
     columns: frozenset[str]
@@ -70,14 +70,14 @@ class Computed:
 def read_computed(
     function: TopicFunction, model: type[Model], reads: Iterable[str], families: Iterable[str]
 ) -> Computed:
-    """Check what `track()` was told of a topic function, or raise BadDeclaration."""
+    """Check the arguments of `track()` for a topic function, or raise BadDeclaration."""
     what = f"reads= of {getattr(function, '__qualname__', function)!s}"
     columns = frozenset(check_column(name, what, model) for name in reads)
     names = frozenset(families)
-    if not names or names & RESERVED:
+    if not names or names & RESERVED_FAMILIES:
         raise BadDeclaration(
             f"track({model.__name__}): expected families=[…] to name every family that the topic"
-            f" function may give, other than {sorted(RESERVED)}, got {sorted(names)}"
+            f" function may give, other than {sorted(RESERVED_FAMILIES)}, got {sorted(names)}"
         )
     try:
         topics = frozenset(map(Topic.of, names))

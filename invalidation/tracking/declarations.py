@@ -1,4 +1,4 @@
-"""What one tracked model's rows belong to."""
+"""The declaration of one tracked model: its topics, and the columns that are read for them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from realtime.messages.topics import Topic
 
 
 @dataclass(frozen=True)
-class End:
-    """One end of a many-to-many relation, as a row of its through table names it.
+class RelationEnd:
+    """One end of a many-to-many relation: a foreign key of its through table.
 
-    `column` holds the key of a row of the model `label`, whose own topic hears of the through row.
+    `column` holds the key of a row of the model `label`. A change of the through row is published
+    to that row's own topic.
     """
 
     column: str
@@ -25,55 +26,55 @@ class End:
 
     @cached_property
     def family(self) -> Topic:
-        """The family of the topics of the end's rows."""
+        """The family of the own topics of the rows at this end."""
         return object_family(self.label)
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """What the rows of `model` belong to. Its properties are worked out once.
+    """The topics and images of the rows of `model`. Its properties are computed once.
 
-    `extra_images` are the columns named by `track(images=…)`; None takes out all images.
+    `extra_images` are the columns named by `track(images=…)`; None means no images at all.
     """
 
     model: type[Model]
     templates: tuple[Template, ...] = ()
     computed: tuple[Computed, ...] = ()
     extra_images: frozenset[str] | None = frozenset()
-    ends: tuple[End, ...] = ()
+    ends: tuple[RelationEnd, ...] = ()
 
     @cached_property
     def label(self) -> str:
-        """The model's label as it stands in messages and topics: `app.model`."""
+        """The model's label in messages and topics: `app.model` in lower case."""
         return self.model._meta.label_lower
 
     @cached_property
     def image_columns(self) -> frozenset[str]:
-        """The columns whose values travel between the servers."""
+        """The columns whose values before and after a change travel between the servers."""
         if self.extra_images is None:
             return frozenset()
         return default_image_columns(self.model) | self.extra_images
 
     @cached_property
     def columns(self) -> frozenset[str]:
-        """The columns to read: those that its topics depend on, and those that have images."""
+        """The columns to read at a write: those of topics, relation ends and images."""
         rules: tuple[Template | Computed, ...] = (*self.templates, *self.computed)
         ends = {end.column for end in self.ends}
         return self.image_columns.union(ends, *(rule.columns for rule in rules))
 
     @cached_property
     def model_topic(self) -> Topic:
-        """The topic of all its rows."""
+        """The topic of all rows of the model."""
         return Topic.of("model", self.label)
 
     @cached_property
     def object_family(self) -> Topic:
-        """The family of its rows' own topics."""
+        """The family of the own topics of single rows."""
         return object_family(self.label)
 
     @cached_property
     def families(self) -> frozenset[Topic]:
-        """Every topic that must be reset when it is not known which rows changed."""
+        """The topics to reset when the changed rows are unknown."""
         declared = {template.family for template in self.templates}
         own = {self.model_topic, self.object_family}
         ends = {end.family for end in self.ends}
@@ -81,5 +82,5 @@ class Declaration:
 
 
 def object_family(label: str) -> Topic:
-    """Return the family of the topics of single rows of a model."""
+    """Return the family of the own topics of a model's rows."""
     return Topic(f"object:{label}/")

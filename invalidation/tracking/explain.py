@@ -1,4 +1,4 @@
-"""Which topics a row belongs to, and by which rules."""
+"""Explain which topics a row belongs to, and by which rules."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from realtime.messages.topics import Topic
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A rule, and the topic that it gives a row; None where it gives none."""
+    """A rule, and the topic that it gives a row; the topic is None where the rule gives none."""
 
     topic: Topic | None
     rule: str
 
 
 def explain(model: type[Model], pk: object, using: str) -> list[Reason]:
-    """Return what a change of the row `pk` of `model` is told to, on the database `using`.
+    """Return the topics that receive a change of the row `pk`, on the database `using`.
 
-    Rows of multi-table children, which inherit the row's columns, are told of with it. Raise
-    NotTracked if nobody tracks the model or a child of it, DoesNotExist if there is no such row.
+    Rows of multi-table children are included, since they inherit the row's columns. Raise
+    NotTracked if neither the model nor a child of it is tracked, DoesNotExist if there is no such
+    row.
     """
     plan = plan_of(model)
     if plan is None or not plan.declarations:

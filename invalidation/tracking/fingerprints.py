@@ -1,7 +1,7 @@
-"""Compute the fingerprint of a declaration, by which one version of a project is told from another.
+"""Fingerprints of declarations, which tell one deployed version of a project from another.
 
-A message to a model's own topic carries the fingerprint of what its process has declared for the
-model. `foreign_code` looks at those of other processes.
+A message to a model's own topic carries the fingerprint of its process's declaration of the
+model. `foreign_code` compares it with the fingerprint of the receiving process.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 from invalidation.tracking.declarations import Declaration
 from realtime.messages.message import Message
 
-KEY = "code"
-"""Under which a fingerprint stands in a message's `extra`, by model label."""
+EXTRA_KEY = "code"
+"""The key in `Message.extra` that holds fingerprints by model label."""
 
 _LENGTH = 12
 
 
 @cache
 def fingerprint(declaration: Declaration) -> str:
-    """Return a short text that changes when what the rows belong to may have changed."""
+    """Return a short text that differs if the declared topics of the rows may differ."""
     parts = [
         declaration.label,
         *sorted(map(str, declaration.templates)),
@@ -36,10 +36,10 @@ def fingerprint(declaration: Declaration) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:_LENGTH]
 
 
-def marked(message: Message, declaration: Declaration) -> Message:
-    """Return the message to a model's own topic with the fingerprint of its declaration."""
+def with_fingerprint(message: Message, declaration: Declaration) -> Message:
+    """Return the message to a model's own topic with its declaration's fingerprint in `extra`."""
     extra = message.extra if isinstance(message.extra, dict) else {}
-    said = {**extra, KEY: {declaration.label: fingerprint(declaration)}}
+    said = {**extra, EXTRA_KEY: {declaration.label: fingerprint(declaration)}}
     return replace(message, extra=said)
 
 
@@ -50,6 +50,6 @@ def _code_of(function: Any) -> object:
 
 
 def _spelled(code: CodeType) -> object:
-    # Not where it stands: two machines may have it in different folders.
+    # Without the file's path, which differs between machines.
     constants = [_spelled(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
     return code.co_code.hex(), code.co_names, constants

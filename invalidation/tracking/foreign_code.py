@@ -1,11 +1,12 @@
-"""Reset what a process with other declarations may not have told.
+"""Reset families when a process with other declarations has written.
 
-While a new version is deployed, processes of the old one still write. They publish the topics that
-they know, not those that the new one has declared since, and its clients would never hear. So a
-process that sees a fingerprint other than its own resets the model's families for its own clients.
+During a deployment processes of the old version still write. They publish to the topics that they
+know, and not to topics that the new version has added, so clients of the new version would miss
+those changes. A process that receives a fingerprint other than its own therefore resets the
+model's families for its own clients.
 
-A process that does not track a model at all says nothing of it: declare first, and use in the next
-deployment.
+A process that does not track a model at all publishes nothing about it: add the declaration in one
+deployment, and use its topics in the next.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from invalidation.tracking.declarations import Declaration
-from invalidation.tracking.fingerprints import KEY, fingerprint
+from invalidation.tracking.fingerprints import EXTRA_KEY, fingerprint
 from invalidation.tracking.registry import declarations
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
@@ -22,26 +23,26 @@ from realtime.messages.topics import Topic
 _LOST = frozenset(
     {Reset.BACKEND_RESTART, Reset.HISTORY_EXPIRED, Reset.UNKNOWN_CURSOR, Reset.OVERFLOW}
 )
-"""Why a backend resets a topic of which messages are lost, with what they said."""
+"""The reasons of a reset after a backend has lost messages, and fingerprints with them."""
 
 
 class ForeignCode:
-    """An observer that notices messages of processes with other declarations."""
+    """A hub observer of messages from processes with other declarations."""
 
     def topics(self) -> Iterable[Topic]:
-        """Return every tracked model's own topic: each change is told to it."""
+        """Return the topics of all tracked models: each change is published to one."""
         return [declaration.model_topic for declaration in declarations()]
 
     def missed(self) -> None:
-        """Take note that messages may have been lost: those who are connected are reset anyway."""
+        """Do nothing: the hub resets all connected clients when messages may have been lost."""
 
     def observe(self, message: Message) -> Iterator[Message]:
-        """Reset a model's families if somebody else's rules have made the message.
+        """Give resets of a model's families if the message was made with another declaration.
 
-        Or may have made one that was lost: a backend of several servers loses a part, and the
-        model's own topic may be in another than its families.
+        Give them too if such a message may have been lost: a backend of several servers can lose
+        the messages of one, and the model's own topic may be on another server than its families.
         """
-        said: Any = message.extra.get(KEY) if isinstance(message.extra, dict) else None
+        said: Any = message.extra.get(EXTRA_KEY) if isinstance(message.extra, dict) else None
         if isinstance(said, dict):
             for declaration in declarations():
                 theirs = said.get(declaration.label)

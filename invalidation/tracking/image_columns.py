@@ -1,9 +1,9 @@
-"""Which columns have images: their values before and after a change travel between the servers.
+"""The columns that have images: their values before and after a change travel between the servers.
 
-Never to clients. By default they are columns that say which rows are meant, not what people wrote:
-foreign keys, integers, booleans, decimals, dates, times, and texts with `choices`. Free text, JSON,
-files and binary are left out, and everything but keys of the apps that keep passwords and sessions.
-`track(…, images=["name"])` adds columns, `images=False` takes all of them out.
+Clients never receive them. The default columns identify and classify rows: foreign keys, integers,
+booleans, decimals, dates, times, and texts with `choices`. Free text, JSON, files and binary data
+are left out. Of the apps that hold passwords and sessions only keys have images.
+`track(…, images=["name"])` adds columns, `images=False` removes all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Field, Model
 
-KINDS: frozenset[type[Field[Any, Any]]] = frozenset(
+IMAGE_FIELDS: frozenset[type[Field[Any, Any]]] = frozenset(
     {
         models.AutoField,
         models.BigAutoField,
@@ -31,14 +31,14 @@ KINDS: frozenset[type[Field[Any, Any]]] = frozenset(
         models.TimeField,
     }
 )
-"""By exact type: what a project's own subclass holds is for the project to say."""
+"""Field classes that have images, compared exactly: subclasses of a project need `images=`."""
 
-SECRETIVE = frozenset({"auth", "sessions"})
-"""Labels of apps of which only keys travel."""
+KEYS_ONLY_APPS = frozenset({"auth", "sessions"})
+"""Labels of the apps whose models have images of their keys only."""
 
 
 def default_image_columns(model: type[Model]) -> frozenset[str]:
-    """Return the attnames of the model's own columns that have images unless it is said not to."""
+    """Return the attnames of the model's own columns that have images by default."""
     keys = {field.attname for field in model._meta.pk_fields}
     return frozenset(
         field.attname
@@ -50,8 +50,8 @@ def default_image_columns(model: type[Model]) -> frozenset[str]:
 def _has_image(field: Field[Any, Any]) -> bool:
     if isinstance(field, models.ForeignKey):
         return True
-    if field.model._meta.app_label in SECRETIVE:
+    if field.model._meta.app_label in KEYS_ONLY_APPS:
         return False
     if type(field) is models.CharField:
         return field.choices is not None
-    return type(field) in KINDS
+    return type(field) in IMAGE_FIELDS

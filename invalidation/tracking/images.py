@@ -1,11 +1,10 @@
-"""What travels beside a message within the servers: the rows' images.
+"""The images of the rows of a message, which travel with it between the servers.
 
 `Message.extra` is `{"images": {label: {pk: [before, after]}}}`, where `before` and `after` are
-`{column: value}` or None, and values are JSON's: decimals, dates and times as text. It holds the
-image columns only, never other columns that a topic depends on; `realtime` drops it before
-anything is sent to a client. A message whose images are larger than MAX_IMAGE_BYTES goes without:
-whoever reads them must then take every value for unknown. Messages of one transaction share what
-they hold of a row, so nobody may change it.
+`{column: value}` or None, and values are JSON's: decimals, dates and times are text. It holds the
+image columns only, and no other columns of topics. `realtime` drops it before it sends to a client.
+A message whose images exceed MAX_IMAGE_BYTES carries none; a reader must then treat every value as
+unknown. The messages of one transaction share the images of a row, so code must not change them.
 """
 
 from __future__ import annotations
@@ -23,26 +22,26 @@ _decode = msgspec.json.decode
 
 
 class Images:
-    """The images of the rows that one transaction changed, each encoded once, for all messages.
+    """The images of the rows that one transaction changed, each encoded once for all messages.
 
-    `most` bounds the bytes of the images beside one message.
+    `max_bytes` is the limit for the images of one message.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._encoded: dict[tuple[str, str], bytes] = {}
         self._pairs: dict[tuple[str, str], Any] = {}
 
     def add(self, label: str, change: Change, columns: Collection[str]) -> None:
-        """Keep what a row of the model `label` was and is, in these columns."""
+        """Keep the image columns of a row of the model `label`, before and after its change."""
         pair = (_part(change.before, columns), _part(change.after, columns))
         self._encoded[label, change.pk] = _encode(pair)
 
     def of(self, rows: Mapping[str, Mapping[str, object]]) -> object:
-        """Return what goes beside a message about `rows`; None for nothing, or for too much."""
+        """Return the `extra` of a message about `rows`; None without images, or above the limit."""
         known = [(label, pk) for label in rows for pk in rows[label]]
         known = [row for row in known if row in self._encoded]
-        if not known or sum(len(self._encoded[row]) for row in known) > self._most:
+        if not known or sum(len(self._encoded[row]) for row in known) > self._max_bytes:
             return None
         images: dict[str, dict[str, Any]] = {}
         for row in known:

@@ -1,4 +1,4 @@
-"""From changes to messages: which topics a row did belong to and does belong to. Pure."""
+"""Turn changes into messages to the topics that the rows belonged to and belong to. Pure."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from invalidation.tracking.declarations import Declaration
 
 Rows = dict[Topic, dict[str, dict[str, Verb]]]
-"""What to tell: by topic, the changes as a message has them."""
+"""The verbs by topic, model label and primary key, as a message carries them."""
 
 
 def topics_of(declaration: Declaration, pk: str, row: Image | None) -> frozenset[Topic]:
-    """Return every topic that a row belongs to; none where there is no row."""
+    """Return every topic that a row belongs to; none if `row` is None."""
     if row is None:
         return frozenset()
     return frozenset(_declared(declaration, row).union(_own(declaration, pk)))
 
 
 def verbs_of(declaration: Declaration, change: Change) -> dict[Topic, Verb]:
-    """Return what the change is to each topic that the row did or does belong to."""
+    """Return the verb of the change for each topic that the row belonged to or belongs to."""
     before, after = change.before, change.after
     if before is None or after is None:
         verb: Verb = "entered" if before is None else "left"
@@ -43,7 +43,7 @@ def verbs_of(declaration: Declaration, change: Change) -> dict[Topic, Verb]:
 
 
 def ends_of(declaration: Declaration, change: Change) -> Iterable[tuple[Topic, str, str]]:
-    """Give topic, label and key of the rows at both ends of a through row, as it was and is."""
+    """Give topic, label and key of the rows at a through row's ends, before and after."""
     for end in declaration.ends:
         keys = {row[end.column] for row in (change.before, change.after) if row is not None}
         for key in keys - {None, ""}:
@@ -55,9 +55,9 @@ def messages_for(
     declaration_of: Callable[[type[Model]], Declaration | None],
     max_image_bytes: int = 0,
 ) -> list[Message]:
-    """Return one message a topic for all the changes of a transaction.
+    """Return one message a topic for all changes of a transaction.
 
-    `max_image_bytes` bounds what goes beside a message: see `invalidation.tracking.images`.
+    `max_image_bytes` limits the images of one message: see `invalidation.tracking.images`.
     """
     told: Rows = {}
     images = Images(max_image_bytes)
@@ -69,17 +69,17 @@ def messages_for(
             told.setdefault(topic, {}).setdefault(declaration.label, {})[change.pk] = verb
     for declaration, change in known:
         for topic, label, pk in ends_of(declaration, change):
-            # What became of the row itself says more.
+            # If the row itself changed too, its own verb says more.
             told.setdefault(topic, {}).setdefault(label, {}).setdefault(pk, "updated")
     return [Message(topic, rows, extra=images.of(rows)) for topic, rows in told.items()]
 
 
 def topics_concerned(
-    declaration: Declaration, changes: Iterable[Change], most: int
+    declaration: Declaration, changes: Iterable[Change], max_topics: int
 ) -> frozenset[Topic] | None:
-    """Return what to reset when these rows are too many to be told: at most `most` topics.
+    """Return the topics to reset if there are too many rows to name; None above `max_topics`.
 
-    Single rows' topics are spoken for by their family. Return None if there are more.
+    The family of single rows' topics stands for all of them.
     """
     topics = {declaration.model_topic, declaration.object_family}
     topics.update(end.family for end in declaration.ends)
@@ -89,7 +89,7 @@ def topics_concerned(
             if row is not None and row != last:
                 topics |= _declared(declaration, row)
                 last = row
-        if len(topics) > most:
+        if len(topics) > max_topics:
             return None
     return frozenset(topics)
 
@@ -102,6 +102,6 @@ def _declared(declaration: Declaration, row: Image) -> set[Topic]:
 
 
 def _own(declaration: Declaration, pk: str) -> tuple[Topic, ...]:
-    # An empty text is a legal key, but no topic can spell it.
+    # An empty text is a legal primary key, but a topic cannot contain it.
     own = declaration.model_topic
     return (own, declaration.object_family.with_parts(pk)) if pk else (own,)

@@ -1,4 +1,4 @@
-"""Reading the images of the rows that a QuerySet finds, where no write has read them."""
+"""Read the images of a QuerySet's rows, outside a write."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from invalidation.tracking.declarations import Declaration
 def images_of(
     declaration: Declaration, rows: QuerySet[Any], key: str = "pk"
 ) -> Iterator[tuple[str, Image]]:
-    """Give primary key, as text, and image of each row; `key` is what the rows call their key."""
+    """Give each row's primary key as text and its image; `key` names the key on these rows."""
     columns = sorted(declaration.columns)
     for pk, *values in rows.values_list(key, *columns):
         yield pk_text(pk), dict(zip(columns, values, strict=True))

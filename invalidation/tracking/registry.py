@@ -1,4 +1,4 @@
-"""What is tracked: `track()`, and what it leaves behind."""
+"""`track()`, and the registry of the declarations."""
 
 from __future__ import annotations
 
@@ -11,35 +11,36 @@ from django.db.models import Model
 
 from invalidation.exceptions import BadDeclaration
 from invalidation.tracking.computed import TopicFunction, read_computed
-from invalidation.tracking.declarations import Declaration, End
+from invalidation.tracking.declarations import Declaration, RelationEnd
 from invalidation.tracking.templates import check_column, read_template
-from invalidation.tracking.write_plans import Plan, make_plans
+from invalidation.tracking.write_plans import WritePlan, make_plans
 
 
 @dataclass
 class Registry:
-    """The declarations by model, and what follows from them for each table.
+    """The declarations by model, and the write plans by table that follow from them.
 
-    Owner: the thread that starts the process; `track()` is for start-up. The plans are worked out
-    at the first write, and anew after `track()`; two threads that do so at once agree.
+    Owner: the thread that starts the process, since `track()` runs at start-up. The plans are
+    computed at the first write and again after `track()`; two threads that compute them at once get
+    equal ones.
     """
 
     declarations: dict[type[Model], Declaration] = field(default_factory=dict)
 
     def declare(self, declaration: Declaration) -> None:
-        """Put a declaration in the place of the model's former one."""
+        """Set the declaration of a model, and forget the computed plans."""
         self.declarations[declaration.model] = declaration
         for derived in ("plans", "tables"):
             self.__dict__.pop(derived, None)
 
     @cached_property
-    def plans(self) -> dict[str, Plan]:
-        """What to do when a table is written, by its name."""
+    def plans(self) -> dict[str, WritePlan]:
+        """The write plans, by table name."""
         return make_plans(self.declarations.values())
 
     @cached_property
     def tables(self) -> frozenset[str]:
-        """The names of the tables that matter."""
+        """The names of the tables that have a write plan."""
         return frozenset(self.plans)
 
 
@@ -55,16 +56,17 @@ def track(
 ) -> None:
     """Declare which topics the rows of `model` belong to; call it in an app's live.py.
 
-    A topic is a template, `"list:{list_id}"`, whose fields are columns of the model's own table by
-    attname; or a function from a frozen row, holding only the columns `reads`, to topics of the
-    `families`. Every tracked row also belongs to `model:app.model` and `object:app.model/pk`, and
-    the tables that Django makes for the model's many-to-many relations are tracked with it.
+    A topic is a template, `"list:{list_id}"`, whose fields are attnames of columns of the model's
+    own table; or a function that takes a frozen row with only the columns `reads` and returns
+    topics of the `families`. Every tracked row also belongs to `model:app.model` and
+    `object:app.model/pk`. The through tables that Django makes for the model's many-to-many
+    relations are tracked with it.
 
-    `images` names columns whose values before and after a change travel between the servers, beside
-    the default ones (`invalidation.tracking.image_columns`); False sends none.
+    `images` names columns whose values before and after a change travel between the servers, in
+    addition to the default ones (`invalidation.tracking.image_columns`); False sends none.
 
-    Called again for a model, it adds to what is declared. Raise BadDeclaration, naming field and
-    model, for what cannot be kept.
+    A second call for a model adds to its declaration. Raise BadDeclaration, naming field and model,
+    for a declaration that cannot be honoured.
     """
     concrete = _concrete(model)
     templates = tuple(read_template(t, concrete) for t in topics if isinstance(t, str))
@@ -86,23 +88,23 @@ def track(
 
 
 def declaration_of(model: type[Model]) -> Declaration | None:
-    """Return what was declared of a model's table, asked by any class that stands for it."""
+    """Return the declaration of a model's table, whichever class of the table is given."""
     plan = plan_of(model)
     return plan.declaration if plan else None
 
 
-def plan_of(model: type[Model]) -> Plan | None:
-    """Return what to do when a model's table is written, asked by any class that stands for it."""
+def plan_of(model: type[Model]) -> WritePlan | None:
+    """Return the write plan of a model's table, whichever class of the table is given."""
     return registry.plans.get(model._meta.db_table)
 
 
 def declarations() -> tuple[Declaration, ...]:
-    """Return all that was declared."""
+    """Return all declarations."""
     return tuple(registry.declarations.values())
 
 
 def _known(model: type[Model]) -> Declaration:
-    """Return what is declared of a model so far, or a beginning."""
+    """Return the model's declaration so far, or a new one without topics."""
     known = registry.declarations.get(model)
     if known is not None:
         return known
@@ -124,12 +126,12 @@ def _made_by_django(model: type[Model]) -> list[type[Model]]:
     return [through for through in throughs if through._meta.auto_created]
 
 
-def _ends(model: type[Model]) -> tuple[End, ...]:
+def _ends(model: type[Model]) -> tuple[RelationEnd, ...]:
     """Return the ends of a through table that Django made; none for any other model."""
     if not model._meta.auto_created:
         return ()
     keys: list[Any] = [f for f in model._meta.local_concrete_fields if f.remote_field]
-    return tuple(End(key.attname, _label_of(key.related_model)) for key in keys)
+    return tuple(RelationEnd(key.attname, _label_of(key.related_model)) for key in keys)
 
 
 def _label_of(model: type[Model]) -> str:
@@ -148,12 +150,12 @@ def _image_columns(model: type[Model], images: Iterable[str] | bool) -> frozense
 
 
 def _both(known: frozenset[str] | None, more: frozenset[str] | None) -> frozenset[str] | None:
-    """Add image columns to those declared before; once there are to be none, there are none."""
+    """Add image columns to the declared ones; None, which means no images, wins."""
     return None if known is None or more is None else known | more
 
 
 def _names(model: type[Model], given: Iterable[str]) -> tuple[str, ...]:
-    # A text would be read as its letters.
+    # A string is iterable too: it would become a list of letters.
     if isinstance(given, str):
         raise BadDeclaration(f"track({model.__name__}): expected a list of names, got {given!r}")
     return tuple(given)

@@ -1,4 +1,4 @@
-"""Topic templates: `"list:{list_id}"`, read once, checked against the model, then filled."""
+"""Topic templates like `"list:{list_id}"`: parsed, checked against the model, filled by rows."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from invalidation.changes import Image
 from invalidation.exceptions import BadDeclaration
 from realtime.messages.topics import Topic
 
-RESERVED = frozenset({"model", "object"})
+RESERVED_FAMILIES = frozenset({"model", "object"})
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A family, and for each part of the key a literal text or the attname of a column."""
+    """A family, and for each part of the key a literal text or a Column."""
 
     family: Topic
     parts: tuple[str | Column, ...]
 
     @property
     def columns(self) -> frozenset[str]:
-        """The attnames of the columns that it needs."""
+        """The attnames of the columns that the template needs."""
         return frozenset(part.attname for part in self.parts if isinstance(part, Column))
 
     def __str__(self) -> str:
@@ -32,7 +32,7 @@ class Template:
         return f"{self.family}{'/'.join(parts)}"
 
     def fill(self, row: Image) -> Topic | None:
-        """Return the row's topic; None when a column that it names is null or empty."""
+        """Return the row's topic; None if a column of the template is null or empty."""
         parts = [row[p.attname] if isinstance(p, Column) else p for p in self.parts]
         if None in parts or "" in parts:
             return None
@@ -41,19 +41,19 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column by its attname, told from a literal part by its type."""
+    """A column of a template, by attname; a literal part is a plain `str`."""
 
     attname: str
 
 
 def read_template(text: str, model: type[Model]) -> Template:
-    """Read a template for `model`, or raise BadDeclaration naming what is wrong with it."""
+    """Parse a template for `model`; raise BadDeclaration if it does not fit the model."""
     family, colon, key = text.partition(":")
     if not colon or not key:
         raise BadDeclaration(
             f"track({model.__name__}): expected a template like 'list:{{list_id}}', got {text!r}"
         )
-    if family in RESERVED:
+    if family in RESERVED_FAMILIES:
         raise BadDeclaration(
             f"track({model.__name__}): the family {family!r} in {text!r} is made for every tracked"
             " model by itself; choose another name"
@@ -81,7 +81,7 @@ def _read_part(part: str, text: str, model: type[Model]) -> str | Column:
 
 
 def check_column(name: str, text: str, model: type[Model]) -> str:
-    """Return `name` if it is the attname of a column in the model's own table."""
+    """Return `name` if it is the attname of a column of the model's own table; else raise."""
     columns: dict[str, Field[Any, Any]] = {f.attname: f for f in model._meta.local_concrete_fields}
     if name in columns:
         return name

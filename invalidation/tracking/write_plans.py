@@ -1,8 +1,8 @@
-"""What a write to a table concerns beside the table itself.
+"""Write plans: the declarations that a write to a table concerns.
 
-Columns that a multi-table child inherits are in its parents' tables, so a write there is a change
-of the child's row. And some deletions go on inside the database, where no ORM sees them: cascades
-of its own, declared on the foreign key (`DB_CASCADE`), or made by hand behind a `DO_NOTHING`.
+The columns that a multi-table child inherits are in its parents' tables, so a write there changes
+the child's row. And some deletions happen inside the database, where the ORM cannot see them: its
+own cascades, declared on the foreign key (`DB_CASCADE`), or added by hand for a `DO_NOTHING`.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from django.db.models import DO_NOTHING, Model, deletion
 from invalidation.tracking.declarations import Declaration
 
 DATABASE_DELETES: Any = getattr(deletion, "DatabaseOnDelete", ())
-"""The class of `on_delete` values by which the database acts, where Django has them (6.1)."""
+"""The class of `on_delete` values that make the database cascade, in Django 6.1 and later."""
 
 
 @dataclass(eq=False)
-class Plan:
-    """What to tell when rows of one table are written.
+class WritePlan:
+    """The declarations that a write to one table concerns.
 
-    `declaration` is the table's own, if it is tracked; `children` are the tracked models that
-    inherit its columns; `cascaded` those whose rows the database may change by itself when rows
-    here are deleted.
+    `declaration` is the table's own, if its model is tracked. `children` are those of the tracked
+    multi-table children, which inherit its columns. `cascaded` are those of the models whose rows
+    the database may change by itself when rows of this table are deleted.
     """
 
     model: type[Model]
@@ -38,26 +38,26 @@ class Plan:
 
     @cached_property
     def declarations(self) -> list[Declaration]:
-        """All that a write here changes for certain."""
+        """The declarations of the models whose rows a write here changes for certain."""
         return [*([self.declaration] if self.declaration else []), *self.children]
 
     @cached_property
     def concerned(self) -> list[Declaration]:
-        """All that any write here may change."""
+        """The declarations of all models whose rows a write here may change."""
         return [*self.declarations, *self.cascaded]
 
 
-def make_plans(declarations: Iterable[Declaration]) -> dict[str, Plan]:
-    """Return a plan for each table, by name, that concerns one of `declarations`."""
-    plans: dict[str, Plan] = {}
+def make_plans(declarations: Iterable[Declaration]) -> dict[str, WritePlan]:
+    """Return the plans, by table name, of all tables that concern one of `declarations`."""
+    plans: dict[str, WritePlan] = {}
 
-    def plan_for(model: Any) -> Plan:
-        return plans.setdefault(model._meta.db_table, Plan(model._meta.concrete_model))
+    def plan_for(model: Any) -> WritePlan:
+        return plans.setdefault(model._meta.db_table, WritePlan(model._meta.concrete_model))
 
     tracked = {each.model: each for each in declarations}
     for model, declaration in tracked.items():
         plan_for(model).declaration = declaration
-        # A proxy among the parents has its model's table.
+        # A proxy parent has the same table as its concrete model.
         for parent in dict.fromkeys(p._meta.concrete_model for p in model._meta.all_parents):
             plan_for(parent).children.append(declaration)
     for origin, reached in _reached_by_the_database(database_relations()).items():
@@ -68,10 +68,10 @@ def make_plans(declarations: Iterable[Declaration]) -> dict[str, Plan]:
 
 
 def link_to(parent: type[Model], *, child: type[Model]) -> Any:
-    """Return the child's field that holds the key of its row in a parent's table, if one does."""
+    """Return the child's field that holds the key of its row in a parent's table, or None."""
     path: Any = child._meta.get_path_to_parent(parent)
     first, *rest = (step.join_field for step in path)
-    # Farther up the same key must go through every table.
+    # Between a child and a farther parent, every table in between must have the same key.
     if not all(link.primary_key for link in rest):
         return None
     if not all(link.target_field.primary_key for link in (first, *rest)):
@@ -80,7 +80,7 @@ def link_to(parent: type[Model], *, child: type[Model]) -> Any:
 
 
 def database_relations() -> dict[type[Model], set[type[Model]]]:
-    """Return, for each model, the models with keys to it on which the database may act."""
+    """Return, for each model, the models with foreign keys to it on which the database may act."""
     relations: defaultdict[type[Model], set[type[Model]]] = defaultdict(set)
     for model in apps.get_models(include_auto_created=True):
         if not model._meta.proxy:
@@ -92,7 +92,7 @@ def database_relations() -> dict[type[Model], set[type[Model]]]:
 
 
 def _is_left_to_the_database(key: Any) -> bool:
-    # With db_constraint=False too: it makes room for a constraint made by hand.
+    # With db_constraint=False too: the project may have added a constraint by hand.
     on_delete = key.remote_field.on_delete
     return on_delete is DO_NOTHING or isinstance(on_delete, DATABASE_DELETES)
 
@@ -100,7 +100,7 @@ def _is_left_to_the_database(key: Any) -> bool:
 def _reached_by_the_database(
     relations: dict[type[Model], set[type[Model]]],
 ) -> dict[type[Model], Collection[type[Model]]]:
-    """Follow the relations to their ends: what is deleted may in turn be referred to."""
+    """Return, for each model, all models that a cascade in the database may reach."""
     closed: dict[type[Model], Collection[type[Model]]] = {}
     for origin in relations:
         seen: dict[type[Model], None] = {}

@@ -1,6 +1,6 @@
-"""One transaction's life: what was written in it, and the message that is stored with it.
+"""The life of one transaction: its noted changes, and the messages that are stored with it.
 
-Comes in: the changes that capture notes. Goes out: one record a transaction, inserted right
-before its COMMIT, and what is sent behind it. A connection's journal owns what was noted; it
-follows savepoints, commit and rollback.
+In: the changes that capture notes. Out: one stored record a transaction, inserted right before
+its COMMIT, and the sending after it. A connection's journal owns the noted changes; it follows
+savepoints, commit and rollback.
 """

@@ -1,4 +1,4 @@
-"""Make a write and its stored message one unit: one transaction holds both."""
+"""Put a write and its stored messages into one transaction."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from invalidation.transactions.driver_state import is_in_transaction
 from invalidation.transactions.journal import journal_of
 
 
-def unit(connection: BaseDatabaseWrapper) -> AbstractContextManager[object]:
-    """Surround a write by a transaction, where its writer has none."""
+def ensure_transaction(connection: BaseDatabaseWrapper) -> AbstractContextManager[object]:
+    """Return a context manager that runs a write in a transaction, if none is open."""
     if connection.in_atomic_block or not connection.get_autocommit():
         return nullcontext()
     if is_in_transaction(connection):
-        # Begun by raw SQL: Django does not know of it.
-        return _telling_at_once(connection)
+        # Raw SQL began the transaction, so Django does not know of it.
+        return _store_after_write(connection)
     return _own_transaction(connection)
 
 
-def tell_at_once(connection: BaseDatabaseWrapper) -> None:
-    """Store what was noted in the open transaction, which somebody else will end."""
+def store_and_send_now(connection: BaseDatabaseWrapper) -> None:
+    """Store the messages now, in an open transaction whose end Django does not see."""
     send = flush(connection)
     journal_of(connection).clear()
     if send is not None:
@@ -37,7 +37,7 @@ def _own_transaction(connection: Any) -> Iterator[None]:
     sqlite = connection.vendor == "sqlite"
     mode = connection.transaction_mode if sqlite else None
     if sqlite:
-        # The lock is taken with the transaction, and needs no statement of its own.
+        # BEGIN IMMEDIATE takes the write lock, which saves a statement of its own.
         connection.transaction_mode = "IMMEDIATE"
     try:
         with transaction.atomic(using=connection.alias, savepoint=False):
@@ -49,7 +49,7 @@ def _own_transaction(connection: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _telling_at_once(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Store the message right behind the write: whoever began the transaction ends both."""
+def _store_after_write(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Store the messages right after the write, in a transaction that raw SQL began."""
     yield
-    tell_at_once(connection)
+    store_and_send_now(connection)

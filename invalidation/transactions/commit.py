@@ -1,4 +1,4 @@
-"""Telling once, on commit, what a transaction changed."""
+"""Turn a transaction's journal into messages, and store them with the transaction on commit."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from invalidation.changes import Change, Entry, Unknown, merge
+from invalidation.changes import Change, JournalEntry, UnknownRows, merge
 from invalidation.conf import conf
 from invalidation.exceptions import BadDeclaration
 from invalidation.signals import rows_changed
-from invalidation.tracking.fingerprints import marked
+from invalidation.tracking.fingerprints import with_fingerprint
 from invalidation.tracking.matching import messages_for
 from invalidation.tracking.registry import declaration_of
 from invalidation.transactions.journal import journal_of
@@ -22,18 +22,18 @@ from realtime.publish import prepare
 logger = logging.getLogger("invalidation.commit")
 
 Listener = Callable[[Sequence[Message]], None]
-"""Hears of the messages of each transaction that commits, in the thread that commits it."""
+"""Receives the messages of each transaction that commits, in the thread that commits it."""
 
 listeners: list[Listener] = []
-"""Who hears of them; the test kit's way in."""
+"""The functions to call with the messages; `invalidation.testing` adds its own."""
 
 
 def flush(connection: BaseDatabaseWrapper) -> Callable[[], None] | None:
-    """Store the transaction's messages with it; return what to call once it has committed.
+    """Store the transaction's messages; return the function that sends them once it has committed.
 
-    Return None when there is nothing to tell. Raise what a topic function raises, and
-    BadDeclaration if one has written. To be called right before the commit; the journal stays as
-    it is, for a commit that fails may be tried again.
+    Return None if there are no messages. Raise what a topic function raises, and BadDeclaration if
+    one has written. Call it right before the commit. The journal is not cleared, since a commit
+    that fails may be tried again.
     """
     entries = journal_of(connection).entries()
     if not entries:
@@ -50,29 +50,34 @@ def flush(connection: BaseDatabaseWrapper) -> Callable[[], None] | None:
     alias = connection.alias
     send = prepare(messages, alias)
 
-    def tell() -> None:
-        _announce(entries, changes, alias)
+    def send_all() -> None:
+        _send_signal(entries, changes, alias)
         for listener in tuple(listeners):
             listener(messages)
         send()
 
-    return tell
+    return send_all
 
 
-def messages_of(entries: Sequence[Entry], changes: Sequence[Change] | None = None) -> list[Message]:
-    """Return what the entries of one transaction tell; `changes` are its merged ones, if known."""
+def messages_of(
+    entries: Sequence[JournalEntry], changes: Sequence[Change] | None = None
+) -> list[Message]:
+    """Return the messages of one transaction's entries; `changes` are its merged ones, if known."""
     if changes is None:
         changes = merge(entry for entry in entries if isinstance(entry, Change))
-    resets = _resets_for(entry for entry in entries if isinstance(entry, Unknown))
+    resets = _resets_for(entry for entry in entries if isinstance(entry, UnknownRows))
     by_hand = [entry for entry in entries if isinstance(entry, Message)]
     rows = messages_for(changes, declaration_of, conf.MAX_IMAGE_BYTES)
     models = {entry.model for entry in (*changes, *entries) if not isinstance(entry, Message)}
     known = {d.model_topic: d for model in models if (d := declaration_of(model)) is not None}
     told = [*rows, *resets]
-    return [*(marked(m, known[m.topic]) if m.topic in known else m for m in told), *by_hand]
+    return [
+        *(with_fingerprint(m, known[m.topic]) if m.topic in known else m for m in told),
+        *by_hand,
+    ]
 
 
-def _resets_for(unknown: Iterable[Unknown]) -> list[Message]:
+def _resets_for(unknown: Iterable[UnknownRows]) -> list[Message]:
     resets = {}
     for entry in unknown:
         declaration = declaration_of(entry.model)
@@ -81,14 +86,14 @@ def _resets_for(unknown: Iterable[Unknown]) -> list[Message]:
     return list(resets.values())
 
 
-def _announce(entries: Iterable[Entry], changes: Iterable[Change], alias: str) -> None:
-    """Send the signal, once a model."""
+def _send_signal(entries: Iterable[JournalEntry], changes: Iterable[Change], alias: str) -> None:
+    """Send `rows_changed`, once a model."""
     if not rows_changed.receivers:
         return
     rows: dict[Any, list[Change] | None] = {}
     for change in changes:
         rows.setdefault(change.model, []).append(change)  # type: ignore[union-attr]
-    rows |= {entry.model: None for entry in entries if isinstance(entry, Unknown)}
+    rows |= {entry.model: None for entry in entries if isinstance(entry, UnknownRows)}
     for model, changed in rows.items():
         for receiver, error in rows_changed.send_robust(model, changes=changed, using=alias):
             if isinstance(error, Exception):

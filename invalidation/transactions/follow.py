@@ -1,8 +1,8 @@
-"""Following transactions: savepoints taken and rolled back, commit, rollback, close.
+"""Follow a connection's transactions: savepoints taken and rolled back, commit, rollback, close.
 
-The methods of the database wrapper are wrapped, not `transaction.on_commit` used: hooks are lost
-when another hook raises or autocommit is off, and survive a manual `savepoint_rollback()`. And the
-messages must be stored inside the transaction, just before it commits, which no hook can do.
+It wraps the methods of the database wrapper instead of using `transaction.on_commit`: hooks are
+lost when another hook raises or autocommit is off, and survive a manual `savepoint_rollback()`.
+And the messages must be stored inside the transaction, right before its commit, where no hook runs.
 
 Three methods commit: `commit()`; `set_autocommit(True)` within an open transaction, on databases
 that allow it; and, on SQLite with autocommit off, releasing a savepoint that began the transaction.
@@ -26,15 +26,15 @@ logger = logging.getLogger("invalidation.transactions")
 
 
 def install() -> None:
-    """Wrap the methods of every database wrapper; a second call does nothing."""
+    """Wrap the methods of Django's database wrapper class; a second call does nothing."""
     for name, wrapper in (
         ("savepoint", _savepoint),
         ("savepoint_commit", _savepoint_commit),
         ("savepoint_rollback", _savepoint_rollback),
         ("set_autocommit", _set_autocommit),
         ("commit", _commit),
-        ("rollback", _ending),
-        ("close", _ending),
+        ("rollback", _clear_after),
+        ("close", _clear_after),
         ("connect", _connect),
         ("run_and_clear_commit_hooks", _run_hooks),
     ):
@@ -50,7 +50,7 @@ def _savepoint(original: Callable[..., str | None]) -> Any:
         idle = self.vendor == "sqlite" and not getattr(self.connection, "in_transaction", True)
         sid = original(self)
         if sid is not None:
-            journal_of(self).mark(sid, begins=idle)
+            journal_of(self).note_savepoint(sid, begins=idle)
         return sid
 
     return savepoint
@@ -58,8 +58,8 @@ def _savepoint(original: Callable[..., str | None]) -> Any:
 
 def _savepoint_commit(original: Callable[..., None]) -> Any:
     def savepoint_commit(self: BaseDatabaseWrapper, sid: str) -> None:
-        if journal_of(self).begun_by(sid):
-            _tell_around(self, lambda: original(self, sid))
+        if journal_of(self).is_begun_by(sid):
+            _commit_and_send(self, lambda: original(self, sid))
         else:
             original(self, sid)
 
@@ -69,7 +69,7 @@ def _savepoint_commit(original: Callable[..., None]) -> Any:
 def _savepoint_rollback(original: Callable[..., None]) -> Any:
     def savepoint_rollback(self: BaseDatabaseWrapper, sid: str) -> None:
         original(self, sid)
-        # Where savepoints are not allowed nothing was rolled back.
+        # A database without savepoints has rolled back nothing.
         if self._savepoint_allowed():  # type: ignore[attr-defined]
             journal_of(self).roll_back_to(sid)
 
@@ -85,14 +85,14 @@ def _set_autocommit(original: Callable[..., None]) -> Any:
         begins = force_begin_transaction_with_broken_autocommit
         if autocommit and not self.in_atomic_block:
             try:
-                _tell_around(self, lambda: original(self, autocommit, begins))
+                _commit_and_send(self, lambda: original(self, autocommit, begins))
             except BaseException:
-                _stay_in_transaction(self)
+                _turn_driver_autocommit_off(self)
                 raise
         else:
             original(self, autocommit, begins)
-        # Only a block asks for it.
-        journal_of(self).is_of_block = begins and not autocommit
+        # Only an atomic block passes this argument.
+        journal_of(self).is_begun_by_block = begins and not autocommit
 
     return set_autocommit
 
@@ -102,27 +102,27 @@ def _commit(original: Callable[..., None]) -> Any:
         self.validate_thread_sharing()
         self.validate_no_atomic_block()
         if has_failed(self):
-            # PostgreSQL rolls back instead, without a word, and would refuse a record.
+            # PostgreSQL rolls back instead, without an error, and would refuse to store the record.
             original(self)
             journal_of(self).clear()
             return
         try:
             send = flush(self)
         except BaseException:
-            # Neither the change nor its message: Django would set autocommit on a transaction
-            # that is still open.
+            # Without its messages the change must not commit. And Django would set autocommit while
+            # the transaction is still open.
             _roll_back(self)
             raise
         try:
             original(self)
         except BaseException:
-            _forget_if_over(self)
+            _clear_if_ended(self)
             raise
         _close_journal(self, send)
-        if not journal_of(self).is_of_block:
+        if not journal_of(self).is_begun_by_block:
             _send_committed(self)
             if is_in_transaction(self):
-                # With autocommit off any query of a receiver's begins one.
+                # With autocommit off, a query in a receiver has begun another transaction.
                 self.commit()
 
     return commit
@@ -130,8 +130,9 @@ def _commit(original: Callable[..., None]) -> Any:
 
 def _run_hooks(original: Callable[..., None]) -> Any:
     def run_and_clear_commit_hooks(self: BaseDatabaseWrapper) -> None:
-        # A block's commit is over here only: behind `commit()` it turns autocommit on, which a
-        # query in between would be in the way of. Others' hooks are not a receiver's to run.
+        # An atomic block is done with its commit only here: after `commit()` it turns autocommit
+        # on, and a query in between would prevent that. The hooks are set aside, so that a
+        # receiver's own transaction does not run them.
         hooks: Any = self.run_on_commit
         self.run_on_commit = []
         _send_committed(self)
@@ -141,27 +142,28 @@ def _run_hooks(original: Callable[..., None]) -> Any:
     return run_and_clear_commit_hooks
 
 
-def _forget_if_over(connection: BaseDatabaseWrapper) -> None:
-    """Begin anew if a commit that was refused has ended its transaction.
+def _clear_if_ended(connection: BaseDatabaseWrapper) -> None:
+    """Clear the journal if a commit that failed has ended its transaction.
 
-    On PostgreSQL it is a rollback. On SQLite all is as it was, and may be tried again.
+    On PostgreSQL a failed commit is a rollback. On SQLite the transaction stays open, and its
+    commit may be tried again.
     """
     if connection.connection is not None and not is_in_transaction(connection):
         journal_of(connection).clear()
 
 
-def _tell_around(connection: BaseDatabaseWrapper, commit: Callable[[], None]) -> None:
+def _commit_and_send(connection: BaseDatabaseWrapper, commit: Callable[[], None]) -> None:
     send = flush(connection)
     commit()
     _close_journal(connection, send)
     _send_committed(connection)
 
 
-def _stay_in_transaction(connection: Any) -> None:
-    """Put SQLite's driver back into Django's mode behind a commit that was refused.
+def _turn_driver_autocommit_off(connection: Any) -> None:
+    """Turn the SQLite driver's autocommit off again after a commit that failed.
 
-    It has turned autocommit on before it commits, and would commit each statement from then on;
-    Django, which waits for a commit of its own, would never tell of them.
+    `set_autocommit(True)` turns it on in the driver before the commit. The driver would then commit
+    each statement from then on, while Django still waits for its own commit and publishes nothing.
     """
     open_there = connection.vendor == "sqlite" and connection.connection is not None
     if open_there and not connection.autocommit:
@@ -169,45 +171,46 @@ def _stay_in_transaction(connection: Any) -> None:
 
 
 def _close_journal(connection: BaseDatabaseWrapper, send: Callable[[], None] | None) -> None:
-    """Begin anew behind a commit, and keep what is to be called for it."""
+    """Clear the journal after a commit, and keep the function that sends its messages."""
     journal = journal_of(connection)
     journal.clear()
     if send is not None:
-        journal.committed.append(send)
+        journal.to_send.append(send)
 
 
 def _roll_back(connection: BaseDatabaseWrapper) -> None:
     try:
         connection.rollback()
     except Error:
-        # As Django does: something is wrong with the connection.
+        # As Django does: the connection is in an unknown state.
         connection.close()
 
 
 def _send_committed(connection: BaseDatabaseWrapper) -> None:
-    """Send what was committed; a receiver that writes meanwhile sends its own."""
-    committed = journal_of(connection).committed
-    while committed:
-        send = committed.pop(0)
+    """Send the messages of committed transactions; a receiver that writes sends its own."""
+    to_send = journal_of(connection).to_send
+    while to_send:
+        send = to_send.pop(0)
         try:
             send()
         except Exception:
-            # The change is committed, and its writer has done nothing wrong.
+            # The change is committed; the code that wrote it must not receive this error.
             logger.exception("a committed change could not be sent")
 
 
-def _ending(original: Callable[..., None]) -> Any:
-    def ending(self: BaseDatabaseWrapper) -> None:
-        # One that is refused (within an atomic block, or from another thread) has ended nothing.
+def _clear_after(original: Callable[..., None]) -> Any:
+    def clear_after(self: BaseDatabaseWrapper) -> None:
+        # A call that Django refuses (within an atomic block, or from another thread) raises above
+        # and has ended no transaction.
         original(self)
         journal_of(self).clear()
 
-    return ending
+    return clear_after
 
 
 def _connect(original: Callable[..., None]) -> Any:
     def connect(self: BaseDatabaseWrapper) -> None:
-        # A transaction of a connection that was lost.
+        # The journal may hold a transaction of a lost connection.
         journal_of(self).clear()
         original(self)
 

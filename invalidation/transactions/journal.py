@@ -1,4 +1,4 @@
-"""What the current transaction of a database connection has changed so far."""
+"""The journal of a database connection: the changes that its current transaction has made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
-from invalidation.changes import Change, Entry, Unknown
+from invalidation.changes import Change, JournalEntry, UnknownRows
 from invalidation.conf import conf
 from invalidation.tracking.declarations import Declaration
 from invalidation.tracking.matching import topics_concerned
@@ -22,110 +22,114 @@ _ATTRIBUTE = "_invalidation_journal"
 class Journal:
     """The entries of one transaction, in their order.
 
-    Owner: the thread that owns the connection. A savepoint marks how far the journal had come,
-    and rolling back to it takes the journal back there, whoever asked for it.
+    Owner: the thread that owns the connection. A savepoint remembers the journal's length, and
+    rolling back to it, by a block or by hand, cuts the journal to that length.
     """
 
     def __init__(self) -> None:
-        self._entries: list[Entry] = []
+        self._entries: list[JournalEntry] = []
         self._collapsed = 0
-        self._marks: dict[str, int] = {}
-        self._begun_by: str | None = None
-        self._given_up: set[type[Model]] = set()
+        self._savepoints: dict[str, int] = {}
+        self._first_savepoint: str | None = None
+        self._reset_models: set[type[Model]] = set()
         self.is_writing = False
-        """Has the transaction taken the write lock, where there is one?"""
-        self.is_of_block = False
-        """Was the transaction begun by an atomic block, which has work to do behind its commit?"""
+        """True if the transaction holds the write lock of a database that has one (SQLite)."""
+        self.is_begun_by_block = False
+        """True if an atomic block began the transaction; the block acts after the commit."""
         self.vacant: set[tuple[type[Model], Any]] = set()
-        """Tables with multi-table children, and keys that rows there had: others may get them."""
-        self.committed: list[Callable[[], None]] = []
-        """What is to be called now that it has committed."""
+        """Tables with multi-table children, and keys that are free for other rows there."""
+        self.to_send: list[Callable[[], None]] = []
+        """Functions to call next, which send the messages of committed transactions."""
         self.readers: dict[int, Any] = {}
-        """What the seam keeps for this connection from one transaction to the next."""
+        """The row readers of this connection, kept from one transaction to the next."""
         self.triggers: tuple[object, set[str]] | None = None
-        """The tables that have triggers, and the state of the schema in which that was seen."""
+        """The state of the schema, and the names of the tables that have triggers in it."""
 
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Note changes, in their order."""
+    def add(self, entries: Iterable[JournalEntry]) -> None:
+        """Add entries, in their order; above MAX_TRANSACTION_ROWS rows become topics to reset."""
         self._entries.extend(entries)
         if len(self._entries) - self._collapsed > conf.MAX_TRANSACTION_ROWS:
             self._collapse()
 
-    def mark(self, savepoint: str, *, begins: bool = False) -> None:
-        """Remember where the journal stands at a new savepoint, and if it began a transaction."""
-        self._marks[savepoint] = len(self._entries)
+    def note_savepoint(self, savepoint: str, *, begins: bool = False) -> None:
+        """Remember the journal's length at a new savepoint; `begins` if it began a transaction."""
+        self._savepoints[savepoint] = len(self._entries)
         if begins:
-            self._begun_by = savepoint
+            self._first_savepoint = savepoint
 
-    def begun_by(self, savepoint: str | None) -> bool:
-        """Did this savepoint begin the transaction, so that releasing it commits?"""
-        return savepoint is not None and savepoint == self._begun_by
+    def is_begun_by(self, savepoint: str | None) -> bool:
+        """Return True if this savepoint began the transaction, so that releasing it commits."""
+        return savepoint is not None and savepoint == self._first_savepoint
 
     def roll_back_to(self, savepoint: str) -> None:
-        """Forget what was noted since a savepoint.
+        """Drop the entries since a savepoint.
 
-        Of a savepoint that was never marked, made by raw SQL, it is not known what came before it.
+        A savepoint that raw SQL made was not remembered, so it is unknown which entries came before
+        it: all rows become unknown changes.
         """
-        # It may have been taken since: SQLite gives up what it took behind a savepoint.
+        # SQLite releases a write lock that was taken after the savepoint.
         self.is_writing = False
-        if savepoint in self._marks:
-            del self._entries[self._marks[savepoint] :]
+        if savepoint in self._savepoints:
+            del self._entries[self._savepoints[savepoint] :]
             self._collapsed = min(self._collapsed, len(self._entries))
         else:
             kept = [entry for entry in self._entries if isinstance(entry, Message)]
             models = dict.fromkeys(e.model for e in self._entries if not isinstance(e, Message))
-            self._entries = [*kept, *(Unknown(model, Reset.RAW_SQL) for model in models)]
+            self._entries = [*kept, *(UnknownRows(model, Reset.RAW_SQL) for model in models)]
 
-    def entries(self) -> tuple[Entry, ...]:
-        """Return all that was noted."""
+    def entries(self) -> tuple[JournalEntry, ...]:
+        """Return all entries."""
         return tuple(self._entries)
 
     def clear(self) -> None:
-        """Begin anew, after the end of a transaction."""
+        """Start empty, after the end of a transaction."""
         self._entries.clear()
         self._collapsed = 0
-        self._marks.clear()
-        self._begun_by = None
-        self._given_up.clear()
+        self._savepoints.clear()
+        self._first_savepoint = None
+        self._reset_models.clear()
         self.vacant.clear()
         self.is_writing = False
 
-    def has_given_up(self, declarations: Collection[Declaration]) -> bool:
-        """Are all topics of these models reset anyway, whatever is written or rolled back?"""
-        if not self._given_up or not declarations:
+    def resets_all_of(self, declarations: Collection[Declaration]) -> bool:
+        """Return True if all families of these models are reset anyway, whatever follows.
+
+        Neither a later write nor a rollback to a savepoint changes that.
+        """
+        if not self._reset_models or not declarations:
             return False
-        return all(each.model in self._given_up for each in declarations)
+        return all(each.model in self._reset_models for each in declarations)
 
     def _collapse(self) -> None:
-        """Note topics to reset in the place of rows: a long transaction costs bounded memory.
+        """Replace rows by topics to reset, so that the memory of a long transaction is bounded.
 
-        What is rolled back later stays among them: that is told needlessly.
+        The topics of rows that are rolled back later stay: their reset is needless.
         """
         changes: dict[Any, list[Change]] = {}
-        unknown: dict[tuple[Any, str], Unknown] = {}
+        unknown: dict[tuple[Any, str], UnknownRows] = {}
         for entry in self._entries:
             if isinstance(entry, Change):
                 changes.setdefault(entry.model, []).append(entry)
-            elif isinstance(entry, Unknown):
+            elif isinstance(entry, UnknownRows):
                 _join(unknown, entry)
         for model, rows in changes.items():
             _join(unknown, _reset_of(model, rows))
         kept = [entry for entry in self._entries if isinstance(entry, Message)]
         self._entries = [*kept, *unknown.values()]
-        # What is left is not to be gone through again at every write.
+        # The entries that are left are not collapsed again at every write.
         self._collapsed = len(self._entries)
-        self._marks = dict.fromkeys(self._marks, len(self._entries))
-        self._given_up.update(entry.model for entry in unknown.values() if entry.topics is None)
+        self._savepoints = dict.fromkeys(self._savepoints, len(self._entries))
+        self._reset_models.update(entry.model for entry in unknown.values() if entry.topics is None)
 
 
-def _reset_of(model: Any, rows: list[Change]) -> Unknown:
+def _reset_of(model: Any, rows: list[Change]) -> UnknownRows:
     declaration = declaration_of(model)
     topics = topics_concerned(declaration, rows, conf.MAX_TOPICS) if declaration else None
-    return Unknown(model, Reset.BULK, topics)
+    return UnknownRows(model, Reset.BULK, topics)
 
 
-def _join(unknown: dict[tuple[Any, str], Unknown], entry: Unknown) -> None:
-    """Keep one entry a model and reason, with the topics of all, or none if they are too many."""
+def _join(unknown: dict[tuple[Any, str], UnknownRows], entry: UnknownRows) -> None:
+    """Keep one entry a model and reason, with the topics of all, or None above MAX_TOPICS."""
     key = (entry.model, entry.reset)
     known = unknown.get(key, entry).topics
     both = None if known is None or entry.topics is None else known | entry.topics
@@ -135,8 +139,8 @@ def _join(unknown: dict[tuple[Any, str], Unknown], entry: Unknown) -> None:
 
 
 def journal_of(connection: BaseDatabaseWrapper) -> Journal:
-    """Return the journal of a connection, made at the first call."""
-    # By attribute, which `django.db.connection`, a proxy, hands on to the connection behind it.
+    """Return the journal of a connection; the first call makes it."""
+    # As an attribute: `django.db.connection`, a proxy, sets it on the real connection.
     journal: Journal | None = getattr(connection, _ATTRIBUTE, None)
     if journal is None:
         journal = Journal()

@@ -1,6 +1,7 @@
-"""PostgreSQL triggers, by which writes of other programs are told, row by row.
+"""PostgreSQL triggers, which publish the writes of other programs row by row.
 
-`manage.py make_triggers` puts them into a migration. `helpers` is the SQL that all of them share,
-`tables` that of one table, `spelling` says which columns SQL can spell as Python does, `operations`
-is what stands in the migrations, and `differences` compares those with what is tracked.
+`manage.py make_triggers` writes them into a migration. `helpers` is the SQL that all triggers
+share, `tables` the SQL of one table's triggers; `spelling` says which columns SQL can spell as
+Python does; `operations` is the migration operation; `differences` compares the migrations'
+triggers with those that the tracked models need.
 """

@@ -1,4 +1,4 @@
-"""System check: do the triggers fit what is tracked?"""
+"""A system check that the migrations' triggers are those that the tracked models need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db.migrations.exceptions import (
 
 from invalidation.triggers.differences import differences, load_migrations, made_triggers
 
-_OTHERS_FINDINGS = (
+_REPORTED_ELSEWHERE = (
     AmbiguityError,
     BadMigrationError,
     CircularDependencyError,
@@ -26,12 +26,12 @@ _OTHERS_FINDINGS = (
 
 @register
 def check_triggers(**_: Any) -> list[CheckMessage]:
-    """Say when a project that has triggers would make others today."""
+    """Report tables whose triggers in the migrations are out of date; nothing without triggers."""
     try:
         loader = load_migrations()
-        # Triggers are for those who want them.
+        # A project without triggers does not want them.
         stale = differences(loader) if made_triggers(loader) else []
-    except _OTHERS_FINDINGS:
+    except _REPORTED_ELSEWHERE:
         return []
     if not stale:
         return []

@@ -1,4 +1,4 @@
-"""What the project's migrations must still do for its triggers to fit what is tracked."""
+"""Compare the triggers in the project's migrations with those that the tracked models need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.migrations.loader import MigrationLoader
 from invalidation.tracking.registry import declarations
 from invalidation.tracking.write_plans import make_plans
 from invalidation.triggers.helpers import create_helpers, drop_helpers
-from invalidation.triggers.operations import HELPERS, SetTriggers
+from invalidation.triggers.operations import HELPERS_MODEL, SetTriggers
 from invalidation.triggers.tables import create_triggers, drop_triggers
 from realtime.models import StoredRecord
 
@@ -19,50 +19,50 @@ Node = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Triggers:
-    """The triggers of one table, or the helpers."""
+class TableTriggers:
+    """The SQL of one table's triggers, or of the helper functions."""
 
     model: str
     table: str
     sql: tuple[str, ...]
     made_by: Node | None = None
-    """The migration that they stand in."""
+    """The migration that contains it."""
 
 
 def load_migrations() -> MigrationLoader:
-    """Read the project's migrations; no database is asked."""
+    """Load the project's migrations from their files, without a database."""
     return MigrationLoader(None)
 
 
-def made_triggers(loader: MigrationLoader) -> dict[str, Triggers]:
-    """Return the newest triggers of each table in the migrations."""
+def made_triggers(loader: MigrationLoader) -> dict[str, TableTriggers]:
+    """Return the newest triggers of each table in the migrations, by table name."""
     made = {}
     for node in _in_order(loader):
         for operation in loader.graph.nodes[node].operations:
             if isinstance(operation, SetTriggers):
-                made[operation.table] = Triggers(
+                made[operation.table] = TableTriggers(
                     operation.model, operation.table, tuple(operation.sql), node
                 )
     return made
 
 
-def wanted_triggers() -> dict[str, Triggers]:
-    """Return the triggers that what is tracked asks for, the helpers first."""
+def wanted_triggers() -> dict[str, TableTriggers]:
+    """Return the triggers that the tracked models need, by table name; the helpers first."""
     plans = [plan for plan in make_plans(declarations()).values() if plan.declarations]
     tables = [
-        Triggers(
+        TableTriggers(
             plan.model._meta.label_lower,
             plan.model._meta.db_table,
             tuple(create_triggers(plan).splitlines()),
         )
         for plan in sorted(plans, key=lambda plan: plan.model._meta.label_lower)
     ]
-    helpers = Triggers(HELPERS, _HELPERS_TABLE, tuple(create_helpers().splitlines()))
+    helpers = TableTriggers(HELPERS_MODEL, _HELPERS_TABLE, tuple(create_helpers().splitlines()))
     return {triggers.table: triggers for triggers in ([helpers, *tables] if tables else [])}
 
 
 def differences(loader: MigrationLoader) -> list[SetTriggers]:
-    """Return what must be done; nothing where the migrations are up to date."""
+    """Return the operations that bring the migrations up to date; none if they are."""
     made, wanted = made_triggers(loader), wanted_triggers()
     operations = [
         SetTriggers(t.model, t.table, t.sql, made[t.table].sql if t.table in made else _drop(t))
@@ -70,7 +70,7 @@ def differences(loader: MigrationLoader) -> list[SetTriggers]:
         if t.table not in made or t.sql != made[t.table].sql
     ]
     gone = [t for t in made.values() if t.table not in wanted and t.sql != _drop(t)]
-    # Helpers go last: triggers use them.
+    # Helpers are dropped last, because triggers call them.
     gone.sort(key=lambda triggers: triggers.table == _HELPERS_TABLE)
     return [*(SetTriggers(t.model, t.table, _drop(t), t.sql) for t in gone), *operations]
 
@@ -78,7 +78,7 @@ def differences(loader: MigrationLoader) -> list[SetTriggers]:
 _HELPERS_TABLE = StoredRecord._meta.db_table
 
 
-def _drop(triggers: Triggers) -> tuple[str, ...]:
+def _drop(triggers: TableTriggers) -> tuple[str, ...]:
     helpers = triggers.table == _HELPERS_TABLE
     sql = drop_helpers() if helpers else drop_triggers(triggers.table)
     return tuple(sql.splitlines())

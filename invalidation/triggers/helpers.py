@@ -1,17 +1,17 @@
-"""The SQL that all triggers share: spelling values, and storing a record.
+"""The SQL functions that all triggers share: they spell values and store a record.
 
-They are called by triggers alone, which run with their owner's rights and pin the `search_path` to
-PostgreSQL's own schema; what is not of that is qualified. Whoever may write a tracked table can
-make none of them call something else.
-`@schema@` stands for the schema that the migration runs in.
+Only triggers call them. Triggers run with their owner's rights and pin the `search_path` to
+PostgreSQL's own schema; names outside of it are qualified. So a role that may write a tracked table
+cannot make a trigger call another function. `@schema@` stands for the schema that the migration
+runs in.
 """
 
 from __future__ import annotations
 
 from realtime.models import StoredRecord
 
-# One overload a type: of a column whose type has changed since, the spelling follows; or there is
-# none, which is noticed.
+# One overload a type. If a column's type has changed, the spelling changes with it, or no overload
+# fits and the trigger reports an error.
 _TEXT = {
     "int2": "$1::text",
     "int4": "$1::text",
@@ -24,13 +24,13 @@ _TEXT = {
     " || CASE WHEN date_trunc('second', $1::interval) = $1::interval THEN '' ELSE '.US' END)",
     "timestamptz": "to_char($1 AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'"
     " || CASE WHEN date_trunc('second', $1) = $1 THEN '' ELSE '.US' END) || '+00:00'",
-    # These casts fail, on purpose: an error is noticed, and the table's families are reset.
+    # These casts fail on purpose: the trigger catches the error and resets the table's families.
     "timestamp": "('without a time zone: ' || $1)::integer::text",
     "numeric": "CASE WHEN scale($1) > 6 THEN ('maybe 1E-7 in Python: ' || $1)::integer::text"
     " ELSE $1::text END",
 }
 
-# As `pk_text` spells a part of a composite key. What JSON does not know is a string there.
+# As `pk_text` spells a part of a composite key. Types that JSON lacks are strings there.
 _JSON = {
     kind: "to_json($1)::text"
     if kind in {"int2", "int4", "int8", "bool", "text"}
@@ -38,7 +38,7 @@ _JSON = {
     for kind in _TEXT
 }
 
-# As `Topic.of` spells a part of a key. What most types are made of needs no percent signs.
+# As `Topic.of` spells a part of a key. Most types hold no characters that need percent signs.
 _PART = {
     **dict.fromkeys(_TEXT, "@schema@.livequery_text($1)"),
     **dict.fromkeys(
@@ -58,12 +58,12 @@ _FUNCTIONS = [
     ("livequery_store", "text"),
 ]
 
-# A query of SQL's own is put in the place of a call that is no more than an expression. Any other
-# would be planned at each call: those are in PL/pgSQL, which keeps its plans.
+# PostgreSQL inlines an SQL function that is a single expression. It would plan any other SQL
+# function at each call, so those are in PL/pgSQL, which keeps its plans.
 _EXPRESSION = "LANGUAGE sql STABLE PARALLEL SAFE"
 _PROGRAM = "LANGUAGE plpgsql STABLE PARALLEL SAFE"
 
-# An empty text has no spelling.
+# An empty text has no spelling: the result is NULL.
 _QUOTED = """
 BEGIN
   RETURN (
@@ -76,10 +76,11 @@ BEGIN
 END
 """
 
-# The messages that these return are JSON with commas between, members of a payload's list: building
-# it as jsonb takes twice as long.
+# These functions return messages as JSON, joined by commas: members of a payload's list. Building
+# the payload as jsonb takes twice as long.
 
-# Of a label: the topics that rows did belong to, the rows' keys, and what they do belong to.
+# Arguments: a label; the topics of the rows before, and their keys; the topics of the rows after,
+# and their keys.
 _TOLD = """
 BEGIN
   RETURN (
@@ -104,7 +105,8 @@ BEGIN
 END
 """
 
-# Of a label and the family of its rows' own topics: the keys of rows that others relate.
+# Arguments: a label; the family of its rows' own topics; the keys of the rows at the relation's
+# ends.
 _ENDS = """
 BEGIN
   RETURN (
@@ -119,7 +121,7 @@ END
 
 
 def create_helpers() -> str:
-    """Return the SQL that makes the functions, or puts them in the place of former ones."""
+    """Return the SQL that creates or replaces the functions."""
     made = [
         *(_expression("livequery_text", kind, body) for kind, body in _TEXT.items()),
         *(_expression("livequery_json", kind, body) for kind, body in _JSON.items()),
@@ -133,12 +135,12 @@ def create_helpers() -> str:
 
 
 def drop_helpers() -> str:
-    """Return the SQL that takes the functions away."""
+    """Return the SQL that drops the functions."""
     return f"DROP FUNCTION IF EXISTS\n{_signatures()};"
 
 
 def _store() -> str:
-    """Store a record of the messages $1, in the writer's transaction."""
+    """Return the body that stores a record of the messages $1, in the writer's transaction."""
     table = StoredRecord._meta.db_table
     return f"""
 BEGIN

@@ -1,4 +1,4 @@
-"""Telling the rows of multi-table children from the trigger of a parent's table."""
+"""SQL with which a parent table's trigger publishes the rows of multi-table children."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from invalidation.conf import conf
 from invalidation.tracking.declarations import Declaration
-from invalidation.tracking.write_plans import Plan, link_to
+from invalidation.tracking.write_plans import WritePlan, link_to
 from invalidation.triggers.quoting import identifier, literal, qualified
 from invalidation.triggers.rows import RowsInSql, resets
 from realtime.messages.message import Reset
@@ -21,8 +21,9 @@ _TELL_CHILDREN = """\
       END IF;
     END IF;"""
 
-# The rows are locked, as the seam locks them: one that moves between topics at this moment must be
-# told in both places. Nobody is kept waiting for that: with a writer in between they are reset.
+# The children's rows are locked, as capture locks them: one that moves between topics at this
+# moment must be published to both. The trigger does not wait for another writer: if a row is
+# locked, the child's families are reset.
 _TELL_CHILD = """\
         BEGIN
           SELECT array_agg(topic), array_agg(pk) INTO does, does_keys
@@ -42,8 +43,8 @@ _TELL_CHILD = """\
 _RESET_CHILD = "        payload := concat_ws(',', payload, {everything});"
 
 
-def tell_children(plan: Plan, families: Collection[Topic]) -> Iterator[str]:
-    """Give what a trigger of the plan's table does for its children, whose families these are."""
+def tell_children(plan: WritePlan, families: Collection[Topic]) -> Iterator[str]:
+    """Give the SQL that publishes the plan's children; above MAX_ROWS rows it resets `families`."""
     if plan.children:
         yield _TELL_CHILDREN.format(
             most=conf.MAX_ROWS,
@@ -52,7 +53,7 @@ def tell_children(plan: Plan, families: Collection[Topic]) -> Iterator[str]:
         )
 
 
-def _tell_child(plan: Plan, child: Declaration) -> str:
+def _tell_child(plan: WritePlan, child: Declaration) -> str:
     rows = RowsInSql(child)
     link = link_to(plan.model, child=child.model)
     everything = resets(child.families, Reset.RAW_SQL)

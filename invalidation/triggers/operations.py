@@ -1,4 +1,4 @@
-"""What stands in a migration that makes triggers."""
+"""The migration operation that sets a table's triggers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-HELPERS = "realtime.storedrecord"
-"""The model that the functions belong to which all triggers share: they write its table."""
+HELPERS_MODEL = "realtime.storedrecord"
+"""The model that stands for the helper functions in migrations: they write its table."""
 
 
 class SetTriggers(Operation):
     """Give the table of `model` the triggers in `sql`; backwards, those in `former`.
 
-    Both are lines of SQL, held by the migration itself: it does the same whatever version runs it.
-    Other databases than PostgreSQL, and views, have no such triggers: nothing is done there.
+    Both are lines of SQL that the migration itself holds, so it does the same under any version of
+    this package. On databases other than PostgreSQL, and on views, it does nothing.
     """
 
     reduces_to_sql = True
@@ -32,12 +32,12 @@ class SetTriggers(Operation):
         self.former = list(former)
 
     def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
-        """Return what the migration's writer writes."""
+        """Return name and arguments for the migration writer."""
         given = {"model": self.model, "table": self.table, "sql": self.sql, "former": self.former}
         return type(self).__qualname__, [], given
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """Leave the models as they are."""
+        """Leave the models' state as it is."""
 
     def database_forwards(
         self,
@@ -46,7 +46,7 @@ class SetTriggers(Operation):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        """Make the triggers."""
+        """Run `sql`."""
         self._run(self.sql, schema_editor)
 
     def database_backwards(
@@ -56,16 +56,16 @@ class SetTriggers(Operation):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        """Make the former ones, or none."""
+        """Run `former`."""
         self._run(self.former, schema_editor)
 
     def describe(self) -> str:
-        """Say what it does, for `migrate --plan`."""
+        """Return the line that `migrate --plan` shows."""
         return f"Set the triggers that tell of writes to {self.table}"
 
     @property
     def migration_name_fragment(self) -> str:
-        """Name a migration of nothing else."""
+        """The name of a migration that holds only such operations."""
         return "livequery_triggers"
 
     def _run(self, sql: Sequence[str], schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -82,7 +82,7 @@ class SetTriggers(Operation):
                 [connection.ops.quote_name(self.table)],
             )
             schema, kind = cursor.fetchone()
-        # There are none on views, nor on foreign tables. A table that is gone has functions still.
+        # Views and foreign tables have none. A table that is gone may have left its function.
         if kind in {"r", "p", None}:
-            # Without parameters: a percent sign is just that.
+            # Without parameters, so that a percent sign stays one.
             schema_editor.execute("\n".join(sql).replace("@schema@", schema), params=None)

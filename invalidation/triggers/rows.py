@@ -1,4 +1,4 @@
-"""What spells the keys and topics of a model's rows in a trigger."""
+"""SQL expressions for the keys and topics of a model's rows, in a trigger."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from realtime.messages.topics import Topic
 
 
 class RowsInSql:
-    """How SQL spells the rows of one declared model, as far as it can; a row is called `r`."""
+    """SQL for the rows of one declared model, as far as SQL can spell them; a row is named `r`."""
 
     def __init__(self, declaration: Declaration) -> None:
         self._declaration = declaration
@@ -24,25 +24,25 @@ class RowsInSql:
             field.attname: field for field in declaration.model._meta.local_concrete_fields
         }
         self._columns = {name: f.column for name, f in fields.items() if is_spelled(f)}
-        """By attname, those that SQL spells as Python does."""
+        """By attname, the columns that SQL spells as Python does."""
         self._told = [t for t in declaration.templates if t.columns <= self._columns.keys()]
 
     @property
     def can_be_told(self) -> bool:
-        """Can SQL say which rows there are? Otherwise all families are to be reset."""
+        """True if SQL can spell keys and relation ends. Otherwise all families must be reset."""
         ends = (end.column for end in self._declaration.ends)
         return self._columns.keys() >= {*self._keys, *ends}
 
     @property
     def unspelled(self) -> str:
-        """The resets of the families whose topics SQL cannot spell."""
+        """SQL for the resets of the families whose topics SQL cannot spell."""
         others = {t.family for t in self._declaration.templates if t not in self._told}
         computed = (rule.families for rule in self._declaration.computed)
         return resets(others.union(*computed), Reset.RAW_SQL)
 
     @property
     def key(self) -> str:
-        """A row's primary key, as `pk_text` spells it."""
+        """SQL for a row's primary key, as `pk_text` spells it."""
         columns = [self._columns[name] for name in self._keys]
         if len(columns) == 1:
             return self.text(self._keys[0])
@@ -51,17 +51,17 @@ class RowsInSql:
 
     @property
     def topics(self) -> list[str]:
-        """What spells each topic that a row may belong to, as a row of VALUES."""
+        """SQL for each topic that a row may belong to, as a row of VALUES."""
         return [f"({topic})" for topic in self._topics()]
 
     def text(self, attname: str) -> str:
-        """Spell a column's value as `str()` does."""
+        """Return SQL for a column's value, as `str()` spells it."""
         return f"@schema@.livequery_text(r.{identifier(self._columns[attname])})"
 
     def _topics(self) -> Iterator[str]:
         declaration = self._declaration
         yield literal(declaration.model_topic)
-        # A composite key has been put together as `pk` already.
+        # The query has a composite key as `pk`.
         pk = self._part(self._keys[0]) if len(self._keys) == 1 else "@schema@.livequery_part(pk)"
         yield f"{literal(declaration.object_family)} || {pk}"
         yield from map(self._filled, self._told)
@@ -80,7 +80,7 @@ class RowsInSql:
 
 
 def resets(families: Collection[Topic], why: str) -> str:
-    """Spell the messages that reset these families; NULL if there are none."""
+    """Return an SQL literal of messages that reset these families; NULL if there are none."""
     if not families:
         return "NULL"
     members = (json.dumps({"topic": family, "reset": why}) for family in sorted(families))

@@ -1,8 +1,9 @@
-"""Which columns PostgreSQL can spell just as Python does.
+"""The columns that PostgreSQL can spell exactly as Python does.
 
-A topic has one spelling: a trigger that spelled `price:1.5` for Python's `price:1.50` would tell
-nobody. So only columns count whose values Python shows by `str()` as the database holds them, of
-types for which `helpers` has a function, tested against Python's. Of any other the family is reset.
+A topic has one spelling: a message to `price:1.5`, from a trigger, would not reach the clients of
+Python's `price:1.50`. So a column counts only if `str()` of its value in Python is the database's
+text, and if its type has a function in `helpers`, tested against Python's spelling. The families of
+all other columns are reset.
 """
 
 from __future__ import annotations
@@ -16,26 +17,26 @@ from django.conf import settings
 from django.db import connections
 from django.db.models import Field, GeneratedField
 
-# varchar(50), text, numeric(8, 2), …; whatever else stands behind them is not ours to judge.
+# varchar(50), text, numeric(8, 2), …; types with any further modifier are left out.
 _SPELLED = re.compile(
     r"smallint|integer|bigint|text|varchar(\(\d+\))?|boolean|uuid|date|time"
     r"|timestamp with time zone|numeric\(\d+, [0-6]\)"
 )
-"""Types by their names in Django. A small decimal with more places is 1E-7 to Python."""
+"""Types by their names in Django. Python spells a small decimal with more places as 1E-7."""
 
 
 def is_spelled(field: Field[Any, Any]) -> bool:
-    """Can SQL spell this column's values, in topics, as Python does?"""
+    """Return True if SQL can spell this column's values, in topics, as Python does."""
     connection = postgres_connection()
     kind = field.db_type(connection)
     if kind is None or not _SPELLED.fullmatch(kind):
         return False
     if isinstance(field, GeneratedField) and not field.db_persist:  # type: ignore[attr-defined]
-        # Not in the rows that a trigger is shown.
+        # A virtual column is not in the rows that a trigger receives.
         return False
     if kind == "timestamp with time zone" and not _is_read_in_utc(connection):
         return False
-    # What the field, or what its foreign key points to, makes of the value.
+    # Converters of the field, or of the field that its foreign key refers to, change the value.
     column: Any = field.get_col("t")
     converters = column.get_db_converters(connection)
     return not [*converters, *connection.ops.get_db_converters(column)]
@@ -53,7 +54,7 @@ def _unconnected(time_zone: str | None) -> Any:
 
 
 def postgres_connection() -> Any:
-    """Return what knows PostgreSQL's types; it is never connected.
+    """Return a PostgreSQL connection that knows the types; it is never opened.
 
     Triggers can so be made on a machine whose own database is another one. Raise
     ImproperlyConfigured where psycopg is not installed.

@@ -1,13 +1,13 @@
-"""The triggers of one table, as SQL.
+"""The SQL of one table's triggers.
 
-They fire once a statement, and see its rows as they were and are: one record a statement, and one
-bound for its rows. Statements that the seam has issued are left to it. Statements within other
-triggers and cascades are not: the seam does not see them.
+They fire once a statement and receive its rows before and after: one record a statement, and one
+limit for its rows. They skip statements that capture has marked, but not statements within other
+triggers and cascades, which capture does not see.
 
-What a multi-table parent's rows become also tells the rows of its tracked children, which inherit
-the columns. An inserted row has a child already where it takes the place of another: foreign keys
-are checked at the commit. A row that goes without its child must have such a successor, so a parent
-that is itself not tracked has no triggers for deletes.
+A multi-table parent's trigger also publishes the rows of its tracked children, which inherit the
+columns. An inserted parent row already has a child if it takes the place of another row: foreign
+keys are checked at the commit. A parent row that is deleted without its child must have such a
+successor, so a parent that is not tracked itself has no trigger for deletes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.db.backends.utils import truncate_name
 
 from invalidation.conf import conf
 from invalidation.tracking.declarations import Declaration
-from invalidation.tracking.write_plans import Plan
+from invalidation.tracking.write_plans import WritePlan
 from invalidation.triggers.inheritance import tell_children
 from invalidation.triggers.quoting import identifier, literal
 from invalidation.triggers.rows import RowsInSql, resets
@@ -27,7 +27,7 @@ from realtime.messages.topics import Topic
 
 _LONGEST_NAME = 63
 
-# The marker of `capture.marker`, at the end; comments of other tools may follow it.
+# The marker of `capture.sql_marker`, at the end; comments of other tools may follow it.
 _MARKED = r"'/\* livequery \*/(\s|/\*[^*]*\*/)*$'"
 
 _FUNCTION = """\
@@ -117,8 +117,8 @@ _TRIGGERS = {
 }
 
 
-def create_triggers(plan: Plan) -> str:
-    """Return the SQL that makes a table's triggers, or puts them in the place of former ones."""
+def create_triggers(plan: WritePlan) -> str:
+    """Return the SQL that creates or replaces a table's triggers."""
     table, own = plan.model._meta.db_table, plan.declaration
     function = _function_name(table)
     inherited: frozenset[Topic] = frozenset().union(*(child.families for child in plan.children))
@@ -136,19 +136,19 @@ def create_triggers(plan: Plan) -> str:
     )
     if body.count("$livequery$") != 2:  # noqa: PLR2004 -- where it begins and ends
         raise ValueError(f"a column of {table} has $livequery$ in its name: rename it")
-    # Of a table that was tracked itself there may be more of them.
+    # If the table was tracked itself before, it may have more triggers than it needs now.
     former = [] if own else [drop_triggers(table)]
     events = _TRIGGERS if own else ["INSERT", "UPDATE"]
     return "\n".join([*former, body, *_create_triggers(table, function, events)])
 
 
 def drop_triggers(table: str) -> str:
-    """Return the SQL that takes a table's triggers away, if it is there still."""
+    """Return the SQL that drops a table's triggers, if they exist."""
     return f"DROP FUNCTION IF EXISTS {_function_name(table)}() CASCADE;"
 
 
 def _create_triggers(table: str, function: str, events: Iterable[str]) -> Iterator[str]:
-    # What calls a function that writes another table than the statement is none of the seam's.
+    # A statement that calls a function which writes another table is not one of capture's own.
     name = literal(table.rpartition(".")[2].strip('"'))
     for event in events:
         yield (

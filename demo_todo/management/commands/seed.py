@@ -1,4 +1,4 @@
-"""Fill the demo with the people and lists of seed.json, unless there are some."""
+"""Create the users of seed.json, and its lists if there are none."""
 
 import json
 from datetime import timedelta
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from demo_todo.models import TodoList
 
-PASSWORD = "live-demo"  # noqa: S105  # it is no secret
+PASSWORD = "live-demo"  # noqa: S105  # not a secret
 
 
 class Command(BaseCommand):

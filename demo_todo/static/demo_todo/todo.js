@@ -1,20 +1,20 @@
-/* What the pages do beyond HTML, htmx and <live-region>: highlights, courtesies, and the order. */
+/* The pages' own script beside htmx and <live-region>: highlights, form handling, ordering. */
 const on = (type, listener, capture) => document.addEventListener(type, listener, capture);
 
-// Live. What a region has just inserted is new to htmx; what has changed is shown for a moment.
+// Live. htmx must process inserted elements; changed rows are highlighted for two seconds.
 on("live:inserted", ({ target }) => htmx.process(target));
 on("live:applied", ({ detail }) => {
   const { entered = [], updated = [] } = detail.changes?.["demo_todo.task"] ?? {};
   const rows = [...entered, ...updated].map((pk) => document.getElementById(`task-${pk}`));
-  const mark = (on) => rows.forEach((row) => row?.classList.toggle("changed", on));
-  mark(true);
-  setTimeout(mark, 2000, false);
+  const highlight = (on) => rows.forEach((row) => row?.classList.toggle("changed", on));
+  highlight(true);
+  setTimeout(highlight, 2000, false);
   document.title = `${document.querySelector("h1").textContent} · Todo`;
 });
 
 // Edits.
 on("htmx:configRequest", ({ target, detail }) => {
-  // A box without a tick posts nothing by itself.
+  // HTML does not post an unticked checkbox.
   if (target.type === "checkbox") detail.parameters[target.name] = target.checked;
 });
 on("htmx:beforeRequest", ({ detail }) => {
@@ -22,7 +22,7 @@ on("htmx:beforeRequest", ({ detail }) => {
 });
 on("htmx:afterRequest", ({ target, detail }) => {
   if (!target.matches("form") || !detail.successful) return;
-  // Clear the box, but not what was typed into it meanwhile.
+  // Clear the input, unless the user has typed into it meanwhile.
   const box = target.querySelector("input");
   if (box.value === detail.requestConfig.parameters[box.name]) box.value = "";
 });
@@ -31,14 +31,14 @@ on("keydown", ({ target, key, isComposing }) => {
   if (key === "Escape") target.value = target.defaultValue;
   if (key === "Escape" || key === "Enter") target.blur();
 });
-const tellNotSaved = () => document.getElementById("not-saved").removeAttribute("hidden");
-for (const type of ["htmx:responseError", "htmx:sendError"]) on(type, tellNotSaved);
-// Somebody else was faster and the row is gone: no reason to show Django's debug page instead.
+const showNotSaved = () => document.getElementById("not-saved").removeAttribute("hidden");
+for (const type of ["htmx:responseError", "htmx:sendError"]) on(type, showNotSaved);
+// Another user has deleted the row: do not show Django's debug page in its place.
 on("htmx:beforeOnLoad", (event) => event.detail.xhr.status < 500 && event.stopPropagation(), true);
 
-// Order, by pointer or arrow key. A row stays put in the document, and so keeps focus and pointer:
-// it is its neighbour that steps over to the other side.
-const beside = (row, side) => row?.[side]?.closest(".task"); // and not the line above what is done
+// Ordering, by pointer or arrow key. The moved row keeps its place in the document, and so its
+// focus and pointer capture; the neighbour moves to its other side.
+const beside = (row, side) => row?.[side]?.closest(".task"); // not the divider of the done tasks
 const swap = (row, other) => row[other === row.nextElementSibling ? "before" : "after"](other);
 const save = (row) => {
   const handle = row.querySelector(".handle");
@@ -61,7 +61,7 @@ on("pointerdown", ({ target, button, pointerId }) => {
   const handle = target.closest(".handle");
   if (!handle || button !== 0) return;
   handle.setPointerCapture(pointerId);
-  handle.focus(); // not all browsers do; and news that comes meanwhile moves no row with the focus
+  handle.focus(); // some browsers do not; a live update does not move a row with the focus
   dragged = handle.closest(".task");
   above = dragged.previousElementSibling;
 });

@@ -1,5 +1,5 @@
-"""Capture of what the ORM writes, at the three compiler classes that run every write.
+"""Capture of ORM writes, at the three compiler classes that run every one of them.
 
-Comes in: a compiler that is about to run a statement. Goes out: the rows before and after, noted
-in the connection's journal. A Write owns what one statement reads and notes.
+In: a compiler that is about to run a statement. Out: its rows before and after, noted in the
+connection's journal. A Write owns the state of one statement.
 """

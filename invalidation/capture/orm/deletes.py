@@ -1,4 +1,4 @@
-"""Capturing DELETE: what was there is what the database returns."""
+"""Capture DELETE: the database returns the deleted rows."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from django.core.exceptions import EmptyResultSet
 from invalidation.capture.locks import take_write_lock
 from invalidation.capture.orm.inheritance import note_rows
 from invalidation.capture.orm.statement import can_be_read, exceeds, is_bounded
-from invalidation.capture.orm.write import NOTHING, Write
+from invalidation.capture.orm.write import NO_ROWS, Write
 
 
-def delete(writing: Write) -> Any:
-    """Run a DELETE; return the number of rows."""
-    reader = writing.reader
+def delete(write: Write) -> Any:
+    """Run a DELETE; return the number of deleted rows."""
+    reader = write.reader
     try:
-        sql, params = writing.compiler.as_sql()
+        sql, params = write.compiler.as_sql()
     except EmptyResultSet:
-        return writing.run()
+        return write.run()
     condition = _condition_of(sql, reader.table)
-    if condition is None or not can_be_read(writing):
-        return _blindly(writing)
-    if not is_bounded(writing):
-        take_write_lock(writing.connection, writing.plan.model)
-        if exceeds(writing, condition, params):
-            return _blindly(writing)
-    rows, count = writing.execute(f"{sql} RETURNING {reader.list}", params, needed=False)
+    if condition is None or not can_be_read(write):
+        return _run_and_reset(write)
+    if not is_bounded(write):
+        take_write_lock(write.connection, write.plan.model)
+        if exceeds(write, condition, params):
+            return _run_and_reset(write)
+    rows, count = write.execute(f"{sql} RETURNING {reader.list}", params, needed=False)
     if rows is not None:
-        with writing.reading():
-            note_rows(writing, reader.rows(rows), NOTHING)
-    _note_cascades(writing, count)
+        with write.reset_if_unreadable():
+            note_rows(write, reader.rows(rows), NO_ROWS)
+    _note_cascades(write, count)
     return count
 
 
 def _condition_of(sql: str, table: str) -> str | None:
-    """Return what stands behind WHERE, empty where there is none; None if it is not known."""
+    """Return the SQL after WHERE, empty without a WHERE; None if the statement has another form."""
     whole = f"DELETE FROM {table}"  # noqa: S608 -- a quoted name
     if sql == whole:
         return ""
@@ -43,13 +43,13 @@ def _condition_of(sql: str, table: str) -> str | None:
     return None if condition == sql else condition
 
 
-def _blindly(writing: Write) -> Any:
-    count = writing.run_blindly()
-    _note_cascades(writing, count)
+def _run_and_reset(write: Write) -> Any:
+    count = write.run_and_reset()
+    _note_cascades(write, count)
     return count
 
 
-def _note_cascades(writing: Write, count: int) -> None:
-    """Note what the database may have deleted or changed by itself, where no ORM sees it."""
+def _note_cascades(write: Write, count: int) -> None:
+    """Note that the database may have deleted or changed rows by a cascade of its own."""
     if count:
-        writing.note_unknown(writing.plan.cascaded)
+        write.note_unknown(write.plan.cascaded)

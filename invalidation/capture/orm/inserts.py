@@ -1,7 +1,7 @@
-"""Capturing INSERT: what was made is what the database returns.
+"""Capture INSERT: the database returns the rows that it inserted.
 
-So an INSERT that ignores conflicts, as adding to a many-to-many relation does, is told by the rows
-that it really made.
+An INSERT that ignores conflicts, as adding to a many-to-many relation does, therefore notes only
+the rows that were really inserted.
 """
 
 from __future__ import annotations
@@ -9,34 +9,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from invalidation.capture.orm.inheritance import hold_parents, note_rows
+from invalidation.capture.orm.inheritance import note_rows, touch_parents
 from invalidation.capture.orm.statement import returned
-from invalidation.capture.orm.write import NOTHING, Write
+from invalidation.capture.orm.write import NO_ROWS, Write
 
 Statements = list[tuple[str, Sequence[Any]]]
-"""SQL with its parameters."""
+"""Pairs of SQL and parameters."""
 
 
-def insert(writing: Write) -> Any:
+def insert(write: Write) -> Any:
     """Run an INSERT; return the rows of the fields that Django asked for."""
-    asked = list(writing.asked or ())
-    hold_parents(writing)
-    rows = run(writing, statements(writing, [*asked, *writing.reader.fields]))
-    with writing.reading():
-        note_rows(writing, NOTHING, writing.read_back(rows, len(asked)))
-    return returned(writing, asked, rows)
+    asked = list(write.asked or ())
+    touch_parents(write)
+    rows = run(write, statements(write, [*asked, *write.reader.fields]))
+    with write.reset_if_unreadable():
+        note_rows(write, NO_ROWS, write.read_back(rows, len(asked)))
+    return returned(write, asked, rows)
 
 
-def statements(writing: Write, fields: Sequence[Any]) -> Statements:
-    """Let Django spell the INSERT, so that it returns these fields of each row."""
-    writing.compiler.returning_fields = fields
-    made: Statements = writing.compiler.as_sql()
+def statements(write: Write, fields: Sequence[Any]) -> Statements:
+    """Let Django build the INSERT so that it returns these fields of each row."""
+    write.compiler.returning_fields = fields
+    made: Statements = write.compiler.as_sql()
     return made
 
 
-def run(writing: Write, made: Statements, also: str = "") -> list[Sequence[Any]]:
-    """Run the INSERT; return the fields of each row, and what the SQL `also` gives."""
+def run(write: Write, made: Statements, also: str = "") -> list[Sequence[Any]]:
+    """Run the INSERT; return the fields of each row, and the value of the SQL expression `also`."""
     rows: list[Sequence[Any]] = []
     for sql, params in made:
-        rows += writing.execute(f"{sql}, {also}" if also else sql, params)[0] or ()
+        rows += write.execute(f"{sql}, {also}" if also else sql, params)[0] or ()
     return rows

@@ -1,6 +1,6 @@
-"""Reading what rows are, in the columns that their topics depend on, by lean SQL.
+"""Read rows, in the columns that their topics and images need, by lean SQL.
 
-A QuerySet would do, at ten times the cost: the seam runs at every write.
+A QuerySet costs ten times as much, and capture reads at every write.
 """
 
 from __future__ import annotations
@@ -17,27 +17,28 @@ from django.db.models import Field, Model
 from invalidation.changes import Image
 
 Key = tuple[Any, ...]
-"""A primary key as the database driver has it: a value a column."""
+"""A primary key as the database driver returns it, one value a column."""
 
 Rows = dict[Key, tuple[Any, Image]]
-"""The rows found, by key: the primary key as Python has it, and the image."""
+"""Rows by key; the values are the primary key as Python has it, and the image."""
 
 _UNREADABLE = (DataError, ValueError, TypeError, ArithmeticError)
-"""What drivers raise when they cannot make a value of what a row holds."""
+"""The exceptions of drivers that cannot convert a value of a row."""
 
 CHUNK = 500
-"""Keys in one query: databases bound the number of parameters."""
+"""Keys in one query: databases limit the number of parameters."""
 
 
 class Unreadable(Exception):
-    """A row holds what its field, or the driver, cannot read, like PostgreSQL's `infinity`.
+    """A row holds a value that its field or the driver cannot read, like PostgreSQL's `infinity`.
 
-    Raised from the reason. Whoever writes other columns of such a row shall not fail for it.
+    Its cause is the original error. A write of other columns of the row must not fail because of
+    it.
     """
 
 
 def fetch(cursor: Any) -> list[Sequence[Any]]:
-    """Fetch what a statement gives, or raise Unreadable."""
+    """Fetch all rows of a statement, or raise Unreadable."""
     try:
         rows: list[Sequence[Any]] = cursor.fetchall()
     except _UNREADABLE as error:
@@ -45,10 +46,10 @@ def fetch(cursor: Any) -> list[Sequence[Any]]:
     return rows
 
 
-class Reader:
+class RowReader:
     """Reads rows of one table: their keys and the given columns, by attname.
 
-    It belongs to one connection, as the conversions from the database's values do.
+    It belongs to one connection, since the conversions of values depend on the database.
     """
 
     def __init__(
@@ -64,33 +65,33 @@ class Reader:
         self.columns = [self.column(field) for field in self.fields]
         self.list = ", ".join(self.columns)
         self.kind: str | None = None
-        """What PostgreSQL says that the table is, once somebody has asked."""
+        """The `relkind` of the table on PostgreSQL, after `table_kind` has read it."""
         self._converters = _converters_of(self.fields, opts.db_table, connection)
 
     @property
     def key_columns(self) -> list[str]:
-        """The primary key's columns as SQL."""
+        """The columns of the primary key, as SQL."""
         return self.columns[: len(self.keys)]
 
     def column(self, field: Any) -> str:
-        """Return the name of a field's column as SQL."""
+        """Return a field's column as SQL, with the table's name."""
         return f"{self.table}.{self._connection.ops.quote_name(field.column)}"
 
-    def select(self, condition: str, params: Sequence[Any], most: int, lock: str = "") -> Rows:
-        """Return up to `most` rows that fulfil a condition, given as SQL or empty."""
+    def select(self, condition: str, params: Sequence[Any], limit: int, lock: str = "") -> Rows:
+        """Return up to `limit` rows that match a condition, given as SQL; empty matches all."""
         where = f" WHERE {condition}" if condition else ""
         by = ", ".join(self.key_columns)
-        sql = f"SELECT {self.list} FROM {self.table}{where} ORDER BY {by} LIMIT {most}{lock}"  # noqa: S608 -- quoted names
+        sql = f"SELECT {self.list} FROM {self.table}{where} ORDER BY {by} LIMIT {limit}{lock}"  # noqa: S608 -- quoted names
         with self._connection.cursor() as cursor:
             cursor.execute(sql, params)
             return self.rows(fetch(cursor))
 
     def select_keys(self, keys: Iterable[Key]) -> Rows:
-        """Return the rows with these keys that are there now."""
+        """Return the current rows with these keys."""
         return self.select_having(self.key_columns, keys)
 
     def select_having(self, columns: Sequence[str], keys: Iterable[Key], lock: str = "") -> Rows:
-        """Return the rows that hold one of these keys in `columns`, given as SQL."""
+        """Return the rows that have one of these keys in `columns`, given as SQL."""
         rows: Rows = {}
         remaining = iter(keys)
         while chunk := list(islice(remaining, CHUNK)):
@@ -98,13 +99,13 @@ class Reader:
         return rows
 
     def rows(self, raw: Iterable[Sequence[Any]], start: int = 0) -> Rows:
-        """Return what the driver fetched as rows; the columns begin at `start`."""
+        """Return fetched rows as Rows; the reader's columns begin at index `start`."""
         return {key: (pk, image) for key, pk, image in self.each(raw, start)}
 
     def each(
         self, raw: Iterable[Sequence[Any]], start: int = 0
     ) -> Iterator[tuple[Key, Any, Image]]:
-        """Give key, primary key and image of what the driver fetched."""
+        """Give key, primary key and image of each fetched row."""
         count, end = len(self.keys), start + len(self.fields)
         for line in raw:
             values = list(line[start:end])
@@ -116,8 +117,8 @@ class Reader:
 
 
 def any_of(columns: Sequence[str], keys: Sequence[Key]) -> tuple[str, list[Any]]:
-    """Return the condition that the columns hold one of these keys, and its parameters."""
-    # The driver of SQLite gives times, but takes none.
+    """Return the SQL condition that the columns hold one of these keys, and its parameters."""
+    # SQLite's driver returns `time` values but refuses them as parameters.
     params = [str(value) if type(value) is dt.time else value for key in keys for value in key]
     if len(columns) == 1:
         return f"{columns[0]} IN ({', '.join(['%s'] * len(keys))})", params
@@ -126,7 +127,7 @@ def any_of(columns: Sequence[str], keys: Sequence[Key]) -> tuple[str, list[Any]]
 
 
 def _or(terms: Sequence[str]) -> str:
-    """Join conditions in pairs of pairs: SQLite bounds how deep an expression may be nested."""
+    """Join conditions by OR as a balanced tree: SQLite limits the depth of an expression."""
     if len(terms) == 1:
         return terms[0]
     half = len(terms) // 2
@@ -136,7 +137,10 @@ def _or(terms: Sequence[str]) -> str:
 def has_columns(
     model: type[Model], fields: Iterable[Field[Any, Any]], connection: BaseDatabaseWrapper
 ) -> bool:
-    """Has a model, maybe another one of the same table, these columns, of the same types?"""
+    """Return True if `model` has columns of these names and types.
+
+    It may be another model of the same table.
+    """
     theirs = {f.column: f.db_type(connection) for f in model._meta.local_concrete_fields}
     return all(theirs.get(str(f.column)) == f.db_type(connection) for f in fields)
 
@@ -144,7 +148,7 @@ def has_columns(
 def _converters_of(
     fields: Sequence[Field[Any, Any]], table: str, connection: BaseDatabaseWrapper
 ) -> list[tuple[int, Callable[[Any], Any]]]:
-    """Return what turns the database's values into Python's, by index, where that is anything."""
+    """Return converters from the database's values to Python's, for the fields that have one."""
     found = []
     for index, field in enumerate(fields):
         column: Any = field.get_col(table)
@@ -157,10 +161,10 @@ def _converters_of(
 def _corrections(
     field: Field[Any, Any], connection: BaseDatabaseWrapper
 ) -> list[Callable[..., Any]]:
-    """Return what makes of a number what SELECT gives.
+    """Return the converter that turns a number from RETURNING into the number that SELECT gives.
 
-    RETURNING on SQLite may give another: 5 for the 5.0 of a float and, where the first column of
-    the table is one, 5.0 for any 5.
+    SQLite's RETURNING may return 5 for the 5.0 of a float column and, in a table that has a float
+    column, 5.0 for any 5.
     """
     if connection.vendor != "sqlite":
         return []

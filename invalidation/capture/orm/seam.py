@@ -1,12 +1,13 @@
 """The seam under every ORM write: the execute methods of the insert, update and delete compilers.
 
-For a table that matters it has the rows read as they were and as they are, and hands the Changes
-to the transaction's journal. Where it cannot know the rows it notes that instead, and what the rows
-may have belonged to is reset. For any other table it costs one look into a dict.
+For a table with a write plan it reads the rows before and after the write and adds the Changes to
+the transaction's journal. Where the rows cannot be known it notes that instead, and the topics
+that they may belong to are reset. For any other table it costs one dict lookup.
 
-Django 6 has a second method that updates, `execute_returning_sql`; for plain values it calls the
-first one on the same compiler, so a compiler at work is not captured again. That is marked on the
-compiler, not on the thread: an update of a multi-table child runs its parent's on another compiler.
+Django 6 has a second method that updates, `execute_returning_sql`, which calls `execute_sql` on the
+same compiler for plain values. So a compiler that is being captured is not captured again. The mark
+is on the compiler, not on the thread: the update of a multi-table child runs its parent's update on
+another compiler.
 """
 
 from __future__ import annotations
@@ -33,19 +34,19 @@ from invalidation.capture.orm.write import Write
 from invalidation.conf import conf
 from invalidation.quiet import is_quiet, quiet_entries
 from invalidation.tracking.registry import plan_of
-from invalidation.transactions.atomic import unit
+from invalidation.transactions.atomic import ensure_transaction
 from invalidation.transactions.journal import journal_of
 
-Writer = Callable[[Write], Any]
-"""Runs a write, notes what it changed, and returns what Django expects."""
+WriteHandler = Callable[[Write], Any]
+"""Runs a write, notes its changes, and returns the value that Django expects."""
 
 _WRAPPED = "__wrapped_by_invalidation__"
-_AT_WORK = "_invalidation_at_work"
+_BEING_CAPTURED = "_invalidation_capturing"
 
 
 def install() -> None:
-    """Wrap the methods; a second call does nothing."""
-    for compiler, name, writer in (
+    """Wrap the compilers' methods; a second call does nothing."""
+    for compiler, name, handler in (
         (SQLInsertCompiler, "execute_sql", _insert),
         (SQLUpdateCompiler, "execute_sql", update),
         (SQLUpdateCompiler, "execute_returning_sql", update),
@@ -53,50 +54,50 @@ def install() -> None:
     ):
         original = getattr(compiler, name, None)
         if original is not None and not hasattr(original, _WRAPPED):
-            # The delete compiler inherits the method: wrapped here, reads stay untouched.
-            setattr(compiler, name, _capturing(original, writer))
+            # The delete compiler inherits the method; wrapping it on this class leaves reads alone.
+            setattr(compiler, name, _wrap(original, handler))
 
 
-def _capturing(original: Callable[..., Any], writer: Writer) -> Any:
+def _wrap(original: Callable[..., Any], handler: WriteHandler) -> Any:
     returns_rows = original.__name__ == "execute_returning_sql"
 
     @wraps(original)
     def execute(self: SQLCompiler, *args: Any, **kwargs: Any) -> Any:
         model = self.query.model
         plan = plan_of(model) if model else None
-        if plan is None or getattr(self, _AT_WORK, False):
+        if plan is None or getattr(self, _BEING_CAPTURED, False):
             return original(self, *args, **kwargs)
         asked: Any = args[0] if args else next(iter(kwargs.values()), None)
-        writing = Write(self, plan, lambda: original(self, *args, **kwargs), asked, returns_rows)
-        setattr(self, _AT_WORK, True)
+        write = Write(self, plan, lambda: original(self, *args, **kwargs), asked, returns_rows)
+        setattr(self, _BEING_CAPTURED, True)
         try:
-            return _write(writing, writer)
+            return _write(write, handler)
         finally:
-            setattr(self, _AT_WORK, False)
+            setattr(self, _BEING_CAPTURED, False)
 
     setattr(execute, _WRAPPED, True)
     return execute
 
 
-def _write(writing: Write, writer: Writer) -> Any:
-    with unit(writing.connection):
+def _write(write: Write, handler: WriteHandler) -> Any:
+    with ensure_transaction(write.connection):
         if is_quiet():
-            result = writing.run()
-            journal_of(writing.connection).add(quiet_entries(writing.plan))
+            result = write.run()
+            journal_of(write.connection).add(quiet_entries(write.plan))
             return result
         try:
-            return writer(writing)
+            return handler(write)
         except BaseException as error:
-            # How much was written is not known. The rollback that follows, unless the writer
-            # has autocommit off and carries on, takes this back too.
-            writing.note_unknown(writing.plan.declarations)
+            # It is unknown how much was written. The rollback that follows drops this entry too,
+            # unless the caller has autocommit off and carries on.
+            write.note_unknown(write.plan.declarations)
             if isinstance(error, Unreadable) and error.__cause__:
-                raise error.__cause__  # noqa: B904 -- as if nobody had been in between
+                raise error.__cause__  # noqa: B904 -- Django's own error
             raise
 
 
-def _insert(writing: Write) -> Any:
-    query = writing.compiler.query
-    if len(query.objs) > conf.MAX_ROWS or not can_be_read(writing):
-        return writing.run_blindly()
-    return upsert(writing) if query.on_conflict is OnConflict.UPDATE else insert(writing)
+def _insert(write: Write) -> Any:
+    query = write.compiler.query
+    if len(query.objs) > conf.MAX_ROWS or not can_be_read(write):
+        return write.run_and_reset()
+    return upsert(write) if query.on_conflict is OnConflict.UPDATE else insert(write)

@@ -1,4 +1,4 @@
-"""Whether a table has triggers: what they make of a row is not in what its statement returns."""
+"""Find tables with triggers on SQLite: RETURNING gives rows without the triggers' changes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from invalidation.transactions.journal import journal_of
 
 
 def has_triggers(connection: Any, table: str) -> bool:
-    """May a trigger of the project's have changed rows behind the statement that wrote them?
+    """Return True if a trigger of the project may have changed rows after the statement wrote them.
 
-    On SQLite, where a trigger cannot change a row on its way in, but only behind the statement. It
-    is asked whether the schema is the one last seen, which costs some microseconds. PostgreSQL's
-    usual triggers run before, and their work is returned.
+    Only on SQLite, where a trigger cannot change a row before it is stored. Each call compares the
+    schema's version with the last one seen, which costs some microseconds. On PostgreSQL the usual
+    triggers run before the row is stored, so RETURNING includes their changes.
     """
     if connection.vendor != "sqlite":
         return False
     driver = connection.connection
     journal = journal_of(connection)
-    # Temporary triggers are in a schema of their own.
+    # Temporary triggers have a schema of their own.
     main = driver.execute("PRAGMA schema_version").fetchone()
     temporary = driver.execute("PRAGMA temp.schema_version").fetchone()
     seen = (driver, main, temporary)

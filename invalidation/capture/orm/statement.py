@@ -1,4 +1,4 @@
-"""What the writers share: reading Django's statement, and giving Django the rows it asked for."""
+"""Shared by the writers: conditions of Django's statements, and the rows that Django asked for."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ from invalidation.conf import conf
 from invalidation.transactions.journal import journal_of
 
 
-def returned(writing: Write, fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[Any]:
-    """Return the first columns of what the driver fetched, converted, as Django returns them."""
+def returned(write: Write, fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return the first columns of fetched rows, converted as Django converts them."""
     if not fields:
         return []
-    compiler = writing.compiler
+    compiler = write.compiler
     cut: Any = [tuple(row[: len(fields)]) for row in rows]
     table = compiler.query.get_meta().db_table
     converters = compiler.get_converters([field.get_col(table) for field in fields])
     return list(compiler.apply_converters(cut, converters)) if converters else cut
 
 
-def is_bounded(writing: Write) -> bool:
-    """Does the statement name at most MAX_ROWS rows by their primary key?"""
-    return any(_names_keys(condition) for condition in _all_of(writing.compiler.query.where))
+def is_bounded(write: Write) -> bool:
+    """Return True if the statement names at most MAX_ROWS rows by their primary key."""
+    return any(_names_keys(condition) for condition in _all_of(write.compiler.query.where))
 
 
-def exceeds(writing: Write, condition: str, params: Sequence[Any]) -> bool:
-    """Ask the database whether more than MAX_ROWS rows fulfil a condition."""
-    table = writing.reader.table
+def exceeds(write: Write, condition: str, params: Sequence[Any]) -> bool:
+    """Query whether more than MAX_ROWS rows match a condition."""
+    table = write.reader.table
     where = f" WHERE {condition}" if condition else ""
     sql = f"SELECT 1 FROM {table}{where} LIMIT 1 OFFSET {conf.MAX_ROWS:d}"  # noqa: S608
-    with writing.connection.cursor() as cursor:
+    with write.connection.cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchone() is not None
 
 
-def can_be_read(writing: Write) -> bool:
-    """May the rows be asked for, and are they worth it?
+def can_be_read(write: Write) -> bool:
+    """Return True if the rows can be read, and reading them is of use.
 
-    Not of a view. Not worth it where a long transaction resets all of the model anyway. And a class
-    that is not the tracked one, a migration's model or a second class on the table, must have the
-    columns, of the same types: in the midst of the migrations one may not be there yet, and asking
-    for it would fail the write.
+    A view's rows are not read. Nor are rows of models whose families a long transaction resets
+    anyway. A model class other than the tracked one, a migration's or a second one of the table,
+    must have the read columns, with the same types: between migrations a column may not exist yet,
+    and reading it would make the write fail.
     """
-    if journal_of(writing.connection).has_given_up(writing.plan.declarations):
+    if journal_of(write.connection).resets_all_of(write.plan.declarations):
         return False
-    if is_view(writing):
+    if is_view(write):
         return False
-    model = writing.compiler.query.model
-    if model._meta.concrete_model is writing.plan.model:
+    model = write.compiler.query.model
+    if model._meta.concrete_model is write.plan.model:
         return True
-    return has_columns(model, writing.reader.fields, writing.connection)
+    return has_columns(model, write.reader.fields, write.connection)
 
 
 def _all_of(where: Any) -> Sequence[Any]:
-    """Return the conditions of which each must hold."""
+    """Return the conditions that are joined by AND at the top."""
     simple = where.connector == "AND" and not where.negated
     return where.children if simple else ()
 

@@ -1,4 +1,4 @@
-"""What stands behind a table's name on PostgreSQL, where not all that can be written is a table."""
+"""The kind of relation behind a table's name on PostgreSQL: a table, a view or another."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any
 from invalidation.capture.orm.write import Write
 
 TABLE, VIEW = "r", "v"
-"""What `pg_class` calls them; a partitioned table is another kind still."""
+"""Their letters in `pg_class.relkind`; a partitioned table has another."""
 
 
-def is_view(writing: Write) -> bool:
-    """Is a view written? Its rows cannot always be locked, nor what it did to them be returned.
+def is_view(write: Write) -> bool:
+    """Return True if the write is to a view, whose rows cannot always be locked or returned.
 
-    Only a model that Django does not manage can stand for one, so no other pays for the question.
+    Only a model that Django does not manage can have a view, so only such models cost a query.
     """
-    return not writing.plan.model._meta.managed and _kind(writing) == VIEW
+    return not write.plan.model._meta.managed and _kind(write) == VIEW
 
 
-def has_system_columns(writing: Write) -> bool:
-    """Can an INSERT return what PostgreSQL itself notes of a row?"""
-    return writing.connection.vendor != "postgresql" or _kind(writing) == TABLE
+def has_system_columns(write: Write) -> bool:
+    """Return True if an INSERT can return PostgreSQL's system columns, such as xmax."""
+    return write.connection.vendor != "postgresql" or _kind(write) == TABLE
 
 
-def _kind(writing: Write) -> str | None:
-    """Return the kind, asked once for each connection."""
-    reader: Any = writing.reader
-    if writing.connection.vendor == "postgresql" and reader.kind is None:
-        with writing.connection.cursor() as cursor:
+def _kind(write: Write) -> str | None:
+    """Return the `relkind`, read once for each connection."""
+    reader: Any = write.reader
+    if write.connection.vendor == "postgresql" and reader.kind is None:
+        with write.connection.cursor() as cursor:
             cursor.execute(
                 "SELECT relkind FROM pg_class WHERE oid = to_regclass(%s)", [reader.table]
             )

@@ -1,11 +1,12 @@
-"""Capturing UPDATE: what rows were, read under their locks, and what they are.
+"""Capture UPDATE: the rows before, read under their locks, and the rows after.
 
-The rows are locked and read, and the statement is pinned to them: its own condition may hold for
-others when it is asked again, on rows that somebody else has written meanwhile, or that nobody has
-touched (`Now()`, `order_by("?")`, a function of the project's).
+The rows are locked and read, and the statement is limited to their keys. The original condition
+could match other rows when it is evaluated again: rows that another transaction has written
+meanwhile, or any row if the condition is volatile (`Now()`, `order_by("?")`, a function of the
+project).
 
-PostgreSQL does all of it in one statement. On SQLite, where only one transaction writes at a time,
-it is a SELECT and the UPDATE.
+PostgreSQL does all of this in one statement. On SQLite, where only one transaction writes at a
+time, it takes a SELECT and the UPDATE.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ from invalidation.capture.orm.statement import can_be_read, exceeds, is_bounded,
 from invalidation.capture.orm.write import Write
 from invalidation.conf import conf
 
-Lines = list[Sequence[Any]]
+FetchedRows = list[Sequence[Any]]
 """Rows as the driver fetched them."""
 
 _LOCKED = "livequery_locked_rows"
-"""What the rows are called that were locked and read. No table should be called so."""
+"""The name of the CTE with the locked rows. A table must not have this name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """An UPDATE in two halves: `UPDATE t SET …`, and the condition, empty where there is none."""
+class SplitUpdate:
+    """An UPDATE in two parts: `UPDATE t SET …`, and the condition, empty if there is none."""
 
     head: str
     head_params: Sequence[Any]
@@ -40,34 +41,34 @@ class Statement:
     params: Sequence[Any]
 
 
-def update(writing: Write) -> Any:
+def update(write: Write) -> Any:
     """Run an UPDATE; return the number of rows, or those of the fields that Django asked for."""
-    query = writing.compiler.query
+    query = write.compiler.query
     if not query.values:
-        # The frame around updates of parent tables, which come by on their own.
-        return writing.run()
+        # Multi-table inheritance: the parents' updates run on compilers of their own.
+        return write.run()
     try:
-        statement = _read(writing)
+        statement = _split(write)
     except EmptyResultSet:
-        return writing.run()
-    if statement is None or not can_be_read(writing):
-        return writing.run_blindly()
-    asked = list(writing.asked or ()) if writing.returns_rows else []
-    if writing.connection.vendor == "sqlite":
-        found = _in_turn(writing, statement, asked)
+        return write.run()
+    if statement is None or not can_be_read(write):
+        return write.run_and_reset()
+    asked = list(write.asked or ()) if write.returns_rows else []
+    if write.connection.vendor == "sqlite":
+        found = _select_then_update(write, statement, asked)
     else:
-        found = _at_once(writing, statement, asked)
+        found = _update_in_one_statement(write, statement, asked)
     if found is None:
-        return writing.run_blindly()
-    _update_parents(writing)
-    if not writing.returns_rows:
+        return write.run_and_reset()
+    _update_parents(write)
+    if not write.returns_rows:
         return len(found)
-    return returned(writing, asked, found) if asked else [()] * len(found)
+    return returned(write, asked, found) if asked else [()] * len(found)
 
 
-def _read(writing: Write) -> Statement | None:
-    """Let Django spell the statement, once, and find its condition; None if that fails."""
-    compiler = writing.compiler
+def _split(write: Write) -> SplitUpdate | None:
+    """Let Django build the statement once, and find its condition; None if that fails."""
+    compiler = write.compiler
     compile_node = compiler.compile
     found: list[Any] = []
 
@@ -80,55 +81,60 @@ def _read(writing: Write) -> Statement | None:
     compiler.compile = compile_and_watch
     made = sql, params = compiler.as_sql()
     del compiler.compile
-    if not writing.returns_rows:
-        # Whoever runs it after all runs this one: a second time may read the parents' keys again.
-        # One that returns rows has no parents, and must be spelled anew, with what it returns.
+    if not write.returns_rows:
+        # If Django's own method runs after all, it must run this statement: building it again may
+        # read the parents' keys again. A statement that returns rows has no parents, and is built
+        # again with the returned columns.
         compiler.as_sql = lambda: made
     if not found:
-        return Statement(sql, params, "", ())
+        return SplitUpdate(sql, params, "", ())
     condition, own = found[-1]
     head = sql.removesuffix(f" WHERE {condition}")
     if head == sql:
         return None
-    return Statement(head, params[: len(params) - len(own)], condition, own)
+    return SplitUpdate(head, params[: len(params) - len(own)], condition, own)
 
 
-def _in_turn(writing: Write, statement: Statement, asked: Sequence[Any]) -> Lines | None:
-    """Lock, read, and write with RETURNING; None if there are too many rows.
+def _select_then_update(
+    write: Write, statement: SplitUpdate, asked: Sequence[Any]
+) -> FetchedRows | None:
+    """Lock, read, and write with RETURNING; return None if there are too many rows.
 
-    Where triggers may have had their say behind it the rows are read again.
+    The rows are read again afterwards where triggers may have changed them.
     """
-    reader = writing.reader
-    take_write_lock(writing.connection, writing.plan.model)
-    most: int = conf.MAX_ROWS
+    reader = write.reader
+    take_write_lock(write.connection, write.plan.model)
+    limit: int = conf.MAX_ROWS
     try:
-        before = reader.select(statement.condition, statement.params, most + 1)
+        before = reader.select(statement.condition, statement.params, limit + 1)
     except Unreadable:
         return None
-    if len(before) > most:
+    if len(before) > limit:
         return None
     if not before:
         return []
     pinned, keys = any_of(reader.key_columns, list(before))
     read = [*map(reader.column, asked), reader.list]
     sql = f"{statement.head} WHERE {pinned} RETURNING {', '.join(read)}"
-    lines, count = writing.execute(sql, [*statement.head_params, *keys], needed=bool(asked))
+    lines, count = write.execute(sql, [*statement.head_params, *keys], needed=bool(asked))
     if lines is None:
         return [()] * count
-    with writing.reading():
-        after = writing.read_back(lines, len(asked))
-        note_rows(writing, before, after)
+    with write.reset_if_unreadable():
+        after = write.read_back(lines, len(asked))
+        note_rows(write, before, after)
     return lines
 
 
-def _at_once(writing: Write, statement: Statement, asked: Sequence[Any]) -> Lines | None:
-    """Lock, read and write in one statement; None if there are too many rows.
+def _update_in_one_statement(
+    write: Write, statement: SplitUpdate, asked: Sequence[Any]
+) -> FetchedRows | None:
+    """Lock, read and write in one statement; return None if there are too many rows.
 
-    The rows are locked in the order of their keys: in opposite orders two writers would lock each
-    other out. Materialized, so that the condition is asked once.
+    The rows are locked in the order of their keys: two writers with opposite orders would deadlock.
+    The CTE is materialized, so that the condition is evaluated once.
     """
-    reader = writing.reader
-    if not is_bounded(writing) and exceeds(writing, statement.condition, statement.params):
+    reader = write.reader
+    if not is_bounded(write) and exceeds(write, statement.condition, statement.params):
         return None
     names = [f"lq{number}" for number in range(len(reader.columns))]
     where = f" WHERE {statement.condition}" if statement.condition else ""
@@ -142,21 +148,21 @@ def _at_once(writing: Write, statement: Statement, asked: Sequence[Any]) -> Line
         f" {statement.head} FROM {_LOCKED} WHERE {pinned} RETURNING {', '.join(read)}"
     )
     params = [*statement.params, *statement.head_params]
-    lines, count = writing.execute(sql, params, needed=bool(asked))
+    lines, count = write.execute(sql, params, needed=bool(asked))
     if lines is None:
         return [()] * count
     start, width = len(asked), len(reader.columns)
-    with writing.reading():
+    with write.reset_if_unreadable():
         before, after = reader.rows(lines, start), reader.rows(lines, start + width)
-        note_rows(writing, before, after)
+        note_rows(write, before, after)
     return lines
 
 
-def _update_parents(writing: Write) -> None:
-    """Run the updates of parent tables that go with one of a multi-table child.
+def _update_parents(write: Write) -> None:
+    """Run the updates of parent tables that belong to the update of a multi-table child.
 
-    Django's method does so behind its own statement, which ours has taken the place of.
+    Django's method runs them after its own statement, which this module has replaced.
     """
-    if not writing.returns_rows:
-        for query in writing.compiler.query.get_related_updates():
-            query.get_compiler(writing.compiler.using).execute_sql(writing.asked)
+    if not write.returns_rows:
+        for query in write.compiler.query.get_related_updates():
+            query.get_compiler(write.compiler.using).execute_sql(write.asked)

@@ -1,4 +1,4 @@
-"""Capturing INSERT … ON CONFLICT DO UPDATE: which rows were there, and what they were."""
+"""Capture INSERT … ON CONFLICT DO UPDATE: the rows in conflict, before and after."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from invalidation.capture.orm.table_kind import has_system_columns
 from invalidation.capture.orm.write import Write
 
 INSERTED = "(xmax = 0)"
-"""What PostgreSQL says of a row that was made just now, and not of one that was updated."""
+"""SQL of PostgreSQL: true for a row that this statement inserted, false for an updated one."""
 
 
-def upsert(writing: Write) -> Any:
+def upsert(write: Write) -> Any:
     """Run an upsert; return the rows of the fields that Django asked for.
 
-    The rows in conflict are locked and read first. One that somebody else makes between that and
-    the write is updated without having been read: then it is not known what it was.
+    The rows in conflict are locked and read first. A row that another transaction inserts between
+    that and the write is updated without having been read; the rows are then unknown.
     """
-    connection, reader = writing.connection, writing.reader
-    if _are_expressions(writing) or not has_system_columns(writing):
-        return writing.run_blindly()
-    asked = list(writing.asked or ())
-    made, keys = _spelled(writing, [*asked, *reader.fields])
-    take_write_lock(connection, writing.plan.model)
-    unique = [reader.column(field) for field in writing.compiler.query.unique_fields]
+    connection, reader = write.connection, write.reader
+    if _are_expressions(write) or not has_system_columns(write):
+        return write.run_and_reset()
+    asked = list(write.asked or ())
+    made, keys = _spelled(write, [*asked, *reader.fields])
+    take_write_lock(connection, write.plan.model)
+    unique = [reader.column(field) for field in write.compiler.query.unique_fields]
     try:
         before = reader.select_having(unique, keys, row_lock(connection))
     except Unreadable:
-        return writing.run_blindly()
+        return write.run_and_reset()
     says = INSERTED if connection.vendor == "postgresql" else "1"
-    rows = run(writing, made, says)
-    with writing.reading():
-        _note(writing, rows, before)
-    return returned(writing, asked, rows)
+    rows = run(write, made, says)
+    with write.reset_if_unreadable():
+        _note(write, rows, before)
+    return returned(write, asked, rows)
 
 
-def _note(writing: Write, rows: list[Any], before: Rows) -> None:
-    after = writing.read_back(rows, len(writing.asked or ()))
-    if _all_were_read(writing, rows, before):
+def _note(write: Write, rows: list[Any], before: Rows) -> None:
+    after = write.read_back(rows, len(write.asked or ()))
+    if _all_were_read(write, rows, before):
         updated = {key: before[key] for key in before if key in after}
-        note_rows(writing, updated, after)
+        note_rows(write, updated, after)
     else:
-        writing.note_unknown(writing.plan.declarations)
+        write.note_unknown(write.plan.declarations)
 
 
-def _are_expressions(writing: Write) -> bool:
-    """Does only the database know what the new rows have in the unique columns?"""
-    query = writing.compiler.query
+def _are_expressions(write: Write) -> bool:
+    """Return True if only the database knows the new rows' values in the unique columns."""
+    query = write.compiler.query
     return any(
         hasattr(getattr(obj, field.attname), "resolve_expression")
         for obj in query.objs
@@ -59,13 +59,13 @@ def _are_expressions(writing: Write) -> bool:
     )
 
 
-def _spelled(writing: Write, fields: list[Any]) -> tuple[Statements, list[Key]]:
-    """Let Django spell the statement; return it and what its rows have in the unique columns.
+def _spelled(write: Write, fields: list[Any]) -> tuple[Statements, list[Key]]:
+    """Let Django build the statement; return it and its rows' values in the unique columns.
 
-    A field may make its value when it is asked for it (`pre_save()`), and another one each time: so
-    it is asked once, by Django.
+    A field's `pre_save()` may make a new value at each call, so the values are those of Django's
+    one call.
     """
-    compiler, unique = writing.compiler, writing.compiler.query.unique_fields
+    compiler, unique = write.compiler, write.compiler.query.unique_fields
     given: dict[tuple[int, Any], Any] = {}
     pre_save_val = compiler.pre_save_val
 
@@ -75,14 +75,14 @@ def _spelled(writing: Write, fields: list[Any]) -> tuple[Statements, list[Key]]:
 
     compiler.pre_save_val = remembering
     try:
-        made = statements(writing, fields)
+        made = statements(write, fields)
     finally:
         del compiler.pre_save_val
     keys = [
         tuple(
             field.get_db_prep_save(
                 given.get((id(obj), field), getattr(obj, field.attname)),
-                connection=writing.connection,
+                connection=write.connection,
             )
             for field in unique
         )
@@ -91,7 +91,7 @@ def _spelled(writing: Write, fields: list[Any]) -> tuple[Statements, list[Key]]:
     return made, keys
 
 
-def _all_were_read(writing: Write, rows: list[Any], before: Rows) -> bool:
-    start = len(writing.asked or ())
-    keys = len(writing.reader.keys)
+def _all_were_read(write: Write, rows: list[Any], before: Rows) -> bool:
+    start = len(write.asked or ())
+    keys = len(write.reader.keys)
     return all(row[-1] or tuple(row[start : start + keys]) in before for row in rows)

@@ -1,4 +1,4 @@
-"""One write on its way through the seam."""
+"""The state of one captured write."""
 
 from __future__ import annotations
 
@@ -12,64 +12,65 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.subqueries import UpdateQuery
 
-from invalidation.capture.orm.row_reader import Reader, Rows, Unreadable, fetch
+from invalidation.capture.orm.row_reader import RowReader, Rows, Unreadable, fetch
 from invalidation.capture.orm.sqlite_triggers import has_triggers
-from invalidation.capture.sql_marker import marked
-from invalidation.changes import Change, Unknown, pk_text
+from invalidation.capture.sql_marker import with_marker
+from invalidation.changes import Change, UnknownRows, pk_text
 from invalidation.tracking.declarations import Declaration
-from invalidation.tracking.write_plans import Plan
+from invalidation.tracking.write_plans import WritePlan
 from invalidation.transactions.journal import journal_of
 from realtime.messages.message import Reset
 
-NOTHING: Rows = {}
+NO_ROWS: Rows = {}
 
 
 @dataclass
 class Write:
-    """A compiler about to write, what the write concerns, and what is known of it so far.
+    """A compiler that is about to write, with the write plan of its table.
 
-    `original` is Django's own method, bound; `asked` its argument (the kind of result, or the
-    fields to return, which `returns_rows` tells apart for updates).
+    `original` is Django's own method, bound. `asked` is its argument: the kind of result, or the
+    fields to return; for updates `returns_rows` says which.
     """
 
     compiler: Any
-    plan: Plan
+    plan: WritePlan
     original: Callable[[], Any]
     asked: Any
     returns_rows: bool
 
     @property
     def connection(self) -> BaseDatabaseWrapper:
-        """The database connection that is written on."""
+        """The database connection of the write."""
         connection: BaseDatabaseWrapper = self.compiler.connection
         return connection
 
     @cached_property
-    def reader(self) -> Reader:
-        """Reads the table's rows: in the tracked columns, or just their keys."""
+    def reader(self) -> RowReader:
+        """The reader of the table's rows: in the tracked columns, or their keys only."""
         plan = self.plan
         columns = plan.declaration.columns if plan.declaration else ()
         return reader_of(plan, plan.model, columns, self.connection)
 
     def run(self) -> Any:
-        """Let Django write as it would have, with our mark on the statement."""
-        _mark(self.compiler)
+        """Run Django's own method, with the marker on its statement."""
+        _add_marker(self.compiler)
         return self.original()
 
-    def run_blindly(self) -> Any:
-        """Let Django write, without knowing which rows."""
+    def run_and_reset(self) -> Any:
+        """Note that any row may have changed, and run Django's own method."""
         self.note_unknown(self.plan.declarations)
         return self.run()
 
     def execute(
         self, sql: str, params: Sequence[Any], *, needed: bool = True
     ) -> tuple[list[Sequence[Any]] | None, int]:
-        """Run a statement of the seam's own; return its rows, if it gives any, and their count.
+        """Run a statement of capture's own; return its rows, if it returns any, and their count.
 
-        None for rows that cannot be read and are not `needed`: any may have changed.
+        Return None for rows that cannot be read and are not `needed`; any row may have changed
+        then.
         """
         with self.connection.cursor() as cursor:
-            cursor.execute(marked(sql), params)
+            cursor.execute(with_marker(sql), params)
             try:
                 return fetch(cursor) if cursor.description else [], cursor.rowcount
             except Unreadable:
@@ -77,30 +78,30 @@ class Write:
                     raise
                 count = cursor.rowcount
         if self.connection.vendor == "sqlite":
-            # Its driver counts when all has been fetched.
+            # SQLite's driver knows the count only after all rows are fetched.
             (count,) = self.connection.connection.execute("SELECT changes()").fetchone()
         self.note_unknown(self.plan.declarations)
         return None, count
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Note that any row may have changed where the block cannot read what was written."""
+    def reset_if_unreadable(self) -> Iterator[None]:
+        """Note that any row may have changed if the block cannot read the written rows."""
         try:
             yield
         except Unreadable:
             self.note_unknown(self.plan.declarations)
 
     def read_back(self, lines: Sequence[Sequence[Any]], start: int = 0) -> Rows:
-        """Return the rows of which a statement returned the columns, from `start` on."""
+        """Return the rows from a statement's RETURNING; their columns begin at index `start`."""
         rows = self.reader.rows(lines, start)
         if has_triggers(self.connection, self.plan.model._meta.db_table):
             return self.reader.select_keys(rows)
         return rows
 
     def note(self, declaration: Declaration | None, before: Rows, after: Rows) -> None:
-        """Note what became of rows, by their keys, if they are of a tracked model.
+        """Note the changes of rows, by their keys, if their model is tracked.
 
-        At once: a write of ours may make others, and what is noted first is what was first.
+        It is noted at once: a write of ours may cause others, and the journal keeps their order.
         """
         if declaration is not None:
             changes = _changes(declaration, before, after, self._written())
@@ -108,7 +109,7 @@ class Write:
             journal_of(self.connection).add(changes)
 
     def _written(self) -> frozenset[str] | None:
-        """Return the attnames of the columns that an UPDATE names; None for another write."""
+        """Return the attnames of the columns that an UPDATE sets; None for another write."""
         query = self.compiler.query
         if not isinstance(query, UpdateQuery):
             return None
@@ -117,32 +118,32 @@ class Write:
 
     def note_unknown(self, declarations: Iterable[Declaration]) -> None:
         """Note that any row of these models may have changed."""
-        unknown = [Unknown(declaration.model, Reset.BULK) for declaration in declarations]
+        unknown = [UnknownRows(declaration.model, Reset.BULK) for declaration in declarations]
         journal_of(self.connection).add(unknown)
 
 
 def reader_of(
     owner: object, model: Any, columns: Iterable[str], connection: BaseDatabaseWrapper
-) -> Reader:
-    """Return the reader of a plan's or a declaration's rows on a connection, made once."""
+) -> RowReader:
+    """Return the reader for a plan's or a declaration's rows on a connection, made once."""
     readers = journal_of(connection).readers
     found = readers.get(id(owner))
     if found is None or found[0] is not owner:
-        found = readers[id(owner)] = (owner, Reader(model, columns, connection))
-    reader: Reader = found[1]
+        found = readers[id(owner)] = (owner, RowReader(model, columns, connection))
+    reader: RowReader = found[1]
     return reader
 
 
-def _mark(compiler: SQLCompiler) -> None:
-    """Have the compiler's next statement carry our mark."""
+def _add_marker(compiler: SQLCompiler) -> None:
+    """Add the marker to the statements that the compiler builds from now on."""
     as_sql = compiler.as_sql
 
     def as_marked_sql(*args: Any, **kwargs: Any) -> Any:
         made: Any = as_sql(*args, **kwargs)
         if isinstance(made, list):
-            return [(marked(sql), params) for sql, params in made]
+            return [(with_marker(sql), params) for sql, params in made]
         sql, params = made
-        return marked(sql), params
+        return with_marker(sql), params
 
     compiler.as_sql = as_marked_sql  # type: ignore[method-assign]
 
@@ -164,9 +165,9 @@ def _changes(
 
 
 def _try_computed(declaration: Declaration, changes: Iterable[Change]) -> None:
-    """Let a topic function that raises do so where the writer is, not first at the commit.
+    """Call the topic functions now, so that an error is raised at the write, not at the commit.
 
-    A `TestCase` never commits, so its mistakes would show in production only.
+    A `TestCase` never commits, so the error would first appear in production.
     """
     for rule in declaration.computed:
         for change in changes:

@@ -1,15 +1,17 @@
-"""Noticing writes that did not come through the ORM: a detector, which does not know the rows.
+"""Detect writes that do not come through the ORM; their rows stay unknown.
 
-An execute wrapper on every database connection sees each statement's text. One that writes a
-tracked table, and was not issued by the seam, resets the model's topics: by `cursor.execute()` and
-`executemany()`, `RunSQL`, a `Manager.raw()` that writes, the schema editor, `flush`.
+An execute wrapper on every database connection receives each statement's text. A statement that
+writes a tracked table, and that capture has not marked, resets the model's topics. That covers
+`cursor.execute()` and `executemany()`, `RunSQL`, a `Manager.raw()` that writes, the schema editor
+and `flush`.
 
-It cannot see what does not pass through a cursor of Django's, or is not in the text:
+It cannot see statements that do not pass through a cursor of Django's, nor writes that are not in
+the text:
 
 - the driver's own connection and cursor; psycopg's `copy()`; SQLite's `executescript()`;
 - `callproc()`, and a function that writes within a SELECT;
-- what triggers, cascades of the database, rules and views write in other tables than those that
-  the text names, and partitions of a tracked table that are written by their own names.
+- writes of triggers, cascades of the database, rules and views to other tables than the text names;
+- writes to partitions of a tracked table by the partitions' own names.
 
 On PostgreSQL triggers see all of that (`manage.py make_triggers`).
 """
@@ -29,11 +31,11 @@ from invalidation.capture.raw_sql.tables_written import (
     only_reads,
     tables_written,
 )
-from invalidation.capture.sql_marker import is_marked
-from invalidation.changes import Unknown
+from invalidation.capture.sql_marker import has_marker
+from invalidation.changes import UnknownRows
 from invalidation.quiet import is_silent
 from invalidation.tracking import registry as tracking
-from invalidation.transactions.atomic import tell_at_once
+from invalidation.transactions.atomic import store_and_send_now
 from invalidation.transactions.driver_state import has_failed, is_in_transaction
 from invalidation.transactions.journal import journal_of
 from realtime.messages.message import Reset
@@ -43,30 +45,30 @@ Models = Sequence[type[Model]]
 
 
 def install() -> None:
-    """Watch every connection, those that are open already too; a second call does nothing.
+    """Add the wrapper to every connection, open ones included; a second call does nothing.
 
-    Connections that other threads have open cannot be reached: install before there are any.
+    The connections that other threads have open cannot be reached: install before there are any.
     """
-    connection_created.connect(_watch_new, dispatch_uid="invalidation.raw_sql")
+    connection_created.connect(_install_on_new, dispatch_uid="invalidation.raw_sql")
     for connection in connections.all(initialized_only=True):
-        watch(connection)
+        install_on(connection)
 
 
-def watch(connection: Any) -> None:
-    """Put the wrapper on a connection, once."""
-    if _tell not in connection.execute_wrappers:
-        # First in the list is nearest to the database: it sees the text that is really sent. And
-        # `with connection.execute_wrapper(…)` takes off the last, whoever has put it there.
-        connection.execute_wrappers.insert(0, _tell)
+def install_on(connection: Any) -> None:
+    """Add the wrapper to a connection, unless it has it."""
+    if _detect not in connection.execute_wrappers:
+        # The first wrapper is nearest to the database and gets the final text. And
+        # `with connection.execute_wrapper(…)` removes the last one, whichever that is.
+        connection.execute_wrappers.insert(0, _detect)
 
 
-def _watch_new(connection: BaseDatabaseWrapper, **_: Any) -> None:
+def _install_on_new(connection: BaseDatabaseWrapper, **_: Any) -> None:
     # The one by which databases are made and dropped is none of the project's.
     if connection.alias != NO_DB_ALIAS:
-        watch(connection)
+        install_on(connection)
 
 
-def _tell(
+def _detect(
     execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
 ) -> Any:
     if (isinstance(sql, str) and only_reads(sql)) or is_silent():
@@ -80,7 +82,7 @@ def _tell(
 
 
 def _text_of(sql: Any, connection: BaseDatabaseWrapper) -> str:
-    """Return a statement's text; psycopg takes bytes and composed statements too."""
+    """Return a statement's text; psycopg also takes bytes and composed statements."""
     if isinstance(sql, str):
         return sql
     if isinstance(sql, bytes):
@@ -89,7 +91,7 @@ def _text_of(sql: Any, connection: BaseDatabaseWrapper) -> str:
 
 
 def _models_written(sql: str) -> Models:
-    if is_marked(sql):
+    if has_marker(sql):
         return ()
     registry = tracking.registry
     written = tables_written(sql, registry.tables)
@@ -98,28 +100,28 @@ def _models_written(sql: str) -> Models:
 
 
 def _run(run: Run, connection: BaseDatabaseWrapper, models: Models, sql: str) -> Any:
-    """Run a statement and tell of it, as one unit where that is possible."""
+    """Run a statement and note its tables, in one transaction where that is possible."""
     alone = controls_transactions(sql)
-    # What fails half way leaves rows behind: many parameters, OR FAIL, a program that commits.
+    # A failed statement may leave rows behind: `executemany`, OR FAIL, a program that commits.
     doubtful = alone or connection.vendor == "sqlite"
     if connection.in_atomic_block:
-        return _noting(run, connection, models, doubtful)
+        return _run_and_note(run, connection, models, doubtful)
     autocommit = connection.get_autocommit()
-    # SQLite cannot commit while a statement has rows to give. In autocommit it does so when they
-    # have been fetched, and what was stored meanwhile is part of the same transaction.
+    # SQLite cannot commit while a statement still has rows to return. In autocommit it commits once
+    # they are fetched; messages that are stored before that belong to the same transaction.
     giving = autocommit and connection.vendor == "sqlite" and "returning" in sql.lower()
     if autocommit and not (alone or giving or is_in_transaction(connection)):
         with transaction.atomic(using=connection.alias, savepoint=False):
-            return _noting(run, connection, models, doubtful)
+            return _run_and_note(run, connection, models, doubtful)
     try:
-        return _noting(run, connection, models, doubtful)
+        return _run_and_note(run, connection, models, doubtful)
     finally:
-        _tell_behind(connection, autocommit, giving)
+        _store_after(connection, autocommit, giving)
 
 
-def _noting(run: Run, connection: BaseDatabaseWrapper, models: Models, doubtful: bool) -> Any:
+def _run_and_note(run: Run, connection: BaseDatabaseWrapper, models: Models, doubtful: bool) -> Any:
     journal = journal_of(connection)
-    entries = [Unknown(model, Reset.RAW_SQL) for model in models]
+    entries = [UnknownRows(model, Reset.RAW_SQL) for model in models]
     try:
         result = run()
     except BaseException:
@@ -130,20 +132,21 @@ def _noting(run: Run, connection: BaseDatabaseWrapper, models: Models, doubtful:
     return result
 
 
-def _tell_behind(connection: Any, autocommit: bool, giving: bool) -> None:
-    """Tell of a statement that no block of Django's surrounds."""
+def _store_after(connection: Any, autocommit: bool, giving: bool) -> None:
+    """Store and send the messages of a statement that runs outside of Django's blocks."""
     journal = journal_of(connection)
     if has_failed(connection):
-        # It can but be rolled back.
+        # PostgreSQL's transaction can only be rolled back.
         journal.clear()
     elif autocommit and (giving or is_in_transaction(connection)):
-        # Raw SQL began the transaction, and will end it without Django: the record joins it.
-        tell_at_once(connection)
+        # Raw SQL began the transaction and will end it without Django, so the record joins it now.
+        store_and_send_now(connection)
     elif autocommit:
         entries = journal.entries()
         with transaction.atomic(using=connection.alias, savepoint=False):
             journal.clear()
             journal.add(entries)
     elif not is_in_transaction(connection):
-        # With autocommit off a statement may commit by itself still: on SQLite, one on a table.
+        # With autocommit off some statements still commit by themselves: on SQLite, those on a
+        # table.
         connection.commit()

@@ -1,9 +1,9 @@
-"""Which tables a text of SQL may write, told from the text alone. Pure.
+"""Find the tables that a text of SQL may write, from the text alone. Pure.
 
-Telling too much costs a reset, telling too little leaves somebody with stale data. So wherever the
-text hides what it does, or two databases would read it in two ways, every table counts that it
-mentions, be it in a string; and every table at all where the text need not name what it writes.
-What cannot be seen in any text is that a function, a trigger, a view or a cascade writes.
+A table too many costs a reset; a table too few leaves clients with stale data. So if the text hides
+its statements, or two databases would parse it differently, every table that the text mentions
+counts, even in a string; and every tracked table where the text need not name the tables that it
+writes. A text cannot show that a function, a trigger, a view or a cascade writes.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from functools import lru_cache
 
 from invalidation.capture.raw_sql.tokens import Token, tokens_of
 
-NOTHING: frozenset[str] = frozenset()
+NO_TABLES: frozenset[str] = frozenset()
 LONGEST_CACHED = 4_000
-"""Characters; a longer text is rarely seen twice, and would fill the cache."""
+"""Characters. A longer text rarely comes twice, and would fill the cache."""
 
 _READS = ("SELECT ", "SAVEPOINT ", "RELEASE ", "ROLLBACK TO ")
 _WRITES = re.compile(
     r"(?<![a-z_])(?:into|update|delete|truncate|copy|drop|alter|create|refresh|do|call|execute"
     r"|prepare)(?![\w$])"
 )
-# These need not name the tables that they write.
+# Statements that need not name the tables that they write.
 _UNNAMED = re.compile(r"(?<![a-z_])(?:truncate|drop|alter|do|call|execute)(?![\w$])|u&\"")
-# Where a text cannot be split for sure: what may write tables that it does not name, or names by
-# numbers.
-_SWEEPS = re.compile(
+# For texts that cannot be split reliably: statements that need not name the tables that they write,
+# or may name them by character codes.
+_WRITES_UNNAMED = re.compile(
     r"(?<![a-z_])(?:(?:execute|call|perform)(?![\w$])|truncate(?![\w$]).*(?<![a-z_])cascade(?![\w$])"
     r"|(?:schema|owned)(?![\w$]))|u&\"",
     re.DOTALL,
 )
 _CALLS = re.compile(r"(?<![a-z_])(?:execute|call|perform)(?![\w$])")
 
-# What may stand between a verb and its table. As each may be a table's name too, it counts as one.
+# Words that may stand between a verb and its table. Each may also be a table's name, so it counts.
 _BETWEEN = frozenset(
     {"only", "table", "if", "not", "exists", "or", "rollback", "abort", "replace", "fail"}
     | {"ignore", "temp", "temporary", "unlogged", "local", "global", "concurrently"}
@@ -46,42 +46,42 @@ _QUERIES = frozenset({"select", "with", "values", "table", "execute"})
 _END = Token("end", "")
 
 
-class _Everything(Exception):
-    """The statement may write any table."""
+class _AnyTable(Exception):
+    """Raised for a statement that may write any table."""
 
 
 def only_reads(sql: str) -> bool:
-    """Say at once of most texts that they write nothing; False may mean either."""
+    """Return True for most texts that write nothing, by their first word; False may mean either."""
     return sql.startswith(_READS) and ";" not in sql and "INTO" not in sql.upper()
 
 
 def tables_written(sql: str, tables: frozenset[str]) -> frozenset[str]:
-    """Return those of `tables` that `sql` may write: rows, or the table itself.
+    """Return those of `tables` that `sql` may write: their rows, or the table itself.
 
     Names are compared without schema and without regard to case.
     """
     if only_reads(sql):
-        return NOTHING
+        return NO_TABLES
     return _cached(sql, tables) if len(sql) <= LONGEST_CACHED else _tables_written(sql, tables)
 
 
 def _tables_written(sql: str, tables: frozenset[str]) -> frozenset[str]:
     lower = sql.lower()
     if not _WRITES.search(lower):
-        return NOTHING
+        return NO_TABLES
     bare = {table: bare_name(table) for table in tables}
     mentioned = frozenset(t for t, name in bare.items() if name in lower or '"' in name)
     if not mentioned and not _UNNAMED.search(lower):
-        return NOTHING
+        return NO_TABLES
     found = tokens_of(sql)
     if not found.sure:
-        return tables if _SWEEPS.search(lower) else mentioned
+        return tables if _WRITES_UNNAMED.search(lower) else mentioned
     statements = list(_statements(found.tokens))
     try:
-        if any(_hides(statement, lower) for statement in statements):
+        if any(_contains_program(statement, lower) for statement in statements):
             return mentioned
         names = {name for statement in statements for name in _names(statement)}
-    except _Everything:
+    except _AnyTable:
         return tables
     return frozenset(table for table, name in bare.items() if name in names)
 
@@ -90,13 +90,13 @@ _cached = lru_cache(maxsize=2_048)(_tables_written)
 
 
 def bare_name(table: str) -> str:
-    """Return a `db_table` as it is compared: `'"Schema"."Table"'` is `table`."""
+    """Return a `db_table` in the form that is compared: `'"Schema"."Table"'` is `table`."""
     quoted = table.startswith('"') and table.endswith('"') and len(table) > 1
     return (table[1:-1].rpartition('"."')[2] if quoted else table).lower()
 
 
 def controls_transactions(sql: str) -> bool:
-    """May the text end transactions, or refuse to run within one?"""
+    """Return True if the text may end transactions, or refuse to run within one."""
     statements = list(_statements(tokens_of(sql).tokens))
     return any(
         statement[0].text in {"begin", "start", "commit", "end", "rollback", "abort", "call", "do"}
@@ -114,13 +114,13 @@ def _statements(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
             start = i + 1
 
 
-def _hides(statement: Sequence[Token], text: str) -> bool:
-    """Does it carry a program, whose statements are not tokens of its own?"""
+def _contains_program(statement: Sequence[Token], text: str) -> bool:
+    """Return True if the statement contains a program whose statements are not among its tokens."""
     match statement[0].text:
         case "do":
-            # What a program composes, or calls, need not name what it writes.
+            # A statement that a program composes or calls need not name the table that it writes.
             if _CALLS.search(text):
-                raise _Everything
+                raise _AnyTable
             return True
         case "prepare":
             return True
@@ -130,7 +130,7 @@ def _hides(statement: Sequence[Token], text: str) -> bool:
 
 
 def _names(statement: Sequence[Token]) -> Iterator[str]:
-    """Return the names of what one statement writes, and maybe other words."""
+    """Return the names of the tables that one statement writes, and possibly other words."""
     at = [token.text if token.kind == "word" else "" for token in statement]
     for i, word in enumerate(at):
         if (
@@ -143,30 +143,30 @@ def _names(statement: Sequence[Token]) -> Iterator[str]:
 
 
 def _names_by_verb(statement: Sequence[Token], at: Sequence[str]) -> Iterator[str]:
-    """Return what the verbs write that are verbs at the beginning of a statement only."""
+    """Return the tables after verbs that are verbs only at the beginning of a statement."""
     match at[0]:
         case "truncate":
             if "cascade" in at:
-                raise _Everything
+                raise _AnyTable
             yield from _targets(statement, 1)
         case "copy" if "from" in at:
             yield from _targets(statement, 1)
         case "drop" | "alter":
             if {"schema", "owned"} & set(at[1:2]):
-                raise _Everything
-            # Also the name that a table is given, and the partition that it is.
+                raise _AnyTable
+            # Also the new name of a table, and the partition that it becomes.
             yield from _targets_after({"table", "view", "to", "partition", "inherit"}, statement)
         case "create":
             if any(_is_query(statement, i + 1) for i, word in enumerate(at) if word == "as"):
                 yield from _targets_after({"table", "view"}, statement)
             if "execute" in at:
-                raise _Everything
+                raise _AnyTable
         case "refresh":
             yield from _targets_after({"view"}, statement)
         case "call" | "execute":
-            raise _Everything
+            raise _AnyTable
         case "explain" if "execute" in at:
-            raise _Everything
+            raise _AnyTable
 
 
 def _is_query(statement: Sequence[Token], i: int) -> bool:

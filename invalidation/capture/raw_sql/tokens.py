@@ -1,11 +1,11 @@
-"""Splitting SQL into tokens, as PostgreSQL and SQLite do; and saying where the two differ. Pure."""
+"""Split SQL into tokens, as PostgreSQL and SQLite do, and say where the two differ. Pure."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-_LETTER = r"A-Za-z_\x80-\U0010ffff"  # both take every character beyond ASCII for a letter
+_LETTER = r"A-Za-z_\x80-\U0010ffff"  # non-ASCII characters are letters in both databases
 _TOKENS = re.compile(
     rf"""
       (?P<space> [ \t\r\n\f\v]+ )
@@ -33,16 +33,16 @@ class Token:
 
     @property
     def may_name(self) -> bool:
-        """Can it stand for a table? SQLite takes even a string for a name."""
+        """True if it can be a table's name. SQLite takes even a string as one."""
         return self.kind in {"word", "name", "string"}
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A text's tokens without spaces and comments.
+    """A text's tokens, without spaces and comments.
 
-    Where not `sure`, one of the databases might split it in another way, and see statements where
-    these tokens show none.
+    If `sure` is False, one of the databases might split the text differently, and run statements
+    that these tokens do not show.
     """
 
     tokens: tuple[Token, ...]
@@ -65,17 +65,17 @@ def tokens_of(sql: str) -> Tokens:
 def _is_doubtful(kind: str, text: str) -> bool:
     match kind:
         case "comment":
-            # Nested ones: in PostgreSQL only. A return ends a line there, but not in SQLite. What
-            # begins with an exclamation mark is run by MySQL.
+            # Only PostgreSQL nests comments. A lone carriage return ends a line there, but not in
+            # SQLite. MySQL runs the content of `/*! */`.
             nested = "/*" in text[2:] or text.startswith("/*!")
             return nested or _LONE_RETURN.search(text) is not None
         case "string":
-            # Whether a backslash quotes the quote is a setting in PostgreSQL.
+            # A setting of PostgreSQL decides whether a backslash escapes the quote.
             return "\\'" in text and not text.lower().startswith("e")
         case "dollars" | "unicode":
             return True
         case "sign":
-            # A quote without an end; a bracket that may begin an index or a name.
+            # A quote without an end, or a bracket that begins an index or a name.
             return text in _QUOTES
     return False
 

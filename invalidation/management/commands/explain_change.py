@@ -1,4 +1,4 @@
-"""`manage.py explain_change app.Model pk`: which topics hear of a row, and why."""
+"""`manage.py explain_change app.Model pk`: which topics receive a change of a row, and why."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from invalidation.tracking.explain import explain
 
 
 class Command(BaseCommand):
-    """Print the topics that a change of one row is told to, and the rules that give them."""
+    """Print the topics that receive a change of one row, and the rules that give them."""
 
     help = "Print the topics that a change of one row is told to, and the rules that give them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take a model, a key and a database."""
+        """Add the arguments: a model, a key and a database."""
         parser.add_argument("model", help="app.Model")
         parser.add_argument("pk", help="its primary key; a composite one as JSON")
         parser.add_argument("--database", default=DEFAULT_DB_ALIAS, help="the database's alias")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print a line for each rule."""
+        """Print one line a rule."""
         try:
             model = apps.get_model(options["model"])
         except (LookupError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""`manage.py make_triggers`: write a migration with PostgreSQL triggers for what is tracked."""
+"""`manage.py make_triggers`: write a migration with PostgreSQL triggers for tracked models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from invalidation.triggers.operations import SetTriggers
 
 
 class Command(BaseCommand):
-    """Write a migration with PostgreSQL triggers, by which other programs' writes are told."""
+    """Write a migration with PostgreSQL triggers, which publish the writes of other programs."""
 
     help = (
         "Write a migration with PostgreSQL triggers for every tracked model, by which writes of"
@@ -30,7 +30,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the arguments."""
+        """Add the arguments."""
         parser.add_argument(
             "app", nargs="?", help="the app that the migration goes to; by default, where one is"
         )
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Write, show or ask for the migration."""
+        """Write or show the migration; with --check, fail if one is missing."""
         loader = load_migrations()
         operations = differences(loader)
         if not operations:
@@ -91,7 +91,7 @@ def _migration(
 def _dependencies(
     own: Node, operations: list[SetTriggers], loader: MigrationLoader
 ) -> set[tuple[str, str]]:
-    """Return the migrations that made the tables, and those that made the former triggers."""
+    """Return the migrations of the tables, and those of the former triggers."""
     apps = {"realtime", *(operation.model.partition(".")[0] for operation in operations)}
     tables = {_leaf(app, loader) for app in apps & loader.migrated_apps}
     former = {made.made_by for made in made_triggers(loader).values() if made.made_by}

@@ -15,7 +15,7 @@ from django.db.migrations.state import ProjectState
 from django.test import TestCase
 
 from invalidation.capture.raw_sql import detector
-from invalidation.changes import Unknown
+from invalidation.changes import UnknownRows
 from invalidation.transactions.journal import journal_of
 from realtime.backends.database import records
 from realtime.models import StoredRecord
@@ -275,21 +275,21 @@ def test_every_connection_is_watched_once(told):
     execute(UPDATE)
     detector.install()
 
-    assert found == [detector._tell]
-    assert connection.execute_wrappers.count(detector._tell) == 1
+    assert found == [detector._detect]
+    assert connection.execute_wrappers.count(detector._detect) == 1
     assert told.records() == [SHELVES, SHELVES]
 
 
 def test_connection_opened_within_another_wrapper_stays_watched(told):
     """Leaving a wrapper's block takes off the last of the list."""
     connection.close()
-    connection.execute_wrappers.remove(detector._tell)
+    connection.execute_wrappers.remove(detector._detect)
 
     with connection.execute_wrapper(lambda execute, *args: execute(*args)):
         execute("SELECT 1")
     execute(UPDATE)
 
-    assert connection.execute_wrappers == [detector._tell]
+    assert connection.execute_wrappers == [detector._detect]
     assert told() == SHELVES
 
 
@@ -302,5 +302,5 @@ class UsualTests(TestCase):
 
         execute(UPDATE)
 
-        assert Unknown(Shelf, "raw-sql") in journal_of(connection).entries()
+        assert UnknownRows(Shelf, "raw-sql") in journal_of(connection).entries()
         assert StoredRecord.objects.count() == count

@@ -10,7 +10,7 @@ from django.db import connection
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from invalidation.capture.orm import deletes, inheritance, inserts, updates, upserts
-from invalidation.capture.orm.write import NOTHING, Write
+from invalidation.capture.orm.write import NO_ROWS, Write
 from invalidation.tracking import matching
 from invalidation.transactions import commit
 from invalidation.transactions.journal import Journal
@@ -36,7 +36,7 @@ def inserts_are_updates(patch):
 
 def deletes_are_not_noted(patch):
     patch.setattr(
-        Write, "note", lambda self, d, b, a: None if a is NOTHING else note(self, d, b, a)
+        Write, "note", lambda self, d, b, a: None if a is NO_ROWS else note(self, d, b, a)
     )
 
 
@@ -101,11 +101,11 @@ def upserts_are_inserts(patch):
 
 def rows_are_reset(patch):
     """Nobody is stale, and everybody reloads."""
-    patch.setattr("invalidation.capture.orm.seam.insert", Write.run_blindly)
+    patch.setattr("invalidation.capture.orm.seam.insert", Write.run_and_reset)
 
 
 def updates_are_reset(patch):
-    patch.setattr(updates, "_read", lambda writing: None)
+    patch.setattr(updates, "_split", lambda writing: None)
 
 
 def deletes_are_reset(patch):

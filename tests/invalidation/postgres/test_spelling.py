@@ -18,7 +18,7 @@ from invalidation.changes import Change, pk_text
 from invalidation.tracking.declarations import Declaration
 from invalidation.tracking.matching import messages_for
 from invalidation.tracking.templates import read_template
-from invalidation.tracking.write_plans import Plan
+from invalidation.tracking.write_plans import WritePlan
 from invalidation.triggers.helpers import create_helpers
 from invalidation.triggers.operations import SetTriggers
 from invalidation.triggers.spelling import is_spelled
@@ -128,7 +128,7 @@ def tables(django_db_setup, django_db_blocker):
     triggers = [SetTriggers("realtime.storedrecord", "", helpers, helpers)]
     for declaration in (SAMPLE, COMPOSED):
         table = declaration.model._meta.db_table
-        made = [create_triggers(Plan(declaration.model, declaration))]
+        made = [create_triggers(WritePlan(declaration.model, declaration))]
         triggers.append(SetTriggers(declaration.label, table, made, [drop_triggers(table)]))
     with django_db_blocker.unblock():
         with connection.schema_editor() as editor:
@@ -295,7 +295,7 @@ def test_key_that_is_not_spelled_resets_every_family():
         return Measured
 
     measured = model()
-    sql = create_triggers(Plan(measured, declared(measured, "name:{name}")))
+    sql = create_triggers(WritePlan(measured, declared(measured, "name:{name}")))
 
     assert "payload := everything" in sql
     assert "livequery_text" not in sql

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import override_settings
 
-from invalidation.capture.sql_marker import marked
+from invalidation.capture.sql_marker import with_marker
 from invalidation.triggers.differences import differences, load_migrations, wanted_triggers
 from invalidation.triggers.operations import SetTriggers
 from tests.invalidation.capture.raw import PRODUCTS, SHELVES, execute
@@ -186,8 +186,8 @@ def test_statement_of_the_orm_is_told_once(lamp, told):
 def test_prepared_statement_of_the_orm_is_told_once(told):
     """The database shows a trigger the text that was prepared, with its marker."""
     raw = connection.connection
-    raw.execute(marked("UPDATE shop_shelf SET name = %s WHERE id = 1"), ["a"], prepare=True)
-    raw.execute(marked("UPDATE shop_shelf SET name = %s WHERE id = 1"), ["b"], prepare=True)
+    raw.execute(with_marker("UPDATE shop_shelf SET name = %s WHERE id = 1"), ["a"], prepare=True)
+    raw.execute(with_marker("UPDATE shop_shelf SET name = %s WHERE id = 1"), ["b"], prepare=True)
     assert told.records() == []
 
     raw.execute("UPDATE shop_shelf SET name = %s WHERE id = 2", ["a"], prepare=True)
@@ -196,7 +196,7 @@ def test_prepared_statement_of_the_orm_is_told_once(told):
 
 def test_statement_that_another_tool_has_commented_on_is_told_once(told):
     """Tools that trace queries put comments behind them."""
-    run(marked("UPDATE shop_shelf SET name = 'x'") + " /*route='shelves'*/ ")
+    run(with_marker("UPDATE shop_shelf SET name = 'x'") + " /*route='shelves'*/ ")
 
     assert told.records() == []
 
@@ -239,13 +239,13 @@ def cascading(told):
 
 def test_cascade_of_a_marked_statement_is_told(cascading):
     """The seam sees the statement, not what the database deletes with it."""
-    run(marked("DELETE FROM shop_shelf WHERE id = 1"))
+    run(with_marker("DELETE FROM shop_shelf WHERE id = 1"))
 
     product = lines((Product, 1), "left", "shelf:1", "maker:me")
     assert cascading() == product | {"year: reset raw-sql"}
 
 
-@pytest.mark.parametrize("mark", [marked, str])
+@pytest.mark.parametrize("mark", [with_marker, str])
 def test_what_a_trigger_of_the_projects_writes_is_told(mark, cascading):
     """Also when the statement that set it off is the seam's."""
     run(mark("INSERT INTO shop_visit (page) VALUES ('x')"))
@@ -262,7 +262,7 @@ def test_marked_statement_that_calls_what_writes_another_table_does_not_silence_
             "CREATE FUNCTION pg_temp.aside() RETURNS integer LANGUAGE sql AS"
             " $$ UPDATE shop_shelf SET name = 'x' WHERE id = 2 RETURNING 1 $$"
         )
-        program.execute(marked("UPDATE shop_country SET name = pg_temp.aside()::text"))
+        program.execute(with_marker("UPDATE shop_country SET name = pg_temp.aside()::text"))
 
     assert told() == lines(SHELF_2, "updated", "shelf:2")
 

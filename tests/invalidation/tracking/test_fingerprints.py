@@ -10,7 +10,7 @@ import pytest
 from invalidation import track
 from invalidation.tracking.computed import read_computed
 from invalidation.tracking.declarations import Declaration
-from invalidation.tracking.fingerprints import KEY, fingerprint
+from invalidation.tracking.fingerprints import EXTRA_KEY, fingerprint
 from invalidation.tracking.foreign_code import ForeignCode
 from invalidation.tracking.registry import declaration_of
 from invalidation.tracking.templates import read_template
@@ -99,7 +99,9 @@ def test_each_change_of_a_model_bears_its_fingerprint(blindly, settings):
     Shelf.objects.bulk_create([Shelf(), Shelf()])
 
     (record,) = records.read_after(start, "default").records
-    said = {m.topic: m.extra[KEY] for m in record.messages if m.extra and KEY in m.extra}
+    said = {
+        m.topic: m.extra[EXTRA_KEY] for m in record.messages if m.extra and EXTRA_KEY in m.extra
+    }
 
     assert said == {"model:shop.shelf": {"shop.shelf": fingerprint(declaration_of(Shelf))}}
 
@@ -113,7 +115,7 @@ def observe(extra, topic=MODEL):
 
 def test_a_foreign_fingerprint_resets_all_families_of_the_model():
     """Of this process's declarations: the other one did not know of them."""
-    told = observe({KEY: {"shop.product": "of old code"}})
+    told = observe({EXTRA_KEY: {"shop.product": "of old code"}})
 
     families = declaration_of(Product).families
     assert {m.topic for m in told} == families - {MODEL}
@@ -140,9 +142,9 @@ def test_a_reset_that_somebody_sent_is_left_alone():
         None,
         {},
         {"images": {}},
-        {KEY: "nonsense"},
-        {KEY: {"shop.unheard_of": "x"}},
-        {KEY: {"shop.product": fingerprint(declaration_of(Product))}},
+        {EXTRA_KEY: "nonsense"},
+        {EXTRA_KEY: {"shop.unheard_of": "x"}},
+        {EXTRA_KEY: {"shop.product": fingerprint(declaration_of(Product))}},
     ],
     ids=repr,
 )

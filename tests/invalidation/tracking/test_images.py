@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.test import override_settings
 from django.test.utils import isolate_apps
 
-from invalidation.tracking.fingerprints import KEY
+from invalidation.tracking.fingerprints import EXTRA_KEY
 from invalidation.tracking.image_columns import default_image_columns
 from invalidation.tracking.registry import track
 from realtime.models import StoredRecord
@@ -109,7 +109,7 @@ def beside(transactional_db):
 
 def without_fingerprint(extra):
     """Return what else goes beside a message, if anything."""
-    return {key: value for key, value in (extra or {}).items() if key != KEY} or None
+    return {key: value for key, value in (extra or {}).items() if key != EXTRA_KEY} or None
 
 
 def pair(extra, label="shop.product", pk="1"):

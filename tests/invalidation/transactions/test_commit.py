@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import connection, connections
 
-from invalidation.changes import Change, Unknown
+from invalidation.changes import Change, UnknownRows
 from invalidation.transactions.journal import Journal, journal_of
 from realtime.messages.message import Reset
 from tests.shop.models import Product, Shelf
@@ -16,7 +16,7 @@ def test_journal_goes_back_to_a_savepoint():
     """What was noted since is forgotten; what was noted before stays."""
     journal = Journal()
     journal.add([ONE])
-    journal.mark("a")
+    journal.note_savepoint("a")
     journal.add([TWO])
 
     journal.roll_back_to("a")
@@ -29,7 +29,7 @@ def test_journal_goes_back_over_inner_savepoints():
     """And can go back to the same one again."""
     journal = Journal()
     for savepoint, change in (("a", ONE), ("b", TWO)):
-        journal.mark(savepoint)
+        journal.note_savepoint(savepoint)
         journal.add([change])
 
     journal.roll_back_to("a")
@@ -46,20 +46,20 @@ def test_journal_that_cannot_know_how_far_to_go_back_says_so():
 
     journal.roll_back_to("made by raw SQL")
 
-    resets = (Unknown(Product, Reset.RAW_SQL), Unknown(Shelf, Reset.RAW_SQL))
+    resets = (UnknownRows(Product, Reset.RAW_SQL), UnknownRows(Shelf, Reset.RAW_SQL))
     assert journal.entries() == resets
 
 
 def test_cleared_journal_knows_nothing():
     """Neither changes nor savepoints outlive their transaction."""
     journal = Journal()
-    journal.mark("a", begins=True)
+    journal.note_savepoint("a", begins=True)
     journal.add([ONE])
 
     journal.clear()
 
     assert journal.entries() == ()
-    assert not journal.begun_by("a")
+    assert not journal.is_begun_by("a")
 
 
 def test_connection_and_its_proxy_have_one_journal():
