@@ -45,7 +45,7 @@ _listening: set[Inbox[Message]] = set()
 _own = threading.local()
 """The event loop of a thread that sends where nobody listens."""
 
-LEAVE_WITHIN = 2.0
+LEAVE_TIMEOUT = 2.0
 """Seconds that a group may take to let go of a channel."""
 
 REJOIN = 3600.0
@@ -224,7 +224,7 @@ class _LayerUpstream(Upstream):
         await self._call(self._layer.group_add(group_of(topic), self._channel))
 
     async def _leave(self, topic: Topic) -> None:
-        async with asyncio.timeout(LEAVE_WITHIN):
+        async with asyncio.timeout(LEAVE_TIMEOUT):
             await self._layer.group_discard(group_of(topic), self._channel)
 
     async def _call(self, call: Coroutine[Any, Any, Any]) -> Any:
@@ -237,16 +237,16 @@ class _LayerUpstream(Upstream):
 
     async def _listen(self) -> None:
         try:
-            await until_one_ends(self._hear_all(), self._reset_now_and_then())
+            await until_one_ends(self._receive_all(), self._reset_periodically())
         except Exception as error:
             self._inbox.lose(f"{type(error).__name__}: {error}")
 
-    async def _hear_all(self) -> None:
+    async def _receive_all(self) -> None:
         while True:
             event = await self._layer.receive(self._channel)
-            self._inbox.put(self._hear(event.get("text", "")))
+            self._inbox.put(self._read(event.get("text", "")))
 
-    def _hear(self, text: str) -> list[Message]:
+    def _read(self, text: str) -> list[Message]:
         """Return a message, behind a reset where one of its sender before it is missing."""
         try:
             numbered = _decode(text)
@@ -262,7 +262,7 @@ class _LayerUpstream(Upstream):
             return [message]
         return [Message(message.topic, reset=Reset.NO_REPLAY, cursor=POSITION), message]
 
-    async def _reset_now_and_then(self) -> None:
+    async def _reset_periodically(self) -> None:
         """Make good what was lost with nothing behind it; join again, since groups forget too."""
         while True:
             await asyncio.sleep((self._net or REJOIN) * random.uniform(0.7, 1))  # noqa: S311

@@ -82,7 +82,7 @@ class _History:
             placed = [self._place(message) for message in messages]
             # Under the lock, so that every upstream hears in the order of the history.
             for upstream in self._upstreams:
-                upstream.hear(placed)
+                upstream.deliver(placed)
 
     def join(self, upstream: _MemoryUpstream) -> Cursor:
         with self._lock:
@@ -117,7 +117,7 @@ class _History:
 
 
 class _MemoryUpstream(Upstream):
-    """Listens to a history. Owner of all but `hear()`: the event loop it was made on."""
+    """Listens to a history. Owner of all but `deliver()`: the event loop it was made on."""
 
     def __init__(self, history: _History) -> None:
         self._history = history
@@ -125,7 +125,7 @@ class _MemoryUpstream(Upstream):
         self._watched: set[Topic] = set()
         self._head = NOWHERE
 
-    def hear(self, messages: Sequence[Message]) -> None:
+    def deliver(self, messages: Sequence[Message]) -> None:
         """Take messages from whichever thread sent them."""
         self._inbox.call(self._inbox.put, messages)
 
@@ -143,9 +143,9 @@ class _MemoryUpstream(Upstream):
 
     async def receive(self) -> Sequence[Message]:
         while True:
-            heard = await self._inbox.take()
-            self._head = heard[-1].cursor or self._head
-            if messages := [message for message in heard if message.topic in self._watched]:
+            received = await self._inbox.take()
+            self._head = received[-1].cursor or self._head
+            if messages := [message for message in received if message.topic in self._watched]:
                 return messages
 
     def head(self) -> Cursor:

@@ -177,7 +177,7 @@ class TestMemory(DatabaseCase):
         since = await self.make_pubsub().aposition()
         for number in range(4):
             await self.send(row(LIST, number), row(OTHER, number))
-        with mock.patch.object(records, "REMEMBERED", 2):
+        with mock.patch.object(records, "RECENT_RECORDS", 2):
             async with self.upstream(LIST) as upstream:
                 told = await self.replayed(upstream, [LIST], since)
 
@@ -254,7 +254,7 @@ class TestReader(DatabaseCase):
 
         with (
             mock.patch.object(records, "read_after", read),
-            mock.patch.object(reader, "PATIENCE", 0.01),
+            mock.patch.object(reader, "RETRY_AFTER", 0.01),
         ):
             yield failed
 

@@ -235,7 +235,7 @@ def test_nothing_is_skipped_nor_read_twice(longest: int, batch: int) -> None:
         max_examples=settings().max_examples // 5, stateful_step_count=40, deadline=None
     )
     with (
-        mock.patch.object(snapshot, "LONGEST", longest),
+        mock.patch.object(snapshot, "LONGEST_OFFSET", longest),
         mock.patch.object(postgres, "BATCH", batch),
     ):
         run_state_machine_as_test(Interleaving, settings=chosen)

@@ -246,7 +246,7 @@ class TestFailing(DatabaseCase):
     async def test_a_reader_whose_connection_dies_loses_nothing(self) -> None:
         """It makes another, and reads on where it stood."""
         others = await sync_to_async(self._backends)()
-        with mock.patch.object(reader, "PATIENCE", 0.01):
+        with mock.patch.object(reader, "RETRY_AFTER", 0.01):
             async with self.upstream(LIST) as upstream:
                 await self.send(row(LIST, 0))
                 await self.receive(upstream, 1)
@@ -301,7 +301,7 @@ class TestFailing(DatabaseCase):
         async with self.upstream(LIST) as upstream:
             with (
                 self.assertLogs("realtime.database", "WARNING"),
-                mock.patch.object(reader, "PATIENCE", 0.01),
+                mock.patch.object(reader, "RETRY_AFTER", 0.01),
             ):
                 await sync_to_async(server.stop)()
                 await sync_to_async(server.start)()

@@ -99,14 +99,14 @@ class TestReader(DatabaseCase):
             on_lost=self.fail,
         )
         reader._position = records.head(DEFAULT_DB_ALIAS)
-        reader._look_patiently()
+        reader._poll()
 
         with CaptureQueriesContext(connection) as idle:
-            reader._look_patiently()
+            reader._poll()
         with self._another_connection():
             publish([row(LIST, 1)])
         with CaptureQueriesContext(connection) as busy:
-            reader._look_patiently()
+            reader._poll()
 
         self.assertEqual(len(idle), 0)
         self.assertEqual(len([q for q in busy if "SELECT" in q["sql"]]), 1)

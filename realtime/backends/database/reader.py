@@ -19,23 +19,23 @@ from realtime.messages.cursors import NOWHERE, Cursor
 
 logger = logging.getLogger("realtime.database")
 
-REOPEN = {"sqlite": 10.0, "postgresql": 300.0}
+REOPEN_AFTER = {"sqlite": 10.0, "postgresql": 300.0}
 """Seconds after which the connection is made anew: so it is noticed that a database file was
 replaced under its old name, or a server under its own."""
 
-NET = 1.0
+NOTIFIED_INTERVAL = 1.0
 """Seconds between looks where news is announced: not every announcement arrives."""
 
-ALERT = 30.0
+UNNOTIFIED_FOR = 30.0
 """Seconds for which it looks at every interval, once something came unannounced."""
 
-BREATH = 0.005
+SHORTEST_INTERVAL = 0.005
 """Seconds between two looks at least, however often it is woken."""
 
-PATIENCE = 1.0
+RETRY_AFTER = 1.0
 """Seconds to wait after the database refused to answer. Nothing is lost: the rows stay."""
 
-ENDS_WITHIN = 5.0
+STOP_TIMEOUT = 5.0
 """Seconds that whoever stops a reader waits for its look to end."""
 
 _readers: WeakSet[Reader] = WeakSet()
@@ -77,11 +77,11 @@ class Reader:
         self._position = NOWHERE
         self._version: object = None
         self._reopen_at = 0.0
-        self._marks: deque[tuple[float, Cursor]] = deque()
+        self._read_at: deque[tuple[float, Cursor]] = deque()
         self._waiter = waiter_for(alias)
-        self._alert_until = 0.0
+        self._unnotified_until = 0.0
         self._stopped = threading.Event()
-        self._looking_since: float | None = None
+        self._polling_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="realtime-reader", daemon=True)
 
     def start(self, position: Cursor) -> None:
@@ -97,7 +97,7 @@ class Reader:
 
     def has_hung(self, seconds: float) -> bool:
         """Has a look at the database been under way for longer than that?"""
-        since = self._looking_since
+        since = self._polling_since
         return since is not None and monotonic() - since > seconds
 
     def stop(self) -> None:
@@ -107,7 +107,7 @@ class Reader:
         with _readers_lock:
             _readers.discard(self)
         if self._thread.ident is not None:
-            self._thread.join(ENDS_WITHIN)
+            self._thread.join(STOP_TIMEOUT)
         else:
             self._waiter.close()
 
@@ -115,11 +115,11 @@ class Reader:
         woken = True
         try:
             while not self._stopped.is_set():
-                self._looking_since = monotonic()
-                found = self._look_patiently()
-                self._looking_since = None
+                self._polling_since = monotonic()
+                found = self._poll()
+                self._polling_since = None
                 if found and not woken:
-                    self._alert_until = monotonic() + ALERT
+                    self._unnotified_until = monotonic() + UNNOTIFIED_FOR
                 woken = self._wait()
         except UpstreamLost as error:
             self._on_lost(str(error))
@@ -132,16 +132,18 @@ class Reader:
 
     def _wait(self) -> bool:
         """Wait for the next look; return whether somebody has asked for it."""
-        announced = self._waiter.hears_others and monotonic() >= self._alert_until
-        if self._waiter.hears_others:
-            self._stopped.wait(BREATH)
-        return self._waiter.wait(max(NET, self._interval) if announced else self._interval)
+        announced = self._waiter.receives_notifications and monotonic() >= self._unnotified_until
+        if self._waiter.receives_notifications:
+            self._stopped.wait(SHORTEST_INTERVAL)
+        return self._waiter.wait(
+            max(NOTIFIED_INTERVAL, self._interval) if announced else self._interval
+        )
 
-    def _look_patiently(self) -> bool:
+    def _poll(self) -> bool:
         """Look for news; return whether there were records."""
         found = False
         try:
-            self._reopen_now_and_then()
+            self._reopen_if_due()
             if self._something_committed():
                 found = self._read()
                 self._prune()
@@ -149,16 +151,16 @@ class Reader:
             logger.warning("cannot read stored records on %r, trying again: %s", self.alias, error)
             self._reopen_at = 0.0
             # What was announced meanwhile was not heard.
-            self._alert_until = monotonic() + ALERT
-            self._stopped.wait(PATIENCE)
+            self._unnotified_until = monotonic() + UNNOTIFIED_FOR
+            self._stopped.wait(RETRY_AFTER)
         return found
 
-    def _reopen_now_and_then(self) -> None:
+    def _reopen_if_due(self) -> None:
         if monotonic() >= self._reopen_at:
             connections[self.alias].close()
             self._version = None
             self._waiter.reopened()
-            self._reopen_at = monotonic() + REOPEN[connections[self.alias].vendor]
+            self._reopen_at = monotonic() + REOPEN_AFTER[connections[self.alias].vendor]
 
     def _something_committed(self) -> bool:
         version = records.version(self.alias)
@@ -187,7 +189,7 @@ class Reader:
         is new when it appears.
         """
         now = monotonic()
-        if not self._marks or now - self._marks[-1][0] > self._retention / 20:
-            self._marks.append((now, self._position))
-        if now - self._marks[0][0] > self._retention:
-            records.prune(self._marks.popleft()[1], self.alias)
+        if not self._read_at or now - self._read_at[-1][0] > self._retention / 20:
+            self._read_at.append((now, self._position))
+        if now - self._read_at[0][0] > self._retention:
+            records.prune(self._read_at.popleft()[1], self.alias)

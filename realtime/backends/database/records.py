@@ -41,7 +41,7 @@ VENDORS: dict[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgres}
 MOST_REPLAYED = 20 * BATCH
 """Records that are gone through for one who comes back."""
 
-REMEMBERED = 2_000
+RECENT_RECORDS = 2_000
 """Records from before its start that a process remembers."""
 
 _INSERT = f'INSERT INTO "{StoredRecord._meta.db_table}" (token, payload) VALUES (%s, %s)'  # noqa: S608
@@ -79,7 +79,7 @@ def head_to_read_from(alias: str) -> Cursor:
 
 def read_after(cursor: Cursor, alias: str) -> Found | None:
     """Return some BATCH records after `cursor`; None if not all that followed it are there."""
-    found: Found | None = _how(alias).read_after(cursor, alias)
+    found: Found | None = _vendor(alias).read_after(cursor, alias)
     return found
 
 
@@ -90,7 +90,7 @@ def count(alias: str) -> int:
 
 def prune(before: Cursor, alias: str) -> None:
     """Delete records that everybody has seen who stands at `before`, a bounded number a call."""
-    _how(alias).prune(before, alias)
+    _vendor(alias).prune(before, alias)
 
 
 def replay(topics: Collection[Topic], since: Cursor, alias: str) -> list[Message]:
@@ -100,7 +100,7 @@ def replay(topics: Collection[Topic], since: Cursor, alias: str) -> list[Message
     """
     if since == NOWHERE:
         raise CannotReplay(Reset.NO_REPLAY)
-    found: Found | None = _how(alias).search(since, topics, MOST_REPLAYED, alias)
+    found: Found | None = _vendor(alias).search(since, topics, MOST_REPLAYED, alias)
     if found is None:
         raise CannotReplay(Reset.HISTORY_EXPIRED)
     if found.more:
@@ -114,27 +114,27 @@ def new_history(start: Cursor, alias: str) -> History:
 
     Those too, since whoever comes to a server that was just started has mostly come from another.
     """
-    begin, recent = _how(alias).recent(REMEMBERED, start, alias)
-    history = History(begin, _how(alias).unseen)
+    begin, recent = _vendor(alias).recent(RECENT_RECORDS, start, alias)
+    history = History(begin, _vendor(alias).unseen)
     history.add(recent, start)
     return history
 
 
 def short(position: Cursor, alias: str) -> Cursor:
     """Return a cursor to be given out: no longer than cursors may be, and never a later one."""
-    cursor: Cursor = _how(alias).short(position)
+    cursor: Cursor = _vendor(alias).short(position)
     return cursor
 
 
 def version(alias: str) -> object:
     """Return what changes whenever another connection commits; None where nothing tells."""
-    return _how(alias).version(alias)
+    return _vendor(alias).version(alias)
 
 
 def _head(alias: str) -> Cursor:
-    cursor: Cursor = _how(alias).head(alias)
+    cursor: Cursor = _vendor(alias).head(alias)
     return cursor
 
 
-def _how(alias: str) -> Any:
+def _vendor(alias: str) -> Any:
     return VENDORS[connections[alias].vendor]

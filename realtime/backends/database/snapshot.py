@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-LONGEST = 400
+LONGEST_OFFSET = 400
 """How long a cursor's offset may be."""
 
 DIGITS = 18
@@ -77,7 +77,7 @@ class Snapshot:
     def short(self) -> Snapshot:
         """Return one that fits a cursor: where too many ran, it sees less, and never more."""
         short = self
-        while len(short.offset) > LONGEST:
+        while len(short.offset) > LONGEST_OFFSET:
             short = Snapshot(short.running[-1], short.running[:-1])
         return short
 

@@ -18,7 +18,7 @@ from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 
-HANGS = 30.0
+HUNG_AFTER = 30.0
 """Seconds after which a database that neither answers nor refuses counts as lost."""
 
 
@@ -104,8 +104,10 @@ class DatabaseUpstream(Upstream):
     async def check(self) -> None:
         """Raise UpstreamLost if a look at a database does not end."""
         for alias, reader in self._readers.items():
-            if reader.has_hung(HANGS):
-                raise UpstreamLost(f"the database {alias!r} has not answered for {HANGS:.0f} s")
+            if reader.has_hung(HUNG_AFTER):
+                raise UpstreamLost(
+                    f"the database {alias!r} has not answered for {HUNG_AFTER:.0f} s"
+                )
 
     async def close(self) -> None:
         """Stop the threads; one that hangs is left behind."""

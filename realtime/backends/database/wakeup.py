@@ -17,7 +17,7 @@ CHANNEL = "livequery"
 class Waiter(Protocol):
     """Lets one thread wait; any other may wake it."""
 
-    hears_others: bool
+    receives_notifications: bool
     """Is it woken by what other processes commit?"""
 
     def wake(self) -> None:
@@ -33,10 +33,10 @@ class Waiter(Protocol):
         """Let go of everything."""
 
 
-class WithinTheProcess:
+class ProcessWaiter:
     """Is woken by commits of its own process alone."""
 
-    hears_others = False
+    receives_notifications = False
 
     def __init__(self) -> None:
         self._news = threading.Event()
@@ -58,14 +58,14 @@ class WithinTheProcess:
         """Do nothing."""
 
 
-class ByNotify:
+class NotifyWaiter:
     """Is woken by PostgreSQL too, wherever a commit was followed by NOTIFY.
 
     Through a pooler that hands out connections a transaction at a time nothing is heard: whoever
     waits must look now and then all the same.
     """
 
-    hears_others = True
+    receives_notifications = True
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
@@ -130,7 +130,7 @@ class ByNotify:
 def waiter_for(alias: str) -> Waiter:
     """Return what waits for news of a database."""
     postgres = connections[alias].vendor == "postgresql"
-    return ByNotify(alias) if postgres else WithinTheProcess()
+    return NotifyWaiter(alias) if postgres else ProcessWaiter()
 
 
 def notify(alias: str) -> bool:

@@ -16,20 +16,20 @@ from realtime.backends.redis.config import Config
 from realtime.backends.redis.scripts import LOADING, unknown_in
 from realtime.backends.redis.topology import Address, Layout, layout_of_cluster, layout_of_one
 
-LAYOUT_IS_GOOD_FOR = 10.0
+LAYOUT_MAX_AGE = 10.0
 """Seconds after which the servers are asked again which of them holds what."""
 
-FIRST_REST, LONGEST_REST = 1.0, 8.0
+FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 8.0
 """Seconds for which a server that hangs is not asked again; doubled each time. Everybody else's
 messages would wait for that."""
 
-SHORT_REST = 0.1
+REFUSED_BACKOFF = 0.1
 """Seconds for which one that refuses is not asked again."""
 
 Command = Sequence[object]
 
 
-class Resting(RedisError):
+class RecentlyFailed(RedisError):
     """A server did not answer a moment ago."""
 
 
@@ -39,7 +39,7 @@ class Servers:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._clients: dict[Address, Redis] = {}
-        self._rests: dict[Address, tuple[float, float]] = {}
+        self._backoffs: dict[Address, tuple[float, float]] = {}
         self._layout: tuple[float, Layout] | None = None
         self._doubted: frozenset[Address] = frozenset()
 
@@ -47,10 +47,10 @@ class Servers:
         """Return who holds what, as one of the servers said lately; raise what came."""
         now = monotonic()
         if self._layout is None or now > self._layout[0]:
-            self._layout = now + LAYOUT_IS_GOOD_FOR, self._ask_for_layout()
+            self._layout = now + LAYOUT_MAX_AGE, self._ask_for_layout()
         return self._layout[1]
 
-    def look_again(self, doubted: Iterable[Address] = ()) -> None:
+    def expire_layout(self, doubted: Iterable[Address] = ()) -> None:
         """Ask for the layout anew when it is needed next; those in doubt are asked last.
 
         A primary that was replaced, and does not know it yet, would name itself.
@@ -64,18 +64,18 @@ class Servers:
 
         Raise RedisError if it did not answer, or has not a moment ago.
         """
-        until, rest = self._rests.get(address, (0.0, FIRST_REST))
+        until, backoff = self._backoffs.get(address, (0.0, FIRST_BACKOFF))
         if monotonic() < until:
-            raise Resting(f"{address} has just not answered")
+            raise RecentlyFailed(f"{address} has just not answered")
         try:
             replies = self._ask(address, commands)
         except HangsError:
-            self._rests[address] = monotonic() + rest, min(rest * 2, LONGEST_REST)
+            self._backoffs[address] = monotonic() + backoff, min(backoff * 2, LONGEST_BACKOFF)
             raise
         except RedisError:
-            self._rests[address] = monotonic() + SHORT_REST, FIRST_REST
+            self._backoffs[address] = monotonic() + REFUSED_BACKOFF, FIRST_BACKOFF
             raise
-        self._rests.pop(address, None)
+        self._backoffs.pop(address, None)
         return replies
 
     def agree_on(self, owner: Address, partitions: Iterable[int]) -> bool:

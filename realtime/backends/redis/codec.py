@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from redis.exceptions import RedisError
 
-from realtime.backends.redis.positions import SERVER, Mark
+from realtime.backends.redis.positions import SERVER, ServerPosition
 from realtime.backends.redis.topology import Address
 from realtime.exceptions import InvalidMessage, InvalidTopic
 from realtime.messages.codec import StoredMessage, message_of, stored
@@ -21,7 +21,7 @@ LARGEST = 1_000_000
 """Bytes of a message. One that is larger becomes a reset of its topic."""
 
 
-class Sent(NamedTuple):
+class SentMessage(NamedTuple):
     """A message as a server has it.
 
     `number` counts up within the partition, and `before` is the number of the topic's message
@@ -34,26 +34,26 @@ class Sent(NamedTuple):
     time: int
     message: Message
 
-    def behind(self, server: str) -> Mark:
+    def behind(self, server: str) -> ServerPosition:
         """Return the position behind it, on the server that has it."""
-        return Mark(server, self.commands + 1, self.time + 1)
+        return ServerPosition(server, self.commands + 1, self.time + 1)
 
 
 class NotPrimary(RedisError):
     """A replica answered: it has its primary's replication id, and counts for itself."""
 
 
-class Answer(NamedTuple):
+class SinceReply(NamedTuple):
     """What a server says of a topic since a position.
 
-    `mark` is its now, `newest` the number of the topic's newest message or 0, `reason` that of a
-    reset where the rest is not proven.
+    `position` is its now, `newest` the number of the topic's newest message or 0, `reason` that of
+    a reset where the rest is not proven.
     """
 
-    mark: Mark
+    position: ServerPosition
     newest: int
     reason: str
-    sent: list[Sent]
+    sent: list[SentMessage]
 
 
 logger = logging.getLogger("realtime.redis")
@@ -71,32 +71,32 @@ def text_of(message: Message) -> bytes:
     return text
 
 
-def read_push(topic: Topic, data: bytes) -> Sent:
+def read_push(topic: Topic, data: bytes) -> SentMessage:
     """Read what came through a topic's channel; raise ValueError for what was not published."""
     number, before, commands, time, text = _decode(data)
-    return Sent(number, before, commands, time, _message(topic, text))
+    return SentMessage(number, before, commands, time, _message(topic, text))
 
 
-def read_now(reply: list[Any]) -> Mark:
+def read_now(reply: list[Any]) -> ServerPosition:
     """Read what the script `now` returned; raise NotPrimary where a replica did."""
     *stands, role = reply
     if role != b"master":
         raise NotPrimary("the server is a replica now")
-    return _mark(*stands)
+    return _position(*stands)
 
 
-def read_answer(topic: Topic, reply: list[Any]) -> Answer:
+def read_since(topic: Topic, reply: list[Any]) -> SinceReply:
     """Read what the script `since` returned."""
     server, commands, time, newest, reason, *rest = reply
     sent = []
     for number, its_commands, its_time, text in zip(*[iter(rest)] * 4, strict=True):
         message = _message(topic, text)
-        sent.append(Sent(int(number), 0, int(its_commands), int(its_time), message))
-    return Answer(_mark(server, commands, time), int(newest), reason.decode(), sent)
+        sent.append(SentMessage(int(number), 0, int(its_commands), int(its_time), message))
+    return SinceReply(_position(server, commands, time), int(newest), reason.decode(), sent)
 
 
-def _mark(server: bytes, commands: bytes, time: bytes) -> Mark:
-    return Mark(server[:SERVER].decode(), int(commands), int(time))
+def _position(server: bytes, commands: bytes, time: bytes) -> ServerPosition:
+    return ServerPosition(server[:SERVER].decode(), int(commands), int(time))
 
 
 def _message(topic: Topic, text: bytes) -> Message:
@@ -112,16 +112,16 @@ def _message(topic: Topic, text: bytes) -> Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class NodeEvent:
     """Something for the upstream, in the order in which it came.
 
     Each message has the position behind it, if its server is known to stand there. `joined` names
-    topics that are live from here on, and `left` those that are not any more; `mark` is where the
-    server stands for all that are live.
+    topics that are live from here on, and `left` those that are not any more; `position` is where
+    the server stands for all that are live.
     """
 
     address: Address
-    messages: Sequence[tuple[Message, Mark | None]] = ()
+    messages: Sequence[tuple[Message, ServerPosition | None]] = ()
     joined: Sequence[tuple[Topic, str]] = ()
     left: Sequence[Topic] = ()
-    mark: Mark | None = None
+    position: ServerPosition | None = None

@@ -12,11 +12,11 @@ from redis.exceptions import ResponseError
 from realtime.backends.redis.client import Command
 from realtime.backends.redis.scripts import LOADING, unknown_in
 
-MOST_AT_ONCE = 500
+MOST_COMMANDS = 500
 """Commands that are sent before their replies are read."""
 
 
-class Line:
+class CommandConnection:
     """Asks one thing after another. After any error but a reply that is one, it is of no use.
 
     Each reply may take `timeout` seconds.
@@ -37,8 +37,8 @@ class Line:
         """Send commands and return their replies; raise the first error, unless they may fail."""
         replies: list[Any] = []
         async with self._asking:
-            for start in range(0, len(commands), MOST_AT_ONCE):
-                replies += await self._ask_known(commands[start : start + MOST_AT_ONCE])
+            for start in range(0, len(commands), MOST_COMMANDS):
+                replies += await self._ask_known(commands[start : start + MOST_COMMANDS])
         for reply in replies:
             if isinstance(reply, ResponseError) and not may_fail:
                 raise reply

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from redis.exceptions import RedisError
 
 from realtime.backends.redis.client import LAYOUT_COMMANDS, layout_from
-from realtime.backends.redis.commands import Line
+from realtime.backends.redis.commands import CommandConnection
 from realtime.backends.redis.config import Config
 from realtime.backends.redis.topology import Address, Layout
 from realtime.exceptions import UpstreamLost
@@ -21,12 +21,12 @@ async def ask_for_layout(config: Config, known: Iterable[Address]) -> Layout:
     random.shuffle(seeds)  # the first of them may hang, and everybody would wait for that
     error: Exception = UpstreamLost("there is no server to ask")
     for address in (*servers, *seeds):
-        line = Line(config.connection(address), config.timeout)
+        connection = CommandConnection(config.connection(address), config.timeout)
         try:
-            await line.open()
-            return layout_from(await line.ask(LAYOUT_COMMANDS, may_fail=True), address)
+            await connection.open()
+            return layout_from(await connection.ask(LAYOUT_COMMANDS, may_fail=True), address)
         except (RedisError, OSError, TimeoutError) as caught:
             error = caught
         finally:
-            await line.close()
+            await connection.close()
     raise error

@@ -9,15 +9,15 @@ from itertools import count
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
-MOST_AT_ONCE = 1_000
+MOST_CHANNELS = 1_000
 """Channels in a command."""
 
 
-class Deaf(RedisError):
+class ListenerBroken(RedisError):
     """Not everything is heard any more."""
 
 
-class Ear:
+class Listener:
     """Owner: the event loop. `hear()` is run by one task; without it nothing is confirmed."""
 
     def __init__(self, connection: AbstractConnection, timeout: float) -> None:
@@ -45,8 +45,8 @@ class Ear:
         """Subscribe to channels of one slot; return once the server has confirmed each."""
         loop = asyncio.get_running_loop()
         names = [channel.encode() for channel in channels]
-        for start in range(0, len(names), MOST_AT_ONCE):
-            some = names[start : start + MOST_AT_ONCE]
+        for start in range(0, len(names), MOST_CHANNELS):
+            some = names[start : start + MOST_CHANNELS]
             futures = {name: loop.create_future() for name in some}
             self._waiting |= futures
             await self._send("SSUBSCRIBE", *some)
@@ -74,17 +74,17 @@ class Ear:
         finally:
             self._pongs.pop(token, None)
 
-    async def hear(self) -> AsyncIterator[tuple[str, bytes]]:
+    async def pushes(self) -> AsyncIterator[tuple[str, bytes]]:
         """Give channel and data of each push, for ever. Raise when not all is heard any more."""
         while True:
-            heard = await self._connection.read_response()
-            if isinstance(heard, list) and heard[0] == b"smessage":
-                yield heard[1].decode(), heard[2]
+            reply = await self._connection.read_response()
+            if isinstance(reply, list) and reply[0] == b"smessage":
+                yield reply[1].decode(), reply[2]
             else:
-                self._note(heard if isinstance(heard, list) else [b"pong", heard])
+                self._note(reply if isinstance(reply, list) else [b"pong", reply])
 
-    def _note(self, heard: list[bytes]) -> None:
-        kind, name = heard[0], heard[1]
+    def _note(self, reply: list[bytes]) -> None:
+        kind, name = reply[0], reply[1]
         if kind == b"ssubscribe":
             if (future := self._waiting.pop(name, None)) and not future.done():
                 future.set_result(None)
@@ -97,7 +97,7 @@ class Ear:
         left = self._leaving.get(name, 0)
         if not left:
             # The only sign of a failover as planned, and of a slot that has moved.
-            raise Deaf(f"the server unsubscribed us from {name.decode(errors='replace')}")
+            raise ListenerBroken(f"the server unsubscribed us from {name.decode(errors='replace')}")
         if left == 1:
             del self._leaving[name]
         else:
@@ -106,7 +106,7 @@ class Ear:
     async def _send(self, *command: object) -> None:
         if not self._connection.is_connected:
             # redis-py would connect again, and subscribe to nothing.
-            raise Deaf("the connection broke before")
+            raise ListenerBroken("the connection broke before")
         async with self._sending:
             async with asyncio.timeout(self._timeout):
                 await self._connection.send_command(*command, check_health=False)

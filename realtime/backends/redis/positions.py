@@ -28,7 +28,7 @@ _MARK = re.compile(
 )
 
 
-class Mark(NamedTuple):
+class ServerPosition(NamedTuple):
     """A position on one server: what happened there before has a smaller count and time.
 
     `commands` is the server's count of commands, `time` its clock in microseconds.
@@ -42,11 +42,13 @@ class Mark(NamedTuple):
         """Did what happened then come before this, without a doubt?"""
         return commands < self.commands and time < self.time
 
-    def or_before(self, other: Mark) -> Mark:
+    def or_before(self, other: ServerPosition) -> ServerPosition:
         """Return a position that is behind neither this nor the other, on the same server."""
-        return Mark(self.server, min(self.commands, other.commands), min(self.time, other.time))
+        return ServerPosition(
+            self.server, min(self.commands, other.commands), min(self.time, other.time)
+        )
 
-    def is_behind(self, other: Mark) -> bool:
+    def is_behind(self, other: ServerPosition) -> bool:
         """Is this the same position as the other, or a later one, on the same server?"""
         return (
             self.server == other.server
@@ -55,44 +57,44 @@ class Mark(NamedTuple):
         )
 
 
-class Marks(NamedTuple):
+class ServerPositions(NamedTuple):
     """Positions, each with the partitions that it is good for; None for all that its server has."""
 
-    stands: tuple[tuple[frozenset[int] | None, Mark], ...]
+    stands: tuple[tuple[frozenset[int] | None, ServerPosition], ...]
 
-    def of(self, topic: Topic) -> Mapping[str, Mark]:
+    def of(self, topic: Topic) -> Mapping[str, ServerPosition]:
         """Return those that count for a topic, or a family, by server."""
         partition = partition_of(topic)
         return {
-            mark.server: mark
-            for partitions, mark in self.stands
+            position.server: position
+            for partitions, position in self.stands
             if partitions is None or partition in partitions
         }
 
 
-def cursor_of(marks: Iterable[Mark]) -> Cursor:
+def cursor_of(positions: Iterable[ServerPosition]) -> Cursor:
     """Return the cursor that stands for these positions; there is one at least."""
-    return Cursor(EPOCH, "_".join(map(_text, marks)))
+    return Cursor(EPOCH, "_".join(map(_text, positions)))
 
 
-def cursor_for(stands: Mapping[Topic, Mark | None]) -> Cursor:
+def cursor_for(stands: Mapping[Topic, ServerPosition | None]) -> Cursor:
     """Return the cursor of topics and families that stand there; NOWHERE if none of them does.
 
     Of those that share a partition the oldest position counts.
     """
-    oldest: dict[tuple[int, str], Mark] = {}
-    for topic, mark in stands.items():
-        if mark is not None:
-            place = partition_of(topic), mark.server
-            oldest[place] = oldest.get(place, mark).or_before(mark)
-    partitions: defaultdict[Mark, list[int]] = defaultdict(list)
-    for (partition, _), mark in sorted(oldest.items()):
-        partitions[mark].append(partition)
-    parts = [f"{bytes(some).hex()}~{_text(mark)}" for mark, some in partitions.items()]
+    oldest: dict[tuple[int, str], ServerPosition] = {}
+    for topic, position in stands.items():
+        if position is not None:
+            place = partition_of(topic), position.server
+            oldest[place] = oldest.get(place, position).or_before(position)
+    partitions: defaultdict[ServerPosition, list[int]] = defaultdict(list)
+    for (partition, _), position in sorted(oldest.items()):
+        partitions[position].append(partition)
+    parts = [f"{bytes(some).hex()}~{_text(position)}" for position, some in partitions.items()]
     return Cursor(EPOCH, "_".join(parts)) if parts else NOWHERE
 
 
-def marks_of(cursor: Cursor) -> Marks | None:
+def positions_of(cursor: Cursor) -> ServerPositions | None:
     """Return the positions that a cursor holds; None for what is no cursor of this backend."""
     if cursor.epoch != EPOCH:
         return None
@@ -103,9 +105,9 @@ def marks_of(cursor: Cursor) -> Marks | None:
             return None
         some, server, commands, time = match.groups()
         partitions = frozenset(bytes.fromhex(some)) if some else None
-        stands.append((partitions, Mark(server, int(commands, 16), int(time, 16))))
-    return Marks(tuple(stands))
+        stands.append((partitions, ServerPosition(server, int(commands, 16), int(time, 16))))
+    return ServerPositions(tuple(stands))
 
 
-def _text(mark: Mark) -> str:
-    return f"{mark.server}-{mark.commands:x}-{mark.time:x}"
+def _text(position: ServerPosition) -> str:
+    return f"{position.server}-{position.commands:x}-{position.time:x}"

@@ -20,14 +20,14 @@ CONFIRMED_WITHIN = 200
 """Milliseconds that a replica has to confirm what its primary was sent."""
 
 
-class Keep(NamedTuple):
+class Retention(NamedTuple):
     """How much of each topic is kept: so many messages at most, for so many seconds at least."""
 
     messages: int
     seconds: int
 
 
-def publish(servers: Servers, names: Names, keep: Keep, messages: Sequence[Message]) -> None:
+def publish(servers: Servers, names: Names, keep: Retention, messages: Sequence[Message]) -> None:
     """Send messages, in this order within a topic; raise PartlySent with those that were not."""
     waiting = [(message, _command(names, keep, message)) for message in messages]
     error: Exception | None = None
@@ -45,7 +45,7 @@ def publish(servers: Servers, names: Names, keep: Keep, messages: Sequence[Messa
         if not unsent:
             return
         waiting = unsent
-        servers.look_again(doubted)
+        servers.expire_layout(doubted)
     why = f"{type(error).__name__}: {error}"
     if len(layout.addresses) == 1:
         raise NotSent(why)
@@ -102,7 +102,7 @@ def _send(
     return [pair for pair, _ in failed], failed[0][1] if failed else None
 
 
-def _command(names: Names, keep: Keep, message: Message) -> Command:
+def _command(names: Names, keep: Retention, message: Message) -> Command:
     return PUBLISH.call(
         names.keys(message.topic), message.topic, text_of(message), keep.messages, keep.seconds
     )

@@ -17,8 +17,8 @@ from realtime.backends.redis.client import Servers
 from realtime.backends.redis.codec import read_now
 from realtime.backends.redis.config import config_of
 from realtime.backends.redis.keys import Names
-from realtime.backends.redis.positions import Mark, cursor_of
-from realtime.backends.redis.publish import Keep, publish
+from realtime.backends.redis.positions import ServerPosition, cursor_of
+from realtime.backends.redis.publish import Retention, publish
 from realtime.backends.redis.scripts import NOW, begin
 from realtime.backends.redis.stats import facts_of
 from realtime.backends.redis.topology import Address
@@ -54,7 +54,7 @@ class RedisPubSub(OutboxPubSub):
                 raise ValueError(f"expected {name} as a number above 0, got {value!r}")
         self.config = config_of(url, timeout)
         self.names = Names(prefix)
-        self.keep = Keep(int(keep), int(retention))
+        self.keep = Retention(int(keep), int(retention))
         self._servers = Servers(self.config)
         self._begun: dict[str, float] = {}
         """Servers whose partitions have a beginning, each with when it is to be asked for again."""
@@ -73,37 +73,37 @@ class RedisPubSub(OutboxPubSub):
 
     def ask_position(self) -> Cursor:
         """Ask every server where it stands; those that do not answer have no part in the cursor."""
-        marks, error = [], None
+        positions, error = [], None
         for address in sorted(self._servers.layout().addresses):
             try:
-                marks.append(self._mark_of(address))
+                positions.append(self._position_of(address))
             except RedisError as caught:
-                self._servers.look_again()
+                self._servers.expire_layout()
                 error = caught
-        if not marks:
+        if not positions:
             raise error or RedisError("no server holds anything")
-        return cursor_of(marks)
+        return cursor_of(positions)
 
-    def _mark_of(self, address: Address) -> Mark:
+    def _position_of(self, address: Address) -> ServerPosition:
         """Ask a server where it stands.
 
         A position counts from when its partition has a state. One that this process has not met
         before is given what it lacks first, so that its first pages need no reset.
         """
-        # Before asking: what a thread begins now is behind the mark.
+        # Before asking: what a thread begins now is behind the position.
         begun = {server for server, until in self._begun.items() if monotonic() < until}
-        mark = self._now(address)
-        if mark.server in begun:
-            return mark
+        position = self._now(address)
+        if position.server in begun:
+            return position
         partitions = self._servers.layout().partitions_of(address)
         replies = self._servers.ask(address, [begin(self.names, number) for number in partitions])
         refused = any(isinstance(reply, Exception) for reply in replies)
         if refused:
-            self._servers.look_again()
-        self._begun[mark.server] = monotonic() + REFUSED_FOR if refused else inf
+            self._servers.expire_layout()
+        self._begun[position.server] = monotonic() + REFUSED_FOR if refused else inf
         return self._now(address)
 
-    def _now(self, address: Address) -> Mark:
+    def _now(self, address: Address) -> ServerPosition:
         (reply,) = self._servers.ask(address, [NOW.call(())])
         if isinstance(reply, Exception):
             raise reply

@@ -13,7 +13,7 @@ from realtime.backends.redis.keys import Names
 from realtime.backends.redis.scripts import NOW
 from realtime.backends.redis.topology import Address
 
-MOST = 10_000
+MOST_TOPICS_COUNTED = 10_000
 """Topics of a server whose messages are counted. With more, only the topics are."""
 
 
@@ -37,7 +37,7 @@ def _facts(servers: Servers, names: Names, address: Address) -> dict[str, object
             raise now
         topics = sum(_answered(sizes))
         found = {"epoch": read_now(now).server, "partitions": len(partitions), "topics": topics}
-        if topics <= MOST:
+        if topics <= MOST_TOPICS_COUNTED:
             found["messages"] = _messages(servers, names, address, partitions)
     except RedisError as error:
         return {"error": f"{type(error).__name__}: {error}"}

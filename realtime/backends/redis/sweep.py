@@ -7,22 +7,22 @@ from collections.abc import Callable, Iterable
 from redis.exceptions import ResponseError
 
 from realtime.backends.redis.codec import read_now
-from realtime.backends.redis.commands import Line
+from realtime.backends.redis.commands import CommandConnection
 from realtime.backends.redis.keys import Names, by_partition
-from realtime.backends.redis.listener import Deaf
-from realtime.backends.redis.positions import Mark
+from realtime.backends.redis.listener import ListenerBroken
+from realtime.backends.redis.positions import ServerPosition
 from realtime.backends.redis.scripts import NOW
-from realtime.backends.redis.topic_state import Watched
+from realtime.backends.redis.topic_state import TopicState
 from realtime.messages.topics import Topic
 
 
-async def now(line: Line) -> Mark:
+async def now(connection: CommandConnection) -> ServerPosition:
     """Ask a server where it stands; raise NotPrimary if it is a replica."""
-    (reply,) = await line.ask([NOW.call(())])
+    (reply,) = await connection.ask([NOW.call(())])
     return read_now(reply)
 
 
-class Look:
+class PartitionSweep:
     """Looks at the partitions of a server, again and again. Owner: the event loop of its node."""
 
     def __init__(self, names: Names, on_trouble: Callable[[], None]) -> None:
@@ -35,13 +35,17 @@ class Look:
         """Take nothing for seen: the connection is another."""
         self._seen.clear()
 
-    async def newest(self, line: Line, mark: Mark, watched: Iterable[Watched]) -> dict[Topic, int]:
+    async def newest(
+        self, connection: CommandConnection, position: ServerPosition, watched: Iterable[TopicState]
+    ) -> dict[Topic, int]:
         """Return the numbers of live topics' newest messages, where a partition has moved on."""
         live = by_partition(each.topic for each in watched if each.is_live)
-        moved = await self._moved(line, mark, list(live))
+        moved = await self._moved(connection, position, list(live))
         commands = [("ZMSCORE", self._names.index(number), *live[number]) for number in moved]
         newest = {}
-        for number, scores in zip(moved, await line.ask(commands, may_fail=True), strict=True):
+        for number, scores in zip(
+            moved, await connection.ask(commands, may_fail=True), strict=True
+        ):
             if isinstance(scores, ResponseError):
                 self._seen.pop(number, None)
                 continue
@@ -49,16 +53,18 @@ class Look:
                 newest[topic] = int(float(score)) if score is not None else 0
         return newest
 
-    async def _moved(self, line: Line, mark: Mark, numbers: list[int]) -> list[int]:
+    async def _moved(
+        self, connection: CommandConnection, position: ServerPosition, numbers: list[int]
+    ) -> list[int]:
         asked = [("HMGET", self._names.meta(number), "server", "last") for number in numbers]
         moved = []
-        for number, reply in zip(numbers, await line.ask(asked, may_fail=True), strict=True):
+        for number, reply in zip(numbers, await connection.ask(asked, may_fail=True), strict=True):
             if isinstance(reply, ResponseError):
                 self._on_trouble()  # its slot moves
                 continue
             server, last = reply
-            if server is None or not server.startswith(mark.server.encode()):
-                raise Deaf("what a partition knew is gone")
+            if server is None or not server.startswith(position.server.encode()):
+                raise ListenerBroken("what a partition knew is gone")
             if self._seen.get(number) != last:
                 moved.append(number)
                 self._seen[number] = last

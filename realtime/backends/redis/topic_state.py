@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
-from realtime.backends.redis.codec import Answer, Sent
-from realtime.backends.redis.positions import Mark
+from realtime.backends.redis.codec import SentMessage, SinceReply
+from realtime.backends.redis.positions import ServerPosition
 from realtime.messages.message import Reset
 from realtime.messages.topics import Topic
 
@@ -20,7 +20,7 @@ class Gap(Exception):
     """A message was pushed, and did not arrive."""
 
 
-class Watched:
+class TopicState:
     """A topic that an upstream watches. Owner: the event loop.
 
     First its channel is subscribed and pushes are held; then the server is asked what the topic
@@ -31,7 +31,7 @@ class Watched:
     which takes more memory than all the rest.
     """
 
-    def __init__(self, topic: Topic, since: Mark | None) -> None:
+    def __init__(self, topic: Topic, since: ServerPosition | None) -> None:
         self.topic = topic
         self.since = since
         """From here on its messages are told; None for "from where its server is found"."""
@@ -42,12 +42,12 @@ class Watched:
         self.generation = 0
         """How often it began anew: what was asked before that is no answer."""
         self._owes_reset = False
-        self._answer: Answer | None = None
+        self._answer: SinceReply | None = None
         self._answered: asyncio.Event | None = None
         """Made by the first who waits for the answer."""
-        self._held: list[Sent] | None = []
-        self._recent: list[Sent] = []
-        self._known_since: Mark | None = None
+        self._held: list[SentMessage] | None = []
+        self._recent: list[SentMessage] = []
+        self._known_since: ServerPosition | None = None
         """What came behind this is in `_recent`."""
 
     @property
@@ -66,7 +66,7 @@ class Watched:
             self._answered = self._answered or asyncio.Event()
             await self._answered.wait()
 
-    def begin_anew(self, since: Mark | None) -> None:
+    def start_over(self, since: ServerPosition | None) -> None:
         """Hold pushes until a server was asked again, one that is live from `since` on.
 
         What was held is asked for again too: from where it was to be told from before.
@@ -82,7 +82,7 @@ class Watched:
         """Be released without being asked for, and with a reset: nobody waits for it any longer."""
         self.was_live = self._owes_reset = True
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: SinceReply) -> None:
         """Take what the server says of it."""
         self._answer = answer
         self.wake()
@@ -93,7 +93,7 @@ class Watched:
             self._answered.set()
             self._answered = None
 
-    def hear(self, sent: Sent) -> bool:
+    def receive(self, sent: SentMessage) -> bool:
         """Take a push; say whether it is to be told now. Raise Gap if one before it is missing."""
         if self._held is not None:
             self._held.append(sent)
@@ -103,7 +103,7 @@ class Watched:
         self._follow(sent)
         return True
 
-    def release(self) -> tuple[str, list[Sent]]:
+    def release(self) -> tuple[str, list[SentMessage]]:
         """Go live. Return the reason of a reset, or "", and what is to be told behind that."""
         answer, held = self._answer, self._held
         self._answer = None
@@ -114,7 +114,7 @@ class Watched:
         # Another server may count from anywhere.
         self.newest = answer.newest if answer.reason else max(self.newest, answer.newest)
         self._held, self.was_live, self._owes_reset = None, False, False
-        self._known_since = answer.mark if answer.reason else self.since
+        self._known_since = answer.position if answer.reason else self.since
         self._recent.extend(map(_without_extra, told))
         for sent in held:
             if sent.number > self.newest:
@@ -122,7 +122,7 @@ class Watched:
                 told.append(sent)
         return reason, told
 
-    def recent(self, since: Mark) -> list[Sent] | None:
+    def recent(self, since: ServerPosition) -> list[SentMessage] | None:
         """Return what came since a position; None if it is not known here."""
         known = self._known_since
         if known is None or not self.is_live or not since.is_behind(known):
@@ -134,7 +134,7 @@ class Watched:
         if self._recent and self._known_since is not None:
             self._known_since = self._recent.pop(0).behind(self._known_since.server)
 
-    def _follow(self, sent: Sent) -> None:
+    def _follow(self, sent: SentMessage) -> None:
         # A server that has forgotten what came before says 0; so does one that never knew any.
         if not sent.before <= self.newest < sent.number:
             raise Gap(
@@ -145,33 +145,33 @@ class Watched:
         self._recent.append(_without_extra(sent))
 
 
-def _without_extra(sent: Sent) -> Sent:
+def _without_extra(sent: SentMessage) -> SentMessage:
     """Return what is remembered: images are large, and clients are never given them."""
     message = sent.message
     return sent if message.extra is None else sent._replace(message=replace(message, extra=None))
 
 
-MOST = 20_000
+MOST_IN_MEMORY = 20_000
 """Messages, and rows that they name, that a node remembers; a message with ten rows is eleven."""
 
 
-class Kept:
+class MemoryBudget:
     """The order in which the topics of a node have heard what they remember. Owner: the node.
 
     Of all of them together the oldest is forgotten first: a few busy topics may have all the room.
     """
 
     def __init__(self) -> None:
-        self._order: deque[tuple[Watched, int]] = deque()
+        self._order: deque[tuple[TopicState, int]] = deque()
         self._size = 0
 
-    def add(self, watched: Watched, heard: Iterable[Sent]) -> None:
+    def add(self, watched: TopicState, heard: Iterable[SentMessage]) -> None:
         """Note what a topic remembers since now; let go of the oldest of all."""
         for sent in heard:
             size = 1 + sum(map(len, sent.message.changes.values()))
             self._order.append((watched, size))
             self._size += size
-        while self._size > MOST:
+        while self._size > MOST_IN_MEMORY:
             oldest, size = self._order.popleft()
             self._size -= size
             oldest.forget()

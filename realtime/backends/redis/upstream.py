@@ -14,13 +14,20 @@ from redis.exceptions import RedisError
 
 from realtime.backends.base import Upstream
 from realtime.backends.inbox import Inbox
-from realtime.backends.redis.codec import Heard, Sent
+from realtime.backends.redis.client import LAYOUT_MAX_AGE
+from realtime.backends.redis.codec import NodeEvent, SentMessage
 from realtime.backends.redis.config import Config
 from realtime.backends.redis.discovery import ask_for_layout
 from realtime.backends.redis.keys import Names, partition_of
 from realtime.backends.redis.node import Node
-from realtime.backends.redis.positions import Mark, Marks, cursor_for, cursor_of, marks_of
-from realtime.backends.redis.topic_state import Watched
+from realtime.backends.redis.positions import (
+    ServerPosition,
+    ServerPositions,
+    cursor_for,
+    cursor_of,
+    positions_of,
+)
+from realtime.backends.redis.topic_state import TopicState
 from realtime.backends.redis.topology import Address, Layout
 from realtime.concurrency import end
 from realtime.exceptions import CannotReplay, UpstreamLost
@@ -30,10 +37,7 @@ from realtime.messages.topics import Topic
 
 logger = logging.getLogger("realtime.redis")
 
-LAYOUT_IS_GOOD_FOR = 10.0
-"""Seconds after which the servers are asked again which of them holds what."""
-
-FIRST_LOOK = 0.2
+LAYOUT_RETRY = 0.2
 """Seconds between looks at the layout when a server is in trouble, at least."""
 
 
@@ -47,12 +51,12 @@ class RedisUpstream(Upstream):
     def __init__(self, config: Config, names: Names) -> None:
         self._config = config
         self._names = names
-        self._inbox: Inbox[Heard] = Inbox()
+        self._inbox: Inbox[NodeEvent] = Inbox()
         self._layout: Layout | None = None
         self._nodes: dict[Address, Node] = {}
-        self._watched: dict[Topic, Watched] = {}
+        self._watched: dict[Topic, TopicState] = {}
         self._at: dict[Topic, Node] = {}
-        self._heads: dict[Address, Mark] = {}
+        self._heads: dict[Address, ServerPosition] = {}
         """How far what each server pushed was taken."""
         self._homes: dict[Topic, str] = {}
         """The server that each topic that is live is heard from."""
@@ -93,7 +97,7 @@ class RedisUpstream(Upstream):
     async def receive(self) -> Sequence[Message]:
         """Wait for messages of the watched topics."""
         while True:
-            taken = [message for heard in await self._inbox.take() for message in self._take(heard)]
+            taken = [message for event in await self._inbox.take() for message in self._take(event)]
             if taken:
                 return taken
 
@@ -107,32 +111,32 @@ class RedisUpstream(Upstream):
         concerned = [each for each in either if each in self._watched]
         if not all(each in self._homes for each in concerned):
             return None
-        marks = marks_of(cursor)
-        if marks is None:
+        positions = positions_of(cursor)
+        if positions is None:
             return None
-        found = {each: marks.of(each).get(self._homes[each]) for each in concerned}
+        found = {each: positions.of(each).get(self._homes[each]) for each in concerned}
         if not all(found.values()):
             return None
         return cursor_for(found)
 
     async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
         """Return what follows a cursor: from memory if it goes back so far, or from the servers."""
-        marks = marks_of(since)
-        if marks is None:
+        positions = positions_of(since)
+        if positions is None:
             raise CannotReplay(Reset.UNKNOWN_CURSOR)
         await self._start()
         by_node: defaultdict[Node, list[Topic]] = defaultdict(list)
         for topic in topics:
             by_node[self._node_of(topic)].append(topic)
-        stands: dict[Topic, Mark] = {}
-        found: list[tuple[list[Topic], Mark, Sent]] = []
+        stands: dict[Topic, ServerPosition] = {}
+        found: list[tuple[list[Topic], ServerPosition, SentMessage]] = []
         for node, some in by_node.items():
-            mark, sent = await self._sent_since(node, some, marks)
-            stands |= dict.fromkeys(some, mark)
-            found += [(some, mark, each) for each in sent]
+            position, sent = await self._sent_since(node, some, positions)
+            stands |= dict.fromkeys(some, position)
+            found += [(some, position, each) for each in sent]
         told: list[Message] = []
-        for some, mark, each in found:
-            stands |= dict.fromkeys(some, each.behind(mark.server))
+        for some, position, each in found:
+            stands |= dict.fromkeys(some, each.behind(position.server))
             told.append(replace(each.message, cursor=cursor_for(stands)))
         return told
 
@@ -153,43 +157,43 @@ class RedisUpstream(Upstream):
 
     # -- what is taken -------------------------------------------------------------------------
 
-    def _hear(self, heard: Heard) -> None:
-        if heard.mark is not None:
+    def _put(self, event: NodeEvent) -> None:
+        if event.position is not None:
             # Nothing of a server that was just found waits to be taken.
-            self._heads.setdefault(heard.address, heard.mark)
-        self._inbox.put([heard], max(1, len(heard.messages)))
+            self._heads.setdefault(event.address, event.position)
+        self._inbox.put([event], max(1, len(event.messages)))
         if self._inbox.is_lost:
             self._wake()
 
-    def _take(self, heard: Heard) -> Iterable[Message]:
-        for topic in heard.left:
+    def _take(self, event: NodeEvent) -> Iterable[Message]:
+        for topic in event.left:
             self._homes.pop(topic, None)
-        for topic, server in heard.joined:
+        for topic, server in event.joined:
             if topic in self._watched:
                 self._homes[topic] = server
-        for message, mark in heard.messages:
+        for message, position in event.messages:
             if message.topic in self._watched:
-                yield replace(message, cursor=self._cursor(heard.address, mark))
-        if heard.mark is not None and heard.address in self._nodes:
-            self._heads[heard.address] = heard.mark
+                yield replace(message, cursor=self._cursor(event.address, position))
+        if event.position is not None and event.address in self._nodes:
+            self._heads[event.address] = event.position
 
-    def _cursor(self, address: Address, mark: Mark | None) -> Cursor:
-        heads = self._heads if mark is None else {**self._heads, address: mark}
+    def _cursor(self, address: Address, position: ServerPosition | None) -> Cursor:
+        heads = self._heads if position is None else {**self._heads, address: position}
         return cursor_of(heads.values()) if heads else NOWHERE
 
-    def _head_of(self, topic: Topic) -> Mark | None:
+    def _head_of(self, topic: Topic) -> ServerPosition | None:
         """Return how far a topic that is live was taken."""
         node = self._at.get(topic)
         return self._heads.get(node.address) if node and topic in self._homes else None
 
     # -- what is watched -----------------------------------------------------------------------
 
-    async def _begin(self, topics: Iterable[Topic]) -> list[Watched]:
+    async def _begin(self, topics: Iterable[Topic]) -> list[TopicState]:
         self._inbox.check()
         await self._start()
         return [self._watch(topic) for topic in dict.fromkeys(topics)]
 
-    async def _answers(self, wanted: Sequence[Watched]) -> None:
+    async def _answers(self, wanted: Sequence[TopicState]) -> None:
         """Wait until the servers have answered for all of these topics."""
         self._inbox.check()
         # While one is waited for others may have to begin anew.
@@ -197,21 +201,21 @@ class RedisUpstream(Upstream):
             await waiting[0].wait_for_answer()
             self._inbox.check()
 
-    def _release(self, wanted: Iterable[Watched]) -> None:
+    def _release(self, wanted: Iterable[TopicState]) -> None:
         for watched in wanted:
             if watched.topic in self._at:
                 self._at[watched.topic].release([watched])
 
-    def _watch(self, topic: Topic) -> Watched:
+    def _watch(self, topic: Topic) -> TopicState:
         watched = self._watched.get(topic)
         if watched is None:
             node = self._owner_of(topic)
             since = self._heads.get(node.address) if node else None
-            watched = self._watched[topic] = Watched(topic, since)
+            watched = self._watched[topic] = TopicState(topic, since)
             self._place(watched, node)
         return watched
 
-    def _place(self, watched: Watched, node: Node | None) -> None:
+    def _place(self, watched: TopicState, node: Node | None) -> None:
         """Let a topic be heard from a node; from none, until somebody holds its partition."""
         if node is not None:
             self._at[watched.topic] = node
@@ -229,19 +233,19 @@ class RedisUpstream(Upstream):
         return node
 
     async def _sent_since(
-        self, node: Node, topics: Sequence[Topic], marks: Marks
-    ) -> tuple[Mark, list[Sent]]:
+        self, node: Node, topics: Sequence[Topic], positions: ServerPositions
+    ) -> tuple[ServerPosition, list[SentMessage]]:
         """Return what topics of one server were sent, up to where all of them are known.
 
         And from where on: the older of their positions, if they differ.
         """
         try:
             server = (await node.find()).server
-            known = [marks.of(topic).get(server) for topic in topics]
+            known = [positions.of(topic).get(server) for topic in topics]
             if not all(known):
                 raise CannotReplay(Reset.BACKEND_RESTART)
-            mark = min((each for each in known if each), key=lambda each: each.commands)
-            answers = await node.since(topics, mark)
+            position = min((each for each in known if each), key=lambda each: each.commands)
+            answers = await node.since(topics, position)
         except (RedisError, OSError, TimeoutError, UpstreamLost) as error:
             logger.info("cannot ask what %s was sent: %s", topics[0], error)
             raise CannotReplay(Reset.BACKEND_RESTART) from error
@@ -249,10 +253,10 @@ class RedisUpstream(Upstream):
             if answer.reason:
                 raise CannotReplay(answer.reason)
         # What came between two answers is received: a replay is for those who watch.
-        end = min((answer.mark for answer in answers), key=lambda each: each.commands)
+        end = min((answer.position for answer in answers), key=lambda each: each.commands)
         sent = [each for answer in answers for each in answer.sent]
         sent.sort(key=lambda each: each.commands)
-        return mark, [each for each in sent if each.commands < end.commands]
+        return position, [each for each in sent if each.commands < end.commands]
 
     # -- who holds what ------------------------------------------------------------------------
 
@@ -273,7 +277,7 @@ class RedisUpstream(Upstream):
         """Keep the layout true: look now and then, and soon when a server is in trouble."""
         while True:
             try:
-                async with asyncio.timeout(LAYOUT_IS_GOOD_FOR):
+                async with asyncio.timeout(LAYOUT_MAX_AGE):
                     await self._trouble.wait()
             except TimeoutError:
                 pass
@@ -282,7 +286,7 @@ class RedisUpstream(Upstream):
                 self._apply(await ask_for_layout(self._config, self._known()))
             except (RedisError, OSError, TimeoutError) as error:
                 logger.debug("nobody says who holds what: %s", error)
-            await asyncio.sleep(FIRST_LOOK * random.uniform(0.5, 1))  # noqa: S311 -- jitter
+            await asyncio.sleep(LAYOUT_RETRY * random.uniform(0.5, 1))  # noqa: S311 -- jitter
 
     def _known(self) -> Iterable[Address]:
         return self._layout.addresses if self._layout else ()
@@ -299,8 +303,8 @@ class RedisUpstream(Upstream):
                     old.remove(topic)
                     del self._at[topic]
                     # What waits of it is heard from there; what others there say, no more.
-                    self._hear(Heard(old.address, left=[topic]))
-                    watched.begin_anew(watched.since)
+                    self._put(NodeEvent(old.address, left=[topic]))
+                    watched.start_over(watched.since)
                 self._place(watched, owner)
         for address in self._nodes.keys() - layout.addresses:
             self._heads.pop(address, None)
@@ -309,7 +313,7 @@ class RedisUpstream(Upstream):
             task.add_done_callback(self._leaving.discard)
 
     def _found(self, address: Address) -> Node:
-        node = Node(address, self._config, self._names, self._hear, self._trouble.set)
+        node = Node(address, self._config, self._names, self._put, self._trouble.set)
         node.task.add_done_callback(self._note_end)
         self._nodes[address] = node
         return node

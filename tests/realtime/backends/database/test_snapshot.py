@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.backends.database.snapshot import LONGEST, Snapshot
+from realtime.backends.database.snapshot import LONGEST_OFFSET, Snapshot
 from realtime.messages.cursors import Cursor
 
 LARGEST = 40
@@ -33,7 +33,7 @@ def test_a_short_one_fits_a_cursor(snapshot: Snapshot) -> None:
     """However many ran."""
     text = str(Cursor("epoch", snapshot.short().offset))
 
-    assert len(snapshot.short().offset) <= LONGEST
+    assert len(snapshot.short().offset) <= LONGEST_OFFSET
     assert Cursor.parse(text).offset == snapshot.short().offset
 
 
@@ -41,7 +41,7 @@ def test_a_short_one_fits_a_cursor(snapshot: Snapshot) -> None:
 def test_a_short_one_sees_nothing_more(snapshot: Snapshot, longest: int) -> None:
     """What it does not say was seen is told again."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("realtime.backends.database.snapshot.LONGEST", longest + 1)
+        patch.setattr("realtime.backends.database.snapshot.LONGEST_OFFSET", longest + 1)
         short = snapshot.short()
 
     assert seen(short) <= seen(snapshot)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from realtime.backends.redis import RedisPubSub
-from realtime.backends.redis.positions import Mark
+from realtime.backends.redis.positions import ServerPosition
 from realtime.backends.redis.topology import Address
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
@@ -45,12 +45,12 @@ class Held(RedisPubSub):
         self.held: threading.Thread | None = None
         self.holds, self.go_on = threading.Event(), threading.Event()
 
-    def _now(self, address: Address) -> Mark:
-        mark = super()._now(address)
+    def _now(self, address: Address) -> ServerPosition:
+        position = super()._now(address)
         if threading.current_thread() is self.held and not self.holds.is_set():
             self.holds.set()
             assert self.go_on.wait(PATIENCE)
-        return mark
+        return position
 
 
 async def test_the_first_position_is_good(server: RedisServer) -> None:

@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from redis import Redis
 
 from realtime.backends.redis import scripts
-from realtime.backends.redis.codec import read_answer, text_of
+from realtime.backends.redis.codec import read_since, text_of
 from realtime.backends.redis.keys import Names, partition_of
-from realtime.backends.redis.positions import SERVER, Mark
+from realtime.backends.redis.positions import SERVER, ServerPosition
 from realtime.backends.redis.scripts import Script
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
@@ -43,11 +43,11 @@ end
 
 
 @dataclass
-class Sent:
+class SentLog:
     """The oracle: what was sent, in its order, and where somebody stood when."""
 
     topics: list[Topic] = field(default_factory=list)
-    positions: list[tuple[Mark, int]] = field(default_factory=list)
+    positions: list[tuple[ServerPosition, int]] = field(default_factory=list)
     """A position, and how much had been sent before it."""
 
 
@@ -66,7 +66,7 @@ class Proofs(RuleBasedStateMachine):
             self.server.start()
         self.redis = Redis(port=self.server.port)
         self.redis.flushall()
-        self.sent = Sent()
+        self.sent = SentLog()
         self.publish_script, self.since_script, self.now_script = map(
             self.changed, (scripts.PUBLISH, scripts.SINCE, scripts.NOW)
         )
@@ -92,8 +92,8 @@ class Proofs(RuleBasedStateMachine):
     @rule()
     def stand(self) -> None:
         server, commands, time, _ = self._run(self.now_script, ())
-        mark = Mark(server[:SERVER].decode(), int(commands), int(time))
-        self.sent.positions.append((mark, len(self.sent.topics)))
+        position = ServerPosition(server[:SERVER].decode(), int(commands), int(time))
+        self.sent.positions.append((position, len(self.sent.topics)))
 
     @rule(topic=topics, which=st.integers(0, 9_999))
     def ask(self, topic: Topic, which: int) -> None:
@@ -171,9 +171,9 @@ class Proofs(RuleBasedStateMachine):
         # Where one stands who was told it.
         self.stand()
 
-    def _ask(self, topic: Topic, mark: Mark, before: int) -> None:
-        reply = self._run(self.since_script, NAMES.keys(topic), topic, *mark, MOST)
-        answer = read_answer(topic, reply)
+    def _ask(self, topic: Topic, position: ServerPosition, before: int) -> None:
+        reply = self._run(self.since_script, NAMES.keys(topic), topic, *position, MOST)
+        answer = read_since(topic, reply)
         type(self).asked += 1
         if not answer.reason:
             type(self).proven += 1
@@ -183,9 +183,9 @@ class Proofs(RuleBasedStateMachine):
                 for number, other in enumerate(self.sent.topics)
                 if number >= before and other == topic
             }
-            assert due <= told, f"missed {sorted(due - told)} since {mark}"
+            assert due <= told, f"missed {sorted(due - told)} since {position}"
         # Who was answered stands there.
-        self.sent.positions.append((answer.mark, len(self.sent.topics)))
+        self.sent.positions.append((answer.position, len(self.sent.topics)))
 
     def changed(self, script: Script) -> Script:
         """Return a script that looks at a clock which the test can set, and is broken perhaps."""

@@ -49,7 +49,9 @@ async def test_the_rights_named_are_enough() -> None:
                 await upstream.unwatch([TOPIC])
                 node = next(iter(upstream._nodes.values()))
                 facts = await sync_to_async(pubsub.facts)()
-                await node._look.newest(node._line, node._mark, node._topics.values())
+                await node._partition_sweep.newest(
+                    node._command_connection, node._position, node._topics.values()
+                )
         finally:
             await upstream.close()
         denied = [each["object"] for each in server.ask("ACL LOG")]
