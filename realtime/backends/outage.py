@@ -1,4 +1,4 @@
-"""Saying once that something is away, and once that it is back."""
+"""Logging once that a service is away, and once that it is back."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ logger = logging.getLogger("realtime.outbox")
 
 
 class Outage:
-    """Is `what` away? Any thread may say so.
+    """Whether a service is away. Any thread may report it.
 
-    The lock is the state itself, and nobody ever waits for it: so each change is one thread's to
-    log, and a process that is forked meanwhile is not stuck.
+    The lock is the state itself, and no thread ever waits for it. So exactly one thread logs each
+    change, and a process that is forked meanwhile does not block.
     """
 
     def __init__(
@@ -30,18 +30,18 @@ class Outage:
 
     @property
     def lasts(self) -> bool:
-        """Is it away?"""
+        """True while the service is away."""
         return self._away.locked()
 
     def begin(self, error: BaseException) -> None:
-        """Note that it is away; log that unless it is known."""
+        """Record that the service is away; log it the first time."""
         if self._away.acquire(blocking=False):
             self._log("%s: %s; %s", self._what, str(error) or repr(error), self._so)
 
     def end(self) -> bool:
-        """Note that it works; say whether it was away."""
+        """Record that the service works; return True if it was away."""
         if self._away.locked():
-            # Somebody else may note the same.
+            # Another thread may end the outage at the same time.
             with suppress(RuntimeError):
                 self._away.release()
                 return True
