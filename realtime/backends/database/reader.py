@@ -1,4 +1,4 @@
-"""The thread that looks for new stored records."""
+"""The thread that polls for new stored records."""
 
 from __future__ import annotations
 
@@ -20,30 +20,31 @@ from realtime.messages.cursors import NOWHERE, Cursor
 logger = logging.getLogger("realtime.database")
 
 REOPEN_AFTER = {"sqlite": 10.0, "postgresql": 300.0}
-"""Seconds after which the connection is made anew: so it is noticed that a database file was
-replaced under its old name, or a server under its own."""
+"""Seconds after which the connection is reopened, to notice that a database file, or a server, was
+replaced under the same name.
+"""
 
 NOTIFIED_INTERVAL = 1.0
-"""Seconds between looks where news is announced: not every announcement arrives."""
+"""Seconds between polls where commits are notified: not every notification arrives."""
 
 UNNOTIFIED_FOR = 30.0
-"""Seconds for which it looks at every interval, once something came unannounced."""
+"""Seconds for which every interval is polled, after a record arrived without a notification."""
 
 SHORTEST_INTERVAL = 0.005
-"""Seconds between two looks at least, however often it is woken."""
+"""Seconds between two polls at least, however often the reader is woken."""
 
 RETRY_AFTER = 1.0
-"""Seconds to wait after the database refused to answer. Nothing is lost: the rows stay."""
+"""Seconds to wait after a database error. No message is lost: the rows stay."""
 
 STOP_TIMEOUT = 5.0
-"""Seconds that whoever stops a reader waits for its look to end."""
+"""Seconds that `stop()` waits for the poll to end."""
 
 _readers: WeakSet[Reader] = WeakSet()
 _readers_lock = threading.Lock()
 
 
 def wake_readers(alias: str) -> None:
-    """Let this process's readers of `alias` look at once, after a commit of their own process."""
+    """Wake this process's readers of `alias`, after a commit in this process."""
     with _readers_lock:
         for reader in _readers:
             if reader.alias == alias:
@@ -53,11 +54,11 @@ def wake_readers(alias: str) -> None:
 class Reader:
     """Reads the records behind a position, in a thread of its own, until stopped.
 
-    `on_batch(alias, position, records)` and `on_lost(why)` are called in that thread. After
-    `on_lost` the thread is gone: what followed its position may have vanished.
+    The thread calls `on_batch(alias, position, records)` and `on_lost(why)`. After `on_lost` the
+    thread has ended: records behind its position may be missing.
 
-    Owner of the position, the connection and the marks: the thread. The events are shared; when
-    a look began is written by the thread and read by others.
+    The thread owns the position, the connection and the times of the positions read. The events are
+    shared. The thread writes when a poll began, other threads read it.
     """
 
     def __init__(
@@ -92,16 +93,16 @@ class Reader:
         self._thread.start()
 
     def wake(self) -> None:
-        """Look for news now."""
+        """Poll now."""
         self._waiter.wake()
 
     def has_hung(self, seconds: float) -> bool:
-        """Has a look at the database been under way for longer than that?"""
+        """Return True if a poll has been under way for longer than that."""
         since = self._polling_since
         return since is not None and monotonic() - since > seconds
 
     def stop(self) -> None:
-        """End the thread and wait for it; at most a look's time, and not for one that hangs."""
+        """End the thread and wait for its poll to end, at most STOP_TIMEOUT seconds."""
         self._stopped.set()
         self._waiter.wake()
         with _readers_lock:
@@ -131,7 +132,7 @@ class Reader:
             self._waiter.close()
 
     def _wait(self) -> bool:
-        """Wait for the next look; return whether somebody has asked for it."""
+        """Wait for the next poll; return True if the reader was woken."""
         announced = self._waiter.receives_notifications and monotonic() >= self._unnotified_until
         if self._waiter.receives_notifications:
             self._stopped.wait(SHORTEST_INTERVAL)
@@ -140,7 +141,7 @@ class Reader:
         )
 
     def _poll(self) -> bool:
-        """Look for news; return whether there were records."""
+        """Read new records; return True if there were any."""
         found = False
         try:
             self._reopen_if_due()
@@ -150,7 +151,7 @@ class Reader:
         except Error as error:
             logger.warning("cannot read stored records on %r, trying again: %s", self.alias, error)
             self._reopen_at = 0.0
-            # What was announced meanwhile was not heard.
+            # A notification may have been missed meanwhile.
             self._unnotified_until = monotonic() + UNNOTIFIED_FOR
             self._stopped.wait(RETRY_AFTER)
         return found
@@ -165,7 +166,7 @@ class Reader:
     def _something_committed(self) -> bool:
         version = records.version(self.alias)
         changed = version is None or version != self._version
-        # Taken before the rows are read: a commit in between is seen by the next look.
+        # Taken before the rows are read: the next poll sees a commit in between.
         self._version = version
         return changed
 
@@ -183,10 +184,10 @@ class Reader:
         return any_records
 
     def _prune(self) -> None:
-        """Delete what this reader saw longer ago than the retention.
+        """Delete the records that this reader saw longer ago than the retention.
 
-        By when it was seen, not by when it was written: a row written early in a long transaction
-        is new when it appears.
+        The time is when a record was seen, not when it was written: a row written early in a long
+        transaction is new when it appears.
         """
         now = monotonic()
         if not self._read_at or now - self._read_at[-1][0] > self._retention / 20:
