@@ -1,4 +1,4 @@
-"""What is pushed and kept: messages as JSON, with their numbers."""
+"""The messages that Redis pushes and stores: JSON, with their numbers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 
 LARGEST = 1_000_000
-"""Bytes of a message. One that is larger becomes a reset of its topic."""
+"""Bytes of a message at most. A larger message becomes a reset of its topic."""
 
 
 class SentMessage(NamedTuple):
-    """A message as a server has it.
+    """A message as a server stores it.
 
-    `number` counts up within the partition, and `before` is the number of the topic's message
-    before this, or 0 where none is known. `commands` and `time` are the server's when it came.
+    `number` counts up within the partition. `before` is the number of the topic's previous message,
+    or 0 if none is known. `commands` and `time` are the server's when the message arrived.
     """
 
     number: int
@@ -35,19 +35,19 @@ class SentMessage(NamedTuple):
     message: Message
 
     def behind(self, server: str) -> ServerPosition:
-        """Return the position behind it, on the server that has it."""
+        """Return the position behind this message, on the server that stores it."""
         return ServerPosition(server, self.commands + 1, self.time + 1)
 
 
 class NotPrimary(RedisError):
-    """A replica answered: it has its primary's replication id, and counts for itself."""
+    """A replica answered. It has its primary's replication id, but counts commands for itself."""
 
 
 class SinceReply(NamedTuple):
-    """What a server says of a topic since a position.
+    """A server's reply to the script `since`: a topic's messages behind a position.
 
-    `position` is its now, `newest` the number of the topic's newest message or 0, `reason` that of
-    a reset where the rest is not proven.
+    `position` is the server's now. `newest` is the number of the topic's newest message or 0.
+    `reason` is that of a reset, if completeness is not proven, else empty.
     """
 
     position: ServerPosition
@@ -72,13 +72,13 @@ def text_of(message: Message) -> bytes:
 
 
 def read_push(topic: Topic, data: bytes) -> SentMessage:
-    """Read what came through a topic's channel; raise ValueError for what was not published."""
+    """Read a push from a topic's channel; raise ValueError if it has another format."""
     number, before, commands, time, text = _decode(data)
     return SentMessage(number, before, commands, time, _message(topic, text))
 
 
 def read_now(reply: list[Any]) -> ServerPosition:
-    """Read what the script `now` returned; raise NotPrimary where a replica did."""
+    """Read the reply to the script `now`; raise NotPrimary if a replica sent it."""
     *stands, role = reply
     if role != b"master":
         raise NotPrimary("the server is a replica now")
@@ -86,7 +86,7 @@ def read_now(reply: list[Any]) -> ServerPosition:
 
 
 def read_since(topic: Topic, reply: list[Any]) -> SinceReply:
-    """Read what the script `since` returned."""
+    """Read the reply to the script `since`."""
     server, commands, time, newest, reason, *rest = reply
     sent = []
     for number, its_commands, its_time, text in zip(*[iter(rest)] * 4, strict=True):
@@ -100,7 +100,7 @@ def _position(server: bytes, commands: bytes, time: bytes) -> ServerPosition:
 
 
 def _message(topic: Topic, text: bytes) -> Message:
-    """Read a message; a reset stands for one that another program wrote and nobody can read."""
+    """Read a message; return a reset for one that another program wrote in an unknown format."""
     try:
         item = _decode_message(text)
         if item.topic != topic:
@@ -113,11 +113,11 @@ def _message(topic: Topic, text: bytes) -> Message:
 
 @dataclass(frozen=True, slots=True)
 class NodeEvent:
-    """Something for the upstream, in the order in which it came.
+    """An event of a node for the upstream, in the order of arrival.
 
-    Each message has the position behind it, if its server is known to stand there. `joined` names
-    topics that are live from here on, and `left` those that are not any more; `position` is where
-    the server stands for all that are live.
+    Each message has the position behind it, if its server is known to be there. `joined` names
+    topics that are live from here on, each with its server; `left` names topics that no longer are.
+    `position` is the server's position for all live topics.
     """
 
     address: Address

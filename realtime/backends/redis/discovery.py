@@ -1,4 +1,4 @@
-"""Finding out, on an event loop, which server holds which partition."""
+"""Asking, on an event loop, which server holds which partition."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from realtime.exceptions import UpstreamLost
 
 
 async def ask_for_layout(config: Config, known: Iterable[Address]) -> Layout:
-    """Ask one of the known servers, or of those that the project named; raise what came last."""
+    """Ask the known servers, then those that the project named; raise the last error."""
     servers, seeds = list(known), list(config.seeds)
     random.shuffle(servers)
-    random.shuffle(seeds)  # the first of them may hang, and everybody would wait for that
+    random.shuffle(seeds)  # the first of them may hang, and every process would wait for it
     error: Exception = UpstreamLost("there is no server to ask")
     for address in (*servers, *seeds):
         connection = CommandConnection(config.connection(address), config.timeout)

@@ -1,4 +1,4 @@
-"""A connection that listens: it subscribes to channels and hears what is pushed."""
+"""A connection that subscribes to channels and receives pushes."""
 
 from __future__ import annotations
 
@@ -10,33 +10,36 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 MOST_CHANNELS = 1_000
-"""Channels in a command."""
+"""Channels in one command at most."""
 
 
 class ListenerBroken(RedisError):
-    """Not everything is heard any more."""
+    """The listener can no longer receive every push."""
 
 
 class Listener:
-    """Owner: the event loop. `hear()` is run by one task; without it nothing is confirmed."""
+    """Subscribes to sharded channels. Owner: the event loop.
+
+    One task iterates `pushes()`; confirmations are received there too.
+    """
 
     def __init__(self, connection: AbstractConnection, timeout: float) -> None:
         self._connection = connection
         self._timeout = timeout
         self._sending = asyncio.Lock()
         self._waiting: dict[bytes, asyncio.Future[None]] = {}
-        """Channels whose confirmation is waited for."""
+        """Channels that wait for the server's confirmation."""
         self._leaving: dict[bytes, int] = {}
         self._pongs: dict[bytes, asyncio.Future[None]] = {}
         self._tokens = count(1)
 
     async def open(self) -> None:
-        """Connect; raise RedisError or OSError."""
+        """Connect; raise RedisError, OSError or TimeoutError."""
         async with asyncio.timeout(2 * self._timeout):
             await self._connection.connect()  # type: ignore[no-untyped-call]
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connection; cancel the waits for confirmations."""
         for future in (*self._waiting.values(), *self._pongs.values()):
             future.cancel()
         await self._connection.disconnect(nowait=True)
@@ -54,16 +57,16 @@ class Listener:
                 await asyncio.gather(*futures.values())
 
     async def unsubscribe(self, channels: Iterable[str]) -> None:
-        """Unsubscribe from channels of one slot; nothing is waited for."""
+        """Unsubscribe from channels of one slot; do not wait for the confirmation."""
         names = [channel.encode() for channel in channels]
         for name in names:
             self._leaving[name] = self._leaving.get(name, 0) + 1
         await self._send("SUNSUBSCRIBE", *names)
 
     async def catch_up(self) -> None:
-        """Return when all that the server has pushed until now was heard; raise TimeoutError.
+        """Return once all pushes that the server has sent so far were received; raise TimeoutError.
 
-        redis-py's health check sends a ping and waits for no answer.
+        redis-py's health check sends a ping and does not wait for the answer.
         """
         token = str(next(self._tokens)).encode()
         future = self._pongs[token] = asyncio.get_running_loop().create_future()
@@ -75,7 +78,7 @@ class Listener:
             self._pongs.pop(token, None)
 
     async def pushes(self) -> AsyncIterator[tuple[str, bytes]]:
-        """Give channel and data of each push, for ever. Raise when not all is heard any more."""
+        """Yield channel and data of each push, without end. Raise when a push may be missed."""
         while True:
             reply = await self._connection.read_response()
             if isinstance(reply, list) and reply[0] == b"smessage":
@@ -96,7 +99,7 @@ class Listener:
     def _note_left(self, name: bytes) -> None:
         left = self._leaving.get(name, 0)
         if not left:
-            # The only sign of a failover as planned, and of a slot that has moved.
+            # The only sign of a planned failover, and of a slot that has moved.
             raise ListenerBroken(f"the server unsubscribed us from {name.decode(errors='replace')}")
         if left == 1:
             del self._leaving[name]
@@ -105,7 +108,7 @@ class Listener:
 
     async def _send(self, *command: object) -> None:
         if not self._connection.is_connected:
-            # redis-py would connect again, and subscribe to nothing.
+            # redis-py would reconnect, without the subscriptions.
             raise ListenerBroken("the connection broke before")
         async with self._sending:
             async with asyncio.timeout(self._timeout):

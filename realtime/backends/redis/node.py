@@ -1,4 +1,4 @@
-"""One server of those that hold partitions: its connections, and what is watched there."""
+"""One server that holds partitions: its connections, and its watched topics."""
 
 from __future__ import annotations
 
@@ -28,27 +28,28 @@ from realtime.messages.topics import Topic
 logger = logging.getLogger("realtime.redis")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
-"""Seconds between attempts at a server that is away; doubled each time, with jitter."""
+"""Seconds between attempts to connect to a server that is away; doubled each time, with jitter."""
 
 SWEEP = 2.0
-"""Seconds between looks at whether all that was pushed has arrived."""
+"""Seconds between checks that all pushes have arrived."""
 
 MOST_REPLAYED_OF_TOPIC = 1_000
-"""Messages of one topic that are replayed. Of more, a reset."""
+"""Messages of one topic that a replay returns at most; for more, the topic is reset."""
 
 ENDLESS = (1 << 52, 1 << 52)
-"""Commands and time behind all that was heard."""
+"""Commands and time that are behind every message received."""
 
 TROUBLE = (RedisError, OSError, TimeoutError, Gap, UpstreamLost)
-"""What ends a connection, so that another is made."""
+"""The errors that end a connection, so that another is made."""
 
 
 class Node:
-    """Listens to a server and keeps it true. Owner of its state: the event loop.
+    """Receives from one server, and repairs what it missed. Owner of its state: the event loop.
 
-    One task lives as long as the node. It connects, and while it is connected three others listen,
-    subscribe and sweep; whatever one of them meets ends all, and it connects again. Then every
-    topic is subscribed and asked for anew, from where all was heard for sure.
+    One task lives as long as the node. It connects; while it is connected, three other tasks
+    listen, subscribe and sweep. An error in one of them ends all three, and the node connects
+    again. Then it subscribes to every topic again, and asks for each topic's messages since the
+    position up to which all were certainly received.
     """
 
     def __init__(
@@ -70,11 +71,11 @@ class Node:
         self._connected = asyncio.Event()
         self._command_connection: CommandConnection | None = None
         self._position: ServerPosition | None = None
-        """Up to here all was heard for sure, of all topics that are live."""
+        """The position up to which all messages of all live topics were certainly received."""
         self._caught_up = False
-        """Are all topics that were live before the connection broke live again?"""
+        """True once all topics that were live before the connection broke are live again."""
         self._refused: set[Topic] = set()
-        """Of these nothing was said a moment ago."""
+        """The topics for which the server has just refused to answer."""
         self._memory_budget = MemoryBudget()
         self._partition_sweep = PartitionSweep(names, on_trouble)
         self._outage = Outage(f"redis at {address}", so="asking again", log=logger.warning)
@@ -82,34 +83,37 @@ class Node:
 
     @property
     def task(self) -> asyncio.Task[None]:
-        """What ends only when the node is closed, or by a bug."""
+        """The node's task. It ends only when the node is closed, or by a bug."""
         return self._task
 
     def add(self, watched: TopicState) -> None:
-        """Watch a topic here."""
+        """Watch a topic on this server."""
         self._topics[watched.topic] = watched
         self._wanted.set()
 
     def remove(self, topic: Topic) -> None:
-        """Watch it here no more."""
+        """Stop watching a topic on this server."""
         if self._topics.pop(topic, None) is not None:
             self._wanted.set()
 
     async def close(self) -> None:
-        """End, and hang up."""
+        """End the task, and close the connections."""
         await end(self._task, again=3.0)
 
     async def find(self) -> ServerPosition:
-        """Wait until the server was found; return where. Raise TimeoutError if it is away."""
+        """Wait until the server is connected; return its position.
+
+        Raise TimeoutError if it is away.
+        """
         async with asyncio.timeout(self._config.timeout):
             await self._connected.wait()
         assert self._position is not None
         return self._position
 
     async def since(self, topics: Sequence[Topic], position: ServerPosition) -> list[SinceReply]:
-        """Return what each topic was sent since a position; raise what came.
+        """Return the messages of each topic since a position; raise the server's error.
 
-        From this process's memory if it goes back so far for all of them.
+        They come from this process's memory if it goes back so far for all of the topics.
         """
         known = [self._recent(topic, position) for topic in topics]
         if all(answer is not None for answer in known):
@@ -119,7 +123,7 @@ class Node:
         asking = asyncio.create_task(
             self._command_connection.ask([self._since(topic, position) for topic in topics])
         )
-        # Whoever asks may go away meanwhile: the connection is everybody's.
+        # Shielded: the caller may be cancelled meanwhile, and other callers share the connection.
         asking.add_done_callback(lambda task: task.cancelled() or task.exception())
         replies = await asyncio.shield(asking)
         return [read_since(*pair) for pair in zip(topics, replies, strict=True)]
@@ -132,7 +136,7 @@ class Node:
         return SinceReply(ServerPosition(position.server, *ENDLESS), watched.newest, "", sent)
 
     def release(self, some: Iterable[TopicState]) -> None:
-        """Let those of the topics be live that are not yet; all have been answered."""
+        """Make those of the topics live that are not yet; all of them have a reply."""
         messages: list[tuple[Message, ServerPosition | None]] = []
         joined = []
         for watched in some:
@@ -171,7 +175,7 @@ class Node:
         try:
             await connection.open()
             await listener.open()
-            # One whose slot moves right now begins when a topic of it is asked for.
+            # A partition whose slot moves right now begins when one of its topics is asked for.
             beginnings = [begin(self._names, number) for number in sorted(self.partitions)]
             await connection.ask(beginnings, may_fail=True)
             position = await now(connection)
@@ -203,7 +207,7 @@ class Node:
 
     async def _listen(self, listener: Listener) -> None:
         async for channel, data in listener.pushes():
-            # A topic is text, and found by it.
+            # A topic is a str: the text finds it.
             if watched := self._topics.get(self._names.topic_in(channel)):  # type: ignore[call-overload]
                 self._receive_push(watched, data)
 
@@ -211,7 +215,7 @@ class Node:
         try:
             sent = read_push(watched.topic, data)
         except ValueError as error:
-            # Nobody who publishes as agreed sends this.
+            # No program that keeps the contract sends this.
             logger.warning("not a message, pushed to %s: %s", watched.topic, error)
             return
         if watched.receive(sent):
@@ -234,7 +238,7 @@ class Node:
     async def _join(
         self, listener: Listener, connection: CommandConnection, position: ServerPosition
     ) -> None:
-        """Subscribe and ask for topics as they are added; first for all there are."""
+        """Subscribe to topics and ask for their messages: first for all, then for each added one."""
         subscribed: set[Topic] = set()
         while True:
             await self._wanted.wait()
@@ -280,7 +284,10 @@ class Node:
                 watched.answer(read_since(watched.topic, reply))
 
     def _ask_later(self, topic: Topic, error: ResponseError) -> None:
-        """Ask for a topic again: while its slot moves nobody answers, and others need not wait."""
+        """Ask for a topic again later.
+
+        While its slot moves no server answers; other topics go on.
+        """
         logger.info("redis at %s says nothing of %s yet: %s", self.address, topic, error)
         if not self._refused:
             asyncio.get_running_loop().call_later(LONGEST_PAUSE, self._ask_again)
@@ -292,7 +299,7 @@ class Node:
         self._wanted.set()
 
     def _finish_catching_up(self, position: ServerPosition) -> None:
-        """Let all that was live before be live again, and say where the server stands now."""
+        """Make all topics live that were live before, and report the server's position now."""
         self._position = position
         self._release_returned()
         left = [topic for topic, each in self._topics.items() if each.was_live]
@@ -303,7 +310,7 @@ class Node:
             logger.warning("redis at %s answers again", self.address)
 
     def _release_returned(self) -> None:
-        """Release what nobody waits for, since it was live before."""
+        """Release the topics that were live before: no `watch()` waits for them."""
         returned = [each for each in self._topics.values() if each.was_live]
         self.release(each for each in returned if each.is_answered)
 
@@ -320,7 +327,7 @@ class Node:
             if self._caught_up and self._position and position.server != self._position.server:
                 raise ListenerBroken("the server is another")
             newest = await self._partition_sweep.newest(connection, position, self._topics.values())
-            # What was pushed before that look has been heard once this returns.
+            # Every message pushed before that check has been received once this returns.
             await listener.catch_up()
             for topic, number in newest.items():
                 watched = self._topics.get(topic)

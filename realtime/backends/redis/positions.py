@@ -1,11 +1,12 @@
-"""Positions: where each of the servers stood.
+"""Positions on each of the servers.
 
-A cursor of this backend is text: for each server that it is good for a part of its replication id,
-its count of commands, and its clock. What came before a position came before it by both.
+A cursor of this backend is text. It holds, for each of its servers, a part of the server's
+replication id, its count of commands, and its clock. A message came before a position if both its
+count and its time are smaller.
 
-One that was taken for any topic holds all servers. One that whoever watches some topics is given
-says for each server which partitions it is good for: a topic may have moved to a server whose
-others are heard already, and whose position says nothing of it.
+A cursor that was taken for any topic holds all servers. A cursor for the subscribers of some topics
+also holds, for each server, the partitions that it is valid for: a topic may have moved to a server
+that other topics are received from already, and whose position is not valid for it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from realtime.messages.topics import Topic
 
 EPOCH = "redis1"
 SERVER = 10
-"""Hexadecimal digits of a replication id that are kept: with 40 bits no two servers meet."""
+"""Hexadecimal digits of a replication id that are kept: 40 bits suffice to tell servers apart."""
 
 _MARK = re.compile(
     rf"(?:((?:[0-9a-f]{{2}})+)~)?([0-9a-f]{{{SERVER}}})-([0-9a-f]{{1,13}})-([0-9a-f]{{1,13}})"
@@ -29,7 +30,7 @@ _MARK = re.compile(
 
 
 class ServerPosition(NamedTuple):
-    """A position on one server: what happened there before has a smaller count and time.
+    """A position on one server: earlier messages there have a smaller count and a smaller time.
 
     `commands` is the server's count of commands, `time` its clock in microseconds.
     """
@@ -39,17 +40,17 @@ class ServerPosition(NamedTuple):
     time: int
 
     def covers(self, commands: int, time: int) -> bool:
-        """Did what happened then come before this, without a doubt?"""
+        """Return True if a message with this count and time certainly came before the position."""
         return commands < self.commands and time < self.time
 
     def or_before(self, other: ServerPosition) -> ServerPosition:
-        """Return a position that is behind neither this nor the other, on the same server."""
+        """Return the smaller count and the smaller time of both, on the same server."""
         return ServerPosition(
             self.server, min(self.commands, other.commands), min(self.time, other.time)
         )
 
     def is_behind(self, other: ServerPosition) -> bool:
-        """Is this the same position as the other, or a later one, on the same server?"""
+        """Return True if this is the same position as the other or a later one, on one server."""
         return (
             self.server == other.server
             and self.commands >= other.commands
@@ -58,12 +59,12 @@ class ServerPosition(NamedTuple):
 
 
 class ServerPositions(NamedTuple):
-    """Positions, each with the partitions that it is good for; None for all that its server has."""
+    """Positions, each with its valid partitions; None stands for all that its server has."""
 
     stands: tuple[tuple[frozenset[int] | None, ServerPosition], ...]
 
     def of(self, topic: Topic) -> Mapping[str, ServerPosition]:
-        """Return those that count for a topic, or a family, by server."""
+        """Return the positions that are valid for a topic, or a family, by server."""
         partition = partition_of(topic)
         return {
             position.server: position
@@ -73,14 +74,14 @@ class ServerPositions(NamedTuple):
 
 
 def cursor_of(positions: Iterable[ServerPosition]) -> Cursor:
-    """Return the cursor that stands for these positions; there is one at least."""
+    """Return the cursor that holds these positions, at least one."""
     return Cursor(EPOCH, "_".join(map(_text, positions)))
 
 
 def cursor_for(stands: Mapping[Topic, ServerPosition | None]) -> Cursor:
-    """Return the cursor of topics and families that stand there; NOWHERE if none of them does.
+    """Return the cursor of topics and families with these positions; NOWHERE if none has one.
 
-    Of those that share a partition the oldest position counts.
+    The oldest position counts for those that share a partition.
     """
     oldest: dict[tuple[int, str], ServerPosition] = {}
     for topic, position in stands.items():
@@ -95,7 +96,7 @@ def cursor_for(stands: Mapping[Topic, ServerPosition | None]) -> Cursor:
 
 
 def positions_of(cursor: Cursor) -> ServerPositions | None:
-    """Return the positions that a cursor holds; None for what is no cursor of this backend."""
+    """Return the positions in a cursor; None if it is not a cursor of this backend."""
     if cursor.epoch != EPOCH:
         return None
     stands = []

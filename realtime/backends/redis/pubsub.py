@@ -1,4 +1,4 @@
-"""Sends through Redis, and listens there."""
+"""The Redis backend's PubSub: sends to the servers, and asks for their positions."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 
 REFUSED_FOR = 10.0
-"""Seconds for which a server that refused to begin with a partition, while that moves most likely,
-is not asked to again: each page would ask for all of them."""
+"""Seconds during which a server that refused to begin a partition, most likely since the partition
+moves, is not asked again: otherwise each page would ask for all partitions.
+"""
 
 
 class RedisPubSub(OutboxPubSub):
-    """Carry messages through the Redis at `url`: a server's, or those of some of a cluster.
+    """Carries messages through the Redis at `url`: one server's, or those of some of a cluster.
 
-    `prefix` begins all names there. Of each topic `keep` messages are kept at most, for
-    `retention` seconds at least; `timeout` is how long, in seconds, an answer may take.
+    All names in Redis begin with `prefix`. At most `keep` messages of each topic are stored, for at
+    least `retention` seconds. `timeout` is how long, in seconds, a reply may take.
     """
 
     supports_replay: ClassVar[bool] = True
@@ -57,22 +58,22 @@ class RedisPubSub(OutboxPubSub):
         self.keep = Retention(int(keep), int(retention))
         self._servers = Servers(self.config)
         self._begun: dict[str, float] = {}
-        """Servers whose partitions have a beginning, each with when it is to be asked for again."""
+        """Servers whose partitions were begun, each with the time when to ask again."""
 
     def check(self) -> list[CheckMessage]:
-        """Ask the servers what they are, and say what should be otherwise."""
+        """Return check messages about the options and the servers."""
         return [*super().check(), *check_servers(self._servers)]
 
     def send(self, messages: Sequence[Message]) -> None:
-        """Hand messages to the servers that hold their partitions."""
+        """Send messages to the servers that hold their partitions."""
         publish(self._servers, self.names, self.keep, messages)
 
     def facts(self) -> Mapping[str, object]:
-        """Return how far all servers are, and what each of them keeps."""
+        """Return the position, and what each server stores."""
         return {**super().facts(), "servers": facts_of(self._servers, self.names)}
 
     def ask_position(self) -> Cursor:
-        """Ask every server where it stands; those that do not answer have no part in the cursor."""
+        """Ask every server for its position; the cursor leaves out servers that do not answer."""
         positions, error = [], None
         for address in sorted(self._servers.layout().addresses):
             try:
@@ -85,12 +86,12 @@ class RedisPubSub(OutboxPubSub):
         return cursor_of(positions)
 
     def _position_of(self, address: Address) -> ServerPosition:
-        """Ask a server where it stands.
+        """Ask a server for its position.
 
-        A position counts from when its partition has a state. One that this process has not met
-        before is given what it lacks first, so that its first pages need no reset.
+        A position is valid only once its partition has a state. If this process has not seen the
+        server before, the missing states are made first, so that its first pages need no reset.
         """
-        # Before asking: what a thread begins now is behind the position.
+        # Before asking: a partition that another thread begins now is behind the position.
         begun = {server for server, until in self._begun.items() if monotonic() < until}
         position = self._now(address)
         if position.server in begun:
@@ -110,7 +111,7 @@ class RedisPubSub(OutboxPubSub):
         return read_now(reply)
 
     def connect(self) -> Upstream:
-        """Listen to all servers, for the running event loop."""
+        """Connect the running event loop to all servers."""
         from realtime.backends.redis.upstream import RedisUpstream  # noqa: PLC0415
 
         return RedisUpstream(self.config, self.names)

@@ -1,4 +1,4 @@
-"""Asking a server how far it is: its now, and the newest numbers of what is watched there."""
+"""Asking a server for its position, and for the newest numbers of its watched topics."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from realtime.messages.topics import Topic
 
 
 async def now(connection: CommandConnection) -> ServerPosition:
-    """Ask a server where it stands; raise NotPrimary if it is a replica."""
+    """Ask a server for its position; raise NotPrimary if it is a replica."""
     (reply,) = await connection.ask([NOW.call(())])
     return read_now(reply)
 
 
 class PartitionSweep:
-    """Looks at the partitions of a server, again and again. Owner: the event loop of its node."""
+    """Checks the partitions of a server at intervals. Owner: the event loop of its node."""
 
     def __init__(self, names: Names, on_trouble: Callable[[], None]) -> None:
         self._names = names
         self._on_trouble = on_trouble
         self._seen: dict[int, bytes] = {}
-        """The number of each partition's newest message, as of the last look."""
+        """The number of each partition's newest message at the last check."""
 
     def forget(self) -> None:
-        """Take nothing for seen: the connection is another."""
+        """Forget the last check: the connection is a new one."""
         self._seen.clear()
 
     async def newest(
         self, connection: CommandConnection, position: ServerPosition, watched: Iterable[TopicState]
     ) -> dict[Topic, int]:
-        """Return the numbers of live topics' newest messages, where a partition has moved on."""
+        """Return the numbers of live topics' newest messages, in partitions with new messages."""
         live = by_partition(each.topic for each in watched if each.is_live)
         moved = await self._moved(connection, position, list(live))
         commands = [("ZMSCORE", self._names.index(number), *live[number]) for number in moved]

@@ -1,4 +1,4 @@
-"""One event loop's way to all the servers."""
+"""One event loop's connection to all the servers."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from realtime.messages.topics import Topic
 logger = logging.getLogger("realtime.redis")
 
 LAYOUT_RETRY = 0.2
-"""Seconds between looks at the layout when a server is in trouble, at least."""
+"""Seconds between queries of the layout while a server is in trouble, at least."""
 
 
 class RedisUpstream(Upstream):
-    """Listens to every server through a `Node`. Owner of its state: the event loop it was made on.
+    """Receives from every server through a `Node`. Owner of its state: the event loop that made it.
 
-    Nodes put what they hear into one inbox. What a client may be told of where it stands changes
-    only when that is taken: `_heads` and `_homes` are as of then.
+    Nodes put their events into one inbox. A client's position changes only when an event is taken:
+    `_heads` and `_homes` are as of then.
     """
 
     def __init__(self, config: Config, names: Names) -> None:
@@ -57,16 +57,16 @@ class RedisUpstream(Upstream):
         self._watched: dict[Topic, TopicState] = {}
         self._at: dict[Topic, Node] = {}
         self._heads: dict[Address, ServerPosition] = {}
-        """How far what each server pushed was taken."""
+        """The position up to which each server's pushes were taken."""
         self._homes: dict[Topic, str] = {}
-        """The server that each topic that is live is heard from."""
+        """The server that each live topic is received from."""
         self._starting = asyncio.Lock()
         self._trouble = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def watch(self, topics: Iterable[Topic]) -> Cursor:
-        """Receive messages of `topics`; the first time, find the servers."""
+        """Receive messages of `topics`; the first call finds the servers."""
         wanted = await self._begin(topics)
         stands = {each.topic: self._head_of(each.topic) for each in wanted}
         await self._answers(wanted)
@@ -74,7 +74,7 @@ class RedisUpstream(Upstream):
         return cursor_for({each.topic: stands[each.topic] or each.since for each in wanted})
 
     async def resume(self, topics: Collection[Topic], patience: float) -> Collection[Topic]:
-        """Watch many topics, as far as their servers answer soon."""
+        """Watch many topics; return those whose servers answer within `patience` seconds."""
         wanted = await self._begin(topics)
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
@@ -87,7 +87,7 @@ class RedisUpstream(Upstream):
         return {each.topic for each in wanted}.difference(each.topic for each in late)
 
     async def unwatch(self, topics: Iterable[Topic]) -> None:
-        """Receive no more of `topics`."""
+        """Stop receiving messages of `topics`."""
         for topic in topics:
             self._watched.pop(topic, None)
             self._homes.pop(topic, None)
@@ -102,11 +102,11 @@ class RedisUpstream(Upstream):
                 return taken
 
     def head(self) -> Cursor:
-        """Return how far the messages of each server have been taken."""
+        """Return the position up to which each server's messages have been taken."""
         return cursor_of(self._heads.values()) if self._heads else NOWHERE
 
     def narrow(self, cursor: Cursor, *topics: Topic) -> Cursor | None:
-        """Return of a cursor what concerns topics and their families: where they are heard from."""
+        """Return the part of a cursor for the servers that these topics are received from."""
         either = (each for topic in topics for each in (topic, topic.family))
         concerned = [each for each in either if each in self._watched]
         if not all(each in self._homes for each in concerned):
@@ -120,7 +120,7 @@ class RedisUpstream(Upstream):
         return cursor_for(found)
 
     async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
-        """Return what follows a cursor: from memory if it goes back so far, or from the servers."""
+        """Return the messages behind a cursor, from memory or from the servers."""
         positions = positions_of(since)
         if positions is None:
             raise CannotReplay(Reset.UNKNOWN_CURSOR)
@@ -141,25 +141,25 @@ class RedisUpstream(Upstream):
         return told
 
     async def check(self) -> None:
-        """Raise UpstreamLost if a task that keeps this true has ended."""
+        """Raise UpstreamLost if a node's task, or the task that keeps the layout, has ended."""
         for task in (self._keeper, *(node.task for node in self._nodes.values())):
             if task is not None and task.done():
                 error = None if task.cancelled() else task.exception()
                 raise UpstreamLost(f"a task ended: {error!r}")
 
     async def close(self) -> None:
-        """Hang up everywhere."""
+        """Close all connections."""
         self._lose("the upstream was closed")
         if self._keeper is not None:
             await end(self._keeper)
         nodes, self._nodes = self._nodes, {}
         await asyncio.gather(*(node.close() for node in nodes.values()), *self._leaving)
 
-    # -- what is taken -------------------------------------------------------------------------
+    # -- events that are taken ------------------------------------------------------------------
 
     def _put(self, event: NodeEvent) -> None:
         if event.position is not None:
-            # Nothing of a server that was just found waits to be taken.
+            # No event of a server that was just connected waits to be taken.
             self._heads.setdefault(event.address, event.position)
         self._inbox.put([event], max(1, len(event.messages)))
         if self._inbox.is_lost:
@@ -182,11 +182,11 @@ class RedisUpstream(Upstream):
         return cursor_of(heads.values()) if heads else NOWHERE
 
     def _head_of(self, topic: Topic) -> ServerPosition | None:
-        """Return how far a topic that is live was taken."""
+        """Return the position up to which a live topic was taken."""
         node = self._at.get(topic)
         return self._heads.get(node.address) if node and topic in self._homes else None
 
-    # -- what is watched -----------------------------------------------------------------------
+    # -- watched topics ------------------------------------------------------------------------
 
     async def _begin(self, topics: Iterable[Topic]) -> list[TopicState]:
         self._inbox.check()
@@ -196,7 +196,7 @@ class RedisUpstream(Upstream):
     async def _answers(self, wanted: Sequence[TopicState]) -> None:
         """Wait until the servers have answered for all of these topics."""
         self._inbox.check()
-        # While one is waited for others may have to begin anew.
+        # While one is waited for, others may have to start over.
         while waiting := [each for each in wanted if not each.is_answered]:
             await waiting[0].wait_for_answer()
             self._inbox.check()
@@ -216,7 +216,7 @@ class RedisUpstream(Upstream):
         return watched
 
     def _place(self, watched: TopicState, node: Node | None) -> None:
-        """Let a topic be heard from a node; from none, until somebody holds its partition."""
+        """Watch a topic on a node; on none until a server holds its partition."""
         if node is not None:
             self._at[watched.topic] = node
             node.add(watched)
@@ -235,9 +235,10 @@ class RedisUpstream(Upstream):
     async def _sent_since(
         self, node: Node, topics: Sequence[Topic], positions: ServerPositions
     ) -> tuple[ServerPosition, list[SentMessage]]:
-        """Return what topics of one server were sent, up to where all of them are known.
+        """Return messages of one server's topics, up to a position where all of them are known.
 
-        And from where on: the older of their positions, if they differ.
+        Return also the position they start at: the oldest of the topics' positions, if these
+        differ.
         """
         try:
             server = (await node.find()).server
@@ -252,13 +253,13 @@ class RedisUpstream(Upstream):
         for answer in answers:
             if answer.reason:
                 raise CannotReplay(answer.reason)
-        # What came between two answers is received: a replay is for those who watch.
+        # A message between two replies is received: a replay is for topics that are watched.
         end = min((answer.position for answer in answers), key=lambda each: each.commands)
         sent = [each for answer in answers for each in answer.sent]
         sent.sort(key=lambda each: each.commands)
         return position, [each for each in sent if each.commands < end.commands]
 
-    # -- who holds what ------------------------------------------------------------------------
+    # -- the owners of partitions --------------------------------------------------------------
 
     async def _start(self) -> None:
         async with self._starting:
@@ -268,13 +269,13 @@ class RedisUpstream(Upstream):
                 except (RedisError, OSError, TimeoutError) as error:
                     self._lose(f"cannot connect: {error}")
                     raise UpstreamLost(f"cannot connect: {error}") from error
-                self._inbox.check()  # it may have been closed: nobody would end what is begun now
+                self._inbox.check()  # if it was closed meanwhile, the task below would never end
                 self._apply(layout)
                 self._keeper = asyncio.create_task(self._keep(), name="realtime-redis-layout")
                 self._keeper.add_done_callback(self._note_end)
 
     async def _keep(self) -> None:
-        """Keep the layout true: look now and then, and soon when a server is in trouble."""
+        """Keep the layout current: query it at intervals, and soon when a server is in trouble."""
         while True:
             try:
                 async with asyncio.timeout(LAYOUT_MAX_AGE):
@@ -302,7 +303,8 @@ class RedisUpstream(Upstream):
                 if old is not None:
                     old.remove(topic)
                     del self._at[topic]
-                    # What waits of it is heard from there; what others there say, no more.
+                    # Its messages that wait in the inbox are still the old node's. Later positions
+                    # of the old node are not valid for it.
                     self._put(NodeEvent(old.address, left=[topic]))
                     watched.start_over(watched.since)
                 self._place(watched, owner)
@@ -328,6 +330,6 @@ class RedisUpstream(Upstream):
         self._wake()
 
     def _wake(self) -> None:
-        """Let those who wait for an answer see that none will come."""
+        """Wake the tasks that wait for a reply, so that they see that none will arrive."""
         for watched in self._watched.values():
             watched.wake()
