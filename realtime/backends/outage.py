@@ -1,4 +1,4 @@
-"""Logging once that a service is away, and once that it is back."""
+"""Saying once that something is away, and once that it is back."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ logger = logging.getLogger("realtime.outbox")
 
 
 class Outage:
-    """Whether a service is away. Any thread may report it.
+    """Is `what` away? Any thread may say so.
 
-    The lock is the state itself, and no thread ever waits for it. So exactly one thread logs each
-    change, and a process that is forked meanwhile does not block.
+    The lock is the state itself, and nobody ever waits for it: so each change is one thread's to
+    log, and a process that is forked meanwhile is not stuck.
     """
 
     def __init__(
@@ -30,18 +30,18 @@ class Outage:
 
     @property
     def lasts(self) -> bool:
-        """True while the service is away."""
+        """Is it away?"""
         return self._away.locked()
 
     def begin(self, error: BaseException) -> None:
-        """Record that the service is away; log it the first time."""
+        """Note that it is away; log that unless it is known."""
         if self._away.acquire(blocking=False):
             self._log("%s: %s; %s", self._what, str(error) or repr(error), self._so)
 
     def end(self) -> bool:
-        """Record that the service works; return True if it was away."""
+        """Note that it works; say whether it was away."""
         if self._away.locked():
-            # Another thread may end the outage at the same time.
+            # Somebody else may note the same.
             with suppress(RuntimeError):
                 self._away.release()
                 return True

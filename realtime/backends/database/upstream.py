@@ -88,7 +88,7 @@ class DatabaseUpstream(Upstream):
         return joint_cursor.join(list(self._heads.values()))
 
     async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
-        """Return the messages behind a cursor, from memory if that goes back so far, else by query."""
+        """Return the messages behind a cursor: from memory if it goes back so far, or by query."""
         parts = joint_cursor.split(since, len(self._heads))
         if parts is None:
             raise CannotReplay(Reset.UNKNOWN_CURSOR)

@@ -238,7 +238,7 @@ class Node:
     async def _join(
         self, listener: Listener, connection: CommandConnection, position: ServerPosition
     ) -> None:
-        """Subscribe to topics and ask for their messages: first for all, then for each added one."""
+        """Subscribe to topics and ask for their messages: first for all, then for each new one."""
         subscribed: set[Topic] = set()
         while True:
             await self._wanted.wait()

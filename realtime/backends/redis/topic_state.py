@@ -34,8 +34,9 @@ class TopicState:
     def __init__(self, topic: Topic, since: ServerPosition | None) -> None:
         self.topic = topic
         self.since = since
-        """Messages behind this are sent on; None stands for the position at which the server
-        connects.
+        """Messages behind this are sent on.
+
+        None stands for the server's position at the connect.
         """
         self.newest = 0
         """The number of the message that was sent on last."""
@@ -84,7 +85,7 @@ class TopicState:
         self._recent.clear()
 
     def owe_reset(self) -> None:
-        """Release without a `watch()`, and with a reset: no caller waits for the topic any longer."""
+        """Release without a `watch()`, and with a reset: no caller waits for it any longer."""
         self.was_live = self._owes_reset = True
 
     def answer(self, answer: SinceReply) -> None:
