@@ -1,4 +1,4 @@
-"""What transports over HTTP have in common: letting a request in, and letting it go."""
+"""The common parts of the HTTP transports: admitting a request, and ending it."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from realtime.transports.request import Asked
 logger = logging.getLogger("realtime.http")
 
 ENTERS_WITHIN = 20.0
-"""Seconds until a client has an answer. Some rules are asked only when the backend is there."""
+"""Seconds until a client has an answer. Some rules are asked only once the backend is connected."""
 
 INTERNAL_ERROR = 1011
-"""The code for a server that failed, as websockets have it."""
+"""The websocket code for a failed server."""
 
 
 class HttpTransport:
     """One request that watches topics. Owner: the event loop.
 
-    Frames wait in `frames` and messages in the connection's mailbox for whoever answers; `news`
-    says that there is something. Whatever happens, `let_go()` is called in the end.
+    Frames wait in `frames`, and messages in the connection's mailbox, for the response; `news` is
+    set when there are any. `let_go()` is always called in the end.
     """
 
     name = "http"
@@ -54,11 +54,11 @@ class HttpTransport:
         """Topics of this request that may not be watched, or no longer."""
         self.is_over = False
         self.code: int | None = None
-        """Why it is over, if that was not to be."""
+        """Why the request is over, if it was ended early."""
         self._connections.take_place()
 
     async def enter(self, request: HttpRequest) -> Connection:
-        """Let a client in and watch what it asks for; raise Refused."""
+        """Admit a client and watch its topics; raise Refused."""
         assert isinstance(request, ASGIRequest)
         began = monotonic()
         try:
@@ -89,8 +89,8 @@ class HttpTransport:
     def position(self) -> Cursor | None:
         """Return the cursor behind all that was put into the mailbox, once that is empty.
 
-        None while that is not known: while something waits for a rule or for the backend. It must
-        never run ahead of what the client is told.
+        Return None while the cursor is unknown: while a topic waits for a rule or for the backend.
+        The cursor must never be ahead of the messages sent to the client.
         """
         connection = self._connection
         if connection is None or connection.pending or len(connection.mailbox) or self.refused:
@@ -98,7 +98,7 @@ class HttpTransport:
         return self._hub.head([Topic(text) for text in self.asked.topics])
 
     async def let_go(self) -> None:
-        """End, and leave nothing behind. Only the first call does anything."""
+        """End, and release all resources. Only the first call has an effect."""
         if self._is_gone:
             return
         self._is_gone = True
@@ -109,15 +109,15 @@ class HttpTransport:
             await self._connection.let_go()
 
     def end(self, code: int | None) -> None:
-        """Note that this is over, once."""
+        """Mark this as over. Only the first call has an effect."""
         if not self.is_over:
             self.is_over, self.code = True, code
             self.news.set()
 
-    # -- what a connection's transport does ---------------------------------------------------
+    # -- a connection's transport -------------------------------------------------------------
 
     async def send(self, frame: Frame) -> None:
-        """Keep a frame for whoever answers."""
+        """Keep a frame for the response."""
         if self.is_over:
             return
         self.frames.append(frame)
@@ -128,30 +128,30 @@ class HttpTransport:
                 await self.close(CloseCode.REFUSED)
 
     async def close(self, code: CloseCode) -> None:
-        """End, once."""
+        """End. Only the first call has an effect."""
         if not self.is_over:
             self._connections.closed[code] += 1
         self.end(int(code))
 
     def fail(self, error: BaseException) -> None:
-        """End because of an error of ours; the client comes back with its cursor."""
+        """End because of a server error; the client reconnects with its cursor."""
         if not self.is_over:
             logger.error("a task of a connection failed; the connection is closed", exc_info=error)
         self.end(INTERNAL_ERROR)
 
     def wake(self) -> None:
-        """Let whoever answers look at the mailbox."""
+        """Wake the response, so that it reads the mailbox."""
         self.news.set()
 
     def beat(self) -> None:
-        """Do nothing: what is answered soon needs no heart."""
+        """Do nothing: a request that ends soon needs no heartbeat."""
 
     def facts(self) -> dict[str, object]:
-        """Return what operators want to know of it."""
+        """Return facts for operators."""
         return {"frames": len(self.frames)}
 
     def _refused(self, code: CloseCode) -> Refused:
-        """Count one who is not let in; return what tells why."""
+        """Count a client that is not admitted; return the error."""
         self._connections.closed[code] += 1
         counters.refused[code] += 1
         return Refused.because(code)
@@ -168,14 +168,14 @@ def _hub() -> Hub:
 async def release_connections() -> None:
     """Close the database connections that middleware has opened for this request.
 
-    Each request has a thread of its own for what is sync, and that keeps its connections until the
-    request ends. Thousands of streams would keep thousands.
+    Each request has a thread of its own for sync code, which keeps its connections until the
+    request ends. Thousands of streams would keep thousands of connections.
     """
     await sync_to_async(_close_unused)()
 
 
 async def release_thread() -> None:
-    """End that thread too; another is begun when something sync is called after all."""
+    """End that thread too; a later call of sync code starts another."""
     await release_connections()
     context = SyncToAsync.thread_sensitive_context.get(None)
     if context is not None:
@@ -186,6 +186,6 @@ async def release_thread() -> None:
 
 def _close_unused() -> None:
     for connection in connections.all(initialized_only=True):
-        # One within a transaction belongs to a test.
+        # A connection within a transaction belongs to a test.
         if not connection.in_atomic_block:
             connection.close()

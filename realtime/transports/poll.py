@@ -1,4 +1,4 @@
-"""Polling at `live/changes/`: what followed a cursor, for clients that can only ask."""
+"""Polling at `live/changes/`: the changes after a cursor, for clients that only send requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from realtime.transports.http import HttpTransport, release_connections
 from realtime.transports.request import Asked, read
 
 SETTLES_WITHIN = 5.0
-"""Seconds that the backend, and rules that are asked again, have beyond those asked for."""
+"""Seconds for the backend, and for rules that are asked again, beyond those asked for."""
 
 
 @json_errors
@@ -39,14 +39,14 @@ async def poll_changes(request: HttpRequest) -> HttpResponseBase:
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What followed, and where to go on from."""
+    """The changes, and the cursor for the next request."""
 
     cursor: str
     topics: msgspec.Raw
 
 
 class Poll(HttpTransport):
-    """One request that waits for news. It ends before a heart would have beaten."""
+    """One request that waits for changes. It ends before its first heartbeat would be due."""
 
     name = "poll"
 
@@ -55,10 +55,10 @@ class Poll(HttpTransport):
         self._found: dict[Topic, Message] = {}
 
     async def answer(self) -> Answer:
-        """Wait for news and return them; raise Refused.
+        """Wait for changes and return them; raise Refused.
 
-        The cursor is behind what is told, and behind nothing else. A client without a cursor is
-        told nothing but that: it reads everything from there on.
+        The cursor is behind the returned changes, and not behind any other. A client without a
+        cursor gets only the cursor: it reads all data after this response.
         """
         is_new = not self.asked.cursors
         if not is_new:
@@ -66,7 +66,7 @@ class Poll(HttpTransport):
         await self._until(self._is_settled, SETTLES_WITHIN)
         position, news = self.position(), [] if is_new else self._news()
         if position is None and not news:
-            # Nothing is not what is known to have come.
+            # An unknown position is not the same as "no changes".
             raise Refused(503, "backend-away", "this server hears of no changes now; come back")
         return Answer(str(position or self.asked.since), topics_of(news))
 
@@ -93,5 +93,5 @@ class Poll(HttpTransport):
             self._found[message.topic] = bound(merged, conf.MAX_WAITING_ROWS)
 
     def _news(self) -> list[Message]:
-        """Return what says more than where a topic stands."""
+        """Return the messages that hold more than a position."""
         return [each for each in self._found.values() if each.changes or each.reset]

@@ -1,4 +1,4 @@
-"""`manage.py realtime_drain`: let a process's clients go to others before it ends."""
+"""`manage.py realtime_drain`: move a process's clients to other processes before it ends."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from realtime.ops.command import AskingCommand, seconds
 from realtime.ops.process import Drained
 
 PAUSE = 0.5
-"""Seconds between looks at who is left."""
+"""Seconds between checks of the connections left."""
 
 GRACE = 15.0
-"""Seconds beyond those of the draining that clients which read nothing may take to be gone."""
+"""Seconds beyond the draining for clients that read nothing to be gone."""
 
 
 class Command(AskingCommand):
-    """Let nobody in any longer, and let those who are there come back to other processes."""
+    """Makes processes refuse clients, and close their connections so that they reconnect elsewhere."""
 
     help = (
         "Drain the processes of this host, or others: nobody is let in, and who is there is closed"
@@ -33,7 +33,7 @@ class Command(AskingCommand):
     takes_process = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take who, how fast, and whether to wait."""
+        """Add which processes, how fast, and whether to wait."""
         super().add_arguments(parser)
         who = parser.add_mutually_exclusive_group()
         who.add_argument("--process", metavar="HOST:PID", help="this process")
@@ -46,7 +46,7 @@ class Command(AskingCommand):
         parser.add_argument("--off", action="store_true", help="let clients in again")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Ask for it, print who does so, and wait if that is wanted."""
+        """Ask for it, print the processes that drain, and wait if asked to."""
         whom = options["process"] or options["host"] or socket.gethostname()
         options["process"] = "" if options["all"] else whom
         asked = {"seconds": options["seconds"], "off": options["off"]}
@@ -64,7 +64,7 @@ class Command(AskingCommand):
             self.stdout.write("all connections are gone")
 
     def _wait(self, answers: list[Drained], options: dict[str, Any]) -> int:
-        """Wait until the connections are gone; return how many are left of them."""
+        """Wait until the connections are gone; return how many are left."""
         left = {each.process: each.connections for each in answers}
         deadline = time.monotonic() + options["seconds"] + GRACE
         while any(left.values()) and time.monotonic() < deadline:
@@ -74,7 +74,7 @@ class Command(AskingCommand):
 
     @staticmethod
     def _look(left: dict[str, int], options: dict[str, Any]) -> dict[str, int]:
-        """Return how many are left now. A process that answers no longer has ended."""
+        """Return the connections left by process. A process that no longer answers has ended."""
         names = [name for name, count in left.items() if count]
         patience, to = options["timeout"], options["process"]
         looking = collect(get_pubsub(), "drained", Drained, patience, to=to, expected=names)

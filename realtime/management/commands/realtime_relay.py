@@ -1,4 +1,4 @@
-"""`manage.py realtime_relay`: sends what is left in the outbox."""
+"""`manage.py realtime_relay`: send the messages left in the outbox."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from realtime.exceptions import NotSent
 
 
 class Command(BaseCommand):
-    """Send what processes that ended have left in the outbox, until stopped."""
+    """Sends the messages that ended processes have left in the outbox, until stopped."""
 
     help = "Send what processes that ended have left in the outbox, until SIGTERM or SIGINT."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take whether to end once the outbox is empty."""
+        """Add whether to end once the outbox is empty."""
         parser.add_argument(
             "--once",
             action="store_true",
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Sweep once or until a signal."""
+        """Sweep once, or until a signal."""
         pubsub = project_pubsub()
         if pubsub is None:
             raise CommandError(
