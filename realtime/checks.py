@@ -66,7 +66,7 @@ def check_routers(**_: Any) -> list[CheckMessage]:
         if read != written:
             what = (
                 f"{model._meta.label} is read from {read!r} and written on {written!r}: a live page"
-                " may read what is older than the position that it has taken, and nobody tells it"
+                " may read data older than its position, and stays stale"
             )
             hint = 'Put "realtime.pages.replicas.FreshReads" first in DATABASE_ROUTERS.'
             return [checks.Warning(what, hint=hint, id="realtime.W003")]
@@ -133,7 +133,7 @@ def check_origins(**_: Any) -> list[CheckMessage]:
     if "*" not in settings.ALLOWED_HOSTS:
         return []
     what = (
-        "ALLOWED_HOSTS lets in every host, and so pages of every site may open sockets with the"
+        "ALLOWED_HOSTS allows every host, so pages of every site may open websockets with the"
         " cookies of their visitors"
     )
     return [checks.Warning(what, hint="Name the hosts of this site.", id="realtime.W007")]

@@ -51,7 +51,7 @@ async def until_one_ends(*works: Coroutine[Any, Any, object]) -> NoReturn:
     for task in done:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
-    raise UpstreamLost("a task that listens, or sees that all is well, ended by itself")
+    raise UpstreamLost("a task that must not end has ended")
 
 
 P = ParamSpec("P")

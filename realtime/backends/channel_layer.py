@@ -87,10 +87,10 @@ class ChannelLayerPubSub(OutboxPubSub):
             hint = "Configure it in CHANNEL_LAYERS, or name another in OPTIONS['alias']."
             return [*super().check(), checks.Error(what, hint=hint, id="realtime.E006")]
         what = (
-            "A channel layer drops messages without a word when it is full or away: a client may be"
-            f" stale for up to {self.net} seconds, and whoever comes back reloads everything."
+            "A channel layer silently drops messages when it is full or away: a client may be"
+            f" stale for up to {self.net} seconds, and reloads everything when it reconnects."
             if self.net
-            else "A channel layer drops messages without a word when it is full or away, and"
+            else "A channel layer silently drops messages when it is full or away, and"
             " OPTIONS['net'] is None: a client may be stale for good."
         )
         hint = "Use the database or the Redis backend, or silence this if that does no harm."
@@ -252,7 +252,7 @@ class _LayerUpstream(Upstream):
             numbered = _decode(text)
             message = message_of(numbered.message, POSITION)
         except ValueError as error:
-            raise UpstreamLost(f"what came over the layer is no message: {error}") from error
+            raise UpstreamLost(f"expected a message from the channel layer: {error}") from error
         senders = self._watched.get(message.topic)
         if senders is None:
             return []

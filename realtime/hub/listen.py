@@ -61,6 +61,6 @@ def _topic(text: str) -> Topic:
     if topic.is_family:
         raise InvalidTopic(
             f"expected a topic with a key to listen to, like {topic}5, got {text!r}:"
-            " whoever listens to a topic hears its family's resets too"
+            " a listener to a topic receives its family's resets too"
         )
     return topic

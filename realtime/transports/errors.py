@@ -27,8 +27,8 @@ _MEANINGS = {
     CloseCode.NOT_AUTHENTICATED: (401, "not-authenticated", "log in first"),
     CloseCode.REFUSED: (403, "not-allowed", "these topics may not be watched"),
     CloseCode.TOO_MANY: (429, "too-many", "over a limit: ask for less, or over fewer connections"),
-    CloseCode.SILENT: (503, "busy", "it took too long to find out who this is; come back"),
-    CloseCode.DRAINING: (503, "draining", "this server goes away; come back for another"),
+    CloseCode.SILENT: (503, "busy", "identifying the user took too long; come back"),
+    CloseCode.DRAINING: (503, "draining", "this server shuts down; come back for another"),
     CloseCode.FULL: (503, "full", "this server is full; come back later"),
 }
 
@@ -81,7 +81,7 @@ def json_errors(view: View) -> View:
             if request.method != "GET":
                 raise Refused(NOT_ALLOWED, "get-only", f"expected GET, got {request.method}")
             if not hasattr(request, "scope"):
-                message = "this is served under ASGI alone; run an ASGI server, like uvicorn"
+                message = "expected an ASGI server, got WSGI; run one, like uvicorn"
                 raise Refused(501, "asgi-only", message)
             response = await view(request)
         except Refused as refused:
@@ -109,4 +109,4 @@ def refuse_foreign(request: HttpRequest) -> None:
     origin = request.headers.get("Origin")
     cross_site = request.headers.get("Sec-Fetch-Site") == "cross-site"
     if cross_site or (origin is not None and not is_ours(origin)):
-        raise Refused(403, "foreign-origin", "pages of other sites may not ask here")
+        raise Refused(403, "foreign-origin", "pages of other sites may not send requests here")

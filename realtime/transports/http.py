@@ -75,7 +75,9 @@ class HttpTransport:
             async with asyncio.timeout(ENTERS_WITHIN):
                 await begin(connection, self.asked.wanted())
         except TimeoutError:
-            raise Refused(503, "backend-away", "this server hears of no changes now") from None
+            raise Refused(
+                503, "backend-away", "this server is not connected to its backend now"
+            ) from None
         self.check()
         return connection
 
@@ -161,8 +163,8 @@ def _hub() -> Hub:
     try:
         return get_hub()
     except Exception as error:
-        logger.exception("this process hears nothing: its backend cannot be made")
-        raise Refused(503, "backend-away", "this server hears of no changes") from error
+        logger.exception("this process receives no changes: its backend cannot be made")
+        raise Refused(503, "backend-away", "this server has no backend") from error
 
 
 async def release_connections() -> None:

@@ -67,7 +67,9 @@ class Poll(HttpTransport):
         position, news = self.position(), [] if is_new else self._news()
         if position is None and not news:
             # An unknown position is not the same as "no changes".
-            raise Refused(503, "backend-away", "this server hears of no changes now; come back")
+            raise Refused(
+                503, "backend-away", "this server is not connected to its backend now; come back"
+            )
         return Answer(str(position or self.asked.since), topics_of(news))
 
     async def _until(self, holds: Callable[[], bool], seconds: float) -> None:

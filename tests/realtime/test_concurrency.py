@@ -48,7 +48,7 @@ async def test_one_that_just_ends_is_missed(how: str) -> None:
     else:
         one.end.cancel()
 
-    with pytest.raises(UpstreamLost, match="ended by itself"):
+    with pytest.raises(UpstreamLost, match="must not end"):
         await asyncio.wait_for(until_one_ends(one.run(), other.run()), 5)
 
     assert other.was_cancelled

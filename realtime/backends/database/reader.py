@@ -175,7 +175,7 @@ class Reader:
         while more and not self._stopped.is_set():
             found = records.read_after(self._position, self.alias)
             if found is None:
-                raise UpstreamLost(f"what followed {self._position} is not there any more")
+                raise UpstreamLost(f"records behind {self._position} are gone")
             if found.position != self._position:
                 self._position = found.position
                 self._on_batch(self.alias, self._position, found.records)

@@ -101,7 +101,7 @@ class OutboxPubSub(PubSub):
             return []
         what = (
             "The outbox is switched off: a process that ends right behind a commit loses its"
-            " message, and so does one that ends while the backend is away. Nobody is told."
+            " message, and so does one that ends while the backend is away. No client is told."
         )
         hint = "Remove REALTIME['OUTBOX'], or silence this if stale pages do no harm."
         return [checks.Warning(what, hint=hint, id="realtime.W002")]

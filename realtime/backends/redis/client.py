@@ -68,7 +68,7 @@ class Servers:
         """
         until, backoff = self._backoffs.get(address, (0.0, FIRST_BACKOFF))
         if monotonic() < until:
-            raise RecentlyFailed(f"{address} has just not answered")
+            raise RecentlyFailed(f"{address} failed a moment ago")
         try:
             replies = self._ask(address, commands)
         except HangsError:

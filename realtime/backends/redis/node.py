@@ -216,7 +216,7 @@ class Node:
             sent = read_push(watched.topic, data)
         except ValueError as error:
             # No program that keeps the contract sends this.
-            logger.warning("not a message, pushed to %s: %s", watched.topic, error)
+            logger.warning("a push to %s is not a message: %s", watched.topic, error)
             return
         if watched.receive(sent):
             behind = self._behind(sent)
@@ -288,7 +288,7 @@ class Node:
 
         While its slot moves no server answers; other topics go on.
         """
-        logger.info("redis at %s says nothing of %s yet: %s", self.address, topic, error)
+        logger.info("redis at %s does not answer for %s yet: %s", self.address, topic, error)
         if not self._refused:
             asyncio.get_running_loop().call_later(LONGEST_PAUSE, self._ask_again)
             self._on_trouble()
@@ -325,7 +325,7 @@ class Node:
             await asyncio.sleep(SWEEP * random.uniform(0.7, 1))  # noqa: S311 -- jitter
             position = await now(connection)
             if self._caught_up and self._position and position.server != self._position.server:
-                raise ListenerBroken("the server is another")
+                raise ListenerBroken("another server answers at the address")
             newest = await self._partition_sweep.newest(connection, position, self._topics.values())
             # Every message pushed before that check has been received once this returns.
             await listener.catch_up()

@@ -76,7 +76,7 @@ def _send(
 ) -> tuple[list[tuple[Message, Command]], Exception | None]:
     """Send to one server; return the messages that it did not take, and the error."""
     if address is None:
-        return list(group), RedisError("nobody holds the partition now")
+        return list(group), RedisError("no server holds the partition now")
     commands = [command for _, command in group]
     # A primary that was replaced and does not know it yet accepts messages that will be lost. Its
     # replicas follow another primary by then, so none confirms.

@@ -64,7 +64,7 @@ class PartitionSweep:
                 continue
             server, last = reply
             if server is None or not server.startswith(position.server.encode()):
-                raise ListenerBroken("what a partition knew is gone")
+                raise ListenerBroken("a partition's state was lost")
             if self._seen.get(number) != last:
                 moved.append(number)
                 self._seen[number] = last

@@ -147,8 +147,8 @@ class TopicState:
         # A server that has dropped earlier messages says 0; so does a server that never had any.
         if not sent.before <= self.newest < sent.number:
             raise Gap(
-                f"expected what follows message {self.newest} to {self.topic},"
-                f" got {sent.number}, which follows {sent.before}"
+                f"expected the message after {self.newest} to {self.topic},"
+                f" got {sent.number}, whose previous one is {sent.before}"
             )
         self.newest = sent.number
         self._recent.append(_without_extra(sent))

@@ -248,7 +248,7 @@ class RedisUpstream(Upstream):
             position = min((each for each in known if each), key=lambda each: each.commands)
             answers = await node.since(topics, position)
         except (RedisError, OSError, TimeoutError, UpstreamLost) as error:
-            logger.info("cannot ask what %s was sent: %s", topics[0], error)
+            logger.info("cannot ask for the messages of %s: %s", topics[0], error)
             raise CannotReplay(Reset.BACKEND_RESTART) from error
         for answer in answers:
             if answer.reason:
@@ -286,7 +286,7 @@ class RedisUpstream(Upstream):
             try:
                 self._apply(await ask_for_layout(self._config, self._known()))
             except (RedisError, OSError, TimeoutError) as error:
-                logger.debug("nobody says who holds what: %s", error)
+                logger.debug("no server reports the layout: %s", error)
             await asyncio.sleep(LAYOUT_RETRY * random.uniform(0.5, 1))  # noqa: S311 -- jitter
 
     def _known(self) -> Iterable[Address]:
@@ -322,7 +322,7 @@ class RedisUpstream(Upstream):
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("listening to redis failed", exc_info=error)
+            logger.error("receiving from redis failed", exc_info=error)
             self._lose(f"{task.get_name()} failed: {error!r}")
 
     def _lose(self, why: str) -> None:

@@ -16,7 +16,7 @@ HEADS = ("topic", "rows waiting", "state", "told up to")
 class Command(AskingCommand):
     """Prints the topics of one connection, and what delays it, from the process that has it."""
 
-    help = "Print what one connection watches, how far it was told, and what holds it up."
+    help = "Print the topics of one connection, their positions, and what delays it."
     takes_limit = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -19,13 +19,13 @@ HEADS = (
 class Command(AskingCommand):
     """Prints the connections of all processes; those with the most waiting rows first."""
 
-    help = "Print who is connected, and what waits for them: topics/rows/frames."
+    help = "Print the connections, and what waits for them: topics/rows/frames."
     takes_limit = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the user."""
         super().add_arguments(parser)
-        what = "those of the user with this primary key alone"
+        what = "only those of the user with this primary key"
         parser.add_argument("--user", metavar="PK", help=what)
 
     def handle(self, *args: Any, **options: Any) -> None:

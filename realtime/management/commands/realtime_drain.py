@@ -23,12 +23,13 @@ GRACE = 15.0
 
 
 class Command(AskingCommand):
-    """Makes processes refuse clients, and close their connections so that they reconnect elsewhere."""
+    """Makes processes refuse clients, and close connections so that they reconnect elsewhere."""
 
     help = (
-        "Drain the processes of this host, or others: nobody is let in, and who is there is closed"
-        " with 4503 and comes back elsewhere. For a pre-stop hook: --wait. Exits with 0, 1 if"
-        " connections were left or the backend is away, 2 if no process has answered."
+        "Drain the processes of this host, or others: they refuse new clients, and close their"
+        " connections with 4503, so that clients reconnect elsewhere. For a pre-stop hook: --wait."
+        " Exits with 0, 1 if connections were left or the backend is away, 2 if no process has"
+        " answered."
     )
     takes_process = False
 
@@ -41,9 +42,9 @@ class Command(AskingCommand):
         who.add_argument("--all", action="store_true", help="all of them")
         what = "spread the closing over so many seconds (default: 10)"
         parser.add_argument("--seconds", type=seconds, default=10.0, help=what)
-        what = f"return when all connections are gone, or {GRACE:g} seconds behind --seconds"
+        what = f"return when all connections are gone, or {GRACE:g} seconds after --seconds"
         parser.add_argument("--wait", action="store_true", help=what)
-        parser.add_argument("--off", action="store_true", help="let clients in again")
+        parser.add_argument("--off", action="store_true", help="accept clients again")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Ask for it, print the processes that drain, and wait if asked to."""

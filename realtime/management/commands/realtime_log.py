@@ -14,15 +14,15 @@ from realtime.ops.log_level import LEVELS, Level, is_ours
 class Command(AskingCommand):
     """Sets the level of this project's loggers in all serving processes, for some minutes."""
 
-    help = "Set the level of our loggers in the processes that serve, for some minutes."
+    help = "Set the level of this project's loggers in the serving processes, for some minutes."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the level, the logger, and for how long."""
         super().add_arguments(parser)
         parser.add_argument("level", metavar="LEVEL", type=str.upper, choices=LEVELS)
-        what = "this one, and all below it (default: realtime)"
+        what = "this logger, and all below it (default: realtime)"
         parser.add_argument("--logger", default="realtime", metavar="NAME", help=what)
-        what = "for how long, before it is what it was (default: 10)"
+        what = "minutes until the earlier level returns (default: 10)"
         parser.add_argument("--minutes", type=seconds, default=10.0, help=what)
 
     def handle(self, *args: Any, **options: Any) -> None:

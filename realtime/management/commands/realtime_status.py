@@ -18,8 +18,8 @@ class Command(ExitsAtOnce):
     """Reports the state of the backend, the outbox and the serving processes; by exit code too."""
 
     help = (
-        "Say how the backend, the outbox and the processes that serve do. Exits with 0 if all is"
-        " well, 1 if the backend is away, 2 if no process serves or nobody empties the outbox."
+        "Report the state of the backend, the outbox and the serving processes. Exits with 0 if all"
+        " is well, 1 if the backend is away, 2 if no process serves or none empties the outbox."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -75,7 +75,7 @@ def _process(answer: Answer) -> str:
         f"{process.connections} connections to {process.topics} topics",
     ]
     if process.draining:
-        parts.append("draining: nobody is let in")
+        parts.append("draining: new clients are refused")
     if relay := process.relay:
         swept = "never" if relay.swept is None else f"{relay.swept:g} s ago"
         away = ", and the backend does not take them" if relay.away else ""

@@ -20,12 +20,12 @@ from realtime.messages.message import Message
 class Command(BaseCommand):
     """Prints the messages of some topics, as a subscriber receives them, until interrupted."""
 
-    help = "Print the messages of some topics as they come. Ctrl-C ends it."
+    help = "Print the messages of some topics as they arrive. Ctrl-C ends it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add topics, and where to begin."""
         parser.add_argument("topics", nargs="+", metavar="TOPIC", help="such as list:5")
-        parser.add_argument("--since", metavar="CURSOR", help="begin behind this position")
+        parser.add_argument("--since", metavar="CURSOR", help="begin after this position")
         parser.add_argument("--json", action="store_true", help="a JSON object a line")
 
     def handle(self, *args: Any, **options: Any) -> None:

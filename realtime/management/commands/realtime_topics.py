@@ -11,7 +11,7 @@ from realtime.ops.topics import WatchedTopics, together
 class Command(AskingCommand):
     """Prints the topics that are watched, those of all processes together."""
 
-    help = "Print which topics are watched, by how many, and how many messages a minute they have."
+    help = "Print the watched topics, their subscribers, and their messages a minute."
     takes_limit = True
 
     def handle(self, *args: Any, **options: Any) -> None:

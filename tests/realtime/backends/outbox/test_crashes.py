@@ -56,7 +56,7 @@ def test_killed_before_its_row_was_deleted_it_is_told_again(writer, relay_once, 
 def test_a_running_relay_finds_what_a_crash_left_behind(run, writer, server) -> None:
     """By its sweeps, and ends with success when it is asked to."""
     relay = run("manage.py", "realtime_relay")
-    assert relay.stdout.readline() == "Sending what is left in the outbox.\n"
+    assert relay.stdout.readline() == "Sending the messages left in the outbox.\n"
 
     writer("after").kill()
     until(lambda: not OutboxRecord.objects.exists())

@@ -31,7 +31,7 @@ def told(server) -> list[str]:
 def test_any_relay_sends_it(run, server) -> None:
     """By its sweeps: nobody hands it over."""
     relay = run("manage.py", "realtime_relay")
-    assert relay.stdout.readline() == "Sending what is left in the outbox.\n"
+    assert relay.stdout.readline() == "Sending the messages left in the outbox.\n"
 
     for name in ("one", "two", "three"):
         store(name)
