@@ -14,7 +14,7 @@ from django.db import close_old_connections
 from realtime.conf import conf
 from realtime.exceptions import UpstreamLost
 
-AGAIN = 1.0
+RECANCEL_AFTER = 1.0
 """Seconds after which a task that has not ended is cancelled again."""
 
 
@@ -26,7 +26,7 @@ async def end(*tasks: asyncio.Task[Any], again: float | None = None) -> None:
     cancelled `again` after some seconds: more than they may need to clean up, ends of other tasks
     included.
     """
-    pause = AGAIN if again is None else again
+    pause = RECANCEL_AFTER if again is None else again
     pending: set[asyncio.Task[Any]] = set(tasks)
     while pending:
         for task in pending:

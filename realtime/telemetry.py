@@ -61,7 +61,7 @@ counters = Counters()
 os.register_at_fork(after_in_child=counters.clear)
 
 
-PAUSE = 60.0
+WARNING_INTERVAL = 60.0
 """Seconds between two warnings of a kind."""
 
 _fan_outs = logging.getLogger("realtime.hub")
@@ -89,5 +89,5 @@ def _is_due(kind: str) -> bool:
     now = monotonic()
     if now < _next.get(kind, 0.0):
         return False
-    _next[kind] = now + PAUSE
+    _next[kind] = now + WARNING_INTERVAL
     return True

@@ -13,7 +13,7 @@ from realtime.conf import conf
 from realtime.messages.topics import Topic
 
 
-class Lingering:
+class DelayedUnwatch:
     """Topics that are to be unwatched later.
 
     Owner of its timers and tasks: the event loop of a hub.

@@ -12,7 +12,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MOST = 64
+MOST_RESULTS = 64
 """Results that are kept. Callers with the same arguments call right behind each other."""
 
 
@@ -24,7 +24,7 @@ class IdentityCache(Generic[P, R]):
     loop.
     """
 
-    def __init__(self, function: Callable[P, R], most: int = MOST) -> None:
+    def __init__(self, function: Callable[P, R], most: int = MOST_RESULTS) -> None:
         self._function = function
         self._most = most
         self._known: dict[tuple[int, ...], tuple[tuple[Any, ...], R]] = {}

@@ -18,10 +18,13 @@ from realtime.protocol import CloseCode
 
 View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
 
-NOT_ALLOWED, TOO_MANY, UNAVAILABLE = 405, 429, 503
+METHOD_NOT_ALLOWED, TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE = 405, 429, 503
 
-AGAIN_FROM, AGAIN_TO = 1, 10
+RETRY_FROM, RETRY_TO = 1, 10
 """Seconds in Retry-After: from and to, so that clients do not all come back at once."""
+
+INTERNAL_ERROR = 1011
+"""The websocket protocol's close code for a failed server."""
 
 _MEANINGS = {
     CloseCode.NOT_AUTHENTICATED: (401, "not-authenticated", "log in first"),
@@ -59,10 +62,10 @@ class Refused(Exception):
     def response(self) -> HttpResponseBase:
         """Return the HTTP response."""
         response = JsonResponse({"error": self.error}, status=self.status)
-        if self.status == NOT_ALLOWED:
+        if self.status == METHOD_NOT_ALLOWED:
             response.headers["Allow"] = "GET"
-        if self.status in {TOO_MANY, UNAVAILABLE}:
-            seconds = random.randint(AGAIN_FROM, AGAIN_TO)  # noqa: S311 -- jitter
+        if self.status in {TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE}:
+            seconds = random.randint(RETRY_FROM, RETRY_TO)  # noqa: S311 -- jitter
             response.headers["Retry-After"] = str(seconds)
         return response
 
@@ -79,7 +82,7 @@ def json_errors(view: View) -> View:
     async def answer(request: HttpRequest) -> HttpResponseBase:
         try:
             if request.method != "GET":
-                raise Refused(NOT_ALLOWED, "get-only", f"expected GET, got {request.method}")
+                raise Refused(METHOD_NOT_ALLOWED, "get-only", f"expected GET, got {request.method}")
             if not hasattr(request, "scope"):
                 message = "expected an ASGI server, got WSGI; run one, like uvicorn"
                 raise Refused(501, "asgi-only", message)
@@ -87,7 +90,7 @@ def json_errors(view: View) -> View:
         except Refused as refused:
             response = refused.response()
         response.headers["Cache-Control"] = "no-store"
-        if response.status_code == UNAVAILABLE:
+        if response.status_code == SERVICE_UNAVAILABLE:
             # Frequent and intended. Django would log each as an error of the project's.
             response._has_been_logged = True  # type: ignore[attr-defined]
         return response

@@ -20,16 +20,13 @@ from realtime.messages.cursors import Cursor
 from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Denied, Frame, Revoked
 from realtime.telemetry import counters
-from realtime.transports.errors import Refused
-from realtime.transports.request import Asked
+from realtime.transports.errors import INTERNAL_ERROR, Refused
+from realtime.transports.request import Parameters
 
 logger = logging.getLogger("realtime.http")
 
-ENTERS_WITHIN = 20.0
+ADMIT_TIMEOUT = 20.0
 """Seconds until a client has an answer. Some rules are asked only once the backend is connected."""
-
-INTERNAL_ERROR = 1011
-"""The websocket code for a failed server."""
 
 
 class HttpTransport:
@@ -41,13 +38,13 @@ class HttpTransport:
 
     name = "http"
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, parameters: Parameters) -> None:
         self._hub = _hub()
         self._connections: Connections = connections_of(self._hub)
         self._loop = asyncio.get_running_loop()
         self._connection: Connection | None = None
         self._is_gone = False
-        self.asked = asked
+        self.parameters = parameters
         self.frames: list[Frame] = []
         self.news = asyncio.Event()
         self.refused: set[str] = set()
@@ -72,8 +69,8 @@ class HttpTransport:
         self._connections.add(connection)
         look_again_if_changed(connection, began)
         try:
-            async with asyncio.timeout(ENTERS_WITHIN):
-                await begin(connection, self.asked.wanted())
+            async with asyncio.timeout(ADMIT_TIMEOUT):
+                await begin(connection, self.parameters.wanted())
         except TimeoutError:
             raise Refused(
                 503, "backend-away", "this server is not connected to its backend now"
@@ -97,7 +94,7 @@ class HttpTransport:
         connection = self._connection
         if connection is None or connection.pending or len(connection.mailbox) or self.refused:
             return None
-        return self._hub.head([Topic(text) for text in self.asked.topics])
+        return self._hub.head([Topic(text) for text in self.parameters.topics])
 
     async def let_go(self) -> None:
         """End, and release all resources. Only the first call has an effect."""

@@ -18,15 +18,15 @@ from realtime.messages.topics import Topic
 from realtime.protocol import encode
 from realtime.transports.errors import Refused, json_errors, refuse_foreign
 from realtime.transports.http import HttpTransport, release_connections
-from realtime.transports.request import Asked, read
+from realtime.transports.request import Parameters, read
 
-SETTLES_WITHIN = 5.0
+SETTLE_TIMEOUT = 5.0
 """Seconds for the backend, and for rules that are asked again, beyond those asked for."""
 
 
 @json_errors
 async def poll_changes(request: HttpRequest) -> HttpResponseBase:
-    """Answer `GET live/changes/?topic=…&since=…&wait=20`."""
+    """PollResponse `GET live/changes/?topic=…&since=…&wait=20`."""
     refuse_foreign(request)
     poll = Poll(read(request))
     try:
@@ -38,7 +38,7 @@ async def poll_changes(request: HttpRequest) -> HttpResponseBase:
     return HttpResponse(encode(answer), content_type="application/json")
 
 
-class Answer(msgspec.Struct, frozen=True):
+class PollResponse(msgspec.Struct, frozen=True):
     """The changes, and the cursor for the next request."""
 
     cursor: str
@@ -50,27 +50,27 @@ class Poll(HttpTransport):
 
     name = "poll"
 
-    def __init__(self, asked: Asked) -> None:
-        super().__init__(asked)
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters)
         self._found: dict[Topic, Message] = {}
 
-    async def answer(self) -> Answer:
+    async def answer(self) -> PollResponse:
         """Wait for changes and return them; raise Refused.
 
         The cursor is behind the returned changes, and not behind any other. A client without a
         cursor gets only the cursor: it reads all data after this response.
         """
-        is_new = not self.asked.cursors
+        is_new = not self.parameters.cursors
         if not is_new:
-            await self._until(self._has_news, self.asked.wait)
-        await self._until(self._is_settled, SETTLES_WITHIN)
+            await self._until(self._has_news, self.parameters.wait)
+        await self._until(self._is_settled, SETTLE_TIMEOUT)
         position, news = self.position(), [] if is_new else self._news()
         if position is None and not news:
             # An unknown position is not the same as "no changes".
             raise Refused(
                 503, "backend-away", "this server is not connected to its backend now; come back"
             )
-        return Answer(str(position or self.asked.since), topics_of(news))
+        return PollResponse(str(position or self.parameters.since), topics_of(news))
 
     async def _until(self, holds: Callable[[], bool], seconds: float) -> None:
         with suppress(TimeoutError):

@@ -19,7 +19,7 @@ MOST_TRIED = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Parameters:
     """Topics, each once, and the tickets and cursors for all of them."""
 
     topics: Sequence[str]
@@ -41,7 +41,7 @@ class Asked:
             return str(NOWHERE)
 
 
-def read(request: HttpRequest) -> Asked:
+def read(request: HttpRequest) -> Parameters:
     """Return a request's parameters; raise Refused for invalid ones."""
     query = _query(request)
     topics = list(dict.fromkeys(query.getlist("topic")))
@@ -51,7 +51,7 @@ def read(request: HttpRequest) -> Asked:
     if len(tickets) * len(topics) > MOST_TRIED:
         message = f"expected {MOST_TRIED} topics times tickets at most: ask for less at a time"
         raise Refused(429, "too-many", message)
-    return Asked(topics, tickets, _cursors(request, query), _wait(query))
+    return Parameters(topics, tickets, _cursors(request, query), _wait(query))
 
 
 def _query(request: HttpRequest) -> QueryDict:

@@ -22,9 +22,9 @@ from realtime.connections.encode import topics_of
 from realtime.protocol import PROTOCOL, CloseCode, Frame, Welcome, encode
 from realtime.transports.errors import json_errors, refuse_foreign
 from realtime.transports.http import HttpTransport, release_thread
-from realtime.transports.request import Asked, read
+from realtime.transports.request import Parameters, read
 
-CUT_WITHIN = 10.0
+CUT_AFTER = 10.0
 """Seconds that a stream that is over waits for a client that does not read."""
 
 RETRY = (500, 2_500)
@@ -59,8 +59,8 @@ class EventStream(HttpTransport):
 
     name = "sse"
 
-    def __init__(self, asked: Asked) -> None:
-        super().__init__(asked)
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters)
         self._reader: asyncio.Task[object] | None = None
         """The server's task that takes chunks; it may wait for a client that does not read."""
         self._timers: list[asyncio.TimerHandle] = []
@@ -104,7 +104,7 @@ class EventStream(HttpTransport):
         """Mark this as over; a client that does not take the rest is cut off."""
         if not self.is_over:
             super().end(code)
-            self._in(CUT_WITHIN, self._cut)
+            self._in(CUT_AFTER, self._cut)
 
     def end_soon(self) -> None:
         """Start to release all resources."""
@@ -162,7 +162,7 @@ class EventStream(HttpTransport):
         if events and not self.sent:
             # The first event has an id already. So a client that came without a cursor, and is cut
             # off before it has a better one, is told to reload.
-            events[0].id = self.asked.since
+            events[0].id = self.parameters.since
             events[0].retry = _between(RETRY)
         return events
 

@@ -28,6 +28,7 @@ from realtime.protocol import (
     Welcome,
 )
 from realtime.telemetry import counters
+from realtime.transports.errors import INTERNAL_ERROR
 from realtime.transports.rate_limit import RateLimit
 
 logger = logging.getLogger("realtime.websocket")
@@ -39,10 +40,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 MOST_WAITING = 16
 """A client's frames that may wait while an earlier one is handled."""
 
-INTERNAL_ERROR = 1011
-"""The websocket protocol's own code for a failed server."""
-
-CLOSES_WITHIN = 10.0
+CLOSE_TIMEOUT = 10.0
 """Seconds that a client that reads nothing may keep its socket after it was closed."""
 
 SUBPROTOCOL = "livequery"
@@ -310,7 +308,7 @@ class LiveSocket:
     async def _close_with(self, code: int) -> None:
         # A client that reads nothing does not read this either, and the server does not report it
         # gone.
-        self._deadline.reschedule(self._loop.time() + CLOSES_WITHIN)
+        self._deadline.reschedule(self._loop.time() + CLOSE_TIMEOUT)
         try:
             await self._send({"type": "websocket.close", "code": code})
         except (OSError, RuntimeError):

@@ -65,7 +65,10 @@ async def test_one_that_forgets_a_cancellation_is_cancelled_again() -> None:
     other = Work()
     other.end.set_exception(ZeroDivisionError())
 
-    with mock.patch.object(concurrency, "AGAIN", 0.01), pytest.raises(ZeroDivisionError):
+    with (
+        mock.patch.object(concurrency, "RECANCEL_AFTER", 0.01),
+        pytest.raises(ZeroDivisionError),
+    ):
         await asyncio.wait_for(until_one_ends(forgets(), other.run()), 5)
 
 

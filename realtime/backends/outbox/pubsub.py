@@ -22,13 +22,13 @@ from realtime.messages.message import Message
 
 logger = logging.getLogger("realtime.outbox")
 
-PAUSE = 1.0
+ASK_AGAIN_AFTER = 1.0
 """Seconds for which a backend that has not answered is not asked again: it may hang, and every page
 would wait for it.
 """
 
 
-class Positions:
+class PositionSource:
     """Gives positions, or NOWHERE while the backend is away. Any thread may ask.
 
     A page with the position NOWHERE is reset when it subscribes, which succeeds once the backend is
@@ -45,12 +45,12 @@ class Positions:
             return NOWHERE
         if self._outage.lasts:
             # Other threads do not wait for this answer too.
-            self._not_before = monotonic() + PAUSE
+            self._not_before = monotonic() + ASK_AGAIN_AFTER
         try:
             found = ask()
         except Exception as error:
             self._outage.begin(error)
-            self._not_before = monotonic() + PAUSE
+            self._not_before = monotonic() + ASK_AGAIN_AFTER
             return NOWHERE
         self._not_before = 0.0
         if self._outage.end():
@@ -63,7 +63,7 @@ class OutboxPubSub(PubSub):
 
     def __init__(self, **options: object) -> None:
         super().__init__(**options)
-        self._positions = Positions()
+        self._positions = PositionSource()
 
     @abstractmethod
     def send(self, messages: Sequence[Message]) -> None:

@@ -12,7 +12,7 @@ from realtime.messages.message import Message, Reset
 
 logger = logging.getLogger("realtime.outbox")
 
-MOST = 500
+BATCH_SIZE = 500
 """Messages in one call of a backend's `send()`, so that its own timeout can be short."""
 
 
@@ -23,9 +23,9 @@ def send_all(pubsub: Sender, messages: Sequence[Message]) -> None:
     """
     unsent: list[object] = []
     why = ""
-    for start in range(0, len(messages), MOST):
+    for start in range(0, len(messages), BATCH_SIZE):
         try:
-            _send(pubsub, messages[start : start + MOST])
+            _send(pubsub, messages[start : start + BATCH_SIZE])
         except PartlySent as error:
             unsent += error.unsent
             why = str(error)

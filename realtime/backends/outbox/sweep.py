@@ -16,10 +16,10 @@ from realtime.models import OutboxRecord
 
 logger = logging.getLogger("realtime.outbox")
 
-BATCH = 100
+SWEEP_BATCH = 100
 """Rows that are locked and sent together."""
 
-PAGE = 1_000
+SWEEP_PAGE = 1_000
 """Ids that are read at once. So many rows are a backlog, which is sent without waiting."""
 
 
@@ -83,12 +83,12 @@ class Sweep:
         seen = self._seen.get(alias, frozenset())
         last, full = 0, True
         while full:
-            page = rows.ids(alias, table, last, PAGE)
-            full = len(page) == PAGE
+            page = rows.ids(alias, table, last, SWEEP_PAGE)
+            full = len(page) == SWEEP_PAGE
             last = page[-1] if page else last
             due = page if everything or full else [row for row in page if row in seen]
-            for start in range(0, len(due), BATCH):
-                yield self._send_rows(due[start : start + BATCH], alias, table)
+            for start in range(0, len(due), SWEEP_BATCH):
+                yield self._send_rows(due[start : start + SWEEP_BATCH], alias, table)
         if table is OutboxRecord:
             self._seen[alias] = frozenset(page)
 

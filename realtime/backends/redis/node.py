@@ -30,7 +30,7 @@ logger = logging.getLogger("realtime.redis")
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 """Seconds between attempts to connect to a server that is away; doubled each time, with jitter."""
 
-SWEEP = 2.0
+SWEEP_INTERVAL = 2.0
 """Seconds between checks that all pushes have arrived."""
 
 MOST_REPLAYED_OF_TOPIC = 1_000
@@ -320,9 +320,9 @@ class Node:
     # -- sweeping ------------------------------------------------------------------------------
 
     async def _sweep(self, listener: Listener, connection: CommandConnection) -> None:
-        """Check every SWEEP seconds that all pushes have arrived, so that a loss is noticed."""
+        """Check every SWEEP_INTERVAL seconds that all pushes have arrived, to notice a loss."""
         while True:
-            await asyncio.sleep(SWEEP * random.uniform(0.7, 1))  # noqa: S311 -- jitter
+            await asyncio.sleep(SWEEP_INTERVAL * random.uniform(0.7, 1))  # noqa: S311 -- jitter
             position = await now(connection)
             if self._caught_up and self._position and position.server != self._position.server:
                 raise ListenerBroken("another server answers at the address")

@@ -15,7 +15,7 @@ from realtime.ops.ask import NotTaken, collect
 from realtime.ops.command import AskingCommand, seconds
 from realtime.ops.process import Drained
 
-PAUSE = 0.5
+CHECK_INTERVAL = 0.5
 """Seconds between checks of the connections left."""
 
 GRACE = 15.0
@@ -69,18 +69,18 @@ class Command(AskingCommand):
         left = {each.process: each.connections for each in answers}
         deadline = time.monotonic() + options["seconds"] + GRACE
         while any(left.values()) and time.monotonic() < deadline:
-            time.sleep(PAUSE)
-            left = self._look(left, options)
+            time.sleep(CHECK_INTERVAL)
+            left = self._left_now(left, options)
         return sum(left.values())
 
     @staticmethod
-    def _look(left: dict[str, int], options: dict[str, Any]) -> dict[str, int]:
+    def _left_now(left: dict[str, int], options: dict[str, Any]) -> dict[str, int]:
         """Return the connections left by process. A process that no longer answers has ended."""
         names = [name for name, count in left.items() if count]
         patience, to = options["timeout"], options["process"]
-        looking = collect(get_pubsub(), "drained", Drained, patience, to=to, expected=names)
+        asking = collect(get_pubsub(), "drained", Drained, patience, to=to, expected=names)
         try:
-            now = {each.process: each.connections for each in asyncio.run(looking)}
+            now = {each.process: each.connections for each in asyncio.run(asking)}
         except NotTaken:
             return left
         return {name: now.get(name, 0) for name in names}

@@ -104,7 +104,7 @@ async def test_who_reads_nothing_costs_a_bounded_amount_and_is_let_go(
     neighbour: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its frames wait with it, its messages are merged; its socket is taken away in the end."""
-    monkeypatch.setattr("realtime.transports.websocket.CLOSES_WITHIN", 0.1)
+    monkeypatch.setattr("realtime.transports.websocket.CLOSE_TIMEOUT", 0.1)
     stuck = Direct()
     stuck.says(wanted("list:1"))
     await stuck.until("subscribed")

@@ -155,7 +155,7 @@ async def test_nobody_waits_for_ever_to_be_let_in(
 
     allow("deep", depends=lambda user, key: ["sentinel:1"])(lambda user, key: True)
     monkeypatch.setattr(type(get_hub()), "subscribe", wait)
-    monkeypatch.setattr("realtime.transports.http.ENTERS_WITHIN", 0.05)
+    monkeypatch.setattr("realtime.transports.http.ADMIT_TIMEOUT", 0.05)
 
     assert await code(ada, query(path, "deep:1")) == (503, "backend-away")
 

@@ -108,7 +108,7 @@ async def test_one_whose_server_waits_for_it_is_cut_off(
     ada: User, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As uvicorn does for a client that does not read: its news are merged, then it is dropped."""
-    monkeypatch.setattr("realtime.transports.sse.CUT_WITHIN", 0.05)
+    monkeypatch.setattr("realtime.transports.sse.CUT_AFTER", 0.05)
     application = with_websockets(ASGIHandler())
     stuck = asyncio.Event()
 

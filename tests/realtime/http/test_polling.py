@@ -98,7 +98,7 @@ async def test_silence_is_not_made_of_not_hearing(
     ada: User, since: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the backend is away nobody can say that nothing changed."""
-    monkeypatch.setattr("realtime.transports.poll.SETTLES_WITHIN", 0.05)
+    monkeypatch.setattr("realtime.transports.poll.SETTLE_TIMEOUT", 0.05)
     await answer(ada, query("changes", topic))
     monkeypatch.setattr(type(get_hub()), "head", lambda *_: None)
 

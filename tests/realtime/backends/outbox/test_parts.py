@@ -9,7 +9,7 @@ import pytest
 from realtime.backends.database.record import record_of
 from realtime.backends.outbox import process, relay, rows
 from realtime.backends.outbox.queue import Stored, Unstored
-from realtime.backends.outbox.send import MOST, send_all
+from realtime.backends.outbox.send import BATCH_SIZE, send_all
 from realtime.backends.outbox.sweep import Sweep
 from realtime.exceptions import NotSent, PartlySent
 from realtime.messages.cursors import NOWHERE
@@ -83,12 +83,15 @@ def test_a_sweep_goes_on_behind_what_was_not_sent() -> None:
 def test_every_piece_is_handed_over_before_it_is_said() -> None:
     """A part that is away holds up nothing behind it."""
     halves = Halves()
-    messages = [message("seat:0"), *(message(f"list:{number}") for number in range(2 * MOST))]
+    messages = [
+        message("seat:0"),
+        *(message(f"list:{number}") for number in range(2 * BATCH_SIZE)),
+    ]
 
     with pytest.raises(PartlySent) as caught:
         send_all(halves, messages)
 
-    assert len(halves.taken) == 2 * MOST
+    assert len(halves.taken) == 2 * BATCH_SIZE
     assert caught.value.unsent == [messages[0]]
 
 
