@@ -1,4 +1,4 @@
-"""Cursors of Redis: which positions they hold, and for what each of them is good."""
+"""Cursors of Redis: the positions they hold, and the topics each is valid for."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def of(cursor: Cursor, topic: Topic) -> dict[str, ServerPosition]:
 
 @given(stands=st.dictionaries(topics, positions, min_size=1))
 def test_a_topic_is_given_no_position_but_its_own(stands: dict[Topic, ServerPosition]) -> None:
-    """Or an older one, of another topic of its partition; of other partitions it has none."""
+    """Or an older one, of another topic of its partition; none of other partitions."""
     cursor = cursor_for(stands)
 
     for topic, position in stands.items():
@@ -53,19 +53,19 @@ def test_a_position_is_good_for_any_topic() -> None:
 
 
 def test_of_nothing_nothing_is_known() -> None:
-    """And nothing is proven."""
+    """A cursor without positions proves nothing."""
     assert cursor_for({}) == cursor_for({LIST: None}) == NOWHERE
 
 
 def test_what_nobody_made_is_no_cursor() -> None:
-    """Of another backend, or by hand."""
+    """Of another backend, or made up."""
     for offset in ("x", f"{ONE}-1", f"5~{ONE}-1-1", f"~{ONE}-1-1", f"{ONE}-1-1_"):
         assert positions_of(Cursor("redis1", offset)) is None
     assert positions_of(Cursor("layer", f"{ONE}-1-1")) is None
 
 
 class Still:
-    """A server to which nobody connects."""
+    """A server without connections."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -82,7 +82,7 @@ class Still:
 async def test_a_topic_that_is_heard_from_elsewhere_has_no_position_until_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Behind what waits of it: what others say of its former server says nothing of it."""
+    """Its waiting messages come first: its former server's positions are not valid for it."""
     upstream = RedisUpstream(config_of("redis://localhost", 1), Names("realtime"))
     addresses = Address("a", 1), Address("b", 1)
     nodes = {address: Still(address) for address in addresses}
@@ -105,7 +105,7 @@ async def test_a_topic_that_is_heard_from_elsewhere_has_no_position_until_it_is(
 
 
 async def test_topics_that_are_heard_from_two_servers_have_one_position_each() -> None:
-    """A topic may have moved to the other, where its position would lie behind what it missed."""
+    """A moved topic must not get its new server's position, which is behind missed messages."""
     upstream = RedisUpstream(config_of("redis://localhost", 1), Names("realtime"))
     one, other = ServerPosition(ONE, 5, 6), ServerPosition(OTHER, 7, 8)
     upstream._watched = {topic: TopicState(topic, None) for topic in (LIST, SEAT)}

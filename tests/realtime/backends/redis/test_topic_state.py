@@ -1,4 +1,4 @@
-"""What a node remembers for those who come back is bounded, the oldest first."""
+"""The messages that a node remembers for replays are bounded, the oldest go first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def sent(number: int, rows: int, **more: object) -> SentMessage:
 
 
 def live(topic: str) -> TopicState:
-    """Return a topic that was told nothing yet."""
+    """Return a live topic without messages."""
     watched = TopicState(Topic(topic), START)
     watched.answer(SinceReply(START, 0, "", []))
     watched.release()
@@ -40,7 +40,7 @@ def receive(kept: MemoryBudget, watched: TopicState, *all_sent: SentMessage) -> 
 
 
 def test_the_oldest_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of whichever topic; and who stood before it is not told that nothing was missed."""
+    """Of any topic; a client from before it does not get an empty replay."""
     monkeypatch.setattr(topic_state, "MOST_IN_MEMORY", 4)
     kept, quiet, busy = MemoryBudget(), live("list:5"), live("list:6")
 
@@ -54,7 +54,7 @@ def test_the_oldest_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rows_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One large message takes the room of many; one that is too large is not remembered."""
+    """A large message counts as many; one that is too large is not remembered."""
     monkeypatch.setattr(topic_state, "MOST_IN_MEMORY", 10)
     kept, topic = MemoryBudget(), live("list:5")
 
@@ -70,7 +70,7 @@ def test_rows_count(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_images_are_not_remembered() -> None:
-    """Clients are never given them, and they are large."""
+    """Clients never receive them, and they are large."""
     topic = live("list:5")
 
     topic.receive(sent(1, 1, extra={"images": ["large"]}))
