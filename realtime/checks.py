@@ -1,4 +1,4 @@
-"""System checks: settings that could not work, and a foreign package of our name."""
+"""System checks: settings that cannot work, and another package named `realtime`."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ DISTRIBUTION = "django-livequery"
 
 @register
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """Refuse names and values that `REALTIME` cannot hold."""
+    """Report unknown names and invalid values in `REALTIME`."""
     return check_conf("REALTIME", Defaults, "realtime")
 
 
 @register
 def check_backend(**_: Any) -> list[CheckMessage]:
-    """Make the backend, and let it check itself."""
+    """Make the backend, and run its own checks."""
     if not isinstance(getattr(settings, "REALTIME", {}), Mapping):
-        return []  # another check's finding
+        return []  # `check_settings` reports this
     try:
         return get_pubsub().check()
     except BackendMissing as error:
@@ -42,7 +42,7 @@ def check_backend(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_package(**_: Any) -> list[CheckMessage]:
-    """Notice another distribution that installs a package `realtime` over this one."""
+    """Report another distribution that installs a package `realtime` over this one."""
     owners = set(metadata.packages_distributions().get("realtime", ())) - {DISTRIBUTION}
     return [
         checks.Warning(
@@ -57,7 +57,7 @@ def check_package(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_routers(**_: Any) -> list[CheckMessage]:
-    """Notice replicas whose reads could be older than the position that goes with them."""
+    """Report replicas whose reads could be older than the page's position."""
     reading = [each for each in router.routers if hasattr(each, "db_for_read")]
     if not reading or isinstance(reading[0], FreshReads):
         return []
@@ -66,7 +66,7 @@ def check_routers(**_: Any) -> list[CheckMessage]:
         if read != written:
             what = (
                 f"{model._meta.label} is read from {read!r} and written on {written!r}: a live page"
-                " may read what is older than the position that it has taken, and nobody tells it"
+                " may read data older than its position, and stays stale"
             )
             hint = 'Put "realtime.pages.replicas.FreshReads" first in DATABASE_ROUTERS.'
             return [checks.Warning(what, hint=hint, id="realtime.W003")]
@@ -93,7 +93,7 @@ def check_conf(setting: str, defaults: type[Any], package: str) -> list[CheckMes
 
 
 def _unmet(kind: str, value: object) -> str | None:
-    """Say what a setting of type `kind` must be, unless `value` is that."""
+    """Return what a setting of type `kind` must be, or None if `value` is valid."""
     number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
     match kind:
         case "bool":
@@ -111,9 +111,9 @@ def _unmet(kind: str, value: object) -> str | None:
 
 @register
 def check_authenticate(**_: Any) -> list[CheckMessage]:
-    """Import the function that finds users: else nobody could connect."""
+    """Import the function that finds users: without it no client could connect."""
     if not isinstance(getattr(settings, "REALTIME", {}), Mapping):
-        return []  # another check's finding
+        return []  # `check_settings` reports this
     path = conf.AUTHENTICATE
     try:
         found = import_string(path)
@@ -129,11 +129,11 @@ def check_authenticate(**_: Any) -> list[CheckMessage]:
 
 @register(deploy=True)
 def check_origins(**_: Any) -> list[CheckMessage]:
-    """Notice that every origin is let in."""
+    """Report that every origin is allowed."""
     if "*" not in settings.ALLOWED_HOSTS:
         return []
     what = (
-        "ALLOWED_HOSTS lets in every host, and so pages of every site may open sockets with the"
+        "ALLOWED_HOSTS allows every host, so pages of every site may open websockets with the"
         " cookies of their visitors"
     )
     return [checks.Warning(what, hint="Name the hosts of this site.", id="realtime.W007")]

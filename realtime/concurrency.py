@@ -1,4 +1,4 @@
-"""Tasks that live and die together."""
+"""Tasks that end together, and calls in threads."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from django.db import close_old_connections
 from realtime.conf import conf
 from realtime.exceptions import UpstreamLost
 
-AGAIN = 1.0
-"""Seconds after which a task that goes on is cancelled once more."""
+RECANCEL_AFTER = 1.0
+"""Seconds after which a task that has not ended is cancelled again."""
 
 
 async def end(*tasks: asyncio.Task[Any], again: float | None = None) -> None:
-    """Cancel tasks and wait until all have ended; what they raise is dropped.
+    """Cancel tasks and wait until all have ended; their errors are dropped.
 
-    Some libraries forget a cancellation: `asyncio.wait_for` does before Python 3.12, when it comes
-    as the wait ends. Whoever waited for such a task would wait for ever. So they are cancelled
-    `again` after some seconds: more than they may need to clean up, ends of other tasks included.
+    Some libraries swallow a cancellation: `asyncio.wait_for` does before Python 3.12, if it arrives
+    as the wait ends. A caller that waited for such a task would wait for ever. So tasks are
+    cancelled `again` after some seconds: more than they may need to clean up, ends of other tasks
+    included.
     """
-    pause = AGAIN if again is None else again
+    pause = RECANCEL_AFTER if again is None else again
     pending: set[asyncio.Task[Any]] = set(tasks)
     while pending:
         for task in pending:
@@ -33,14 +34,14 @@ async def end(*tasks: asyncio.Task[Any], again: float | None = None) -> None:
         done, pending = await asyncio.wait(pending, timeout=pause)
         for task in done:
             if not task.cancelled():
-                task.exception()  # so that it is not logged as never looked at
+                task.exception()  # retrieved, so that asyncio does not log it
 
 
 async def until_one_ends(*works: Coroutine[Any, Any, object]) -> NoReturn:
-    """Run works that have no end until one of them ends; raise what it raised.
+    """Run coroutines that have no end until one of them ends; raise its error.
 
-    Or UpstreamLost if it just ended, or was cancelled by somebody else: a task that is gone must
-    not be missed by nobody. The others are cancelled and waited for.
+    Raise UpstreamLost if it just ended, or if another task cancelled it: the end of a task must not
+    go unnoticed. The others are cancelled and waited for.
     """
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
@@ -50,7 +51,7 @@ async def until_one_ends(*works: Coroutine[Any, Any, object]) -> NoReturn:
     for task in done:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
-    raise UpstreamLost("a task that listens, or sees that all is well, ended by itself")
+    raise UpstreamLost("a task that must not end has ended")
 
 
 P = ParamSpec("P")
@@ -58,10 +59,10 @@ T = TypeVar("T")
 
 
 async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call `function` in the pool and return what it returns.
+    """Call `function` in the thread pool and return its result.
 
-    Connections of the pool's threads live by Django's own rules (CONN_MAX_AGE and health checks).
-    Context variables are carried over.
+    Database connections of the pool's threads follow Django's own rules (CONN_MAX_AGE and health
+    checks). Context variables are carried over.
     """
     loop = asyncio.get_running_loop()
     context = contextvars.copy_context()
@@ -70,7 +71,7 @@ async def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
 
 
 def between_requests(call: Callable[[], T]) -> T:
-    """Call something as Django calls a view: connections that are too old are closed around it."""
+    """Call a function as Django calls a view: close too old connections before and after it."""
     close_old_connections()
     try:
         return call()

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 Threshold = int
-"""A number above which something is warned of; 0 for never."""
+"""A number above which a warning is logged; 0 for never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ class Defaults:
 
 
 class Conf:
-    """`conf.HEARTBEAT` is what the project set in `settings.<NAME>`, or the default.
+    """`conf.HEARTBEAT` is the project's value in `settings.<NAME>`, or the default.
 
-    Kept until the setting is overridden, as `override_settings(REALTIME=…)` does: Django takes
-    microseconds to say that a setting is not there, and every write asks several times.
+    Values are cached until the setting is overridden, as by `override_settings(REALTIME=…)`: Django
+    takes microseconds to report that a setting is missing, and every write reads several.
     """
 
     def __init__(self, setting: str, defaults: Any) -> None:
@@ -65,12 +65,12 @@ class Conf:
     def __getattr__(self, name: str) -> Any:
         default = getattr(self._defaults, name)
         value = getattr(settings, self._setting, {}).get(name, default)
-        # An attribute that is there is not looked for by this method again.
+        # Python does not call this method for an attribute that exists.
         self.__dict__[name] = value
         return value
 
     def forget(self, *, setting: str, **_: object) -> None:
-        """Read the settings anew; a receiver of Django's `setting_changed`."""
+        """Drop cached values; receives Django's `setting_changed`."""
         if setting == self._setting:
             for name in [name for name in self.__dict__ if name.isupper()]:
                 del self.__dict__[name]

@@ -1,13 +1,13 @@
-"""What `realtime` raises.
+"""The errors of `realtime`.
 
 RealtimeError
 ├── InvalidTopic      (also a ValueError)  a topic's text or parts are not well formed
 ├── InvalidMessage    (also a ValueError)  a message holds a verb, pk or reset that cannot be sent
 ├── InvalidCursor     (also a ValueError)  a cursor's text is not one that this library made
-├── InvalidRule       (also a TypeError)   `allow()` was given something it can never ask
-├── CannotReplay      what followed a cursor is not known: whoever comes with it is reset
+├── InvalidRule       (also a TypeError)   `allow()` was given an object that cannot be a rule
+├── CannotReplay      the messages behind a cursor are not known: its holder is reset
 ├── BackendMissing    (also an ImproperlyConfigured)  REALTIME["PUBSUB"] names no usable backend
-├── UpstreamLost      the connection to the backend broke: what followed may have been missed
+├── UpstreamLost      the connection to the backend broke: later messages may have been missed
 ├── NotSent           a backend did not take messages, which wait for the next attempt
 └── PartlySent        (a NotSent)  a part of a backend did not take its share
 """
@@ -44,7 +44,7 @@ class BackendMissing(RealtimeError, ImproperlyConfigured):
 
 
 class CannotReplay(RealtimeError):
-    """It cannot be proven what followed a cursor; `reason` is the reset's that its holder gets."""
+    """The messages behind a cursor are not proven; its holder gets a reset with `reason`."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -52,7 +52,7 @@ class CannotReplay(RealtimeError):
 
 
 class UpstreamLost(RealtimeError):
-    """A connection to the backend broke, and messages may have been missed with it."""
+    """A connection to the backend broke, and messages may have been missed."""
 
 
 class NotSent(RealtimeError):
@@ -60,7 +60,7 @@ class NotSent(RealtimeError):
 
 
 class PartlySent(NotSent):
-    """A backend took messages, and not those that are `unsent`, by a part of it that is away."""
+    """A backend took messages, except those in `unsent`, whose part of it is away."""
 
     def __init__(self, what: str, unsent: Sequence[object]) -> None:
         super().__init__(what)

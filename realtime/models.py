@@ -1,4 +1,4 @@
-"""The tables of messages that are written in the transaction that they tell of."""
+"""The tables of messages that are written in the transaction of their change."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from django.db import models
 def new_token() -> str:
     """Return text that no other record will ever have.
 
-    It begins cursors, which are given to commands: one with a dash in front would be an option.
+    Cursors begin with it, and are arguments of commands: a leading dash would make it an option.
     """
     return secrets.token_hex(8)
 
 
 class TransactionId(models.Func):
-    """The id of the transaction that writes, for databases on which many write at a time."""
+    """The id of the writing transaction, for databases with many writers at a time."""
 
     template = "NULL"
     output_field = models.BigIntegerField()
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Spell it as PostgreSQL does: an id of 64 bits, which is never used again."""
+        """Return PostgreSQL's expression: an id of 64 bits, which is never used again."""
         return self.as_sql(
             compiler, connection, template="((pg_current_xact_id())::text)::bigint", **context
         )
@@ -32,12 +32,12 @@ class TransactionId(models.Func):
 class StoredRecord(models.Model):
     """The messages of one transaction, or of one call of `publish()`.
 
-    It exists if and only if what it tells of was committed. `token` tells it from any other record
-    that may stand under the same id in another life of the database (a restore, a flush), so that
-    id and token together are a cursor that can be verified: while the record is there, so is
-    everything after it, since pruning takes the oldest first and always leaves the newest.
+    A record exists if and only if its change was committed. `token` distinguishes it from a record
+    with the same id in another life of the database (a restore, a flush). So id and token together
+    are a cursor that can be verified: while the record exists, all later ones do, since pruning
+    removes the oldest first and always leaves the newest.
 
-    That is so on SQLite. On PostgreSQL `xid` takes the place of both: see
+    That is so on SQLite. On PostgreSQL `xid` replaces both: see
     `realtime.backends.database.postgres`.
     """
 
@@ -48,7 +48,7 @@ class StoredRecord(models.Model):
 
     class Meta:
         verbose_name = "stored record"
-        # Empty where the column is.
+        # Empty on databases without the column's value.
         indexes = [  # noqa: RUF012 -- as Django has it
             models.Index(
                 fields=["xid"], condition=models.Q(xid__isnull=False), name="realtime_record_xid"
@@ -60,10 +60,10 @@ class StoredRecord(models.Model):
 
 
 class OutboxRecord(models.Model):
-    """The messages of one transaction, for a backend outside the database to be sent.
+    """The messages of one transaction that are to be sent to a backend outside the database.
 
-    It exists from the commit of what it tells of until the backend has taken the messages. Nobody
-    reads a history from here; see `realtime.backends.outbox`.
+    A record exists from the commit of its change until the backend has taken the messages. It is
+    not a history: see `realtime.backends.outbox`.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -1,7 +1,7 @@
-"""The wire: every frame of protocol version 1 as a type.
+"""The frames of protocol version 1, as types.
 
-Frames are JSON text. Unknown fields are ignored, so that either side may grow.
-docs/reference/protocol.md explains each; `realtime.connections.handlers` says who handles them.
+Frames are JSON text. Unknown fields are ignored, so that either side may add fields.
+docs/reference/protocol.md explains each frame; `realtime.connections.handlers` dispatches them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from realtime.messages.message import Message
 PROTOCOL = 1
 
 WEBSOCKET_PATH = "ws/live/"
-"""Where websockets are served, below the script's prefix."""
+"""The path of websockets, below the script's prefix."""
 
 
 class CloseCode(IntEnum):
@@ -48,13 +48,13 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Subscribe(Frame, frozen=True, tag="subscribe"):
-    """Watch topics. A topic twice is one subscription; each cursor given counts."""
+    """Subscribe to topics. A topic twice is one subscription; each of its cursors counts."""
 
     subscriptions: list[Wanted]
 
 
 class Unsubscribe(Frame, frozen=True, tag="unsubscribe"):
-    """Watch topics no more. Unknown ones are ignored."""
+    """Unsubscribe from topics. Unknown topics are ignored."""
 
     topics: list[str]
 
@@ -81,19 +81,19 @@ class Welcome(Frame, frozen=True, tag="welcome"):
 
 
 class At(msgspec.Struct, frozen=True):
-    """Where a subscription stands."""
+    """The position of a subscription."""
 
     cursor: str
 
 
 class Subscribed(Frame, frozen=True, tag="subscribed"):
-    """The backend confirmed: from these cursors on nothing is missed."""
+    """The backend has confirmed: the client misses no message behind these cursors."""
 
     topics: dict[str, At]
 
 
 class Rows(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Which rows of one model to reload, as text."""
+    """The rows of one model to reload, as text."""
 
     entered: list[str] = []
     updated: list[str] = []
@@ -101,7 +101,7 @@ class Rows(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What happened to one topic up to `cursor`: changes by model label, or a reset's reason."""
+    """The changes of one topic up to `cursor`: rows by model label, or a reset's reason."""
 
     cursor: str | None = None
     changes: dict[str, Rows] | msgspec.UnsetType = msgspec.UNSET
@@ -109,7 +109,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Changed(Frame, frozen=True, tag="changed"):
-    """Data of these topics changed: reload what is named."""
+    """Data of these topics changed: reload the rows named, or all after a reset."""
 
     topics: dict[str, Entry]
 
@@ -121,13 +121,13 @@ class Denied(Frame, frozen=True, tag="denied"):
 
 
 class Revoked(Frame, frozen=True, tag="revoked"):
-    """These topics may be watched no longer. Nothing more of them follows."""
+    """These topics may be watched no longer. No message of them follows."""
 
     topics: list[str]
 
 
 class Ping(Frame, frozen=True, tag="ping"):
-    """Ask the client whether it is there, and how far it has read."""
+    """Ask the client whether it is alive, and how far it has read."""
 
     seq: int
 
@@ -159,12 +159,12 @@ encode = msgspec.json.Encoder().encode
 
 
 def changed(messages: Iterable[Message]) -> Changed:
-    """Return the frame that tells a client of messages, at most one a topic."""
+    """Return the frame with these messages, at most one a topic."""
     return Changed({str(message.topic): entry_of(message) for message in messages})
 
 
 def entry_of(message: Message) -> Entry:
-    """Return what a frame says of one topic."""
+    """Return a frame's entry for one message."""
     cursor = str(message.cursor) if message.cursor else None
     if message.reset is not None:
         return Entry(cursor, reset=message.reset)

@@ -14,13 +14,13 @@ from realtime.telemetry import note_published
 
 
 def publish(messages: Iterable[Message], using: str | None = None) -> None:
-    """Send messages to whoever watches their topics.
+    """Send messages to the clients that watch their topics.
 
-    Inside a transaction on the database `using` they go out when it commits, and not at all if it
-    rolls back; outside one, at once. With a backend that stores, they are stored in that
-    transaction. With any other they are sent by an `on_commit` hook, and lost if an earlier hook
-    raises; and with autocommit off they are refused by a TransactionManagementError.
-    Raise InvalidMessage for anything that is not a Message.
+    Inside a transaction on the database `using` they are sent when it commits, and dropped if it
+    rolls back. Outside a transaction they are sent at once. A backend that stores messages stores
+    them in that transaction. Any other backend sends them in an `on_commit` hook, so they are lost
+    if an earlier hook raises; with autocommit off, Django refuses the hook with a
+    TransactionManagementError. Raise InvalidMessage for anything that is not a Message.
     """
     alias = using or DEFAULT_DB_ALIAS
     connection = transaction.get_connection(alias)
@@ -30,7 +30,7 @@ def publish(messages: Iterable[Message], using: str | None = None) -> None:
     elif connection.get_autocommit():
         send()
     elif not get_pubsub().stores_on(alias):
-        # Django's own error: with autocommit off nobody tells when the commit is.
+        # Raises Django's own error: with autocommit off Django does not report the commit.
         transaction.on_commit(send, using=alias)
 
 
@@ -40,9 +40,9 @@ async def apublish(messages: Iterable[Message], using: str | None = None) -> Non
 
 
 def prepare(messages: Iterable[Message], using: str) -> Callable[[], None]:
-    """Take messages within the current transaction; return what to call once it has committed.
+    """Take messages within the current transaction; return a function to call after its commit.
 
-    For a caller that knows when that is. A backend that stores messages does so here.
+    For a caller that knows when that is. A backend that stores messages stores them here.
     """
     sending = list(messages)
     for message in sending:

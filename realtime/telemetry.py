@@ -1,7 +1,7 @@
-"""What this process has done, counted as it goes: for operators, by whatever way they look.
+"""Counters of this process's events, for operators.
 
-Counting is one line where something happens, and costs next to nothing. Who reads is elsewhere:
-see `realtime.ops.prometheus`.
+Counting is one line at each event, and costs next to nothing. See `realtime.ops.prometheus` for a
+reader.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from realtime.messages.topics import Topic
 
 @dataclass(slots=True)
 class Counters:
-    """Counts since the process began. Owner: the event loop of its hub; anybody may read.
+    """Counts since the process began. Owner: the event loop of its hub; any thread may read.
 
     received    messages that the backend gave to the hub
-    fan_outs    messages, merged with what came beside them, that somebody here was told
+    fan_outs    messages delivered to at least one mailbox, merged with those beside them
     delivered   mailboxes that they were put into
     lost        times that the backend was lost
     frames      frames handed to the server, and `characters` in them
     denied      topics that clients asked for and may not watch
-    revoked     topics that clients watched and may watch no more
-    opened      connections that were let in, by transport
-    refused     connections that were not let in, by close code
-    resets      resets that clients were told, by reason
-    answers     what rules said when clients asked: yes, no, failed; and how many were `late`
+    revoked     topics that clients watched and may watch no longer
+    opened      connections that were admitted, by transport
+    refused     connections that were not admitted, by close code
+    resets      resets that clients were sent, by reason
+    answers     rules' answers to clients' questions: yes, no, failed; and how many were `late`
     """
 
     received: int = 0
@@ -49,7 +49,7 @@ class Counters:
     answers: Counter[str] = field(default_factory=Counter)
 
     def clear(self) -> None:
-        """Begin anew, as a forked process does."""
+        """Start at zero, as a forked process does."""
         new = Counters()
         for each in fields(self):
             setattr(self, each.name, getattr(new, each.name))
@@ -61,18 +61,18 @@ counters = Counters()
 os.register_at_fork(after_in_child=counters.clear)
 
 
-PAUSE = 60.0
+WARNING_INTERVAL = 60.0
 """Seconds between two warnings of a kind."""
 
 _fan_outs = logging.getLogger("realtime.hub")
 _published = logging.getLogger("realtime.outbox")
 
 _next: dict[str, float] = {}
-"""When each kind may be said again."""
+"""When each kind of warning may be logged again."""
 
 
 def note_fan_out(topic: Topic, width: int) -> None:
-    """Warn if one message is told to very many: `WARN_FAN_OUT`."""
+    """Warn if one message goes to very many mailboxes: `WARN_FAN_OUT`."""
     if 0 < conf.WARN_FAN_OUT < width and _is_due("fan-out"):
         what = "a message to %s is told to %d mailboxes here, more than WARN_FAN_OUT = %d"
         _fan_outs.warning(what, topic, width, conf.WARN_FAN_OUT)
@@ -89,5 +89,5 @@ def _is_due(kind: str) -> bool:
     now = monotonic()
     if now < _next.get(kind, 0.0):
         return False
-    _next[kind] = now + PAUSE
+    _next[kind] = now + WARNING_INTERVAL
     return True

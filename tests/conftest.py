@@ -1,4 +1,4 @@
-"""What every test shares."""
+"""Common parts of all tests."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests import hypothesis_profiles  # noqa: F401 -- registers and loads the p
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
-    """Part with connections that threads still hold, before the test database is dropped.
+    """Close connections that threads still hold, before the test database is dropped.
 
     Async code runs its queries in a thread that outlives the test; PostgreSQL does not drop a
-    database that somebody is connected to.
+    database with connections.
     """
     yield
     with django_db_blocker.unblock():

@@ -1,7 +1,7 @@
-"""What soaks have shown: docs/reference/soak.json, a list with one entry a round.
+"""Results of soaks: docs/reference/soak.json, a list with one entry a round.
 
-A page may claim `<!-- soak: capture 100000 -->`, which tests/docs/test_soak.py holds against the
-entries whose `what` begins with that word.
+A page may claim `<!-- soak: capture 100000 -->`; tests/docs/test_soak.py compares the claim with
+the entries whose `what` begins with that word.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Entry = dict[str, Any]
 
 
 def about(what: str, database: str | None = None) -> Entry:
-    """Return how an entry begins: what it is about, and on what; by default Django's database."""
+    """Return how an entry begins: its subject and its database; by default Django's."""
     return {
         "what": what,
         "database": database or f"{connection.display_name} {_version()}",
@@ -36,7 +36,7 @@ def about(what: str, database: str | None = None) -> Entry:
 
 
 def rounds_of(what: str, kind: str | None = None) -> dict[int, Entry]:
-    """Return the rounds that this code has stood, by seed: on this database, or any of a kind."""
+    """Return the rounds that this code has passed, by seed: on this database, or any of a kind."""
     known = about(what, kind)
     name = known.pop("database")
     stood = [each for each in read() if "failed" not in each and known.items() <= each.items()]
@@ -53,7 +53,7 @@ def read() -> list[Entry]:
 
 
 def write(entry: Entry) -> None:
-    """Add an entry; one about the same thing and seed, of whatever code, gives way."""
+    """Add an entry; it replaces one with the same subject and seed, of any code."""
     key = ("what", "database", "seed")
     with _locked():
         others = [each for each in read() if any(each[name] != entry[name] for name in key)]
@@ -67,7 +67,7 @@ def _version() -> str:
 
 
 def _commit() -> str:
-    """Return the last commit that changed the packages; with a `+` where they are changed since."""
+    """Return the last commit that changed the packages; with a `+` if they have changes since."""
     packages = ("--", "invalidation", "realtime")
     changed = "+" if _git("status", "--porcelain", *packages) else ""
     return _git("log", "-1", "--format=%h", *packages) + changed
@@ -80,7 +80,7 @@ def _git(*arguments: str) -> str:
 
 @contextmanager
 def _locked() -> Iterator[None]:
-    """Two databases may be soaked at once. The folder is locked: the file may not be there yet."""
+    """Two databases may be soaked at once. The folder is locked: the file may not exist yet."""
     with (PATH.parent / "index.md").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

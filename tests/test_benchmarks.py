@@ -1,4 +1,4 @@
-"""Benchmarks run: one that broke would be noticed when its figures are wanted."""
+"""Benchmarks run: a broken one is noticed before its figures are needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.mark.long
 @pytest.mark.sqlite
 def test_a_part_of_the_largest_runs() -> None:
-    """It sets up a backend of its own, and prints what the docs show."""
+    """It makes a backend of its own, and prints the docs' figures."""
     command = [sys.executable, "-m", "benchmarks", "orm", "--only", "create,sqlite"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -28,7 +28,7 @@ def test_a_part_of_the_largest_runs() -> None:
 @pytest.mark.long
 @pytest.mark.sqlite
 def test_a_part_of_the_connections_runs() -> None:
-    """It serves sockets and publishes in processes of its own, and judges what it found."""
+    """It serves sockets and publishes in processes of its own, and judges the result."""
     command = [sys.executable, "-m", "benchmarks", "connections", "--small", "--only", "storm"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -48,7 +48,7 @@ def test_a_part_of_the_connections_runs() -> None:
     ],
 )
 def test_a_client_that_missed_a_message_unnoticed_is_found(heard: list[str], state: str) -> None:
-    """The benchmark of slow readers cannot take a client for true that is stale."""
+    """The benchmark of slow readers must notice a stale client."""
     client = Client(0)
     client.socket.close()
     client.log = [

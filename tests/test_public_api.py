@@ -1,6 +1,7 @@
-"""The public API is what tests/public_api.txt says; a change of it must be meant.
+"""The public API equals tests/public_api.txt; a change of it must be intended.
 
-After a change that is meant, write the file anew:
+After an intended change, write the file again:
+
 DJANGO_SETTINGS_MODULE=tests.settings python -c "import django; django.setup();
 from tests.test_public_api import *; SNAPSHOT.write_text(describe())"
 """

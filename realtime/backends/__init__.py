@@ -1,7 +1,7 @@
-"""The pluggable backends, and the one that this project chose.
+"""The pluggable backends, and the one that this project has chosen.
 
-`REALTIME["PUBSUB"] = {"BACKEND": "dotted.path", "OPTIONS": {…}}` names it; the options are the
-keyword arguments it is made with.
+`REALTIME["PUBSUB"] = {"BACKEND": "dotted.path", "OPTIONS": {…}}` names the backend. The options are
+its keyword arguments.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _current: PubSub | None = None
 
 
 def get_pubsub() -> PubSub:
-    """Return this process's backend, made at the first call."""
+    """Return this process's backend; the first call makes it."""
     global _current  # noqa: PLW0603 -- one backend a process; the lock below is its owner
     with _lock:
         if _current is None:
@@ -31,7 +31,7 @@ def get_pubsub() -> PubSub:
 
 
 def make_pubsub(config: Mapping[str, object]) -> PubSub:
-    """Make the backend that a `{"BACKEND": …, "OPTIONS": …}` describes, or raise BackendMissing."""
+    """Make a backend from `{"BACKEND": …, "OPTIONS": …}`, or raise BackendMissing."""
     path = config.get("BACKEND") if isinstance(config, Mapping) else None
     if not isinstance(path, str):
         raise BackendMissing(
@@ -55,7 +55,7 @@ def _options(config: Mapping[str, object]) -> dict[str, object]:
 
 
 def forget_pubsub(*, setting: str = "REALTIME", **_: object) -> None:
-    """Make the backend anew at its next use; a receiver of Django's `setting_changed`."""
+    """Drop this process's backend, so that the next use remakes it; receives `setting_changed`."""
     global _current  # noqa: PLW0603
     if setting == "REALTIME":
         with _lock:

@@ -1,28 +1,29 @@
 """The contract of a pubsub backend.
 
-A backend carries messages between processes and remembers a while. Two classes make one:
-`PubSub`, which any thread of any process may use to send, and `Upstream`, one event loop's
-connection on which it listens.
+A backend carries messages between processes and remembers them for a while. It consists of two
+classes. `PubSub` sends; any thread of any process may use it. `Upstream` receives; it is the
+connection of one event loop.
 
-**Delivery** is at least once. A message may come twice and a receiver treats a repeat as news, so
-a backend in doubt sends again or resets; it never stays silent.
+**Delivery** is at least once. A message may arrive twice, and a receiver treats the repeat as a new
+change. A backend in doubt sends again or resets; it is never silent.
 
-**Order.** Within a topic, if one transaction's commit returned before another began, its message
-comes first. Between topics, and between overlapping transactions, any order may come. So it may
-where something failed and was sent late: see `realtime.backends.outbox`, on which backends outside
-the project's database are built.
+**Order.** Within a topic, if the commit of one transaction returned before another transaction
+began, the first one's message arrives first. Messages of different topics, and of overlapping
+transactions, arrive in any order. So do messages that were sent late after a failure: see
+`realtime.backends.outbox`, the base of backends outside the project's database.
 
-**Watching.** `watch()` returns only after the backend has confirmed: what is sent after that is
-received. The cursor it returns is a position from which nothing of these topics is missed;
-messages before it may still come. Watching `list:5` does not watch `list:`: the hub asks for both.
+**Watching.** `watch()` returns only after the backend has confirmed: the upstream receives every
+message that is sent after that. The cursor that it returns is a position from which no message of
+these topics is missed; messages before it may still arrive. Watching `list:5` does not watch
+`list:`: the hub watches both.
 
-**Loss.** An upstream that may have missed something says so, by raising `UpstreamLost` from
-`receive()`; it is then dead, and its owner makes a new one and resets everybody. A reconnect that
-nobody hears of is a bug.
+**Loss.** An upstream that may have missed a message says so: `receive()` raises `UpstreamLost`. The
+upstream is then dead, and its owner makes a new one and resets every client. A reconnect without
+`UpstreamLost` is a bug.
 
-**Replay.** What followed a cursor is told as if its holder had been there all along: all of it, in
-its order, or more than that, or else CannotReplay is raised and the holder reset. "Nothing was
-missed" is said only when it can be proven; see `Upstream.replay()`.
+**Replay.** A replay returns every message that followed a cursor, in order, and perhaps more; or it
+raises CannotReplay and the holder of the cursor is reset. An empty replay is returned only if the
+backend can prove that no message was missed; see `Upstream.replay()`.
 
 A backend that passes `realtime.testing.contract.PubSubContract` keeps this contract.
 """
@@ -43,17 +44,20 @@ from realtime.messages.topics import Topic
 
 
 def nothing_to_do() -> None:
-    """Do nothing: what `prepare()` returns when commit itself is the sending."""
+    """Do nothing: `prepare()` returns this function when the commit itself sends."""
 
 
 class PubSub(ABC):
-    """Sends messages, and makes connections that receive them. Safe in any thread."""
+    """Sends messages, and makes connections that receive them. Safe to use from any thread."""
 
     process_local: ClassVar[bool] = False
-    """Do messages stay within the process that sent them?"""
+    """True if messages stay within the process that sent them."""
 
     supports_replay: ClassVar[bool] = False
-    """Can an upstream replay what followed a cursor? Where not, subscribers get a reset."""
+    """True if an upstream can replay the messages behind a cursor.
+
+    If not, subscribers are reset.
+    """
 
     def __init__(self, **options: object) -> None:
         if options:
@@ -62,14 +66,14 @@ class PubSub(ABC):
             )
 
     def stores_on(self, using: str) -> bool:
-        """Does `prepare()` store messages in a transaction on `using`, so that its commit sends?"""
+        """Return True if `prepare()` stores in a transaction on `using`: its commit sends."""
         return False
 
     def reads_on(self, using: str) -> bool:
-        """Does `position()` read in the snapshot of a transaction on `using`, like its holder?
+        """Return True if `position()` reads in the snapshot of the caller's transaction on `using`.
 
-        A backend that keeps its history in the database where it stores does; one beside it, which
-        stores there only what is still to be sent, does not.
+        A backend that keeps its history in that database does. A backend beside the database, which
+        stores only unsent messages there, does not.
         """
         return self.stores_on(using)
 
@@ -81,28 +85,29 @@ class PubSub(ABC):
     def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:
         """Take messages within the writer's transaction on the database `using`.
 
-        Return what to call once that transaction has committed, in the same thread. If it rolls
-        back the call is never made, and nothing may remain. A backend that stores messages in the
-        database does so here.
+        Return a function that the caller calls after the commit, in the same thread. If the
+        transaction rolls back, the function is not called, and nothing may remain of the messages.
+        A backend that stores messages in the database does so here.
         """
 
     def send_now(self, messages: Sequence[Message]) -> None:
-        """Send messages outside any transaction that are worth nothing later."""
+        """Send messages that lose their value at once, outside any transaction."""
         self.prepare(messages, DEFAULT_DB_ALIAS)()
 
     def facts(self) -> Mapping[str, object]:
-        """Return what an operator may want to know: how far it is, and whatever it can count.
+        """Return facts for operators: the position, and whatever this backend counts.
 
-        Where it has parts, `{"servers": {"one": {…}}}`, one that is away has an `error`. Raise
-        whatever came if all of it is away.
+        A backend of several servers returns `{"servers": {"one": {…}}}`, with an `error` for each
+        server that is away. Raise the backend's own error if all of it is away.
         """
         return {"position": str(self.position())}
 
     @abstractmethod
     def position(self) -> Cursor:
-        """Return a cursor for "now", good for any topic, named later.
+        """Return a cursor for "now", valid for any topic, including topics that are named later.
 
-        Whatever commits after this call has a later position. Take it first, then read.
+        A transaction that commits after this call has a later position. So take the position first,
+        then read the data.
         """
 
     async def aposition(self) -> Cursor:
@@ -111,7 +116,7 @@ class PubSub(ABC):
 
     @abstractmethod
     def connect(self) -> Upstream:
-        """Make a connection for the running event loop. It listens to nothing yet."""
+        """Make a connection for the running event loop. It watches no topic yet."""
 
 
 class Upstream(ABC):
@@ -121,64 +126,66 @@ class Upstream(ABC):
     async def watch(self, topics: Iterable[Topic]) -> Cursor:
         """Receive messages of `topics` from here on; return once the backend has confirmed.
 
-        Return a cursor from which nothing of these topics is missed, and which runs ahead of
-        nothing that waits to be received, of a topic or family that is watched already. Raise
-        UpstreamLost when the connection breaks first, or is broken or closed already.
+        Return a cursor from which no message of these topics is missed. If a topic or family is
+        watched already, the cursor is not ahead of its messages that wait to be received. Raise
+        UpstreamLost if the connection breaks first, or is broken or closed already.
         """
 
     async def resume(self, topics: Collection[Topic], patience: float) -> Collection[Topic]:
-        """Watch many topics, as the successor of an upstream that was lost does.
+        """Watch many topics after an earlier upstream was lost.
 
-        Return which are watched, after `patience` seconds at most. A reset of each of the others
-        is received once it is watched: where a backend is several servers one of them may be away
-        for long. A backend that is away as a whole, or not at all, just watches.
+        Return the topics that are watched, after at most `patience` seconds. Each of the other
+        topics is watched later, and receives a reset then: one server of several may be away for
+        long. A backend that is either up or away as a whole just calls `watch()`.
         """
         await self.watch(topics)
         return topics
 
     @abstractmethod
     async def unwatch(self, topics: Iterable[Topic]) -> None:
-        """Receive no more of `topics`. What is under way may still come."""
+        """Stop receiving messages of `topics`. Messages under way may still arrive."""
 
     @abstractmethod
     async def receive(self) -> Sequence[Message]:
-        """Wait for messages of the watched topics, in order, each with its cursor.
+        """Wait for messages of the watched topics; return them in order, each with its cursor.
 
-        Raise UpstreamLost when anything may have been missed; the upstream is then dead.
+        Raise UpstreamLost if any message may have been missed; the upstream is then dead.
         """
 
     @abstractmethod
     def head(self) -> Cursor:
-        """Return the position behind all that `receive()` has returned; `watch()` comes first.
+        """Return the position behind all that `receive()` has returned; call `watch()` first.
 
-        From there nothing of the watched topics is missed: what is older has been received, or was
-        sent before they were watched. It may be given to a client who was told all of that.
+        No message of the watched topics is missed from there: each older message was received, or
+        was sent before its topic was watched. The position may be sent to a client that was sent
+        all of those messages.
         """
 
     def narrow(self, cursor: Cursor, *topics: Topic) -> Cursor | None:
-        """Return of a cursor, a message's or `head()`, what concerns topics and their families.
+        """Return the part of a cursor that concerns `topics` and their families.
 
-        That is what those who watch them are given. A backend of one history returns it as it is;
-        one of many leaves out what the topics are not heard from, and returns None where nothing
-        can be said of one of them yet.
+        The cursor is a message's or that of `head()`; the result is sent to the subscribers of
+        these topics. A backend with one history returns the cursor unchanged. A backend with
+        several histories leaves out those that these topics are not received from, and returns None
+        if it has no position for one of the topics yet.
         """
         return cursor
 
     @abstractmethod
     async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
-        """Return what was sent to `topics` after `since`, in order, each with its cursor.
+        """Return the messages sent to `topics` after `since`, in order, each with its cursor.
 
-        It may hold more than that, as far as to repeat what `receive()` returns too, and no less
-        than what came before `watch()` returned. Raise CannotReplay where that is not proven.
+        It returns every message sent before `watch()` returned. It may return more, and may repeat
+        messages that `receive()` returns too. Raise CannotReplay if completeness is not proven.
         """
 
     async def check(self) -> None:  # noqa: B027 -- most need none
-        """Raise UpstreamLost if it is not known that messages still arrive.
+        """Raise UpstreamLost unless messages are known to still arrive.
 
-        Asked every few seconds, beside `receive()`, so that a connection that hangs without a word
-        is noticed. A backend that cannot hang does nothing.
+        The hub calls this every few seconds, beside `receive()`, to detect a connection that hangs.
+        A backend that cannot hang does nothing.
         """
 
     @abstractmethod
     async def close(self) -> None:
-        """Let go of everything. Calling it twice is harmless."""
+        """Release all resources. A second call does nothing."""

@@ -1,9 +1,9 @@
-"""Messages over any layer of Channels, for projects that have one.
+"""A backend over any channel layer, for projects that have one.
 
-A layer promises less than a backend must: what it cannot deliver it drops without a word, and it
-keeps no history. So each message is numbered by its sender, and a topic whose numbers have a hole
-is reset; what is lost at the end, with nothing behind it, is made good by a reset now and then.
-Who comes back is always reset. See `docs/explanation/backends.md`.
+A layer promises less than a backend must: it drops messages silently when it cannot deliver them,
+and it keeps no history. So each sender numbers its messages, and the receiver resets a topic whose
+numbers have a gap. A message that is lost with none behind it is repaired by a periodic reset. A
+client that reconnects is always reset. See `docs/explanation/backends.md`.
 """
 
 from __future__ import annotations
@@ -37,29 +37,29 @@ from realtime.messages.topics import Topic
 
 TYPE = "realtime.message"
 POSITION = Cursor("layer", "0")
-"""The one position there is: nothing is proven by it."""
+"""The only position of this backend. It proves nothing."""
 
 _listening: set[Inbox[Message]] = set()
-"""Who listens in this process. Added to and removed from by event loops, read by the relay."""
+"""The inboxes of this process's upstreams. Event loops add and remove them; the relay reads."""
 
 _own = threading.local()
-"""The event loop of a thread that sends where nobody listens."""
+"""The event loop of a thread that sends in a process without upstreams."""
 
-LEAVE_WITHIN = 2.0
-"""Seconds that a group may take to let go of a channel."""
+LEAVE_TIMEOUT = 2.0
+"""Seconds that a group may take to remove a channel."""
 
 REJOIN = 3600.0
-"""Seconds until groups are joined anew where there is no net: a layer forgets old members."""
+"""Seconds until groups are joined again without a net: a layer drops members after a while."""
 
 MOST_COUNTED = 100_000
-"""Topics whose messages a sender counts; then it begins anew, under another name."""
+"""Topics that a sender counts; after that it starts over under a new sender name."""
 
 
 class ChannelLayerPubSub(OutboxPubSub):
-    """Carry messages over the layer `alias` of CHANNEL_LAYERS.
+    """Carries messages over the layer `alias` of CHANNEL_LAYERS.
 
-    Every topic is reset each `net` seconds, which makes good what the layer lost; `None` leaves
-    that out. `timeout` is how long, in seconds, the layer may take to send.
+    Every topic is reset each `net` seconds, which repairs what the layer lost; `None` turns that
+    off. `timeout` is how long, in seconds, the layer may take to send.
     """
 
     supports_replay: ClassVar[bool] = False
@@ -81,16 +81,16 @@ class ChannelLayerPubSub(OutboxPubSub):
         self._numbering = _Numbering()
 
     def check(self) -> list[CheckMessage]:
-        """Say what a layer cannot promise, and whether it is there."""
+        """Report whether the layer is configured, and what a layer cannot promise."""
         if self.alias not in getattr(settings, "CHANNEL_LAYERS", {}):
             what = f"There is no channel layer {self.alias!r}."
             hint = "Configure it in CHANNEL_LAYERS, or name another in OPTIONS['alias']."
             return [*super().check(), checks.Error(what, hint=hint, id="realtime.E006")]
         what = (
-            "A channel layer drops messages without a word when it is full or away: a client may be"
-            f" stale for up to {self.net} seconds, and whoever comes back reloads everything."
+            "A channel layer silently drops messages when it is full or away: a client may be"
+            f" stale for up to {self.net} seconds, and reloads everything when it reconnects."
             if self.net
-            else "A channel layer drops messages without a word when it is full or away, and"
+            else "A channel layer silently drops messages when it is full or away, and"
             " OPTIONS['net'] is None: a client may be stale for good."
         )
         hint = "Use the database or the Redis backend, or silence this if that does no harm."
@@ -101,17 +101,17 @@ class ChannelLayerPubSub(OutboxPubSub):
         _run(self._send(messages), self.timeout)
 
     def ended(self) -> None:
-        """Close the relay's event loop, if it needed one."""
+        """Close the relay's event loop, if it has one."""
         if (runner := getattr(_own, "runner", None)) is not None:
             del _own.runner
             runner.close()
 
     def ask_position(self) -> Cursor:
-        """Return what proves nothing: a layer remembers nothing."""
+        """Return the only position, which proves nothing: a layer keeps no history."""
         return POSITION
 
     def connect(self) -> Upstream:
-        """Listen on a channel of its own, for the running event loop."""
+        """Connect the running event loop on a channel of its own."""
         return _LayerUpstream(self.alias, self.net)
 
     async def _send(self, messages: Sequence[Message]) -> None:
@@ -123,7 +123,7 @@ class ChannelLayerPubSub(OutboxPubSub):
 
 
 class _Numbered(msgspec.Struct):
-    """A message, numbered by its sender within its topic, from 1 on."""
+    """A message with its number: its sender's count within its topic, from 1 on."""
 
     sender: str
     number: int
@@ -153,14 +153,14 @@ class _Numbering:
 
 
 class _LayerUpstream(Upstream):
-    """Listens on one channel. Owner of its state: the event loop it was made on."""
+    """Receives on one channel. Owner of its state: the event loop that made it."""
 
     def __init__(self, alias: str, net: float | None) -> None:
         self._alias = alias
         self._net = net
         self._inbox: Inbox[Message] = Inbox()
         self._watched: dict[Topic, dict[str, int]] = {}
-        """For each topic the number that each sender's message had last."""
+        """For each topic, each sender's newest number."""
         self._channel = ""
         self._starting = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -177,7 +177,7 @@ class _LayerUpstream(Upstream):
         return POSITION
 
     async def unwatch(self, topics: Iterable[Topic]) -> None:
-        """Leave their groups."""
+        """Leave the topics' groups."""
         for topic in topics:
             if self._watched.pop(topic, None) is not None:
                 await self._call(self._leave(topic))
@@ -189,19 +189,19 @@ class _LayerUpstream(Upstream):
                 return found
 
     def head(self) -> Cursor:
-        """Return the one position there is."""
+        """Return the only position."""
         return POSITION
 
     async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
-        """Refuse: a layer keeps no history."""
+        """Raise CannotReplay: a layer keeps no history."""
         raise CannotReplay(Reset.NO_REPLAY)
 
     async def check(self) -> None:
-        """Raise UpstreamLost if nobody listens any more."""
+        """Raise UpstreamLost if messages may be missing."""
         self._inbox.check()
 
     async def close(self) -> None:
-        """Leave all groups: a channel that nobody reads would fill up."""
+        """Leave all groups: a channel without a reader would fill up."""
         self._inbox.lose("the upstream was closed")
         _listening.discard(self._inbox)
         leaving = [self._leave(topic) for topic in self._watched]
@@ -224,35 +224,35 @@ class _LayerUpstream(Upstream):
         await self._call(self._layer.group_add(group_of(topic), self._channel))
 
     async def _leave(self, topic: Topic) -> None:
-        async with asyncio.timeout(LEAVE_WITHIN):
+        async with asyncio.timeout(LEAVE_TIMEOUT):
             await self._layer.group_discard(group_of(topic), self._channel)
 
     async def _call(self, call: Coroutine[Any, Any, Any]) -> Any:
         try:
             return await call
         except Exception as error:
-            # A layer may raise whatever its server's library does.
+            # A layer may raise any error of its server's library.
             self._inbox.lose(f"{type(error).__name__}: {error}")
             raise UpstreamLost(f"the channel layer failed: {error}") from error
 
     async def _listen(self) -> None:
         try:
-            await until_one_ends(self._hear_all(), self._reset_now_and_then())
+            await until_one_ends(self._receive_all(), self._reset_periodically())
         except Exception as error:
             self._inbox.lose(f"{type(error).__name__}: {error}")
 
-    async def _hear_all(self) -> None:
+    async def _receive_all(self) -> None:
         while True:
             event = await self._layer.receive(self._channel)
-            self._inbox.put(self._hear(event.get("text", "")))
+            self._inbox.put(self._read(event.get("text", "")))
 
-    def _hear(self, text: str) -> list[Message]:
-        """Return a message, behind a reset where one of its sender before it is missing."""
+    def _read(self, text: str) -> list[Message]:
+        """Return the message, behind a reset if an earlier message of its sender is missing."""
         try:
             numbered = _decode(text)
             message = message_of(numbered.message, POSITION)
         except ValueError as error:
-            raise UpstreamLost(f"what came over the layer is no message: {error}") from error
+            raise UpstreamLost(f"expected a message from the channel layer: {error}") from error
         senders = self._watched.get(message.topic)
         if senders is None:
             return []
@@ -262,8 +262,8 @@ class _LayerUpstream(Upstream):
             return [message]
         return [Message(message.topic, reset=Reset.NO_REPLAY, cursor=POSITION), message]
 
-    async def _reset_now_and_then(self) -> None:
-        """Make good what was lost with nothing behind it; join again, since groups forget too."""
+    async def _reset_periodically(self) -> None:
+        """Reset every topic to repair unnoticed losses; join again, since groups drop members."""
         while True:
             await asyncio.sleep((self._net or REJOIN) * random.uniform(0.7, 1))  # noqa: S311
             for topic in list(self._watched):
@@ -273,14 +273,14 @@ class _LayerUpstream(Upstream):
 
 
 def group_of(topic: Topic) -> str:
-    """Return the name of a topic's group: groups may hold fewer characters than topics do."""
+    """Return the name of a topic's group: groups allow fewer characters than topics."""
     return f"realtime.{sha256(topic.encode()).hexdigest()}"
 
 
 def _run(work: Coroutine[Any, Any, None], timeout: float) -> None:
-    """Run on an event loop that listens in this process; else on one of this thread's own.
+    """Run `work` on an event loop of this process that has an upstream; else on this thread's own.
 
-    A layer in memory lives on the loop of those who listen, and is not safe in threads.
+    A layer in memory lives on its receivers' loop, and is not safe to use from other threads.
     """
     loop = next((each.loop for each in list(_listening) if each.loop.is_running()), None)
     if loop is None:

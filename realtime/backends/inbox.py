@@ -1,4 +1,4 @@
-"""A bounded way into an event loop, for upstreams that hear of messages in other threads."""
+"""A bounded queue into an event loop, for upstreams whose messages arrive in other threads."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class Inbox(Generic[T]):
-    """What arrived and was not taken yet.
+    """The items that arrived and were not taken yet.
 
-    Owner: the event loop it was made on. `call()` alone may be used from other threads. When more
-    than `most` messages wait, or after `lose()`, `take()` raises UpstreamLost, for good.
+    Owner: the event loop that made it. Other threads may use `call()` alone. When more than `most`
+    messages wait, or after `lose()`, every `take()` raises UpstreamLost.
     """
 
     def __init__(self, most: int = 10_000) -> None:
@@ -28,7 +28,7 @@ class Inbox(Generic[T]):
         self._lost: str | None = None
 
     def call(self, function: Callable[..., None], *args: object) -> None:
-        """Run `function` on the owning loop, from any thread; a closed loop hears nothing."""
+        """Run `function` on the owning loop, from any thread; do nothing if that loop is closed."""
         try:
             self.loop.call_soon_threadsafe(function, *args)
         except RuntimeError:
@@ -36,7 +36,7 @@ class Inbox(Generic[T]):
                 raise
 
     def put(self, items: Sequence[T], messages: int | None = None) -> None:
-        """Add items, on the owning loop; they hold so many messages, or are messages."""
+        """Add items, on the owning loop. They hold `messages` messages, or are one message each."""
         self._waiting.extend(items)
         self._size += len(items) if messages is None else messages
         if self._size > self._most:
@@ -45,13 +45,13 @@ class Inbox(Generic[T]):
             self._news.set()
 
     def lose(self, why: str) -> None:
-        """Declare that messages may be missing from here on, on the owning loop."""
+        """Record, on the owning loop, that messages may be missing from here on."""
         self._lost = self._lost or why
         self._waiting.clear()
         self._news.set()
 
     async def take(self) -> list[T]:
-        """Wait for something and take all that waits."""
+        """Wait for an item, then take all items."""
         await self._news.wait()
         self.check()
         self._news.clear()
@@ -62,7 +62,7 @@ class Inbox(Generic[T]):
 
     @property
     def is_lost(self) -> bool:
-        """May messages be missing?"""
+        """True if messages may be missing."""
         return self._lost is not None
 
     def check(self) -> None:

@@ -1,8 +1,8 @@
-"""Messages within one process, between any of its threads and event loops.
+"""A backend within one process, between any of its threads and event loops.
 
-For tests and for projects that run as a single process. Other processes hear nothing, a restart
-forgets everything, and a crash between commit and publish loses the message together with every
-client that could have missed it.
+It is for tests and for projects that run as a single process. Other processes receive nothing, and
+a restart loses the history. A crash between commit and publish loses the message, together with
+every client that could have missed it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from realtime.messages.topics import Topic
 
 
 class MemoryPubSub(PubSub):
-    """Carry messages within this process. Instances with one `name` share one history."""
+    """Carries messages within this process. Instances with the same `name` share one history."""
 
     process_local: ClassVar[bool] = True
     supports_replay: ClassVar[bool] = True
@@ -34,7 +34,7 @@ class MemoryPubSub(PubSub):
         self._history = _History.named(name, keep)
 
     def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:
-        """Hold the messages until the transaction has committed."""
+        """Keep the messages until the transaction has committed."""
         return lambda: self._history.append(messages)
 
     def position(self) -> Cursor:
@@ -42,18 +42,20 @@ class MemoryPubSub(PubSub):
         return self._history.head()
 
     async def aposition(self) -> Cursor:
-        """Return the position of the newest message; nothing blocks."""
+        """Return the position of the newest message; this does not block."""
         return self._history.head()
 
     def connect(self) -> Upstream:
-        """Listen to this process's history."""
+        """Connect to this process's history."""
         return _MemoryUpstream(self._history)
 
 
 class _History:
-    """The messages sent last, and who listens. Owner: its lock; any thread may come.
+    """The newest messages, and the upstreams that receive them. Owner: its lock.
 
-    A new process starts a new epoch, since it remembers nothing of the old one.
+    Any thread uses it.
+
+    A new process starts a new epoch, since it has none of the old process's messages.
     """
 
     _all: ClassVar[dict[str, _History]] = {}
@@ -80,9 +82,9 @@ class _History:
     def append(self, messages: Sequence[Message]) -> None:
         with self._lock:
             placed = [self._place(message) for message in messages]
-            # Under the lock, so that every upstream hears in the order of the history.
+            # Within the lock, so that every upstream receives messages in the order of the history.
             for upstream in self._upstreams:
-                upstream.hear(placed)
+                upstream.deliver(placed)
 
     def join(self, upstream: _MemoryUpstream) -> Cursor:
         with self._lock:
@@ -102,7 +104,7 @@ class _History:
                 raise CannotReplay(Reset.UNKNOWN_CURSOR)
             if offset < self._sent - len(self._recent):
                 raise CannotReplay(Reset.HISTORY_EXPIRED)
-            # From the newest: who comes back has mostly missed little.
+            # Start at the newest: a client that reconnects has mostly missed few messages.
             newer = takewhile(lambda each: each[0] > offset, reversed(self._recent))
             return [message for _, message in newer if message.topic in topics][::-1]
 
@@ -117,7 +119,7 @@ class _History:
 
 
 class _MemoryUpstream(Upstream):
-    """Listens to a history. Owner of all but `hear()`: the event loop it was made on."""
+    """Receives from a history. Its event loop owns all but `deliver()`."""
 
     def __init__(self, history: _History) -> None:
         self._history = history
@@ -125,13 +127,13 @@ class _MemoryUpstream(Upstream):
         self._watched: set[Topic] = set()
         self._head = NOWHERE
 
-    def hear(self, messages: Sequence[Message]) -> None:
-        """Take messages from whichever thread sent them."""
+    def deliver(self, messages: Sequence[Message]) -> None:
+        """Take messages, from the thread that sent them."""
         self._inbox.call(self._inbox.put, messages)
 
     async def watch(self, topics: Iterable[Topic]) -> Cursor:
         self._inbox.check()
-        # Added first: what is sent once the cursor has been read finds the topics watched.
+        # Added first, so that a message sent after the cursor was read finds its topic watched.
         self._watched.update(topics)
         cursor = self._history.join(self)
         if self._head == NOWHERE:
@@ -143,9 +145,9 @@ class _MemoryUpstream(Upstream):
 
     async def receive(self) -> Sequence[Message]:
         while True:
-            heard = await self._inbox.take()
-            self._head = heard[-1].cursor or self._head
-            if messages := [message for message in heard if message.topic in self._watched]:
+            received = await self._inbox.take()
+            self._head = received[-1].cursor or self._head
+            if messages := [message for message in received if message.topic in self._watched]:
                 return messages
 
     def head(self) -> Cursor:

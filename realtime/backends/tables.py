@@ -1,4 +1,4 @@
-"""Whether the tables of stored records and of the outbox have been made."""
+"""Whether the tables of stored records and of the outbox exist."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _missed: set[Place] = set()
 
 
 def is_there(alias: str, model: type[Model] = StoredRecord) -> bool:
-    """Say whether the table of `model` is there; ask the database until it once was.
+    """Return True if the table of `model` exists; ask the database until it does.
 
-    Asked before writing, not found out by it: on PostgreSQL a statement that fails takes the
-    writer's whole transaction with it.
+    The writer asks before it writes: on PostgreSQL a failing statement would abort the writer's
+    whole transaction. A missing table is logged once.
     """
     found = is_found(alias, model)
     place = _place(alias, model)
@@ -35,7 +35,7 @@ def is_there(alias: str, model: type[Model] = StoredRecord) -> bool:
 
 
 def is_found(alias: str, model: type[Model]) -> bool:
-    """Say whether the table is there, to somebody who does not miss it."""
+    """Return True if the table exists; log nothing if it does not."""
     place = _place(alias, model)
     if place in _there:
         return True
@@ -48,7 +48,7 @@ def is_found(alias: str, model: type[Model]) -> bool:
 
 
 def ask_again(*, using: str, **_: Any) -> None:
-    """Ask the database anew; a receiver of `post_migrate`, which may have made or dropped them."""
+    """Ask the database again; receives `post_migrate`, which may have made or dropped a table."""
     for model in (StoredRecord, OutboxRecord):
         _there.discard(_place(using, model))
     is_there(using)

@@ -1,6 +1,6 @@
-"""Watching on for a while what nobody wants any longer.
+"""Delays upstream unsubscribes by LINGER seconds.
 
-A page that is reloaded leaves, and wants the same a moment later.
+So a page reload does not unsubscribe and then subscribe again.
 """
 
 from __future__ import annotations
@@ -13,24 +13,27 @@ from realtime.conf import conf
 from realtime.messages.topics import Topic
 
 
-class Lingering:
-    """Topics to be left later. Owner of its timers and tasks: the event loop of a hub."""
+class DelayedUnwatch:
+    """Topics that are to be unwatched later.
+
+    Owner of its timers and tasks: the event loop of a hub.
+    """
 
     def __init__(self, leave: Callable[[Topic], Awaitable[None]]) -> None:
-        """`leave(topic)` looks whether nobody has come meanwhile."""
+        """`leave(topic)` unwatches a topic, unless it has a subscriber again."""
         self._leave = leave
         self._timers: dict[Topic, asyncio.TimerHandle] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
     def add(self, topic: Topic) -> None:
-        """Leave a topic when nobody has wanted it for LINGER seconds from now."""
+        """Leave a topic once it had no subscriber for LINGER seconds from now."""
         if known := self._timers.pop(topic, None):
             known.cancel()
         loop = asyncio.get_running_loop()
         self._timers[topic] = loop.call_later(conf.LINGER, self._begin, topic)
 
     async def close(self) -> None:
-        """Leave nothing more."""
+        """Cancel all timers; leave no further topic."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()

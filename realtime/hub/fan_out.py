@@ -1,4 +1,4 @@
-"""Telling what the backend said to those who are connected here."""
+"""Delivering the backend's messages to this process's mailboxes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from realtime.telemetry import counters, note_fan_out
 
 
 class FanOut:
-    """From messages to mailboxes. No method awaits, so none is ever seen half done."""
+    """Puts messages into mailboxes.
+
+    No method awaits, so no other task sees a half-done delivery.
+    """
 
     def __init__(self, subscribers: Subscribers) -> None:
         self._subscribers = subscribers
         self.rates = Rates()
 
     def received(self, upstream: Upstream, messages: Sequence[Message]) -> None:
-        """Tell of what arrived together, each topic's messages merged: once, not in each sink."""
+        """Deliver messages that arrived together; merge each topic's once, not in each mailbox."""
         counters.received += len(messages)
         self.rates.turn()
         by_topic: dict[Topic, list[Message]] = {}
@@ -34,7 +37,7 @@ class FanOut:
             self.tell(upstream, merge_all(waiting))
 
     def tell(self, upstream: Upstream, message: Message) -> None:
-        """Tell everybody whom one message concerns."""
+        """Deliver one message to all mailboxes that it concerns."""
         width = 0
         for topic in self._subscribers.reached_by(message.topic):
             self.rates.count(topic)
@@ -44,14 +47,14 @@ class FanOut:
         note_fan_out(message.topic, width)
 
     def refresh(self, upstream: Upstream) -> None:
-        """Let everybody know how far they have been told."""
+        """Deliver the upstream's position to every mailbox."""
         head = upstream.head()
         for topic in self._subscribers.topics():
             if upstream.narrow(head, topic) is not None:
                 self._deliver(upstream, topic, Message(topic, cursor=head))
 
     def _deliver(self, upstream: Upstream, topic: Topic, message: Message) -> int:
-        """Tell those who watch exactly this topic; return how many they are."""
+        """Deliver to the mailboxes of exactly this topic; return how many they are."""
         told = as_told(upstream, topic, message)
         sinks = self._subscribers.of(topic)
         for sink in sinks:
@@ -60,7 +63,7 @@ class FanOut:
 
 
 def as_told(upstream: Upstream, topic: Topic, message: Message) -> Message:
-    """Return a message as the subscribers of a topic are told it. What is opaque ends here."""
+    """Return a message in the form for a topic's subscribers: without `extra`."""
     cursor = message.cursor and upstream.narrow(message.cursor, topic)
     if message.topic == topic and message.cursor is cursor and message.extra is None:
         return message

@@ -18,7 +18,7 @@ from realtime.backends.outbox.process import ensure_relay
 from realtime.concurrency import end, until_one_ends
 from realtime.conf import conf
 from realtime.exceptions import CannotReplay, UpstreamLost
-from realtime.hub.delayed_unwatch import Lingering
+from realtime.hub.delayed_unwatch import DelayedUnwatch
 from realtime.hub.fan_out import FanOut, as_told
 from realtime.hub.observers import missed, observed_topics
 from realtime.hub.subscribers import Sink, Subscribers
@@ -63,7 +63,7 @@ class Hub:
         self._was_connected = False
         """Has there been an upstream? Whoever was told by it is reset by its successor."""
         self._locks: WeakValueDictionary[Topic, asyncio.Lock] = WeakValueDictionary()
-        self._lingering = Lingering(self._unwatch)
+        self._lingering = DelayedUnwatch(self._unwatch)
 
     async def subscribe(self, sink: Sink, topic: Topic) -> Cursor:
         """Put `topic`'s messages into `sink` from here on; return once the backend confirmed.

@@ -1,4 +1,4 @@
-"""Listening in a worker: the messages of some topics, one after another."""
+"""Receiving the messages of some topics in a worker, one after another."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from realtime.messages.topics import Topic
 async def listen(
     topics: Iterable[str], since: Cursor | str | None = None
 ) -> AsyncIterator[Message]:
-    """Give the messages of `topics` as they come, and first what was sent after `since`.
+    """Yield the messages of `topics` as they arrive; first those that were sent after `since`.
 
-    Each stands for all that came since the one before: of a topic on which a worker is slow the
-    messages are merged. Where something may have been missed, or too much waits, it is a reset.
-    A message with a cursor stands behind all that was given before it, of any of the topics; one
-    without changes says only that. A worker that keeps the last cursor it has come to, and comes
-    back with it, misses nothing. Where several messages waited only the last of them has one.
+    A worker that is slow on a topic gets the topic's waiting messages merged into one. It gets a
+    reset if messages may have been missed, or if too many rows wait. A message with a cursor is
+    behind all messages yielded before it, of any of the topics; one without changes only carries
+    the cursor. A worker that keeps the last cursor, and later passes it as `since`, misses nothing.
+    Of several waiting messages only the last has a cursor.
 
-    No rules are asked. Raise InvalidTopic for a bare family, InvalidCursor for what is no cursor.
+    No rules are asked. Raise InvalidTopic for a bare family, InvalidCursor for an invalid cursor.
     """
     wanted = [_topic(text) for text in dict.fromkeys(topics)]
     cursor = Cursor.parse(since) if isinstance(since, str) else since
@@ -40,8 +40,8 @@ async def listen(
             mailbox.release(topic)
         while True:
             messages = await mailbox.take()
-            # At this very moment: all that came before the hub's head is in these messages, and not
-            # in the first of them alone.
+            # Now, before any await: these messages hold everything before the hub's head. The first
+            # of them alone does not.
             for message in _up_to(messages, hub.head(wanted)):
                 yield message
     finally:
@@ -49,7 +49,7 @@ async def listen(
 
 
 def _up_to(messages: Sequence[Message], head: Cursor | None) -> Iterator[Message]:
-    """Give what messages have to say, the last of them with the position behind them all."""
+    """Yield the messages; the last gets the position behind all of them."""
     for message in messages[:-1]:
         if message.changes or message.reset:
             yield replace(message, cursor=None)
@@ -61,6 +61,6 @@ def _topic(text: str) -> Topic:
     if topic.is_family:
         raise InvalidTopic(
             f"expected a topic with a key to listen to, like {topic}5, got {text!r}:"
-            " whoever listens to a topic hears its family's resets too"
+            " a listener to a topic receives its family's resets too"
         )
     return topic

@@ -1,7 +1,7 @@
-"""Who looks at messages in every process that serves, before they are fanned out.
+"""Observers: they see every message in each serving process, before it is fanned out.
 
-An observer sees what is opaque here, `Message.extra`, and may have topics reset in this process.
-`invalidation` registers one, which notices messages of a process that runs other code.
+An observer sees `Message.extra`, which is opaque here, and may reset topics in this process.
+`invalidation` registers an observer that detects messages of a process with other code.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from realtime.messages.topics import Topic
 
 
 class Observer(Protocol):
-    """Looks at the messages of some topics; it belongs to the event loop of its hub."""
+    """Observes the messages of some topics; it belongs to the event loop of its hub."""
 
     def topics(self) -> Iterable[Topic]:
-        """Return the topics to be watched for it, whoever else wants them."""
+        """Return the topics that the hub must watch for it, with or without subscribers."""
 
     def observe(self, message: Message) -> Iterable[Message]:
-        """Return what else to tell those who are connected here."""
+        """Return further messages to deliver in this process."""
 
     def missed(self) -> None:
-        """Take note that a hub begins to hear, at first or anew: it may have missed something."""
+        """Take note that a hub has connected, or reconnected: messages may have been missed."""
 
 
 _observers: list[Observer] = []
 
 
 def register(observer: Observer) -> None:
-    """Let an observer see the messages from the next connection to the backend on."""
+    """Let an observer see messages, from the next connection to the backend on."""
     if observer not in _observers:
         _observers.append(observer)
 
 
 def observed_topics() -> frozenset[Topic]:
-    """Return the topics that some observer wants."""
+    """Return the topics of all observers."""
     return frozenset(topic for observer in _observers for topic in observer.topics())
 
 
 def observe(message: Message) -> list[Message]:
-    """Return what the observers have to tell because of a message."""
+    """Return the messages that the observers add to a message."""
     return [told for observer in _observers for told in observer.observe(message)]
 
 
 def missed() -> None:
-    """Let the observers know that a hub begins to hear."""
+    """Tell the observers that a hub has connected, or reconnected."""
     for observer in _observers:
         observer.missed()

@@ -1,4 +1,4 @@
-"""Who watches what: the hub's map from topics to mailboxes, and from families to topics."""
+"""The hub's map from topics to mailboxes, and from families to topics."""
 
 from __future__ import annotations
 
@@ -11,29 +11,32 @@ from realtime.messages.topics import Topic
 
 
 class Sink(Protocol):
-    """What messages are put into: a mailbox, or what behaves like one."""
+    """A mailbox, or an object that takes messages like one."""
 
     def put(self, message: Message) -> None:
-        """Take a message; without waiting for anything."""
+        """Take a message, without waiting."""
 
     def discard(self, topic: Topic) -> None:
-        """Forget what waits of a topic that is watched no more."""
+        """Drop the waiting messages of a topic that is watched no longer."""
 
 
 class Subscribers:
-    """A map from topics to mailboxes. No method awaits, so none is ever seen half done."""
+    """A map from topics to mailboxes.
+
+    No method awaits, so no other task sees a half-done change.
+    """
 
     def __init__(self) -> None:
         self._mailboxes: defaultdict[Topic, set[Sink]] = defaultdict(set)
         self._families: defaultdict[Topic, set[Topic]] = defaultdict(set)
 
     def add(self, topic: Topic, mailbox: Sink) -> None:
-        """Note that `mailbox` wants `topic`."""
+        """Add `mailbox` to the subscribers of `topic`."""
         self._mailboxes[topic].add(mailbox)
         self._families[topic.family].add(topic)
 
     def remove(self, topic: Topic, mailbox: Sink) -> bool:
-        """Note that it does not; return whether that was the topic's last."""
+        """Remove `mailbox` from `topic`; return True if it was the topic's last subscriber."""
         mailboxes = self._mailboxes.get(topic)
         if mailboxes is None:
             return False
@@ -47,24 +50,24 @@ class Subscribers:
         return True
 
     def unwanted(self, topic: Topic) -> list[Topic]:
-        """Return which of `topic` and its family nobody wants."""
+        """Return those of `topic` and its family that have no subscriber."""
         nobody = [] if topic in self._mailboxes else [topic]
         return nobody if topic.family in self._families else [*nobody, topic.family]
 
     def of(self, topic: Topic) -> Collection[Sink]:
-        """Return the mailboxes that want exactly `topic`."""
+        """Return the mailboxes that are subscribed to exactly `topic`."""
         return tuple(self._mailboxes.get(topic, ()))
 
     def topics(self) -> Collection[Topic]:
-        """Return the topics that anybody wants."""
+        """Return the topics that have subscribers."""
         return tuple(self._mailboxes)
 
     def audiences(self) -> list[tuple[Topic, int]]:
-        """Return every topic that anybody wants, and how many do; in any thread."""
+        """Return each topic with its number of subscribers; safe in any thread."""
         return [(topic, len(sinks)) for topic, sinks in list(self._mailboxes.items())]
 
     def wanted(self) -> Collection[Topic]:
-        """Return what must be watched upstream: those topics and their families."""
+        """Return the topics to watch upstream: those with subscribers, and their families."""
         return (*self._mailboxes, *self._families)
 
     def reached_by(self, topic: Topic) -> Iterable[Topic]:

@@ -1,7 +1,7 @@
-"""The values that everything else hands on: topics, messages, cursors. Pure: no I/O, no clock.
+"""The values that all other parts pass on: topics, messages, cursors. Pure: no I/O, no clock.
 
-Comes in: text and numbers. Goes out: frozen values, merged and encoded. Nothing here has state but
-`IdentityCache`, whose owner is the object that made it.
+In: text and numbers. Out: frozen values, merged and encoded. Only `IdentityCache` has state; its
+owner is the object that made it.
 """
 
 from realtime.messages.cursors import NOWHERE, Cursor

@@ -1,4 +1,4 @@
-"""Messages as JSON text, as backends store and send them."""
+"""Messages as JSON text, in the form that backends store and send."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from realtime.messages.topics import Topic
 
 
 class StoredMessage(msgspec.Struct, omit_defaults=True):
-    """A message as a backend stores and sends it."""
+    """A message in the form that backends store and send."""
 
     topic: str
     changes: dict[str, dict[str, Verb]] = {}
@@ -40,6 +40,6 @@ def message_of(item: StoredMessage, cursor: Cursor | None) -> Message:
 
 
 def stored(message: Message) -> StoredMessage:
-    """Return a message as it is stored."""
+    """Return a message in its stored form."""
     changes = {label: dict(rows) for label, rows in message.changes.items()}
     return StoredMessage(str(message.topic), changes, message.reset, message.extra)

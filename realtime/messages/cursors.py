@@ -1,8 +1,8 @@
 """Cursors: positions in a backend's history.
 
-A cursor is an epoch and an offset. Only the backend that made it knows what they mean; everybody
-else keeps its text and hands it back. An epoch changes whenever the backend may have lost
-something, so a cursor of another epoch proves nothing and its owner must reload.
+A cursor is an epoch and an offset. Only the backend that made a cursor interprets it; all other
+parts keep its text and return it. The epoch changes whenever the backend may have lost a message.
+So a cursor of another epoch proves nothing, and its holder must reload.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TEXT = re.compile(r"([A-Za-z0-9_~-]{1,200})\.([A-Za-z0-9_~-]{1,1700})")
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A position: `epoch` and `offset`, both text that only its backend understands."""
+    """A position: `epoch` and `offset`, both text that only its backend interprets."""
 
     epoch: str
     offset: str
@@ -28,7 +28,7 @@ class Cursor:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what `str(cursor)` wrote; raise InvalidCursor for anything else."""
+        """Read the text of `str(cursor)`; raise InvalidCursor for any other text."""
         match = _TEXT.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             raise InvalidCursor(f"expected a cursor as given out by position(), got {text!r:.80}")
@@ -36,4 +36,4 @@ class Cursor:
 
 
 NOWHERE = Cursor("none", "0")
-"""A position that proves nothing: whoever comes with it is reset."""
+"""A position that proves nothing: a client that sends it is reset."""

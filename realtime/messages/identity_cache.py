@@ -1,7 +1,7 @@
-"""Doing once what many ask for at the same moment.
+"""A cache for pure functions that many callers call with the same objects at the same moment.
 
-A message for a thousand mailboxes is one object. What is made of it, its text for one, is made
-for the first and found for the others.
+A message for a thousand mailboxes is one object. Its encoded text, for example, is made for the
+first mailbox and found for the others.
 """
 
 from __future__ import annotations
@@ -12,31 +12,32 @@ from typing import Any, Generic, ParamSpec, TypeVar
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MOST = 64
-"""Results that are kept. Those who ask for the same do so right behind each other."""
+MOST_RESULTS = 64
+"""Results that are kept. Callers with the same arguments call right behind each other."""
 
 
 class IdentityCache(Generic[P, R]):
-    """A pure function that is called once for the same arguments; for the very same objects.
+    """A pure function that is called once for the same objects as arguments.
 
-    Identity is enough, and costs less than comparing what messages hold. Arguments are kept
-    beside the result, so that no other object takes their place. Owner: an event loop.
+    Comparing by identity suffices, and costs less than comparing the contents of messages. The
+    arguments are kept beside the result, so that no other object can get their ids. Owner: an event
+    loop.
     """
 
-    def __init__(self, function: Callable[P, R], most: int = MOST) -> None:
+    def __init__(self, function: Callable[P, R], most: int = MOST_RESULTS) -> None:
         self._function = function
         self._most = most
         self._known: dict[tuple[int, ...], tuple[tuple[Any, ...], R]] = {}
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return what the function returns."""
+        """Return the function's result."""
         key = tuple(map(id, args))
         found = self._known.get(key)
         if found is not None:
             return found[1]
         result = self._function(*args, **kwargs)
         if len(self._known) >= self._most:
-            # The oldest: dicts keep their order.
+            # The oldest entry: dicts keep insertion order.
             del self._known[next(iter(self._known))]
         self._known[key] = (args, result)
         return result

@@ -1,8 +1,8 @@
-"""The algebra of messages: any number of them about one topic can be told as one.
+"""The algebra of messages: any number of messages about one topic merge into one.
 
-Merging is associative, commutative and idempotent as far as rows and resets go, which is what
-lets a queue be bounded and delivery be at least once. A row with two different verbs was updated;
-a reset absorbs all rows. The cursor is the later argument's: merge in the order of arrival.
+As far as rows and resets go, merging is associative, commutative and idempotent. So a queue can be
+bounded, and delivery can be at least once. A row with two different verbs was updated; a reset
+absorbs all rows. The merged cursor is the later argument's: merge in the order of arrival.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from realtime.messages.message import Changes, Message, Reset, Verb, checked
 
 
 def merge(earlier: Message, later: Message) -> Message:
-    """Tell two messages about one topic as one."""
+    """Merge two messages about one topic."""
     return merge_all((earlier, later))
 
 
 def merge_all(messages: Sequence[Message]) -> Message:
-    """Tell messages about one topic, at least one of them, as one: as if merged one by one."""
+    """Merge one or more messages about one topic; the same result as merging one by one."""
     if len(messages) == 1:
         return messages[0]
     last = messages[-1]
@@ -41,7 +41,7 @@ def _merge_into(merged: dict[str, dict[str, Verb]], changes: Changes) -> None:
 
 
 def merge_verbs(one: Verb, other: Verb) -> Verb:
-    """Two different verbs for one row amount to an update."""
+    """Return the merged verb of one row: two different verbs amount to an update."""
     return one if one == other else "updated"
 
 
@@ -53,5 +53,5 @@ def bound(message: Message, most: int) -> Message:
 
 
 def size(message: Message) -> int:
-    """Return how many rows a message names."""
+    """Return the number of rows that a message names."""
     return sum(map(len, message.changes.values()))

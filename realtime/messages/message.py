@@ -18,7 +18,7 @@ VERBS: frozenset[str] = frozenset(get_args(Verb))
 
 
 class Reset(StrEnum):
-    """Why a client is told to reload all of a topic. A client reloads on any, known or not."""
+    """Why a client must reload a whole topic. A client reloads for any reason, known or not."""
 
     HISTORY_EXPIRED = "history-expired"
     BACKEND_RESTART = "backend-restart"
@@ -33,11 +33,11 @@ class Reset(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What happened to one topic.
+    """The changes of one topic, or a reset.
 
-    `changes` is `{model label: {pk as text: verb}}`; `reset`, where given, says why everything of
-    the topic must be reloaded. `cursor` is the position behind this message, set by the backend.
-    `extra` is opaque here and never leaves the servers.
+    `changes` is `{model label: {pk as text: verb}}`. `reset`, if given, is the reason for reloading
+    the whole topic. `cursor` is the position behind this message; the backend sets it. `extra` is
+    opaque here and never leaves the servers.
 
     Messages are idempotent and commutative: see `realtime.messages.merge`.
     """
@@ -49,7 +49,7 @@ class Message:
     extra: object = None
 
     def __post_init__(self) -> None:
-        # Callers may write the topic as text; everybody behind this line has a Topic.
+        # Callers may pass the topic as text; all later code has a Topic.
         if type(self.topic) is not Topic:
             object.__setattr__(self, "topic", Topic(self.topic))
         if self.reset is not None and (not isinstance(self.reset, str) or not self.reset):
@@ -61,7 +61,7 @@ class Message:
 def checked(
     topic: Topic, changes: Changes, reset: str | None = None, cursor: Cursor | None = None
 ) -> Message:
-    """Make a message of what other messages held. It was looked at there, row by row."""
+    """Make a message from parts of other messages, whose rows were validated there."""
     message = object.__new__(Message)
     for name, value in zip(_FIELDS, (topic, changes, reset, cursor, None), strict=True):
         object.__setattr__(message, name, value)

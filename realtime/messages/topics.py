@@ -1,15 +1,15 @@
-"""Topics: what one can watch.
+"""Topics: the names that clients subscribe to.
 
-A topic is text, `family:key`, and the key is parts joined by `/`, each percent-encoded, so that
-every topic has exactly one spelling and can be compared, hashed and sent as it is:
+A topic is text, `family:key`. The key is parts joined by `/`, each percent-encoded. Every topic has
+exactly one spelling and can be compared, hashed and sent as it is:
 
     list:5                      family "list", one part
     seat:12/b%2F4               family "seat", parts "12" and "b/4"
     object:shop.order/7         family "object:shop.order/", one part
     model:shop.order            family "model:", one part
-    list:                       a bare family: it speaks for all its topics
+    list:                       a bare family: it stands for all its topics
 
-One spelling matters: a client that watched `list:05` would never hear of `list:5`.
+One spelling matters: a client subscribed to `list:05` would receive no message of `list:5`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from realtime.exceptions import InvalidTopic
 
 OBJECT = "object:"
 RESERVED = "realtime"
-"""The family by which processes speak to each other. No rule lets anybody watch it."""
+"""The family of messages between processes. No rule lets a client watch it."""
 _FAMILY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _PART = re.compile(r"(?:[A-Za-z0-9_.~-]|%[0-9A-F]{2})+")
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
 
 
 class Topic(str):
-    """One thing that can be watched, in its canonical spelling.
+    """A topic in its canonical spelling.
 
     `Topic("list:5")` reads text; `Topic.of("list", 5)` encodes parts. Both raise InvalidTopic.
     """
@@ -37,7 +37,7 @@ class Topic(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        """Read a topic's canonical spelling, or raise InvalidTopic."""
+        """Read a topic in its canonical spelling, or raise InvalidTopic."""
         if isinstance(text, cls):
             return text
         _check(text)
@@ -50,32 +50,32 @@ class Topic(str):
             raise InvalidTopic(
                 f"expected a family like 'list' (letters, digits, '_', '.', '-'), got {family!r}"
             )
-        # Not read again: what was just encoded is canonical.
+        # Not validated again: the parts were just encoded canonically.
         return str.__new__(cls, f"{family}:{'/'.join(map(encode_part, parts))}")
 
     def with_parts(self, *parts: object) -> Topic:
-        """Return the topic of this bare family whose key's parts, or further parts, are these."""
+        """Return the topic of this bare family with `parts` as its key, or appended to its key."""
         assert self.is_family, self
         return str.__new__(Topic, self + "/".join(map(encode_part, parts)))
 
     @property
     def name(self) -> str:
-        """What stands before the colon: `list` of `list:5`."""
+        """The text before the colon: `list` of `list:5`."""
         return self.partition(":")[0]
 
     @property
     def key(self) -> str:
-        """What stands behind the colon, still encoded: `5` of `list:5`."""
+        """The text behind the colon, still encoded: `5` of `list:5`."""
         return self.partition(":")[2]
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The key's parts, decoded; none for a bare family."""
+        """The key's parts, decoded; empty for a bare family."""
         return tuple(unquote(part) for part in self.key.split("/") if part)
 
     @property
     def family(self) -> Topic:
-        """The bare family that speaks for this topic: `list:`, or `object:shop.order/`."""
+        """The bare family that stands for this topic: `list:`, or `object:shop.order/`."""
         if self.is_family:
             return self
         if self.startswith(OBJECT) and "/" in self:
@@ -84,12 +84,12 @@ class Topic(str):
 
     @property
     def is_family(self) -> bool:
-        """Is this a bare family, which clients never subscribe to?"""
+        """True for a bare family, which clients never subscribe to."""
         return self.endswith((":", "/"))
 
 
 def encode_part(part: object) -> str:
-    """Spell one part of a key; an empty one has no spelling and raises InvalidTopic."""
+    """Return one part of a key, percent-encoded; raise InvalidTopic if it is empty."""
     if type(part) is int:
         return str(part)
     text = str(part)

@@ -1,4 +1,4 @@
-"""What helps to test code that uses, or extends, this package."""
+"""Helpers to test code that uses, or extends, this package."""
 
 from realtime.testing.contract import PubSubContract
 

@@ -1,4 +1,4 @@
-"""What the contract's tests are made of: instances, upstreams, and sending from transactions."""
+"""Helpers of the contract's tests: instances, upstreams, and sending from transactions."""
 
 from __future__ import annotations
 
@@ -23,34 +23,35 @@ from realtime.publish import publish
 if TYPE_CHECKING:
     from unittest import TestCase as Mixin
 else:
-    # A TestCase only where a subclass makes it one: a runner must not find the contract itself.
+    # Only a subclass makes it a TestCase: a test runner must not collect the contract itself.
     Mixin = object
 
 T = TypeVar("T")
 
 
 class BackendCase(Mixin):
-    """Helpers around `make_pubsub()`. Whatever waits does so until a deadline."""
+    """Helpers around `make_pubsub()`. Every wait has a deadline."""
 
     patience: float = 10.0
-    """Seconds until what has not come counts as lost."""
+    """Seconds after which an expected message counts as lost."""
 
     rounds: int = 40
     """How often a race is run."""
 
     using: str = DEFAULT_DB_ALIAS
-    """The database that the senders' transactions are on."""
+    """The database of the senders' transactions."""
 
     def make_pubsub(self) -> PubSub:
         """Return a new instance of the backend.
 
-        All that one test makes reach each other; none hears what earlier tests sent.
+        All instances that one test makes exchange messages; none receives messages of earlier
+        tests.
         """
         raise NotImplementedError(f"expected {type(self).__name__} to define make_pubsub()")
 
     @asynccontextmanager
     async def upstream(self, *topics: Topic) -> AsyncIterator[Upstream]:
-        """Connect through an instance of its own, watch `topics`, and close in the end."""
+        """Connect through an instance of its own, watch `topics`, and close at the end."""
         upstream = self.make_pubsub().connect()
         try:
             if topics:
@@ -68,7 +69,7 @@ class BackendCase(Mixin):
         return [without_cursor(message) for message in await self.receive_raw(upstream, count)]
 
     async def receive_raw(self, upstream: Upstream, count: int) -> list[Message]:
-        """Return the next `count` messages, or fail. One that comes twice counts once."""
+        """Return the next `count` messages, or fail. A message that arrives twice counts once."""
         received: dict[str, Message] = {}
         try:
             async with asyncio.timeout(self.patience):
@@ -84,7 +85,7 @@ class BackendCase(Mixin):
         return list(received.values())
 
     async def within(self, what: Awaitable[T]) -> T:
-        """Await something, but not for ever."""
+        """Await `what`, for at most `patience` seconds."""
         return await asyncio.wait_for(what, self.patience)
 
     def send_now(self, pubsub: PubSub, messages: Sequence[Message]) -> None:
@@ -113,7 +114,7 @@ class BackendCase(Mixin):
         await sync_to_async(run)()
 
     def publish(self, *messages: Message) -> None:
-        """Send by `realtime.publish()`, through an instance of this backend."""
+        """Send with `realtime.publish()`, through an instance of this backend."""
         with self._as_the_projects():
             publish(messages, self.using)
 
@@ -142,9 +143,9 @@ class BackendCase(Mixin):
 
     @asynccontextmanager
     async def sender(self) -> AsyncIterator[Callable[[Message], None]]:
-        """Send from a thread what is handed over, each in a transaction of its own.
+        """Yield a function that queues a message; a thread sends each in its own transaction.
 
-        All of it has been sent when the block ends.
+        All of them have been sent when the block ends.
         """
         pubsub = self.make_pubsub()
         waiting: SimpleQueue[Message | None] = SimpleQueue()
@@ -181,7 +182,7 @@ class BackendCase(Mixin):
     async def replayed(
         self, upstream: Upstream, topics: Collection[Topic], since: Cursor
     ) -> list[Message] | None:
-        """Return what is replayed, without cursors; None where the backend refuses."""
+        """Return the replayed messages, without cursors; None if the backend cannot replay."""
         try:
             found = await self.within(upstream.replay(topics, since))
         except CannotReplay as error:
@@ -193,9 +194,10 @@ class BackendCase(Mixin):
     async def assert_told_since(
         self, upstream: Upstream, topics: Collection[Topic], since: Cursor, *sent: Message
     ) -> None:
-        """Assert that one who comes with `since` is told what was sent, in order, or is reset.
+        """Assert that a client with the cursor `since` gets all of `sent`, in order, or a reset.
 
-        By what is replayed, and by what the upstream, which watches, receives from there on.
+        It gets the replayed messages, and those that the upstream, which watches, receives from
+        there on.
         """
         told = await self.replayed(upstream, topics, since)
         if told is None:
@@ -209,15 +211,15 @@ class BackendCase(Mixin):
     async def assert_nothing_since(
         self, upstream: Upstream, topics: Collection[Topic], since: Cursor
     ) -> None:
-        """Assert that it is proven that nothing follows `since`, by a backend that can prove it."""
+        """Assert an empty replay after `since`; CannotReplay if the backend supports no replay."""
         expected: list[Message] | None = [] if self.make_pubsub().supports_replay else None
         self.assertEqual(await self.replayed(upstream, topics, since), expected, since)
 
     async def assert_refused(self, upstream: Upstream, since: Cursor) -> None:
-        """Assert that a cursor is not believed, whatever topic it is for."""
+        """Assert that the backend raises CannotReplay for a cursor."""
         self.assertIsNone(await self.replayed(upstream, [Topic("list:5")], since), since)
 
 
 def without_cursor(message: Message) -> Message:
-    """Return a message as it was before the backend put a cursor to it."""
+    """Return a message as it was before the backend added a cursor."""
     return Message(message.topic, message.changes, message.reset, extra=message.extra)

@@ -1,4 +1,4 @@
-"""Saying no over HTTP: a status, and JSON that says why."""
+"""Error responses over HTTP: a status, and JSON with the reason."""
 
 from __future__ import annotations
 
@@ -18,23 +18,26 @@ from realtime.protocol import CloseCode
 
 View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
 
-NOT_ALLOWED, TOO_MANY, UNAVAILABLE = 405, 429, 503
+METHOD_NOT_ALLOWED, TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE = 405, 429, 503
 
-AGAIN_FROM, AGAIN_TO = 1, 10
-"""Seconds after which one who was sent away for a while may come back, spread."""
+RETRY_FROM, RETRY_TO = 1, 10
+"""Seconds in Retry-After: from and to, so that clients do not all come back at once."""
+
+INTERNAL_ERROR = 1011
+"""The websocket protocol's close code for a failed server."""
 
 _MEANINGS = {
     CloseCode.NOT_AUTHENTICATED: (401, "not-authenticated", "log in first"),
     CloseCode.REFUSED: (403, "not-allowed", "these topics may not be watched"),
     CloseCode.TOO_MANY: (429, "too-many", "over a limit: ask for less, or over fewer connections"),
-    CloseCode.SILENT: (503, "busy", "it took too long to find out who this is; come back"),
-    CloseCode.DRAINING: (503, "draining", "this server goes away; come back for another"),
+    CloseCode.SILENT: (503, "busy", "identifying the user took too long; come back"),
+    CloseCode.DRAINING: (503, "draining", "this server shuts down; come back for another"),
     CloseCode.FULL: (503, "full", "this server is full; come back later"),
 }
 
 
 class Refused(Exception):
-    """A request is answered with `status` and `{"error": {"code": …, "message": …}}`."""
+    """Answers a request with `status` and `{"error": {"code": …, "message": …}}`."""
 
     def __init__(
         self, status: int, code: str, message: str, topics: Iterable[str] | None = None
@@ -47,48 +50,48 @@ class Refused(Exception):
 
     @classmethod
     def because(cls, code: int) -> Refused:
-        """Return what stands for a websocket's close code."""
+        """Return the error for a websocket's close code."""
         unknown = (500, "server-error", "the server failed; come back with your cursor")
         return cls(*_MEANINGS.get(code, unknown))  # type: ignore[call-overload]  # plain ints too
 
     @classmethod
     def topics(cls, topics: Iterable[str]) -> Refused:
-        """Return what names topics that may not be watched."""
+        """Return the error that names topics that may not be watched."""
         return cls(*_MEANINGS[CloseCode.REFUSED], topics)
 
     def response(self) -> HttpResponseBase:
-        """Return the answer."""
+        """Return the HTTP response."""
         response = JsonResponse({"error": self.error}, status=self.status)
-        if self.status == NOT_ALLOWED:
+        if self.status == METHOD_NOT_ALLOWED:
             response.headers["Allow"] = "GET"
-        if self.status in {TOO_MANY, UNAVAILABLE}:
-            seconds = random.randint(AGAIN_FROM, AGAIN_TO)  # noqa: S311 -- jitter
+        if self.status in {TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE}:
+            seconds = random.randint(RETRY_FROM, RETRY_TO)  # noqa: S311 -- jitter
             response.headers["Retry-After"] = str(seconds)
         return response
 
 
 def json_errors(view: View) -> View:
-    """Make a view of a coroutine function that may raise Refused; the decorated asks for nothing.
+    """Decorate an async view: turn `Refused` into a JSON response; no login, CSRF or transaction.
 
-    It finds its user itself, so a project's LoginRequiredMiddleware, which would send a program to
-    a login page, has nothing to ask; and since it only answers GET there is nothing to forge. It
-    lasts, so it cannot run within a transaction as ATOMIC_REQUESTS would have it.
+    The view finds its user itself, so a project's LoginRequiredMiddleware, which would redirect a
+    program to a login page, does not apply. It only answers GET, so CSRF does not apply. It runs
+    for long, so it cannot run within the transaction of ATOMIC_REQUESTS.
     """
 
     @wraps(view)
     async def answer(request: HttpRequest) -> HttpResponseBase:
         try:
             if request.method != "GET":
-                raise Refused(NOT_ALLOWED, "get-only", f"expected GET, got {request.method}")
+                raise Refused(METHOD_NOT_ALLOWED, "get-only", f"expected GET, got {request.method}")
             if not hasattr(request, "scope"):
-                message = "this is served under ASGI alone; run an ASGI server, like uvicorn"
+                message = "expected an ASGI server, got WSGI; run one, like uvicorn"
                 raise Refused(501, "asgi-only", message)
             response = await view(request)
         except Refused as refused:
             response = refused.response()
         response.headers["Cache-Control"] = "no-store"
-        if response.status_code == UNAVAILABLE:
-            # Said on purpose, and often. Django would log each as an error of the project's.
+        if response.status_code == SERVICE_UNAVAILABLE:
+            # Frequent and intended. Django would log each as an error of the project's.
             response._has_been_logged = True  # type: ignore[attr-defined]
         return response
 
@@ -102,10 +105,11 @@ def json_errors(view: View) -> View:
 def refuse_foreign(request: HttpRequest) -> None:
     """Raise Refused for another site's page.
 
-    It could read nothing, since no CORS headers are sent. But it could occupy the places of those
-    who visit it. Origins are judged as those of websockets are; a program sends none.
+    Such a page could read nothing, since no CORS headers are sent. But it could use up the
+    connections of its visitors. Origins are judged as those of websockets are; a program sends
+    none.
     """
     origin = request.headers.get("Origin")
     cross_site = request.headers.get("Sec-Fetch-Site") == "cross-site"
     if cross_site or (origin is not None and not is_ours(origin)):
-        raise Refused(403, "foreign-origin", "pages of other sites may not ask here")
+        raise Refused(403, "foreign-origin", "pages of other sites may not send requests here")

@@ -1,4 +1,4 @@
-"""Health at `live/health/`: may a load balancer send clients to this process?"""
+"""Health at `live/health/`: whether a load balancer may send clients to this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from realtime.transports.errors import json_errors
 
 @json_errors
 async def show_health(request: HttpRequest) -> HttpResponseBase:
-    """Answer 200 while this process hears its backend and takes clients, else 503."""
+    """Answer 200 while this process is connected to its backend and accepts clients, else 503."""
     status = _status()
     return JsonResponse({"status": status}, status=200 if status == "ok" else 503)
 
@@ -22,7 +22,7 @@ def _status() -> str:
         hub = get_hub()
         hub.start()
     except Exception:
-        return "backend away"  # it cannot even be made, which `with_websockets()` has logged
+        return "backend away"  # it cannot be made, which `with_websockets()` has logged
     if connections_of(hub).draining:
         return "draining"
     if hub.is_connected:

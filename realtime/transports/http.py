@@ -1,4 +1,4 @@
-"""What transports over HTTP have in common: letting a request in, and letting it go."""
+"""The common parts of the HTTP transports: admitting a request, and ending it."""
 
 from __future__ import annotations
 
@@ -20,45 +20,42 @@ from realtime.messages.cursors import Cursor
 from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Denied, Frame, Revoked
 from realtime.telemetry import counters
-from realtime.transports.errors import Refused
-from realtime.transports.request import Asked
+from realtime.transports.errors import INTERNAL_ERROR, Refused
+from realtime.transports.request import Parameters
 
 logger = logging.getLogger("realtime.http")
 
-ENTERS_WITHIN = 20.0
-"""Seconds until a client has an answer. Some rules are asked only when the backend is there."""
-
-INTERNAL_ERROR = 1011
-"""The code for a server that failed, as websockets have it."""
+ADMIT_TIMEOUT = 20.0
+"""Seconds until a client has an answer. Some rules are asked only once the backend is connected."""
 
 
 class HttpTransport:
     """One request that watches topics. Owner: the event loop.
 
-    Frames wait in `frames` and messages in the connection's mailbox for whoever answers; `news`
-    says that there is something. Whatever happens, `let_go()` is called in the end.
+    Frames wait in `frames`, and messages in the connection's mailbox, for the response; `news` is
+    set when there are any. `let_go()` is always called in the end.
     """
 
     name = "http"
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, parameters: Parameters) -> None:
         self._hub = _hub()
         self._connections: Connections = connections_of(self._hub)
         self._loop = asyncio.get_running_loop()
         self._connection: Connection | None = None
         self._is_gone = False
-        self.asked = asked
+        self.parameters = parameters
         self.frames: list[Frame] = []
         self.news = asyncio.Event()
         self.refused: set[str] = set()
         """Topics of this request that may not be watched, or no longer."""
         self.is_over = False
         self.code: int | None = None
-        """Why it is over, if that was not to be."""
+        """Why the request is over, if it was ended early."""
         self._connections.take_place()
 
     async def enter(self, request: HttpRequest) -> Connection:
-        """Let a client in and watch what it asks for; raise Refused."""
+        """Admit a client and watch its topics; raise Refused."""
         assert isinstance(request, ASGIRequest)
         began = monotonic()
         try:
@@ -72,10 +69,12 @@ class HttpTransport:
         self._connections.add(connection)
         look_again_if_changed(connection, began)
         try:
-            async with asyncio.timeout(ENTERS_WITHIN):
-                await begin(connection, self.asked.wanted())
+            async with asyncio.timeout(ADMIT_TIMEOUT):
+                await begin(connection, self.parameters.wanted())
         except TimeoutError:
-            raise Refused(503, "backend-away", "this server hears of no changes now") from None
+            raise Refused(
+                503, "backend-away", "this server is not connected to its backend now"
+            ) from None
         self.check()
         return connection
 
@@ -89,16 +88,16 @@ class HttpTransport:
     def position(self) -> Cursor | None:
         """Return the cursor behind all that was put into the mailbox, once that is empty.
 
-        None while that is not known: while something waits for a rule or for the backend. It must
-        never run ahead of what the client is told.
+        Return None while the cursor is unknown: while a topic waits for a rule or for the backend.
+        The cursor must never be ahead of the messages sent to the client.
         """
         connection = self._connection
         if connection is None or connection.pending or len(connection.mailbox) or self.refused:
             return None
-        return self._hub.head([Topic(text) for text in self.asked.topics])
+        return self._hub.head([Topic(text) for text in self.parameters.topics])
 
     async def let_go(self) -> None:
-        """End, and leave nothing behind. Only the first call does anything."""
+        """End, and release all resources. Only the first call has an effect."""
         if self._is_gone:
             return
         self._is_gone = True
@@ -109,15 +108,15 @@ class HttpTransport:
             await self._connection.let_go()
 
     def end(self, code: int | None) -> None:
-        """Note that this is over, once."""
+        """Mark this as over. Only the first call has an effect."""
         if not self.is_over:
             self.is_over, self.code = True, code
             self.news.set()
 
-    # -- what a connection's transport does ---------------------------------------------------
+    # -- a connection's transport -------------------------------------------------------------
 
     async def send(self, frame: Frame) -> None:
-        """Keep a frame for whoever answers."""
+        """Keep a frame for the response."""
         if self.is_over:
             return
         self.frames.append(frame)
@@ -128,30 +127,30 @@ class HttpTransport:
                 await self.close(CloseCode.REFUSED)
 
     async def close(self, code: CloseCode) -> None:
-        """End, once."""
+        """End. Only the first call has an effect."""
         if not self.is_over:
             self._connections.closed[code] += 1
         self.end(int(code))
 
     def fail(self, error: BaseException) -> None:
-        """End because of an error of ours; the client comes back with its cursor."""
+        """End because of a server error; the client reconnects with its cursor."""
         if not self.is_over:
             logger.error("a task of a connection failed; the connection is closed", exc_info=error)
         self.end(INTERNAL_ERROR)
 
     def wake(self) -> None:
-        """Let whoever answers look at the mailbox."""
+        """Wake the response, so that it reads the mailbox."""
         self.news.set()
 
     def beat(self) -> None:
-        """Do nothing: what is answered soon needs no heart."""
+        """Do nothing: a request that ends soon needs no heartbeat."""
 
     def facts(self) -> dict[str, object]:
-        """Return what operators want to know of it."""
+        """Return facts for operators."""
         return {"frames": len(self.frames)}
 
     def _refused(self, code: CloseCode) -> Refused:
-        """Count one who is not let in; return what tells why."""
+        """Count a client that is not admitted; return the error."""
         self._connections.closed[code] += 1
         counters.refused[code] += 1
         return Refused.because(code)
@@ -161,21 +160,21 @@ def _hub() -> Hub:
     try:
         return get_hub()
     except Exception as error:
-        logger.exception("this process hears nothing: its backend cannot be made")
-        raise Refused(503, "backend-away", "this server hears of no changes") from error
+        logger.exception("this process receives no changes: its backend cannot be made")
+        raise Refused(503, "backend-away", "this server has no backend") from error
 
 
 async def release_connections() -> None:
     """Close the database connections that middleware has opened for this request.
 
-    Each request has a thread of its own for what is sync, and that keeps its connections until the
-    request ends. Thousands of streams would keep thousands.
+    Each request has a thread of its own for sync code, which keeps its connections until the
+    request ends. Thousands of streams would keep thousands of connections.
     """
     await sync_to_async(_close_unused)()
 
 
 async def release_thread() -> None:
-    """End that thread too; another is begun when something sync is called after all."""
+    """End that thread too; a later call of sync code starts another."""
     await release_connections()
     context = SyncToAsync.thread_sensitive_context.get(None)
     if context is not None:
@@ -186,6 +185,6 @@ async def release_thread() -> None:
 
 def _close_unused() -> None:
     for connection in connections.all(initialized_only=True):
-        # One within a transaction belongs to a test.
+        # A connection within a transaction belongs to a test.
         if not connection.in_atomic_block:
             connection.close()

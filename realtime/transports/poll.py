@@ -1,4 +1,4 @@
-"""Polling at `live/changes/`: what followed a cursor, for clients that can only ask."""
+"""Polling at `live/changes/`: the changes after a cursor, for clients that only send requests."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from realtime.messages.topics import Topic
 from realtime.protocol import encode
 from realtime.transports.errors import Refused, json_errors, refuse_foreign
 from realtime.transports.http import HttpTransport, release_connections
-from realtime.transports.request import Asked, read
+from realtime.transports.request import Parameters, read
 
-SETTLES_WITHIN = 5.0
-"""Seconds that the backend, and rules that are asked again, have beyond those asked for."""
+SETTLE_TIMEOUT = 5.0
+"""Seconds for the backend, and for rules that are asked again, beyond those asked for."""
 
 
 @json_errors
 async def poll_changes(request: HttpRequest) -> HttpResponseBase:
-    """Answer `GET live/changes/?topic=…&since=…&wait=20`."""
+    """PollResponse `GET live/changes/?topic=…&since=…&wait=20`."""
     refuse_foreign(request)
     poll = Poll(read(request))
     try:
@@ -38,37 +38,39 @@ async def poll_changes(request: HttpRequest) -> HttpResponseBase:
     return HttpResponse(encode(answer), content_type="application/json")
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What followed, and where to go on from."""
+class PollResponse(msgspec.Struct, frozen=True):
+    """The changes, and the cursor for the next request."""
 
     cursor: str
     topics: msgspec.Raw
 
 
 class Poll(HttpTransport):
-    """One request that waits for news. It ends before a heart would have beaten."""
+    """One request that waits for changes. It ends before its first heartbeat would be due."""
 
     name = "poll"
 
-    def __init__(self, asked: Asked) -> None:
-        super().__init__(asked)
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters)
         self._found: dict[Topic, Message] = {}
 
-    async def answer(self) -> Answer:
-        """Wait for news and return them; raise Refused.
+    async def answer(self) -> PollResponse:
+        """Wait for changes and return them; raise Refused.
 
-        The cursor is behind what is told, and behind nothing else. A client without a cursor is
-        told nothing but that: it reads everything from there on.
+        The cursor is behind the returned changes, and not behind any other. A client without a
+        cursor gets only the cursor: it reads all data after this response.
         """
-        is_new = not self.asked.cursors
+        is_new = not self.parameters.cursors
         if not is_new:
-            await self._until(self._has_news, self.asked.wait)
-        await self._until(self._is_settled, SETTLES_WITHIN)
+            await self._until(self._has_news, self.parameters.wait)
+        await self._until(self._is_settled, SETTLE_TIMEOUT)
         position, news = self.position(), [] if is_new else self._news()
         if position is None and not news:
-            # Nothing is not what is known to have come.
-            raise Refused(503, "backend-away", "this server hears of no changes now; come back")
-        return Answer(str(position or self.asked.since), topics_of(news))
+            # An unknown position is not the same as "no changes".
+            raise Refused(
+                503, "backend-away", "this server is not connected to its backend now; come back"
+            )
+        return PollResponse(str(position or self.parameters.since), topics_of(news))
 
     async def _until(self, holds: Callable[[], bool], seconds: float) -> None:
         with suppress(TimeoutError):
@@ -93,5 +95,5 @@ class Poll(HttpTransport):
             self._found[message.topic] = bound(merged, conf.MAX_WAITING_ROWS)
 
     def _news(self) -> list[Message]:
-        """Return what says more than where a topic stands."""
+        """Return the messages that hold more than a position."""
         return [each for each in self._found.values() if each.changes or each.reset]

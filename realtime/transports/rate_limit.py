@@ -1,11 +1,11 @@
-"""How often a client may speak: a bucket of tokens, refilled as time goes by."""
+"""A token bucket that limits a client's frames."""
 
 from __future__ import annotations
 
 from time import monotonic
 
 BURST = 2.0
-"""Seconds' worth of frames that may come at once: a page that opens says much in a moment."""
+"""Seconds' worth of frames that may arrive at once: a page that opens sends many in a moment."""
 
 
 class RateLimit:
@@ -18,7 +18,7 @@ class RateLimit:
         self._looked = monotonic()
 
     def is_too_many(self, a_second: float) -> bool:
-        """Count one more; say whether that is more than `a_second` for too long."""
+        """Count one frame; return True if more than `a_second` have arrived for too long."""
         now = monotonic()
         earned = (now - self._looked) * a_second
         self._left = min(a_second * BURST, self._left + earned) - 1

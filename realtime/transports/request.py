@@ -1,4 +1,4 @@
-"""What a client asks for over HTTP: topics, and from where on."""
+"""The parameters of a request over HTTP: topics, tickets, cursors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.transports.errors import Refused
 
 MOST_TRIED = 5_000
-"""Tickets times topics: each is tried for each, and trying takes some microseconds."""
+"""Tickets times topics: each ticket is tried for each topic, which takes some microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Topics, each once, and what is good for all of them."""
+class Parameters:
+    """Topics, each once, and the tickets and cursors for all of them."""
 
     topics: Sequence[str]
     tickets: Sequence[str]
@@ -28,12 +28,12 @@ class Asked:
     wait: float
 
     def wanted(self) -> dict[str, AskedFor]:
-        """Return it topic by topic."""
+        """Return the parameters by topic."""
         return {text: AskedFor(list(self.cursors), list(self.tickets)) for text in self.topics}
 
     @property
     def since(self) -> str:
-        """The one cursor it came with: where it still stands. What proves nothing for any other."""
+        """The request's cursor if it sent exactly one, else NOWHERE."""
         try:
             (text,) = self.cursors
             return str(Cursor.parse(text))
@@ -41,8 +41,8 @@ class Asked:
             return str(NOWHERE)
 
 
-def read(request: HttpRequest) -> Asked:
-    """Return what a request asks for; raise Refused for what makes no sense."""
+def read(request: HttpRequest) -> Parameters:
+    """Return a request's parameters; raise Refused for invalid ones."""
     query = _query(request)
     topics = list(dict.fromkeys(query.getlist("topic")))
     if not topics:
@@ -51,7 +51,7 @@ def read(request: HttpRequest) -> Asked:
     if len(tickets) * len(topics) > MOST_TRIED:
         message = f"expected {MOST_TRIED} topics times tickets at most: ask for less at a time"
         raise Refused(429, "too-many", message)
-    return Asked(topics, tickets, _cursors(request, query), _wait(query))
+    return Parameters(topics, tickets, _cursors(request, query), _wait(query))
 
 
 def _query(request: HttpRequest) -> QueryDict:
@@ -62,7 +62,7 @@ def _query(request: HttpRequest) -> QueryDict:
 
 
 def _cursors(request: HttpRequest, query: QueryDict) -> Sequence[str]:
-    """Return where to begin. A browser that comes back says so itself, and knows better."""
+    """Return the cursors. Last-Event-ID of a browser that reconnects is the newest, and wins."""
     last = request.headers.get("Last-Event-ID")
     if last is not None:
         return [last]
@@ -78,6 +78,6 @@ def _wait(query: QueryDict) -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not seconds >= 0:  # nor what is no number
+    if not seconds >= 0:  # NaN too
         raise Refused(400, "bad-wait", f"expected wait=SECONDS, 0 or more, got {text!r:.80}")
     return min(seconds, float(conf.POLL_WAIT))

@@ -1,8 +1,8 @@
-"""Server-sent events at `live/sse/`: what the websocket tells, for clients that have only HTTP.
+"""Server-sent events at `live/sse/`: the websocket's messages, for clients that have only HTTP.
 
-The client cannot answer, and some servers (daphne) take everything and keep it in memory. So a
-stream ends by itself, after so many bytes or seconds. A browser comes back with the id of the last
-event, and misses nothing; one that does not read costs that much and no more.
+The client cannot answer, and some servers (daphne) accept all data and keep it in memory. So a
+stream ends by itself, after so many bytes or seconds. A browser reconnects with the id of the last
+event, and misses nothing; a client that does not read costs that much memory and no more.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from realtime.connections.encode import topics_of
 from realtime.protocol import PROTOCOL, CloseCode, Frame, Welcome, encode
 from realtime.transports.errors import json_errors, refuse_foreign
 from realtime.transports.http import HttpTransport, release_thread
-from realtime.transports.request import Asked, read
+from realtime.transports.request import Parameters, read
 
-CUT_WITHIN = 10.0
-"""Seconds for which a stream that is over may wait for one who does not read on."""
+CUT_AFTER = 10.0
+"""Seconds that a stream that is over waits for a client that does not read."""
 
 RETRY = (500, 2_500)
-"""Milliseconds after which a browser comes back: from and to, since not all may come at once."""
+"""Milliseconds after which a browser reconnects: from and to, so that not all do at once."""
 
 RETRY_DRAINING = (1_000, 10_000)
-"""The same, where all who are here have to come back."""
+"""The same for a draining process, whose clients all reconnect."""
 
 HEADERS = {"X-Accel-Buffering": "no", "Content-Encoding": "identity"}
-"""Proxies must not gather events before they hand them on; nor what compresses them.
+"""Proxies must not buffer or compress events.
 
-Django's own GZipMiddleware leaves alone what has an encoding. It would compress each chunk for
-itself, of which browsers read the first.
+Django's GZipMiddleware skips responses that have an encoding. It would compress each chunk by
+itself, and browsers read only the first of these.
 """
 
 
@@ -59,19 +59,19 @@ class EventStream(HttpTransport):
 
     name = "sse"
 
-    def __init__(self, asked: Asked) -> None:
-        super().__init__(asked)
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters)
         self._reader: asyncio.Task[object] | None = None
-        """Who takes chunks: the server's task, which may wait for a client that does not read."""
+        """The server's task that takes chunks; it may wait for a client that does not read."""
         self._timers: list[asyncio.TimerHandle] = []
         self._ending: asyncio.Task[None] | None = None
         self._is_due = False
-        """Is it time for a sign of life?"""
+        """True if a heartbeat is due."""
         self._has_said_closed = False
         self.sent = 0
 
     async def open(self, request: HttpRequest) -> AsyncIterator[bytes]:
-        """Let the client in, and return its chunks; raise Refused."""
+        """Admit the client, and return its chunks; raise Refused."""
         connection = await self.enter(request)
         self.frames.insert(0, Welcome(PROTOCOL, connection.id, conf.HEARTBEAT))
         self._in(conf.HANDSHAKE_TIMEOUT, self._end_unread)
@@ -80,7 +80,7 @@ class EventStream(HttpTransport):
         return _Body(self)
 
     async def next_chunk(self) -> bytes | None:
-        """Wait until there is something to send, and return it; None at the end."""
+        """Wait until there is data to send, and return it; None at the end."""
         try:
             if self._reader is None:
                 await release_thread()
@@ -89,7 +89,7 @@ class EventStream(HttpTransport):
                 self.news.clear()
                 await self.news.wait()
         except BaseException:
-            # Most of all the cancellation by the server, whose client is gone.
+            # Mostly the server's cancellation, when its client is gone.
             await self.let_go()
             raise
         if not chunk:
@@ -101,25 +101,25 @@ class EventStream(HttpTransport):
         return chunk
 
     def end(self, code: int | None) -> None:
-        """Note that this is over; whoever does not take what is left is cut off."""
+        """Mark this as over; a client that does not take the rest is cut off."""
         if not self.is_over:
             super().end(code)
-            self._in(CUT_WITHIN, self._cut)
+            self._in(CUT_AFTER, self._cut)
 
     def end_soon(self) -> None:
-        """Let go of everything."""
+        """Start to release all resources."""
         if self._ending is None and not self._is_gone:
             self._ending = self._loop.create_task(self.let_go())
 
     async def let_go(self) -> None:
-        """End, and leave nothing behind."""
+        """End, and release all resources."""
         self.is_over = True
         for timer in self._timers:
             timer.cancel()
         await super().let_go()
 
     def beat(self) -> None:
-        """Give a sign of life, which also finds out whether the client is there."""
+        """Send a heartbeat, which also detects that the client is gone."""
         if self._connections.draining and not self.is_over:
             self._connections.closed[CloseCode.DRAINING] += 1
             self.end(int(CloseCode.DRAINING))
@@ -127,13 +127,13 @@ class EventStream(HttpTransport):
         self.news.set()
 
     def facts(self) -> dict[str, object]:
-        """Return what operators want to know of it."""
+        """Return facts for operators."""
         return {**super().facts(), "sent": self.sent}
 
-    # -- what is said -------------------------------------------------------------------------
+    # -- chunks -------------------------------------------------------------------------------
 
     def _chunk(self) -> bytes:
-        """Return what there is to say now, all of it."""
+        """Return all that there is to send now."""
         assert self._connection is not None
         try:
             events = self._farewell() if self.is_over else self._news(self._connection)
@@ -141,7 +141,7 @@ class EventStream(HttpTransport):
             self._is_due = False
             return b"".join([*map(bytes, events), sign])
         except Exception as error:
-            # What was taken is lost with this stream; its id was not moved on.
+            # The messages taken are lost with this stream; its id was not advanced.
             self.fail(error)
             return b"".join(map(bytes, self._farewell()))
 
@@ -152,7 +152,7 @@ class EventStream(HttpTransport):
             events.append(Event("changed", bytes(topics_of(messages))))
         position = self.position() if events else None
         if position is not None:
-            # All that came before it is said by these events; no other than the last may carry it.
+            # These events hold all messages before the position; only the last may carry it.
             events[-1].id = str(position)
         return events
 
@@ -160,14 +160,14 @@ class EventStream(HttpTransport):
         frames, self.frames = self.frames, []
         events = [event_of(frame) for frame in frames]
         if events and not self.sent:
-            # From the first event on there is an id. Whoever came without a cursor, and is cut off
-            # before there is a better one, is told to reload.
-            events[0].id = self.asked.since
+            # The first event has an id already. So a client that came without a cursor, and is cut
+            # off before it has a better one, is told to reload.
+            events[0].id = self.parameters.since
             events[0].retry = _between(RETRY)
         return events
 
     def _farewell(self) -> list[Event]:
-        """Say why it is over, once; what waits in the mailbox is not for who was sent away."""
+        """Return the reason of the end, once; a client that is closed gets no waiting messages."""
         if self.code is None or self._has_said_closed:
             return []
         self._has_said_closed = True
@@ -178,13 +178,13 @@ class EventStream(HttpTransport):
     # -- the end ------------------------------------------------------------------------------
 
     def _cut(self) -> None:
-        """Give up one who does not read: the server waits for them, with a chunk in its hands."""
+        """Abandon a client that does not read: the server's task waits for it, with a chunk."""
         if self._reader is not None and not self._is_gone:
             self._reader.cancel()
         self.end_soon()
 
     def _end_unread(self) -> None:
-        """Let go where nobody has begun to take chunks: middleware has answered otherwise."""
+        """Release everything if no chunk was taken: middleware has answered otherwise."""
         if self._reader is None:
             self.end_soon()
 
@@ -193,7 +193,7 @@ class EventStream(HttpTransport):
 
 
 class _Body:
-    """A stream's chunks, as Django takes them; it closes them when the response is done with."""
+    """A stream's chunks, as an iterator for Django, which closes it after the response."""
 
     def __init__(self, stream: EventStream) -> None:
         self._stream = stream
@@ -209,8 +209,8 @@ class _Body:
         return chunk
 
     def close(self) -> None:
-        """Let go of everything; from any thread."""
-        with suppress(RuntimeError):  # a loop that is closed has let go of it
+        """Release all resources; from any thread."""
+        with suppress(RuntimeError):  # a closed loop has released them
             self._loop.call_soon_threadsafe(self._stream.end_soon)
 
 
@@ -220,13 +220,16 @@ def _between(bounds: tuple[int, int]) -> int:
 
 @dataclass(slots=True)
 class Event:
-    """One event. `data` is JSON, which has no line breaks; `bytes(event)` goes over the wire."""
+    """One event.
+
+    `data` is JSON, which has no line breaks; `bytes(event)` is its text on the wire.
+    """
 
     name: str
     data: bytes
     id: str | None = None
     retry: int | None = None
-    """Milliseconds after which a browser that lost the stream asks for another."""
+    """Milliseconds after which a browser that lost the stream reconnects."""
 
     def __bytes__(self) -> bytes:
         fields = [("id", self.id), ("retry", self.retry), ("event", self.name)]
@@ -235,7 +238,7 @@ class Event:
 
 
 def event_of(frame: Frame) -> Event:
-    """Return what tells a frame: its topics, or all of it where it has none."""
+    """Return the event of a frame: its topics, or the whole frame if it has none."""
     return Event(str(frame.__struct_config__.tag), encode(getattr(frame, "topics", frame)))
 
 

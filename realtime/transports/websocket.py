@@ -1,4 +1,4 @@
-"""The websocket at `/ws/live/`: frames in, frames out."""
+"""The websocket at `/ws/live/`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from realtime.protocol import (
     Welcome,
 )
 from realtime.telemetry import counters
+from realtime.transports.errors import INTERNAL_ERROR
 from realtime.transports.rate_limit import RateLimit
 
 logger = logging.getLogger("realtime.websocket")
@@ -37,16 +38,13 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 MOST_WAITING = 16
-"""A client's frames that wait while one before them is handled."""
+"""A client's frames that may wait while an earlier one is handled."""
 
-INTERNAL_ERROR = 1011
-"""The websocket protocol's own code for a server that failed."""
-
-CLOSES_WITHIN = 10.0
-"""Seconds for which a client that reads nothing may keep its socket after it was closed."""
+CLOSE_TIMEOUT = 10.0
+"""Seconds that a client that reads nothing may keep its socket after it was closed."""
 
 SUBPROTOCOL = "livequery"
-"""Accepted where a client offers it, beside one that carries a token: browsers insist on one."""
+"""Accepted if a client offers it, beside one with a token: browsers require an accepted one."""
 
 
 async def live_socket(scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,13 +54,13 @@ async def live_socket(scope: Scope, receive: Receive, send: Send) -> None:
 
 @handles(ClientPing, at_once=True)
 async def answer_ping(connection: Connection, frame: ClientPing) -> None:
-    """Say that the server is there."""
+    """Send a pong."""
     await connection.send(Pong())
 
 
 @handles(ClientPong, at_once=True)
 async def note_pong(connection: Connection, frame: ClientPong) -> None:
-    """Note how far the client has read."""
+    """Record how far the client has read."""
     if isinstance(connection.transport, LiveSocket):
         connection.transport.ponged(frame.seq)
 
@@ -70,16 +68,16 @@ async def note_pong(connection: Connection, frame: ClientPong) -> None:
 class LiveSocket:
     """One client's websocket.
 
-    The server's task reads the client's frames. While there are frames to handle, another task does
-    so one by one: that one may wait for a rule or for the backend, and a server whose application
-    does not read on takes the client for dead. Nothing else runs for a client who is idle. When
-    anything fails the socket is closed, and the client comes back with its cursors: it is told
-    late, never left believing.
+    The server's task reads the client's frames. While frames wait, a second task handles them one
+    by one. That task may wait for a rule or for the backend, and the first must read on meanwhile:
+    a server whose application does not read takes the client for dead. An idle client has no other
+    task. After any failure the socket is closed, and the client reconnects with its cursors: it is
+    told late, but is never silently stale.
     """
 
     name = "websocket"
 
-    # One for each client: without a dict for its attributes it takes less.
+    # One instance for each client: without an attribute dict it takes less memory.
     __slots__ = (
         "_closing",
         "_connection",
@@ -108,7 +106,7 @@ class LiveSocket:
         self._connection: Connection | None = None
         self._outgoing: Outgoing | None = None
         self._handling: asyncio.Task[None] | None = None
-        self._waiting: list[Received] = []  # not a deque, which takes much while it is empty
+        self._waiting: list[Received] = []  # not a deque, which takes much memory while empty
         self._frames = RateLimit(conf.MAX_FRAMES_A_SECOND)
         self._closing: asyncio.Task[None] | None = None
         self._deadline = asyncio.timeout(None)
@@ -116,7 +114,7 @@ class LiveSocket:
         self._heard = self._ponged = self._loop.time()
 
     async def serve(self) -> None:
-        """Serve the socket until its end; whatever that is, let everything go."""
+        """Serve the socket until its end; then release all resources."""
         self._connections.take_place()
         try:
             await self._receive()  # websocket.connect
@@ -132,7 +130,7 @@ class LiveSocket:
             self._connections.leave_place()
             await self._let_go()
 
-    # -- what a connection's transport does ---------------------------------------------------
+    # -- a connection's transport -------------------------------------------------------------
 
     async def send(self, frame: Frame) -> None:
         """Send a frame behind those before it; return when the server has taken it."""
@@ -140,22 +138,25 @@ class LiveSocket:
             await self._outgoing.send(frame)
 
     async def close(self, code: CloseCode) -> None:
-        """Close, once. What still comes or waits is passed over: servers raise for more."""
+        """Close. Later and waiting frames are dropped: servers raise for more.
+
+        Only the first call counts.
+        """
         self._end(code)
 
     def fail(self, error: BaseException) -> None:
-        """Close because of an error of ours; the client comes back with its cursors."""
+        """Close because of a server error; the client reconnects with its cursors."""
         if not self._ended:
             logger.error("a task of a connection failed; the connection is closed", exc_info=error)
         self._end(INTERNAL_ERROR)
 
     def wake(self) -> None:
-        """Write soon what waits in the mailbox."""
+        """Write the mailbox's messages soon."""
         if self._outgoing is not None:
             self._connections.flushing.add(self._outgoing)
 
     def beat(self) -> None:
-        """Ask whether the client is there; let go of one that says nothing, or reads nothing."""
+        """Ping the client; close the connection of one that sends nothing, or reads nothing."""
         if self._ended or self._outgoing is None:
             return
         now = self._loop.time()
@@ -166,12 +167,12 @@ class LiveSocket:
             self._outgoing.ping()
 
     def ponged(self, seq: int) -> None:
-        """Take the answer to a ping."""
+        """Take the client's answer to a ping."""
         if self._outgoing is not None and self._outgoing.ponged(seq):
             self._ponged = self._loop.time()
 
     def facts(self) -> dict[str, object]:
-        """Return what operators want to know of it."""
+        """Return facts for operators."""
         outgoing = self._outgoing
         return {
             "pong": round(self._loop.time() - self._ponged, 1),
@@ -183,7 +184,7 @@ class LiveSocket:
     # -- the beginning ------------------------------------------------------------------------
 
     async def _welcome(self) -> None:
-        """Accept, find out who it is, and greet who may come in."""
+        """Accept, identify the client, and greet it if it is admitted."""
         began = monotonic()
         found = await self._identify()
         try:
@@ -205,7 +206,7 @@ class LiveSocket:
         await self.close(code)
 
     async def _identify(self) -> Identity | Exception | None:
-        """Return who it is, or what has failed; None if it takes too long."""
+        """Return the identity, or the error; None if it takes too long."""
         try:
             return await identify_in_time(self._scope)
         except TimeoutError:
@@ -269,7 +270,7 @@ class LiveSocket:
         if self._handling is None:
             self._handling = asyncio.create_task(self._handle_waiting(connection))
         if len(self._waiting) > MOST_WAITING:
-            # From a client that goes on nothing more is read until all of it is done.
+            # From a client that goes on no frame is read until all of its frames are handled.
             await asyncio.wait([self._handling])
 
     async def _handle_waiting(self, connection: Connection) -> None:
@@ -285,13 +286,13 @@ class LiveSocket:
     # -- frames out, and the end --------------------------------------------------------------
 
     def _write(self, text: str) -> Awaitable[None]:
-        # The server's own coroutine: one of ours around it would be made a thousand times.
+        # The server's own coroutine: a wrapper would be created a thousand times.
         return self._send({"type": "websocket.send", "text": text})
 
     def _not_written(self, error: BaseException) -> None:
         if self._ended or isinstance(error, OSError) or not self._greeted:
-            # The client is gone, which some servers say here, and which uvicorn calls an error of
-            # ours where it left during the handshake. Its disconnect is on its way.
+            # The client is gone. Some servers raise here; uvicorn reports a client that left during
+            # the handshake as an application error. The disconnect event follows.
             self._ended = True
         else:
             self.fail(error)
@@ -302,11 +303,12 @@ class LiveSocket:
             self._connections.closed[code] += 1
             if self._outgoing is not None:
                 self._outgoing.end()
-            self._closing = asyncio.create_task(self._close_with(int(code)))  # servers insist
+            self._closing = asyncio.create_task(self._close_with(int(code)))  # servers require it
 
     async def _close_with(self, code: int) -> None:
-        # Whoever reads nothing does not read this either, nor does the server say that it is gone.
-        self._deadline.reschedule(self._loop.time() + CLOSES_WITHIN)
+        # A client that reads nothing does not read this either, and the server does not report it
+        # gone.
+        self._deadline.reschedule(self._loop.time() + CLOSE_TIMEOUT)
         try:
             await self._send({"type": "websocket.close", "code": code})
         except (OSError, RuntimeError):
@@ -326,4 +328,4 @@ class LiveSocket:
 
 
 class _TooLargeError(Exception):
-    """A frame is over the limit."""
+    """A frame is larger than MAX_FRAME_BYTES."""

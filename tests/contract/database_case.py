@@ -1,4 +1,4 @@
-"""What the tests of the database backend share."""
+"""Common parts of the database backend's tests."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from realtime.testing.backend_case import BackendCase
 
 
 class EmptyHistory(TransactionTestCase):
-    """Tests that begin without any record, also where they are the first after the migrations."""
+    """Tests that begin without any record, also if they run first after the migrations."""
 
     def setUp(self) -> None:
         StoredRecord.objects.all().delete()
 
 
 class DatabaseCase(BackendCase, EmptyHistory):
-    """What the tests of this backend alone share."""
+    """Common parts of the tests of this backend alone."""
 
     def make_pubsub(self) -> DatabasePubSub:
         return DatabasePubSub()

@@ -1,4 +1,4 @@
-"""What the contract's tests of backends outside the database share."""
+"""Common parts of the contract's tests of backends outside the database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from realtime.testing import PubSubContract
 
 
 class OutboxContract(PubSubContract):
-    """The contract through an outbox that is empty, and a relay that ends with each test."""
+    """The contract through an empty outbox, and a relay that ends with each test."""
 
     def setUp(self) -> None:
         OutboxRecord.objects.all().delete()
@@ -20,6 +20,6 @@ class OutboxContract(PubSubContract):
         stop_relay()
 
     async def send(self, *messages: Message) -> None:
-        """Send, and wait until the backend has the messages: the relay takes them there later."""
+        """Send, and wait until the backend has the messages: the relay sends them later."""
         await super().send(*messages)
         self.assertTrue(await sync_to_async(flush_relay)(self.patience))

@@ -1,4 +1,4 @@
-"""A backend outside the database, for tests: it speaks to `tests.contract.socket_server`."""
+"""A backend outside the database, for tests: a client of `tests.contract.socket_server`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SocketPubSub(OutboxPubSub):
         return SocketUpstream(self.path)
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Ask on a connection of its own: no process inherits one, and no error outlives it."""
+        """Ask on a new connection: no process inherits it, and no error outlives it."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(self.timeout)
             connection.connect(self.path)
@@ -60,7 +60,7 @@ class SocketPubSub(OutboxPubSub):
 
 
 class SocketUpstream(Upstream):
-    """Owner of all: the event loop it was made on."""
+    """Owner of its state: the event loop that made it."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -73,7 +73,7 @@ class SocketUpstream(Upstream):
         self._listening: asyncio.Task[None] | None = None
 
     async def watch(self, topics: Iterable[Topic]) -> Cursor:
-        # All topics stand at one position: what came behind it of a new one is sent now.
+        # All topics share one position: a new topic's messages behind it are sent now.
         since = int(self._head.offset) if self._head else None
         head = _head(await self._ask({"do": "watch", "topics": list(topics), "since": since}))
         self._head = self._head or head
@@ -158,7 +158,7 @@ class SocketServer:
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it listens; what it knew is gone."""
+        """Start it and wait until it listens; its history is empty."""
         Path(self.path).unlink(missing_ok=True)
         command = [sys.executable, "-m", "tests.contract.socket_server", self.path]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -173,19 +173,19 @@ class SocketServer:
             self._process = None
 
     def freeze(self) -> None:
-        """Let it hang: connections are accepted by the system, and never answered."""
+        """Let it hang: the system accepts connections, and the server never answers."""
         os.kill(self._pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         os.kill(self._pid, signal.SIGCONT)
 
     def told(self, topic: str = "list:5") -> list[str]:
-        """Return the pks that were told of a topic since the server started, in their order."""
+        """Return the pks sent to a topic since the server started, in order."""
         return [pk for each in self.messages(topic) for pk in next(iter(each["changes"].values()))]
 
     def messages(self, *topics: str) -> list[dict[str, Any]]:
-        """Return what was sent since the server started."""
+        """Return the messages sent since the server started."""
         pubsub = SocketPubSub(self.path)
         head = pubsub._ask({"do": "head"})
         place = {"epoch": head["epoch"], "offset": "0", "topics": topics}

@@ -1,8 +1,8 @@
-"""A pubsub server of its own process: `python -m tests.contract.socket_server PATH [KEEP]`.
+"""A pubsub server in its own process: `python -m tests.contract.socket_server PATH [KEEP]`.
 
-It keeps the newest KEEP messages, numbered, under an epoch that it draws when it starts, and
-forgets all with its end. One JSON object a line, in both directions, on a unix socket at PATH. It
-prints "ready" once it listens, and ends with whoever started it.
+It keeps the newest KEEP messages, numbered, under an epoch that it draws at its start, and loses
+all at its end. The protocol is one JSON object a line, in both directions, on a unix socket at
+PATH. The server prints "ready" once it listens, and ends with the process that started it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LIMIT = 64 * 1024 * 1024
 
 
 class Server:
-    """The history, and who listens. Owner: the event loop."""
+    """The history and the subscribers. Owner: the event loop."""
 
     def __init__(self, keep: int) -> None:
         self.epoch = secrets.token_urlsafe(9)
@@ -65,7 +65,7 @@ class Server:
         return {}
 
     def do_watch(self, request: dict[str, Any], writer: asyncio.StreamWriter) -> dict[str, Any]:
-        """Send `topics` from now on, and those that are new from where the others stand."""
+        """Send `topics` from now on, and new ones' messages since the position of the others."""
         watched = self.listening.setdefault(writer, set())
         new = set(request["topics"]) - watched
         watched |= new
@@ -79,7 +79,7 @@ class Server:
         return {}
 
     def do_replay(self, request: dict[str, Any], writer: asyncio.StreamWriter) -> dict[str, Any]:
-        """Return the messages behind a position, or why nothing can be proven."""
+        """Return the messages behind a position, or why completeness is not proven."""
         if request["epoch"] != self.epoch:
             return {"reason": "backend-restart"}
         digits = request["offset"]

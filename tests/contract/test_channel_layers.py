@@ -1,4 +1,4 @@
-"""Channel layers, as far as they can keep the contract: with room enough, and nothing away."""
+"""Channel layers, as far as they can keep the contract: with enough capacity, and available."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.redis_servers import RedisServer
 
 pytestmark = [
     pytest.mark.sqlite,
-    # Layers keep connections for each event loop, and let go of them when they are collected.
+    # Layers keep connections for each event loop, and close them at garbage collection.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -44,7 +44,7 @@ class LayerContract(OutboxContract):
         channel_layers.backends.clear()
 
     def make_pubsub(self) -> ChannelLayerPubSub:
-        # One a process, as in a project: its messages are numbered.
+        # One instance a process, as in a project: it numbers its messages.
         return self.pubsub
 
 
@@ -72,13 +72,13 @@ class OnRedis(LayerContract):
 
 @pytest.mark.long
 class TestCoreLayer(OnRedis, TransactionTestCase):
-    """The one of lists."""
+    """The layer based on lists."""
 
     backend = "channels_redis.core.RedisChannelLayer"
 
 
 @pytest.mark.long
 class TestPubSubLayer(OnRedis, TransactionTestCase):
-    """The one of channels."""
+    """The layer based on Redis pubsub channels."""
 
     backend = "channels_redis.pubsub.RedisPubSubChannelLayer"

@@ -1,4 +1,4 @@
-"""DatabasePubSub keeps the contract, and what else it promises."""
+"""DatabasePubSub keeps the contract, and its own promises."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class TestOtherProcesses(DatabaseCase):
     """Messages between processes of the operating system."""
 
     async def test_what_another_process_commits_arrives(self) -> None:
-        """In its order, and only what was committed."""
+        """In order, and only committed ones."""
         async with self.upstream(LIST) as upstream:
             await asyncio.to_thread(
                 subprocess.run,
@@ -75,13 +75,13 @@ class TestStoring(EmptyHistory):
     """A record exists if and only if the change does."""
 
     def test_the_messages_of_a_call_are_one_record(self) -> None:
-        """They were told together, and are found together."""
+        """They were published together, and are found together."""
         publish([row(LIST, 1), row(OTHER, 2)])
 
         self.assertEqual(StoredRecord.objects.count(), 1)
 
     def test_a_transaction_that_rolls_back_leaves_no_record(self) -> None:
-        """Neither one that was asked to, nor one that failed."""
+        """Neither one rolled back on request, nor one that failed."""
         with self.assertRaises(ZeroDivisionError), transaction.atomic():
             publish([row(LIST, 1)])
             self.assertEqual(StoredRecord.objects.count(), 1)
@@ -90,7 +90,7 @@ class TestStoring(EmptyHistory):
         self.assertEqual(StoredRecord.objects.count(), 0)
 
     def test_a_savepoint_that_rolls_back_leaves_no_record(self) -> None:
-        """Also when it was rolled back by hand, which `on_commit` would not notice."""
+        """Also one rolled back by hand, which `on_commit` would not notice."""
         with transaction.atomic():
             publish([row(LIST, 1)])
             savepoint = connection.savepoint()
@@ -104,14 +104,14 @@ class TestStoring(EmptyHistory):
         self.assertIn('"1"', record.payload)
 
     def test_what_cannot_be_stored_fails_in_the_writers_hands(self) -> None:
-        """And takes the writer's transaction with it, rather than the message alone."""
+        """The writer's transaction fails too, so that the message is not lost alone."""
         with self.assertRaises(TypeError):
             publish([Message(LIST, extra=object())])
 
         self.assertEqual(StoredRecord.objects.count(), 0)
 
     def test_what_committed_on_another_database_is_stored_after_that(self) -> None:
-        """Its transaction is not ours, so nothing is stored before it has committed."""
+        """Its transaction is another, so nothing is stored before it has committed."""
         committed = DatabasePubSub().prepare([row(LIST, 1)], "another")
         self.assertEqual(StoredRecord.objects.count(), 0)
 
@@ -120,7 +120,7 @@ class TestStoring(EmptyHistory):
         self.assertEqual(StoredRecord.objects.count(), 1)
 
     def test_no_messages_are_no_record(self) -> None:
-        """The table grows by what is said, not by who might have said something."""
+        """A call without messages adds no row."""
         before = StoredRecord.objects.count()
 
         publish([])
@@ -129,10 +129,10 @@ class TestStoring(EmptyHistory):
 
 
 class TestCursors(DatabaseCase):
-    """What proves that nothing was missed, and what does not."""
+    """Cursors that prove a complete replay, and cursors that do not."""
 
     async def test_what_is_too_long_ago_is_not_searched(self) -> None:
-        """Whoever was away for so long reloads."""
+        """A client that was away for so long reloads."""
         await self.send(row(SENTINEL, 0))
         since = await self.make_pubsub().aposition()
         await sync_to_async(StoredRecord.objects.bulk_create)(
@@ -143,7 +143,7 @@ class TestCursors(DatabaseCase):
             await sync_to_async(records.replay)([LIST], since, DEFAULT_DB_ALIAS)
 
     async def test_several_batches_are_searched(self) -> None:
-        """And found to hold nothing."""
+        """A search over several batches finds no message of the topic."""
         await self.send(row(SENTINEL, 0))
         since = await self.make_pubsub().aposition()
         await sync_to_async(StoredRecord.objects.bulk_create)(
@@ -155,10 +155,10 @@ class TestCursors(DatabaseCase):
 
 
 class TestMemory(DatabaseCase):
-    """What a process remembers, also from before its start."""
+    """The history in a process's memory, also from before its start."""
 
     async def test_who_comes_to_a_new_process_does_not_reach_the_database(self) -> None:
-        """It has come from another that was just ended, with very many others."""
+        """After a restart very many clients come from the old process at once."""
         await self.send(row(SENTINEL, 0))
         since = await self.make_pubsub().aposition()
         await self.send(row(LIST, 1), row(OTHER, 2))
@@ -172,19 +172,19 @@ class TestMemory(DatabaseCase):
         self.assertEqual(told, [row(LIST, 1), row(LIST, 3)])
 
     async def test_what_is_longer_ago_is_asked_of_the_database(self) -> None:
-        """Told the same."""
+        """The database returns the same messages."""
         await self.send(row(SENTINEL, 0))
         since = await self.make_pubsub().aposition()
         for number in range(4):
             await self.send(row(LIST, number), row(OTHER, number))
-        with mock.patch.object(records, "REMEMBERED", 2):
+        with mock.patch.object(records, "RECENT_RECORDS", 2):
             async with self.upstream(LIST) as upstream:
                 told = await self.replayed(upstream, [LIST], since)
 
         self.assertEqual(told, [row(LIST, number) for number in range(4)])
 
     async def test_a_topic_is_not_taken_for_another_that_looks_like_it(self) -> None:
-        """The database looks for its text, in which keys and labels stand as well."""
+        """The database searches for the topic's text, which keys and labels may contain too."""
         topics = [Topic(t) for t in ("list:5", "list:55", "list:%25", "list:a_b", "list:")]
         await self.send(row(SENTINEL, 0))
         since = await self.make_pubsub().aposition()
@@ -205,7 +205,7 @@ class TestPruning(DatabaseCase):
         return DatabasePubSub(retention=0.05, interval=0.005)
 
     async def test_old_records_go_and_the_newest_stays(self) -> None:
-        """So the reader, and every cursor of now, still has its footing."""
+        """So the reader's position, and every current cursor, still names a record."""
         await self.send(row(SENTINEL, 0))
         async with self.upstream(LIST) as upstream:
             old = await self.make_pubsub().aposition()
@@ -227,7 +227,7 @@ class TestPruning(DatabaseCase):
 
 
 class TestReader(DatabaseCase):
-    """The thread that looks."""
+    """The thread that polls."""
 
     async def test_a_database_that_fails_for_a_while_loses_nothing(self) -> None:
         """The rows stay, so they are read later."""
@@ -254,19 +254,19 @@ class TestReader(DatabaseCase):
 
         with (
             mock.patch.object(records, "read_after", read),
-            mock.patch.object(reader, "PATIENCE", 0.01),
+            mock.patch.object(reader, "RETRY_AFTER", 0.01),
         ):
             yield failed
 
     async def test_a_record_that_cannot_be_read_ends_the_upstream(self) -> None:
-        """Rather than be passed over."""
+        """The reader does not skip it."""
         async with self.upstream(LIST) as upstream:
             with self.assertLogs("realtime.database", "ERROR"):
                 await StoredRecord.objects.acreate(payload="nonsense")
                 await self.lost(upstream)
 
     async def test_a_backlog_of_several_batches_arrives_whole(self) -> None:
-        """More came at once than is read at once."""
+        """More records were committed at once than are read at once."""
         many = 3 * records.BATCH + 1
         await self.send(row(LIST, 0))
         async with self.upstream(LIST) as upstream:
@@ -279,14 +279,14 @@ class TestReader(DatabaseCase):
             self.assertTrue(received == [row(LIST, number) for number in range(many)])
 
     async def test_a_history_that_was_empty_is_read_from_its_first_record(self) -> None:
-        """There is no position before it."""
+        """No position exists before it."""
         async with self.upstream(LIST) as upstream:
             await self.send(row(LIST, 1))
 
             self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
 
     async def test_a_commit_of_this_process_wakes_the_reader(self) -> None:
-        """It need not wait for the next look."""
+        """The reader does not wait for its next poll."""
         pubsub = DatabasePubSub(interval=3600)
         await self.send(row(LIST, 0))
         upstream = pubsub.connect()
@@ -299,7 +299,7 @@ class TestReader(DatabaseCase):
             await upstream.close()
 
     async def test_closing_ends_the_thread(self) -> None:
-        """And its connection with it."""
+        """And its database connection is closed."""
         before = set(threading.enumerate())
         async with self.upstream(LIST):
             begun = set(threading.enumerate()) - before
@@ -309,10 +309,10 @@ class TestReader(DatabaseCase):
 
 
 class TestTable(EmptyHistory):
-    """Writing before the table has been made, as in the midst of a project's first `migrate`."""
+    """Writing before the table exists, as during a project's first `migrate`."""
 
     def test_before_its_table_is_made_nothing_is_written_and_said_once(self) -> None:
-        """A migration that writes tracked rows succeeds: nobody can have listened."""
+        """A migration that writes tracked rows succeeds: no client can be connected yet."""
         with self._hidden(), self.assertLogs("realtime.database", "WARNING") as logged:
             for _ in range(2):
                 with transaction.atomic():
@@ -324,7 +324,7 @@ class TestTable(EmptyHistory):
         self.assertEqual(StoredRecord.objects.count(), 1)
 
     def test_a_writer_asks_for_it_once(self) -> None:
-        """It is in every commit."""
+        """The query would be part of every commit."""
         publish([row(LIST, 1)])
 
         with CaptureQueriesContext(connection) as queries:

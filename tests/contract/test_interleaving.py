@@ -34,7 +34,7 @@ Numbers = frozenset[int]
 
 @contextmanager
 def using(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Let this thread's work on the database run on `connection`."""
+    """Let this thread's database work run on `connection`."""
     usual = connections[DEFAULT_DB_ALIAS]
     connections[DEFAULT_DB_ALIAS] = connection
     try:
@@ -45,25 +45,25 @@ def using(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 @dataclass
 class Writer:
-    """One connection, and what its open transaction has written and can see."""
+    """One connection, with what its open transaction has written and can see."""
 
     connection: BaseDatabaseWrapper
     begun: int | None = None
     written: list[int] = field(default_factory=list)
     sees: Numbers | None = None
-    """What its snapshot sees, where that is the whole transaction's."""
+    """The messages in its snapshot, if that is the whole transaction's."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """A cursor that was given out, and all that its holder has seen."""
+    """A cursor that was given out, and all messages that its holder has seen."""
 
     cursor: Cursor
     seen: Numbers
 
 
 class Interleaving(RuleBasedStateMachine):
-    """Writers begin, write, commit and roll back; one reader reads; anybody takes positions."""
+    """Writers begin, write, commit and roll back; one reader reads; any step takes a position."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Interleaving(RuleBasedStateMachine):
         self.pruned = False
         self.committed: Numbers = frozenset()
         self.lived: dict[int, tuple[int, int]] = {}
-        """When the transaction of each began and had committed."""
+        """For each message, when its transaction began and had committed."""
         self.delivered: list[int] = []
         self.position = records.head_to_read_from(DEFAULT_DB_ALIAS)
         self.given = [Given(records.head(DEFAULT_DB_ALIAS), self.committed)]
@@ -144,7 +144,7 @@ class Interleaving(RuleBasedStateMachine):
 
     @rule()
     def read(self) -> None:
-        """Whatever was committed has now been delivered, and exactly once."""
+        """Every committed message has been delivered now, and exactly once."""
         before = frozenset(range(1, self.last + 1)) & self._unread()
         self.position, found = read_all(self.position)
         for number, cursor in found:
@@ -157,7 +157,7 @@ class Interleaving(RuleBasedStateMachine):
 
     @rule(place=st.integers(0, 1000))
     def prune(self, place: int) -> None:
-        """Who has not seen all that is pruned is not believed; who took a position later is."""
+        """A cursor that has not seen every pruned message is refused; a later position is not."""
         self.pruned = True
         now = records.head(DEFAULT_DB_ALIAS)
 
@@ -165,7 +165,7 @@ class Interleaving(RuleBasedStateMachine):
 
         assert records.read_after(now, DEFAULT_DB_ALIAS) is not None
         if records.read_after(self.position, DEFAULT_DB_ALIAS) is None:
-            # A reader that was left behind starts again.
+            # A reader whose position was pruned starts again.
             self.position = records.head_to_read_from(DEFAULT_DB_ALIAS)
             self.delivered = sorted(self.committed)
 
@@ -213,7 +213,7 @@ def topic(number: int) -> Topic:
 
 
 def read_all(position: Cursor) -> tuple[Cursor, list[tuple[int, Cursor]]]:
-    """Read behind a position until there is no more."""
+    """Read behind a position until there are no more records."""
     found = []
     more = True
     while more:
@@ -230,12 +230,12 @@ def read_all(position: Cursor) -> tuple[Cursor, list[tuple[int, Cursor]]]:
 @pytest.mark.hypothesis
 @pytest.mark.timeout(0)
 def test_nothing_is_skipped_nor_read_twice(longest: int, batch: int) -> None:
-    """Also by the smallest batches, and with cursors that cannot name all that ran."""
+    """Also with the smallest batches, and with cursors too short for all running transactions."""
     chosen = settings(
         max_examples=settings().max_examples // 5, stateful_step_count=40, deadline=None
     )
     with (
-        mock.patch.object(snapshot, "LONGEST", longest),
+        mock.patch.object(snapshot, "LONGEST_OFFSET", longest),
         mock.patch.object(postgres, "BATCH", batch),
     ):
         run_state_machine_as_test(Interleaving, settings=chosen)

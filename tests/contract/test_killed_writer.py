@@ -1,4 +1,4 @@
-"""A writer that is killed: what it committed is told, and nothing else."""
+"""A writer is killed: its committed messages are sent, and no others."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ COMMITTED |= {"committed": True, "announcing": True}
 
 
 class TestKilledWriter(DatabaseCase):
-    """At each step between the write and the wake-up."""
+    """The writer is killed at each step between the write and the wake-up."""
 
     async def test_what_is_there_was_told_and_what_is_not_was_not(self) -> None:
-        """Whichever step it was killed at; whoever comes later hears of it as well."""
+        """Whichever step it was killed at; a later client receives the message as well."""
         for step, committed in COMMITTED.items():
             todo = await TodoList.objects.acreate(name=step)
             topic, sentinel = Topic.of("list", todo.pk), Topic("sentinel:1")

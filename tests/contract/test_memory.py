@@ -9,7 +9,7 @@ from realtime.backends.memory import MemoryPubSub
 from realtime.testing import PubSubContract
 
 
-# Nothing in it depends on the database.
+# This backend does not depend on the database.
 @pytest.mark.sqlite
 class TestMemoryPubSub(PubSubContract, TransactionTestCase):
     """The contract, within one process."""

@@ -36,7 +36,7 @@ def execute(sql: str) -> None:
 
 
 def missed(since: Cursor, alias: str = DEFAULT_DB_ALIAS) -> str | None:
-    """Say what follows a position, or why that is not known."""
+    """Return the messages behind a position, or the reason of CannotReplay."""
     try:
         return str(records.replay([LIST], since, alias) or "") or None
     except CannotReplay as error:
@@ -47,7 +47,7 @@ class TestOverlapping(DatabaseCase):
     """Transactions that overlap."""
 
     async def test_a_long_transaction_neither_holds_others_up_nor_is_passed_over(self) -> None:
-        """It took its id first, and is told when it commits at last."""
+        """It took its id first, and its message arrives when it commits at last."""
         async with self.upstream(LIST, OTHER) as upstream:
             async with self.open_transaction(row(OTHER, 1)):
                 await self.send(row(LIST, 1))
@@ -58,7 +58,7 @@ class TestOverlapping(DatabaseCase):
             self.assertEqual(await self.receive(upstream, 1), [row(OTHER, 1)])
 
     async def test_a_cursor_of_a_message_misses_what_was_open_before_it(self) -> None:
-        """Whoever comes back with it is told of the transaction that committed after it."""
+        """A client that reconnects with it gets the transaction that committed after it."""
         async with self.upstream(LIST, OTHER) as upstream:
             async with self.open_transaction(row(OTHER, 1)):
                 await self.send(row(LIST, 1))
@@ -81,7 +81,7 @@ class TestOverlapping(DatabaseCase):
         self.assertIn("list:5", str(missed(since)))
 
     def test_a_transaction_is_read_whole(self) -> None:
-        """And only the last of its records stands behind it: a client may not get further."""
+        """Only the position of its last record is behind it: no client may have part of it."""
         start = records.head(DEFAULT_DB_ALIAS)
         with transaction.atomic():
             for number in range(5):
@@ -101,7 +101,7 @@ class TestOverlapping(DatabaseCase):
         self.assertEqual(len(left.records), 1)
 
     def test_a_position_is_one_query_and_so_is_a_look(self) -> None:
-        """The one for every page, the other twenty times a second."""
+        """Every page takes a position, and each process polls twenty times a second."""
         since = records.head(DEFAULT_DB_ALIAS)
         with CaptureQueriesContext(connection) as queries:
             records.head(DEFAULT_DB_ALIAS)
@@ -111,10 +111,10 @@ class TestOverlapping(DatabaseCase):
 
 
 class TestPruning(DatabaseCase):
-    """Records go once everybody of some time ago has seen them."""
+    """Records are deleted once every reader of some time ago has seen them."""
 
     def test_who_has_not_seen_what_was_pruned_is_not_believed(self) -> None:
-        """And who has, is."""
+        """A cursor that has seen them is accepted."""
         before = self._head()
         publish([row(OTHER, 1)])
         between = self._head()
@@ -140,7 +140,7 @@ class TestPruning(DatabaseCase):
         self.assertEqual(missed(older), Reset.HISTORY_EXPIRED)
 
     def test_a_transaction_that_is_open_keeps_what_was_written_beside_it(self) -> None:
-        """Cursors given out meanwhile cannot tell it from those."""
+        """Cursors given out meanwhile cannot distinguish it from those."""
         publish([row(OTHER, 1)])
         self._head()
         with another_connection(), transaction.atomic():
@@ -154,7 +154,7 @@ class TestPruning(DatabaseCase):
         self.assertTrue(records.replay([OTHER], now, DEFAULT_DB_ALIAS))
 
     def test_a_cursor_of_another_life_prunes_nothing(self) -> None:
-        """Its numbers mean nothing here."""
+        """Its numbers mean nothing in this epoch."""
         publish([row(OTHER, 1)])
         now = self._head()
 
@@ -164,7 +164,7 @@ class TestPruning(DatabaseCase):
         self.assertEqual(self._payloads(), ["1"])
 
     def test_a_bounded_number_goes_at_once(self) -> None:
-        """And all of them by and by."""
+        """Later calls delete the rest."""
         for number in range(8):
             publish([row(LIST, number)])
         now = self._head()
@@ -182,7 +182,7 @@ class TestPruning(DatabaseCase):
         return re.findall(r'"(\d+)":"updated"', "".join(kept.values_list("payload", flat=True)))
 
     def _head(self) -> Cursor:
-        """Return a position at which no transaction runs, in whichever database of the server."""
+        """Return a position at which no transaction runs, in any database of the server."""
         deadline = monotonic() + self.patience
         while "~" in (found := records.head(DEFAULT_DB_ALIAS)).offset:
             self.assertLess(monotonic(), deadline, "the server was never idle")
@@ -190,10 +190,10 @@ class TestPruning(DatabaseCase):
 
 
 class TestLives(DatabaseCase):
-    """What proves nothing: positions of a history that is no more."""
+    """Positions of a history that exists no longer prove nothing."""
 
     async def test_truncating_ends_the_upstream(self) -> None:
-        """What had not been read is gone. The next one begins anew."""
+        """Unread records are gone. The next upstream starts anew."""
         since = await self.make_pubsub().aposition()
         async with self.upstream(LIST) as upstream:
             await sync_to_async(execute)("TRUNCATE realtime_storedrecord")
@@ -205,7 +205,7 @@ class TestLives(DatabaseCase):
             await self.assert_nothing_since(upstream, [LIST], now)
 
     def test_a_snapshot_from_before_a_truncation_is_of_the_old_life(self) -> None:
-        """Although the table, within that transaction, is empty already."""
+        """Although the table is empty already within that transaction."""
         with transaction.atomic():
             execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             execute("SELECT 1")
@@ -217,7 +217,7 @@ class TestLives(DatabaseCase):
         self.assertEqual(missed(since), Reset.HISTORY_EXPIRED)
 
     def test_a_position_of_the_future_is_not_believed(self) -> None:
-        """Nobody can have been there."""
+        """No reader can have such a position."""
         now = records.head(DEFAULT_DB_ALIAS)
 
         later = Cursor(now.epoch, str(int(now.offset.split("~")[0]) + 1000))
@@ -225,7 +225,7 @@ class TestLives(DatabaseCase):
         self.assertEqual(missed(later), Reset.HISTORY_EXPIRED)
 
     def test_records_restored_from_another_server_do_no_harm(self) -> None:
-        """Their transactions, and how far they were pruned, are counted in other numbers."""
+        """Their transaction ids, and how far they were pruned, are another server's numbers."""
         far = 10**15
         StoredRecord.objects.create(id=0, token="another", payload="[]", xid=far)
         StoredRecord.objects.create(payload='[{"topic":"list:5"}]', xid=far)
@@ -241,12 +241,12 @@ class TestLives(DatabaseCase):
 
 
 class TestFailing(DatabaseCase):
-    """Connections and servers that go away."""
+    """Connections and servers that fail."""
 
     async def test_a_reader_whose_connection_dies_loses_nothing(self) -> None:
-        """It makes another, and reads on where it stood."""
+        """It reconnects, and reads on from its position."""
         others = await sync_to_async(self._backends)()
-        with mock.patch.object(reader, "PATIENCE", 0.01):
+        with mock.patch.object(reader, "RETRY_AFTER", 0.01):
             async with self.upstream(LIST) as upstream:
                 await self.send(row(LIST, 0))
                 await self.receive(upstream, 1)
@@ -265,7 +265,7 @@ class TestFailing(DatabaseCase):
             return {pid for (pid,) in cursor.fetchall()}
 
     def test_a_server_that_was_restarted_may_have_lost_something(self) -> None:
-        """In order or not, and whether or not it says so: a restored copy looks the same."""
+        """After a clean stop or a crash, reported or not: a restored copy looks the same."""
         with self._server() as (server, alias):
             for end in (server.stop, server.kill):
                 since = records.head(alias)
@@ -279,7 +279,7 @@ class TestFailing(DatabaseCase):
                 self.assertIsNone(missed(records.head(alias), alias))
 
     def test_a_crash_of_one_of_its_processes_may_have_lost_something(self) -> None:
-        """PostgreSQL then starts all but the first of them anew, from its log."""
+        """PostgreSQL then restarts all but the first of them from its log."""
         with self._server() as (_, alias):
             since = records.head(alias)
             started = self._ask(alias, "SELECT pg_postmaster_start_time()")
@@ -293,7 +293,7 @@ class TestFailing(DatabaseCase):
             self.assertEqual(self._ask(alias, "SELECT pg_postmaster_start_time()"), started)
 
     def test_a_reader_ends_with_the_server_that_it_read(self) -> None:
-        """Its owner makes another, and tells everybody to reload."""
+        """Its owner makes another, and resets every client."""
         with self._server() as (server, alias), self._on(alias):
             async_to_sync(self._restart_under_a_reader)(server)
 
@@ -301,7 +301,7 @@ class TestFailing(DatabaseCase):
         async with self.upstream(LIST) as upstream:
             with (
                 self.assertLogs("realtime.database", "WARNING"),
-                mock.patch.object(reader, "PATIENCE", 0.01),
+                mock.patch.object(reader, "RETRY_AFTER", 0.01),
             ):
                 await sync_to_async(server.stop)()
                 await sync_to_async(server.start)()
@@ -315,7 +315,7 @@ class TestFailing(DatabaseCase):
 
     @contextmanager
     def _until_all_are_cut_off(self, alias: str) -> Iterator[None]:
-        """Wait at the end until another connection breaks; before, all seems to be well."""
+        """Wait until another connection breaks; PostgreSQL ends them one after another."""
         witness = connections[alias].copy()
         witness.ensure_connection()
         try:
@@ -341,12 +341,12 @@ class TestFailing(DatabaseCase):
 
     @contextmanager
     def _server(self) -> Iterator[tuple[Postgres, str]]:
-        """Start a server that the test may end; return it and its alias."""
+        """Start a server that the test may stop; return it and its alias."""
         alias = "of_its_own"
         with Postgres(durable=True) as server:
             where = {"HOST": str(server.folder), "PORT": "", "NAME": "postgres", "USER": "postgres"}
             here = {**connections.settings[DEFAULT_DB_ALIAS], **where}
-            # Django checks a class's databases before there is a server.
+            # Django checks a class's databases before the server exists.
             allowed = mock.patch.object(type(self), "databases", {DEFAULT_DB_ALIAS, alias})
             with mock.patch.dict(connections.settings, {alias: here}), allowed:
                 with connections[alias].schema_editor() as editor:

@@ -22,10 +22,10 @@ pytestmark = pytest.mark.sqlite
 
 
 class TestPositions(DatabaseCase):
-    """A position is good while its record is there."""
+    """A position is valid while its record exists."""
 
     async def test_a_position_of_a_transaction_that_rolled_back_is_refused(self) -> None:
-        """The record that it names never existed, though another may stand under its id."""
+        """The record that it names never existed, though another may have its id."""
         await self.send(row(SENTINEL, 0))
         positions: list[Cursor] = []
 
@@ -42,14 +42,14 @@ class TestPositions(DatabaseCase):
             await self.assert_refused(upstream, positions[0])
 
     async def test_an_empty_history_proves_nothing(self) -> None:
-        """A flushed table may have held anything."""
+        """A flushed table may have held any record."""
         since = await self.make_pubsub().aposition()
 
         async with self.upstream() as upstream:
             await self.assert_refused(upstream, since)
 
     async def test_pruning_takes_only_what_lies_before(self) -> None:
-        """However often it is asked, and for whatever cursor."""
+        """However often it is called, and for any cursor."""
         for number in range(5):
             await self.send(row(LIST, number))
         newest = await self.make_pubsub().aposition()
@@ -62,10 +62,10 @@ class TestPositions(DatabaseCase):
 
 
 class TestReader(DatabaseCase):
-    """A reader stands on a record."""
+    """A reader's position is a record."""
 
     async def test_a_record_that_vanished_under_the_reader_ends_the_upstream(self) -> None:
-        """Others may have vanished with it, unread."""
+        """Other records may have been deleted with it, unread."""
         await self.send(row(LIST, 0))
         async with self.upstream(LIST) as upstream:
             await StoredRecord.objects.all().adelete()
@@ -74,14 +74,14 @@ class TestReader(DatabaseCase):
             self.assertIn("not there any more", why)
 
     async def test_a_record_that_was_replaced_under_the_reader_ends_the_upstream(self) -> None:
-        """As after a restore: the same id, another life."""
+        """As after a restore: the same id, another epoch."""
         await self.send(row(LIST, 0))
         async with self.upstream(LIST) as upstream:
             await StoredRecord.objects.aupdate(token="another")
             await self.lost(upstream)
 
     async def test_a_reader_of_an_empty_history_stands_on_a_record_of_its_own(self) -> None:
-        """Else it could not tell, later, that records were pruned before it read them."""
+        """Without one it could not notice that records were pruned before it read them."""
         await StoredRecord.objects.all().adelete()
 
         async with self.upstream(LIST):
@@ -99,14 +99,14 @@ class TestReader(DatabaseCase):
             on_lost=self.fail,
         )
         reader._position = records.head(DEFAULT_DB_ALIAS)
-        reader._look_patiently()
+        reader._poll()
 
         with CaptureQueriesContext(connection) as idle:
-            reader._look_patiently()
+            reader._poll()
         with self._another_connection():
             publish([row(LIST, 1)])
         with CaptureQueriesContext(connection) as busy:
-            reader._look_patiently()
+            reader._poll()
 
         self.assertEqual(len(idle), 0)
         self.assertEqual(len([q for q in busy if "SELECT" in q["sql"]]), 1)
@@ -114,7 +114,7 @@ class TestReader(DatabaseCase):
 
     @contextmanager
     def _another_connection(self) -> Iterator[None]:
-        """Use another connection in this thread; the first has seen nothing of its commits."""
+        """Use another connection in this thread; the first has seen none of its commits."""
         mine = connections[DEFAULT_DB_ALIAS]
         connections[DEFAULT_DB_ALIAS] = mine.copy()
         try:

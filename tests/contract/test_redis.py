@@ -1,4 +1,4 @@
-"""Redis keeps the contract: a server alone, one with a replica, and a cluster."""
+"""Redis keeps the contract: one server, one with a replica, and a cluster."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RedisContract(OutboxContract):
     """The contract, with the servers that a class has started."""
 
     many = 2_000
-    # What a relay leaves to a sweep is sent by the second look, seconds later.
+    # A row that the relay did not send is sent by the second sweep, seconds later.
     patience = 30.0
     urls: Sequence[str]
     servers: Sequence[RedisServer]
@@ -45,7 +45,7 @@ class TestOneServer(RedisContract, TransactionTestCase):
 
 @pytest.mark.long
 class TestServerWithReplica(RedisContract, TransactionTestCase):
-    """The contract on a primary that a replica follows: it makes no difference."""
+    """The contract on a primary with a replica: it makes no difference."""
 
     @classmethod
     def setUpClass(cls) -> None:

@@ -1,4 +1,4 @@
-"""Messages on several databases, each in the transactions of its own."""
+"""Messages on several databases, each in its own transactions."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _numbers = count()
 
 
 class SecondDatabase(DatabaseCase):
-    """A SQLite file of the test's own beside whatever the default database is."""
+    """A SQLite file of the test's own beside the default database."""
 
     def setUp(self) -> None:
         super().setUp()
-        # Other threads keep their connections by name, and the file is another one each time.
+        # A new alias each time: other threads keep connections by alias, and the file is another.
         self.second = f"second{next(_numbers)}"
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -36,7 +36,7 @@ class SecondDatabase(DatabaseCase):
         options = {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL"}
         usual = connections.settings[DEFAULT_DB_ALIAS]
         here = {**usual, **file, "OPTIONS": options}
-        # For the test alone: Django would migrate and flush one that it knew of before.
+        # For this test alone: Django would migrate and flush a database configured earlier.
         self.enterContext(mock.patch.dict(connections.settings, {self.second: here}))
         both = {DEFAULT_DB_ALIAS, self.second}
         self.enterContext(mock.patch.object(type(self), "databases", both))
@@ -56,7 +56,7 @@ class SecondDatabase(DatabaseCase):
 
 @pytest.mark.sqlite
 class TestSecond(SecondDatabase, PubSubContract):
-    """The contract, where all is written on a database that is not the default."""
+    """The contract, with all writes on a database that is not the default."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -64,10 +64,10 @@ class TestSecond(SecondDatabase, PubSubContract):
 
 
 class TestBoth(SecondDatabase):
-    """Messages of both, through one upstream."""
+    """Messages of both databases, through one upstream."""
 
     async def test_messages_of_both_are_received(self) -> None:
-        """Each with a cursor that stands for both."""
+        """Each has a cursor for both."""
         async with self.upstream(LIST) as upstream:
             before = upstream.head()
             await self._on(DEFAULT_DB_ALIAS, row(LIST, 1))
@@ -81,7 +81,7 @@ class TestBoth(SecondDatabase):
             await self.assert_told_since(upstream, [LIST], before, row(LIST, 1), row(LIST, 2))
 
     async def test_a_position_is_one_in_both(self) -> None:
-        """What was sent on either since then is told, and nothing older."""
+        """Later messages on either are replayed, and no older ones."""
         await self._on(DEFAULT_DB_ALIAS, row(SENTINEL, 0), row(LIST, 0))
         await self._on(self.second, row(SENTINEL, 0), row(LIST, 0))
         positions: list[tuple[Cursor, list[Message]]] = []
@@ -97,7 +97,7 @@ class TestBoth(SecondDatabase):
                 self.assertEqual(sorted(map(repr, told)), sorted(map(repr, rest)))
 
     async def test_a_replayed_cursor_goes_on_in_both(self) -> None:
-        """Whoever applied a part of a replay is told the rest of it."""
+        """A client that applied part of a replay gets the rest."""
         await self._on(DEFAULT_DB_ALIAS, row(SENTINEL, 0))
         await self._on(self.second, row(SENTINEL, 0))
         since = await self.make_pubsub().aposition()
@@ -112,7 +112,7 @@ class TestBoth(SecondDatabase):
                 self.assertEqual([m.changes for m in rest], [m.changes for m in whole[place + 1 :]])
 
     async def test_a_cursor_of_one_database_proves_nothing_for_two(self) -> None:
-        """As one from before the settings changed."""
+        """Such as a cursor from before the settings changed."""
         await self._on(DEFAULT_DB_ALIAS, row(SENTINEL, 0))
         alone = await DatabasePubSub().aposition()
 

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from realtime.backends.database import DatabasePubSub, reader, wakeup
 from realtime.backends.database import reader as reader_module
-from realtime.backends.database.wakeup import ByNotify, notify
+from realtime.backends.database.wakeup import NotifyWaiter, notify
 from realtime.publish import publish
 from realtime.testing.contract.topics import LIST, row
 from tests.contract.database_case import DatabaseCase, environment_of_the_demo
@@ -36,30 +36,30 @@ RECORD = (
 
 
 class TestWaking(DatabaseCase):
-    """Readers that would not look by themselves within the test's patience."""
+    """Readers whose next poll is due after the end of the test."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.enterContext(mock.patch.object(reader_module, "NET", 3_600.0))
+        self.enterContext(mock.patch.object(reader_module, "NOTIFIED_INTERVAL", 3_600.0))
 
     async def test_a_commit_of_another_process_wakes_the_reader(self) -> None:
-        """It would look again in an hour."""
+        """Its next poll is due in an hour."""
         async with self.upstream(LIST) as upstream:
             await sync_to_async(self._publish_in_another_process)()
 
             self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
 
     async def test_a_reader_that_listens_can_be_stopped(self) -> None:
-        """It waits for the server, and for whoever closes it."""
+        """It waits for the server, and for `stop()`."""
         async with self.upstream(LIST) as upstream:
             began = monotonic()
             await self.within(upstream.close())
 
-        self.assertLess(monotonic() - began, reader.ENDS_WITHIN)
+        self.assertLess(monotonic() - began, reader.STOP_TIMEOUT)
 
     async def test_a_lost_connection_is_noticed_at_once(self) -> None:
-        """And what was committed meanwhile is read on the next one."""
-        with mock.patch.object(reader_module, "PATIENCE", 0.01):
+        """Messages committed meanwhile are read on the next connection."""
+        with mock.patch.object(reader_module, "RETRY_AFTER", 0.01):
             async with self.upstream(LIST) as upstream:
                 await self.send(row(LIST, 0))
                 await self.receive(upstream, 1)
@@ -78,38 +78,38 @@ class TestWaking(DatabaseCase):
 
 
 class TestNet(DatabaseCase):
-    """What comes without an announcement is found by looking."""
+    """Polling finds records without a notification."""
 
     def make_pubsub(self) -> DatabasePubSub:
         return DatabasePubSub(interval=0.01)
 
     async def test_what_nobody_announced_is_found(self) -> None:
-        """By the net."""
-        with mock.patch.object(reader_module, "NET", 0.2):
+        """By the poll at NOTIFIED_INTERVAL."""
+        with mock.patch.object(reader_module, "NOTIFIED_INTERVAL", 0.2):
             async with self.upstream(LIST) as upstream:
                 await sync_to_async(execute)(RECORD % 1)
                 self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
 
     async def test_whoever_was_not_told_looks_more_often(self) -> None:
-        """Through a pooler nothing is ever announced."""
-        with mock.patch.object(reader_module, "NET", 0.2):
+        """Through a pooler no notification ever arrives."""
+        with mock.patch.object(reader_module, "NOTIFIED_INTERVAL", 0.2):
             async with self.upstream(LIST) as upstream:
                 reader = upstream._readers[DEFAULT_DB_ALIAS]  # type: ignore[attr-defined]
-                # Another announcement may come at the same moment as the first of them.
-                while not reader._alert_until:
+                # A second notification may arrive with the first one.
+                while not reader._unnotified_until:
                     await sync_to_async(execute)(RECORD % 0)
                     await self.receive(upstream, 1)
-                with mock.patch.object(reader_module, "NET", 3_600.0):
+                with mock.patch.object(reader_module, "NOTIFIED_INTERVAL", 3_600.0):
                     for number in (1, 2, 3):
                         await sync_to_async(execute)(RECORD % number)
                         self.assertEqual(await self.receive(upstream, 1), [row(LIST, number)])
 
 
 class TestNotify(DatabaseCase):
-    """What a writer says behind its commit."""
+    """The notification that a writer sends after its commit."""
 
     def test_it_is_said_behind_the_commit(self) -> None:
-        """Within it, every commit of the server would wait for it."""
+        """Within the transaction, every commit of the server would wait for it."""
         with mock.patch("realtime.publish.get_pubsub", DatabasePubSub):
             with CaptureQueriesContext(connection) as queries, transaction.atomic():
                 publish([row(LIST, 1)])
@@ -117,7 +117,7 @@ class TestNotify(DatabaseCase):
             self.assertEqual(connection.queries_log[-1]["sql"], f"NOTIFY {wakeup.CHANNEL}")
 
     def test_it_is_not_said_where_it_would_begin_a_transaction(self) -> None:
-        """With autocommit off, a look will find the record."""
+        """With autocommit off, a poll will find the record."""
         transaction.set_autocommit(False)
         try:
             self.assertFalse(notify(DEFAULT_DB_ALIAS))
@@ -135,7 +135,7 @@ class TestNotify(DatabaseCase):
 
     def test_a_waiter_without_a_connection_can_still_be_woken(self) -> None:
         """By its own process."""
-        waiter = ByNotify(DEFAULT_DB_ALIAS)
+        waiter = NotifyWaiter(DEFAULT_DB_ALIAS)
         try:
             connections[DEFAULT_DB_ALIAS].close()
             self.assertFalse(waiter.wait(0.001))

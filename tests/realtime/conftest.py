@@ -1,4 +1,4 @@
-"""What the tests of `realtime` share."""
+"""Common parts of the tests of `realtime`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from realtime.hub.hub import Hub
 
 @pytest.fixture
 def no_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A registry of rules without any."""
+    """A registry without rules."""
     monkeypatch.setattr(rules, "_rules", {})
 
 
@@ -37,11 +37,11 @@ async def hub(pubsub: MemoryPubSub) -> AsyncIterator[Hub]:
 
 @pytest.fixture(autouse=True)
 def no_observers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody looks at messages but who is subscribed to them."""
+    """Only subscribers see messages."""
     monkeypatch.setattr(observers, "_observers", [])
 
 
 @pytest.fixture
 def no_linger(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What nobody wants any longer is unwatched at once."""
+    """A topic without subscribers is unwatched at once."""
     monkeypatch.setitem(conf.__dict__, "LINGER", 0)

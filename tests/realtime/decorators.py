@@ -1,4 +1,4 @@
-"""A decorator of another module than what it decorates, as projects have them."""
+"""A decorator in another module than the function, as projects have them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def logged(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Do nothing but stand between."""
+    """Only call the decorated function."""
 
     @functools.wraps(function)
     def call(*args: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A backend whose every step a test can hold up, let fail, or look at."""
+"""A backend whose every step a test can delay, let fail, or inspect."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from realtime.messages.topics import Topic
 
 
 class FakePubSub(PubSub):
-    """Makes `FakeUpstream`s and keeps them all: `upstreams[-1]` is the one in use.
+    """Makes `FakeUpstream`s and keeps all of them: `upstreams[-1]` is the one in use.
 
-    `fail` holds what the next calls of `connect()` raise, if anything. `yields` is how often each
-    of an upstream's methods at most lets others run before and after it does its work, so that
+    `fail` holds the errors that the next calls of `connect()` raise, if any. `yields` is how often
+    each of an upstream's methods at most yields to other tasks before and after its work, so that
     one call may overtake another.
     """
 
@@ -29,7 +29,7 @@ class FakePubSub(PubSub):
         self.upstreams: list[FakeUpstream] = []
         self.fail: list[BaseException | None] = []
         self.late: set[Topic] = set()
-        """What upstreams do not manage to resume in time."""
+        """The topics that upstreams do not resume in time."""
         self.connected = asyncio.Event()
 
     def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:
@@ -51,7 +51,7 @@ class FakePubSub(PubSub):
 
 
 class FakeUpstream(Upstream):
-    """Delivers what `say()` is given; `break_with()` makes `receive()` raise."""
+    """Delivers the messages given to `say()`; `break_with()` makes `receive()` raise."""
 
     def __init__(self, pubsub: FakePubSub, number: int) -> None:
         self._pubsub = pubsub

@@ -1,4 +1,4 @@
-"""A client of `/ws/live/` for tests: Channels' communicator, with deadlines and our frames."""
+"""A client of `/ws/live/` for tests: Channels' communicator, with deadlines and this protocol."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Frame = dict[str, Any]
 
 
 class LiveClient:
-    """One socket. Frames are dicts; what does not come within the deadline fails the test."""
+    """One socket. Frames are dicts; a frame that does not arrive in time fails the test."""
 
     def __init__(self, communicator: WebsocketCommunicator) -> None:
         self.communicator = communicator
@@ -48,14 +48,14 @@ class LiveClient:
         return frame
 
     async def closed(self) -> int:
-        """Return the code with which the server closes, which must be next."""
+        """Return the server's close code, which must be next."""
         output = await self.communicator.receive_output(PATIENCE)
         assert output["type"] == "websocket.close", f"expected the end, got {output}"
         code: int = output.get("code", 1000)
         return code
 
     async def subscribe(self, *topics: str | tuple[str, str]) -> Frame:
-        """Subscribe to topics, or (topic, cursor) pairs, and return what `subscribed` says."""
+        """Subscribe to topics, or (topic, cursor) pairs, and return the topics of `subscribed`."""
         pairs = [topic if isinstance(topic, tuple) else (topic, None) for topic in topics]
         wanted = [
             {"topic": topic, "cursor": cursor} if cursor else {"topic": topic}
@@ -71,13 +71,13 @@ class LiveClient:
         return frame
 
     async def nothing_waits(self) -> bool:
-        """Has the server sent nothing up to its answer to a ping?"""
+        """Return True if the server sends nothing before its answer to a ping."""
         await self.send({"type": "ping"})
         return (await self.receive())["type"] == "pong"
 
 
 async def cookie_of(user: User) -> bytes:
-    """Log `user` in, and return the header that says so."""
+    """Log `user` in, and return the cookie header."""
 
     def log_in() -> str:
         client = Client()
@@ -99,7 +99,7 @@ def communicator(
 
 @asynccontextmanager
 async def connected(user: User | None, *, welcome: bool = True) -> AsyncIterator[LiveClient]:
-    """Connect as `user`, take the `welcome`, and disconnect in the end."""
+    """Connect as `user`, take the `welcome`, and disconnect at the end."""
     socket = communicator(cookie=await cookie_of(user) if user else None)
     accepted, _ = await socket.connect(PATIENCE)
     assert accepted

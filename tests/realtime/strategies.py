@@ -9,7 +9,7 @@ from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 
 families = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,8}", fullmatch=True)
-# What has no UTF-8 has no spelling.
+# Text without UTF-8 has no spelling.
 parts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 verbs = st.sampled_from(["entered", "updated", "left"])
 changes = st.dictionaries(

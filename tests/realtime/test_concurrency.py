@@ -1,4 +1,4 @@
-"""Tasks that live and die together."""
+"""Tasks that end together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from realtime.exceptions import UpstreamLost
 
 
 class Work:
-    """Runs until it is told how to end, and says whether it was cancelled."""
+    """Runs until it is told how to end, and records whether it was cancelled."""
 
     def __init__(self) -> None:
         self.end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -29,7 +29,7 @@ class Work:
 
 
 async def test_the_error_of_one_ends_all() -> None:
-    """And is the one that is raised."""
+    """And is raised."""
     one, other = Work(), Work()
     one.end.set_exception(ZeroDivisionError())
 
@@ -41,21 +41,21 @@ async def test_the_error_of_one_ends_all() -> None:
 
 @pytest.mark.parametrize("how", ["returned", "cancelled"])
 async def test_one_that_just_ends_is_missed(how: str) -> None:
-    """Nothing would be listened to any more, without a word."""
+    """Otherwise messages would be lost silently."""
     one, other = Work(), Work()
     if how == "returned":
         one.end.set_result(None)
     else:
         one.end.cancel()
 
-    with pytest.raises(UpstreamLost, match="ended by itself"):
+    with pytest.raises(UpstreamLost, match="must not end"):
         await asyncio.wait_for(until_one_ends(one.run(), other.run()), 5)
 
     assert other.was_cancelled
 
 
 async def test_one_that_forgets_a_cancellation_is_cancelled_again() -> None:
-    """As a library may: before Python 3.12 `asyncio.wait_for` does."""
+    """A library may do so: before Python 3.12 `asyncio.wait_for` does."""
 
     async def forgets() -> None:
         with suppress(asyncio.CancelledError):
@@ -65,12 +65,15 @@ async def test_one_that_forgets_a_cancellation_is_cancelled_again() -> None:
     other = Work()
     other.end.set_exception(ZeroDivisionError())
 
-    with mock.patch.object(concurrency, "AGAIN", 0.01), pytest.raises(ZeroDivisionError):
+    with (
+        mock.patch.object(concurrency, "RECANCEL_AFTER", 0.01),
+        pytest.raises(ZeroDivisionError),
+    ):
         await asyncio.wait_for(until_one_ends(forgets(), other.run()), 5)
 
 
 async def test_whoever_cancels_it_cancels_all() -> None:
-    """Nothing is left running."""
+    """No task remains running."""
     works = [Work(), Work()]
     task = asyncio.create_task(until_one_ends(*(work.run() for work in works)))
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The wire, letter by letter: outside clients rely on it."""
+"""The wire, letter by letter: other clients rely on it."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_frame_is_spelled(frame: Frame, golden: str) -> None:
 
 
 def test_every_frame_of_the_server_has_been_looked_at() -> None:
-    """A new one needs a line above."""
+    """A new frame needs a line above."""
     types = {str(frame.__struct_config__.tag) for frame in SERVER_FRAMES}
 
     assert types == {
@@ -117,7 +117,7 @@ def test_every_frame_of_the_server_has_been_looked_at() -> None:
 
 
 def test_the_close_codes() -> None:
-    """Clients decide by them whether and when to come back."""
+    """Clients decide by them whether and when to reconnect."""
     assert {code.name: code.value for code in CloseCode} == {
         "NOT_UNDERSTOOD": 4400,
         "NOT_AUTHENTICATED": 4401,
@@ -151,7 +151,7 @@ def test_the_client_speaks_this_version(client: dict[str, Any]) -> None:
 
 
 def test_the_client_knows_all_that_the_server_sends(client: dict[str, Any]) -> None:
-    """It may know more: what later versions of this server will send."""
+    """It may know more: frames of later servers."""
     sent = {str(frame.__struct_config__.tag) for frame in SERVER_FRAMES}
 
     assert sent <= set(client["SERVER_FRAMES"].values())

@@ -22,7 +22,7 @@ MESSAGE = Message("list:5", reset="bulk")
 
 @pytest.fixture(autouse=True)
 def as_the_projects(pubsub: MemoryPubSub) -> Iterator[None]:
-    """Publish through the backend that the test looks at."""
+    """Publish through the backend that the test inspects."""
     with mock.patch("realtime.publish.get_pubsub", return_value=pubsub):
         yield
 
@@ -32,7 +32,7 @@ def sent(pubsub: MemoryPubSub) -> int:
 
 
 def test_outside_a_transaction_a_message_goes_out_at_once(pubsub: MemoryPubSub) -> None:
-    """There is nothing to wait for."""
+    """There is no commit to wait for."""
     publish([MESSAGE])
 
     assert sent(pubsub) == 1
@@ -55,7 +55,7 @@ def publish_and_fail() -> None:
 
 
 def test_of_a_transaction_that_rolls_back_nothing_goes_out(pubsub: MemoryPubSub) -> None:
-    """Neither of an inner block."""
+    """Nor of an inner block."""
     with pytest.raises(ZeroDivisionError):
         publish_and_fail()
     with transaction.atomic(), pytest.raises(ZeroDivisionError):
@@ -75,7 +75,7 @@ def autocommit_off() -> Iterator[None]:
 
 
 def test_with_autocommit_off_a_backend_that_does_not_store_refuses(pubsub: MemoryPubSub) -> None:
-    """Nobody would tell it of the commit, and to send before that would tell what may not be."""
+    """The commit is unknown, and sending before it might announce a change that rolls back."""
     with autocommit_off(), pytest.raises(transaction.TransactionManagementError):
         publish([MESSAGE])
 
@@ -100,7 +100,7 @@ def test_what_is_stored_is_told_although_an_earlier_hook_raises() -> None:
 
 
 def test_of_another_database_nothing_is_sent_before_its_commit() -> None:
-    """With autocommit off there that commit cannot be known, so it is refused."""
+    """With autocommit off there the commit is unknown, so it is refused."""
     elsewhere = DatabasePubSub(aliases=["elsewhere"])
     with (
         mock.patch("realtime.publish.get_pubsub", return_value=elsewhere),
@@ -111,7 +111,7 @@ def test_of_another_database_nothing_is_sent_before_its_commit() -> None:
 
 
 def test_a_backend_that_fails_does_not_fail_the_writer(pubsub: MemoryPubSub) -> None:
-    """The change is committed, and what was published beside it is sent."""
+    """The change is committed, and other messages are sent."""
     with transaction.atomic():
         publish([MESSAGE])
         with mock.patch.object(pubsub, "prepare", return_value=lambda: 1 / 0):

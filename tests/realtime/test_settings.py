@@ -1,4 +1,4 @@
-"""Settings: read live, and refused by system checks where they could not work."""
+"""Settings are read live; system checks refuse those that cannot work."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_setting_is_read_when_it_is_used() -> None:
 
 
 def test_there_are_no_other_settings() -> None:
-    """A misspelt name in our own code is an error too."""
+    """A misspelt name in this project's code is an error too."""
     with pytest.raises(AttributeError):
         _ = conf.HEARTBEET
 
@@ -84,7 +84,7 @@ def test_settings_of_another_name_are_another_matter() -> None:
     ],
 )
 def test_a_setting_that_cannot_work_is_refused(name: str, value: object, expected: str) -> None:
-    """With what was expected, what came, and a hint."""
+    """The error says what was expected, what came, and has a hint."""
     with override_settings(REALTIME={name: value}):
         (problem,) = check_settings()
 
@@ -132,7 +132,7 @@ def test_settings_that_are_no_dict_are_one_problem(value: object) -> None:
     ],
 )
 def test_a_backend_that_cannot_be_made_is_refused(pubsub: object) -> None:
-    """By the check, and by whoever would use it."""
+    """By the check, and at its first use."""
     with override_settings(REALTIME={"PUBSUB": pubsub}):
         assert ids(check_backend()) == ["realtime.E002"]
         with pytest.raises(BackendMissing, match=r"PUBSUB|expected"):
@@ -147,7 +147,7 @@ def test_a_backend_checks_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_backend_needs_a_database_that_is_there() -> None:
-    """The hint names those that are."""
+    """The hint names the existing ones."""
     options = {"BACKEND": DATABASE, "OPTIONS": {"aliases": ["nowhere"]}}
     with override_settings(REALTIME={"PUBSUB": options}):
         (problem,) = check_backend()
@@ -178,7 +178,7 @@ def test_a_process_has_one_backend_until_its_settings_change() -> None:
 
 
 def test_another_package_of_our_name_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may have overwritten our files, or we its."""
+    """Either package may have overwritten files of the other."""
     owners = {"realtime": ["django-livequery", "realtime", "realtime"], "django": ["Django"]}
     monkeypatch.setattr(metadata, "packages_distributions", lambda: owners)
 

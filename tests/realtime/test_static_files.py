@@ -1,4 +1,4 @@
-"""What Django's storages make of the client's files when a project collects them."""
+"""The client's files after Django's storages have collected them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.bundle import BUNDLE, STATIC
 
 
 class Aggregating(ManifestStaticFilesStorage):
-    """Rewrites the imports of each module, in the passes that Django grants by default."""
+    """Rewrites the imports of each module, in the passes that Django allows by default."""
 
     support_js_module_import_aggregation = True
 
@@ -23,7 +23,7 @@ class Aggregating(ManifestStaticFilesStorage):
 def test_storages_rename_our_modules_and_leave_them_as_they_are(
     storage_class: type[ManifestStaticFilesStorage], importers_first: bool, tmp_path: Path
 ) -> None:
-    """In any order of files: a chain of imports that is rewritten may need too many passes."""
+    """In any order of files: a chain of rewritten imports may need too many passes."""
     source = FileSystemStorage(STATIC)
     names = re.findall(r"^// ---- (\S+) ", BUNDLE.read_text(), re.MULTILINE)
     names = ["live.bundle.js", *(reversed(names) if importers_first else names)]

@@ -51,7 +51,7 @@ def line(running: subprocess.Popen[str]) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_messages_are_printed_as_they_come(number: int) -> None:
-    """First what was sent since the position, then what comes; a signal ends it without a word."""
+    """First those since the position, then later ones; a signal ends it silently."""
     publish([row(0)])
     since = str(position())
     publish([row(1)])
@@ -69,7 +69,7 @@ def test_messages_are_printed_as_they_come(number: int) -> None:
 
 
 def test_json_is_for_programs() -> None:
-    """A line each."""
+    """One object a line."""
     publish([row(0)])
     since = str(position())
     publish([row(1)])
@@ -82,7 +82,7 @@ def test_json_is_for_programs() -> None:
 
 @pytest.mark.parametrize("arguments", [["list:"], ["no topic"], ["list:5", "--since", "x"]])
 def test_nonsense_is_a_command_error(arguments: list[str]) -> None:
-    """With what was expected."""
+    """The error says what was expected."""
     with pytest.raises(CommandError, match="expected"):
         call_command("realtime_tail", *arguments)
 

@@ -28,7 +28,7 @@ def warnings(caplog: pytest.LogCaptureFixture, logger: str) -> list[str]:
 async def test_a_message_told_to_very_many_is_warned_of_once(
     hub: Hub, pubsub: MemoryPubSub, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A reset of a family goes to all of its topics together; two mailboxes are none too many."""
+    """A family's reset counts all of its topics together; exactly the limit is no warning."""
     boxes = [mailbox() for _ in range(3)]
     for box, topic in zip(boxes, (LIST, LIST, OTHER), strict=True):
         await within(hub.subscribe(box, topic))
@@ -43,7 +43,7 @@ async def test_a_message_told_to_very_many_is_warned_of_once(
 
 @override_settings(REALTIME={"WARN_PUBLISH": 2})
 def test_very_many_messages_at_once_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Two are none too many."""
+    """Exactly the limit is no warning."""
     for count in (2, 3, 4):
         prepare([row(LIST, pk) for pk in range(count)], "default")
 
@@ -67,7 +67,7 @@ def test_a_minute_later_it_is_said_again(
 
 @override_settings(REALTIME={"WARN_PUBLISH": 0, "WARN_FAN_OUT": 0})
 def test_0_is_off(caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing is too many then."""
+    """No number is too many then."""
     prepare([row(LIST, pk) for pk in range(5_000)], "default")
     telemetry.note_fan_out(LIST, 1_000_000)
 

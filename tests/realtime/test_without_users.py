@@ -21,7 +21,7 @@ call_command("check")
 
 
 def test_the_apps_start_without_a_model_of_users() -> None:
-    """Then there is nobody who could log out."""
+    """Then no user can log out."""
     command = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 

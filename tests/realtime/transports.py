@@ -1,4 +1,4 @@
-"""A connection without a socket: what it would send is kept for the test to look at."""
+"""A connection without a socket: its frames are kept for the test to inspect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from realtime.protocol import CloseCode, Frame
 
 
 class FakeTransport:
-    """Keeps what it is given. What the hub has to say stays in the mailbox."""
+    """Keeps its frames. The hub's messages stay in the mailbox."""
 
     name = "fake"
 
@@ -42,7 +42,7 @@ class FakeTransport:
 
 
 class Staying(Identity):
-    """Somebody who may stay, however often one looks."""
+    """A user who may stay at every check."""
 
     async def look_again(self) -> bool:
         return True
@@ -56,13 +56,13 @@ def connection_of(
     *,
     kind: type[Identity] = Identity,
 ) -> Connection:
-    """Make the connection of a user, of whom there is no session: who looks again finds nobody."""
+    """Make the connection of a user without a session: a later check does not find the user."""
     identity = kind({}, user or AnonymousUser(), session)
     return Connection(identity, hub, transport or FakeTransport())
 
 
 def frames_of(connection: Connection) -> list[Frame]:
-    """Return what has been sent over a fake transport."""
+    """Return the frames sent over a fake transport."""
     transport = connection.transport
     assert isinstance(transport, FakeTransport)
     return transport.frames

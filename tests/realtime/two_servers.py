@@ -1,4 +1,4 @@
-"""Two server processes on one database, clients that come back by themselves, and the commands."""
+"""Two server processes on one database, clients that reconnect, and the commands."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tests.convergence.site import Site
 
 PATIENCE = 30.0
 PACE = 0.1
-"""The waits of clients are a tenth of what they are in a browser."""
+"""The waits of clients are a tenth of a browser's."""
 LIST = "list:61"
-"""What each sentinel is written to; see `board.commands`."""
+"""The topic of each sentinel; see `board.commands`."""
 
 
 class Watcher:
-    """A client of one topic, which goes to each of the servers in turn."""
+    """A client of one topic, which connects to the servers in turn."""
 
     def __init__(self, ports: list[int], first: int, topic: str = LIST) -> None:
         self.told: set[str] = set()
@@ -40,12 +40,12 @@ class Watcher:
 
     @property
     def resets(self) -> int:
-        """How often it was told to reload everything."""
+        """How often it was reset."""
         return sum(count for kind, count in self.tools.counts.items() if kind.startswith("reset"))
 
     @property
     def lost(self) -> list[int]:
-        """The codes with which its connections ended, but for attempts that never were open."""
+        """The close codes of its connections, without failed attempts."""
         ended = (what for _, kind, what in self.tools.events if kind == "lost")
         return [what["code"] for what in ended if what["state"] == "open"]
 
@@ -58,7 +58,7 @@ class Watcher:
 
 
 class TwoServers:
-    """Their processes, the ports of the proxies before them, and what is done beside them."""
+    """Their processes, the ports of the proxies before them, and actions beside them."""
 
     def __init__(self, site: Site, processes: list[Process], ports: list[int]) -> None:
         self.processes = processes
@@ -69,7 +69,7 @@ class TwoServers:
 
     @property
     def names(self) -> list[str]:
-        """The processes as they are named, those that were started first first."""
+        """The processes' names, in the order of their start."""
         return [f"{socket.gethostname()}:{each.pid}" for each in self.processes]
 
     async def write(self) -> str:
@@ -77,14 +77,14 @@ class TwoServers:
         return str(await self._writer.ask("sentinel"))
 
     async def watch(self, count: int, server: int, topic: str = LIST) -> list[Watcher]:
-        """Let clients come, to this server first; return when they are live."""
+        """Connect clients, to this server first; return when they are live."""
         came = [Watcher(self.ports, server, topic) for _ in range(count)]
         self.watchers += came
         await until(lambda: all(each.live.state == "live" for each in came))
         return came
 
     async def command(self, *arguments: str) -> tuple[int, str]:
-        """Run a management command; return its exit code and what it printed."""
+        """Run a management command; return its exit code and its output."""
         running = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "django", *arguments),
             cwd=ROOT,
@@ -126,7 +126,7 @@ async def two_servers(
 
 
 async def until(holds: Any) -> None:
-    """Wait until something holds, up to a deadline."""
+    """Wait until a condition holds, up to a deadline."""
     async with asyncio.timeout(PATIENCE):
         while not holds():
             await asyncio.sleep(0.01)

@@ -1,7 +1,7 @@
 """The database backend: messages are rows, stored in the transaction of the writer.
 
-Comes in: messages, with the transaction that they tell of. Goes out: records, in the order of their
-positions. The table is the owner of all state; a process remembers recent history.
+In: messages, with the transaction that they belong to. Out: records, in the order of their
+positions. The table owns all state; a process keeps recent history in memory.
 """
 
 from realtime.backends.database.pubsub import DatabasePubSub

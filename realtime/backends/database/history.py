@@ -1,7 +1,7 @@
-"""The records that a process has read last.
+"""The records that a process read most recently.
 
-Whoever comes back with a cursor of these last minutes is told from here what it missed: a crowd
-that returns after a restart of the web server does not reach the database.
+A client that reconnects with a cursor of the last minutes is replayed from here. So many clients
+that reconnect after a restart of the web server cause no queries.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 
 IsUnseen = Callable[[int], bool]
-"""Says of a record's place whether the holder of a cursor has not seen it."""
+"""Return True if the holder of a cursor has not seen the record at this place."""
 
 Compare = Callable[[Cursor, Cursor, Cursor, Collection[Cursor]], IsUnseen | None]
-"""`compare(since, start, position, known)`: what the holder of `since` has not seen, if all of it
-that was read up to `position` was read behind `start`; else, or if it is not known, None. `known`
-are the cursors of what was read."""
+"""`compare(since, start, position, known)` returns the test for records that the holder of `since`
+has not seen. It returns None unless all of those up to `position` were read behind `start`, or if
+that is unknown. `known` are the cursors of the records that were read.
+"""
 
 
 class History:
     """Batches of records in the order in which they were read, up to `most` messages in all.
 
-    Owner: the event loop of its upstream. Forgotten batch by batch, since only between batches the
+    Owner: the event loop of its upstream. Whole batches are dropped, since only between batches the
     position is known exactly.
     """
 
@@ -41,7 +42,7 @@ class History:
         self._by_topic: dict[Topic, deque[tuple[int, Message]]] = {}
 
     def add(self, records: Sequence[Record], position: Cursor) -> None:
-        """Keep records that were read, and the exact position behind them."""
+        """Add records that were read, and the exact position behind them."""
         self._position = position
         if not records:
             return
@@ -49,7 +50,7 @@ class History:
         for record in records:
             self._cursors[record.cursor] = None
             for message in record.messages:
-                # What is opaque to clients need not be kept for them.
+                # Clients never receive `extra`, so replays do not need it.
                 kept = replace(message, extra=None) if message.extra is not None else message
                 self._by_topic.setdefault(message.topic, deque()).append((record.place, kept))
         self._held += _size(records)
@@ -57,7 +58,7 @@ class History:
             self._forget()
 
     def since(self, topics: Collection[Topic], cursor: Cursor) -> list[Message] | None:
-        """Return what of `topics` the holder of a cursor has not seen; None if it is not known."""
+        """Return the messages of `topics` that a cursor's holder has not seen; None if unknown."""
         is_unseen = self._compare(cursor, self._start, self._position, self._cursors.keys())
         if is_unseen is None:
             return None
@@ -70,7 +71,7 @@ class History:
         for record in records:
             self._cursors.pop(record.cursor, None)
             for message in record.messages:
-                # They are forgotten in the order in which they came.
+                # Messages are dropped in the order in which they arrived.
                 left = self._by_topic[message.topic]
                 left.popleft()
                 if not left:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from realtime.messages.cursors import Cursor
 
 _EPOCHS, _OFFSETS = "~", "_"
-"""What no history has in its own epochs, and in its own offsets."""
+"""Separators that never occur within a single history's epochs, and within its offsets."""
 
 
 def join(cursors: Sequence[Cursor]) -> Cursor:
-    """Return the cursor that stands for all of these, in their order."""
+    """Return the one cursor that holds all of these, in their order."""
     if len(cursors) == 1:
         return cursors[0]
     epochs = _EPOCHS.join(cursor.epoch for cursor in cursors)
@@ -19,7 +19,7 @@ def join(cursors: Sequence[Cursor]) -> Cursor:
 
 
 def split(cursor: Cursor, count: int) -> list[Cursor] | None:
-    """Return the `count` cursors that were joined; None if it is none of these."""
+    """Return the `count` cursors that were joined; None if `cursor` is not such a cursor."""
     if count == 1:
         return [cursor]
     epochs, offsets = cursor.epoch.split(_EPOCHS), cursor.offset.split(_OFFSETS)

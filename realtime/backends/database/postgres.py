@@ -1,12 +1,12 @@
 """Records on a database with many writers at a time: PostgreSQL.
 
-Ids are taken when a record is written and seen when it is committed, in another order. So a record
-holds its writer's transaction id, a position is a snapshot, and what follows a position is what
-that snapshot does not see. See decision 7.
+A record gets its id when it is written and becomes visible when it is committed, in another order.
+So a record holds its writer's transaction id, a position is a snapshot, and the records behind a
+position are those that its snapshot does not see. See decision 7.
 
-A cursor's epoch tells one life of this history from another: it changes when the server was
-restarted or recovered from a crash, when another has taken over, and when the table was truncated,
-rewritten or restored. How far records were pruned stands in a row of its own, number 0.
+A cursor's epoch identifies one life of this history. The epoch changes when the server was
+restarted or recovered from a crash, when another server has taken over, and when the table was
+truncated, rewritten or restored. Row number 0 holds how far records were pruned.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from realtime.models import StoredRecord
 
 _TABLE = f'"{StoredRecord._meta.db_table}"'
 MOST_PRUNED = 10 * BATCH
-"""Records pruned at once, or some more: a transaction is pruned whole."""
+"""Records that are pruned at once. It may be some more, since a transaction is pruned whole."""
 
 _PRUNED = 0
 _ONE_PRUNES = 5_206_171_418_340_552_061
-"""An advisory lock, so that two processes that prune do not wait for each other in a circle."""
+"""An advisory lock that only one pruning process gets, so that two of them cannot deadlock."""
 _STATS_IN_MEMORY = 150_000
 
-# The server's start tells a restart, and a fail-over to another server. A crash of one of its
-# processes restarts all but the first, which may lose what was committed carelessly
-# (synchronous_commit = off): its statistics begin anew then. Before version 15 they are in a file
-# that is slow to ask for. The row in pg_class, and not pg_relation_filenode(), since this query's
-# snapshot must see both this and the records.
+# The server's start time changes at a restart, and at a fail-over to another server. A crash of one
+# of its processes restarts all but the first, and may lose commits made with synchronous_commit =
+# off. Its statistics are reset then. Before version 15 the statistics are in a file that is slow to
+# read. The query reads the row in pg_class, not pg_relation_filenode(), since one snapshot must see
+# both the row and the records.
 _EPOCH = f"""
     SELECT left(encode(sha256(convert_to(concat_ws(' ',
         extract(epoch FROM pg_postmaster_start_time()),
@@ -52,8 +52,8 @@ _NOW = """now AS MATERIALIZED (
             pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS xmax
     )"""
 _PRUNED_TO = f"(SELECT p.xid FROM {_TABLE} p WHERE p.id = {_PRUNED} AND p.token = now.epoch)"  # noqa: S608
-# Two searches of the index rather than one OR, which would read all since the oldest transaction
-# that was running, again and again. WITH TIES: a transaction is read whole.
+# Two index searches instead of one OR, which would read all rows since the oldest running
+# transaction every time. WITH TIES: a transaction is read whole.
 _READ = f"""
     WITH {_NOW}
     SELECT now.epoch, now.snapshot::text, {_PRUNED_TO}, r.xid, r.id, r.payload
@@ -64,7 +64,7 @@ _READ = f"""
         ORDER BY xid FETCH FIRST (%s) ROWS WITH TIES
     ) r ON true
 """  # noqa: S608
-# The texts are searched by the database: to read them all would take a hundred times as long.
+# The database searches the texts: reading them all would take a hundred times as long.
 _SEARCH = f"""
     WITH {_NOW.replace("{", "{{").replace("}", "}}")}, found AS MATERIALIZED (
         SELECT r.xid, r.id, r.hit FROM now JOIN LATERAL (
@@ -110,18 +110,18 @@ _PRUNE = f"""
 
 
 def head(alias: str) -> Cursor:
-    """Return the position of what this connection's snapshot sees.
+    """Return the position of this connection's snapshot.
 
-    A transaction's own uncommitted records count as not seen, since more may follow.
+    The caller's own uncommitted records count as not seen, since its transaction may write more.
     """
     ((epoch, snapshot, own),) = _ask(alias, _HEAD)
     return Cursor(epoch, Snapshot.of(snapshot, int(own) if own else None).offset)
 
 
 def read_after(cursor: Cursor, alias: str) -> Found | None:
-    """Return BATCH records or more that the cursor's snapshot does not see, whole transactions.
+    """Return BATCH records or more that the cursor's snapshot does not see, in whole transactions.
 
-    None if some may have been pruned, or if the cursor is of another life, or of the future.
+    Return None if some may have been pruned, or if the cursor is of another epoch or of the future.
     """
     last = Snapshot.parse(cursor.offset)
     if last is None:
@@ -138,10 +138,10 @@ def read_after(cursor: Cursor, alias: str) -> Found | None:
 
 
 def search(cursor: Cursor, topics: Collection[Topic], most: int, alias: str) -> Found | None:
-    """Return the records that `cursor` does not see and that tell of `topics`.
+    """Return the records of `topics` that `cursor` does not see.
 
-    None where `read_after()` gives None. There are more where it does not see more than `most`
-    records, of whatever topics: then those returned are not all.
+    Return None where `read_after()` does. If `cursor` does not see more than `most` records of any
+    topics, the result is incomplete and its `more` is True.
     """
     last = Snapshot.parse(cursor.offset)
     if last is None:
@@ -159,10 +159,11 @@ def search(cursor: Cursor, topics: Collection[Topic], most: int, alias: str) -> 
 
 
 def recent(most: int, position: Cursor, alias: str) -> tuple[Cursor, list[Record]]:
-    """Return `most` records or some more that `position` sees, and where they begin.
+    """Return `most` records or some more that `position` sees, and the position where they begin.
 
-    They begin at a snapshot that sees all transactions before the first of them, or what was pruned
-    where those are all; but for those that still run, whose records are read when they commit.
+    They begin at a snapshot that sees all transactions before the first record; if these are all
+    records, at the position that was pruned to. That snapshot does not see transactions that still
+    run, whose records are read when they commit.
     """
     seen = Snapshot.parse(position.offset)
     assert seen is not None
@@ -178,7 +179,7 @@ def recent(most: int, position: Cursor, alias: str) -> tuple[Cursor, list[Record
 def prune(before: Cursor, alias: str) -> None:
     """Delete the records that are older than every transaction that ran at `before`.
 
-    So whoever stood at `before`, or stands behind it, has seen them all.
+    So a reader at `before`, or behind it, has seen all of them.
     """
     seen = Snapshot.parse(before.offset)
     if seen is not None:
@@ -188,9 +189,9 @@ def prune(before: Cursor, alias: str) -> None:
 def unseen(
     since: Cursor, start: Cursor, position: Cursor, known: Collection[Cursor]
 ) -> IsUnseen | None:
-    """Say which records the holder of `since` has not seen, if `since` sees all that `start` does.
+    """Return the test for records that `since` does not see, if it sees all that `start` sees.
 
-    One that was taken after `position` may see more than was read so far.
+    A cursor that was taken after `position` may see more than was read so far: None then.
     """
     asked, first, last = (Snapshot.parse(each.offset) for each in (since, start, position))
     if asked is None or first is None or last is None or since.epoch != position.epoch:
@@ -202,7 +203,7 @@ def unseen(
 
 
 def short(position: Cursor) -> Cursor:
-    """Return a position that fits a cursor; where very many ran, one that sees less."""
+    """Return a position that fits a cursor; if too many transactions ran, one that sees less."""
     exact = Snapshot.parse(position.offset)
     return position if exact is None else Cursor(position.epoch, exact.short().offset)
 
@@ -215,7 +216,7 @@ def version(alias: str) -> object:
 def _is_behind(
     cursor: Cursor, last: Snapshot, epoch: str, now: Snapshot, pruned: int | None
 ) -> bool:
-    """Is all there that the cursor does not see?"""
+    """Return True if no record that the cursor does not see was pruned."""
     if epoch != cursor.epoch or last.xmax > now.xmax:
         return False
     return pruned is None or pruned <= last.xmin
@@ -224,9 +225,10 @@ def _is_behind(
 def _records(
     found: list[tuple[int, int, str]], last: Snapshot, now: Snapshot, epoch: str
 ) -> list[Record]:
-    """Give each record the position behind it: what was seen up to its transaction, and no more.
+    """Return each record with the position behind it: all that was seen up to its transaction.
 
-    All but the last record of a transaction stand before it: more of it is to come.
+    Only the last record of a transaction is followed by a new position: the others are followed by
+    more records of the same transaction.
     """
     records = []
     behind = Cursor(epoch, last.short().offset)

@@ -1,17 +1,17 @@
 """Messages in the project's own databases, stored in the writer's transaction.
 
-The default: no further service, any number of processes. A message is a row, inserted in the
-transaction that it tells of, so it exists if and only if the change does. Receivers look for
-news every `interval` seconds and read the rows behind their position. A commit in the receiver's
-own process wakes it at once.
+This is the default: it needs no further service, and serves any number of processes. A message is a
+row, inserted in the transaction of the change, so it exists if and only if the change does.
+Receivers poll every `interval` seconds and read the rows behind their position. A commit in the
+receiver's own process wakes it at once.
 
-What stands behind a position depends on the database. SQLite has one writer at a time, so ids are
-in the order of the commits, and `PRAGMA data_version` tells in microseconds that nothing happened.
-On PostgreSQL a position is a snapshot, and a look one query. Others are refused by the check
-`realtime.E003`.
+Which rows are behind a position depends on the database. SQLite has one writer at a time, so ids
+are in commit order, and `PRAGMA data_version` reports in microseconds that nothing was committed.
+On PostgreSQL a position is a snapshot, and a poll is one query. The check `realtime.E003` refuses
+other databases.
 
-A project that tracks models on several databases names them all: each keeps the messages of its own
-transactions, and a cursor is a position in every one of them.
+A project that tracks models on several databases names all of them. Each stores the messages of its
+own transactions, and a cursor holds a position in each.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 
 MOST_ALIASES = 4
-"""A cursor has a length, and holds a position for each."""
+"""A cursor has a maximum length, and holds a position for each database."""
 
 
 class DatabasePubSub(PubSub):
-    """Carry messages through the databases `aliases`.
+    """Carries messages through the databases `aliases`.
 
-    `interval` is how often, in seconds, a process looks for what others have committed;
-    `retention` how long, in seconds, a record is kept after it was first seen.
+    `interval` is how often, in seconds, a process polls for commits of other processes. `retention`
+    is how long, in seconds, a record is kept after it was first seen.
     """
 
     supports_replay: ClassVar[bool] = True
@@ -61,15 +61,15 @@ class DatabasePubSub(PubSub):
         self.retention = retention
 
     def check(self) -> list[CheckMessage]:
-        """Refuse databases on which this backend would miss messages."""
+        """Report databases on which this backend would miss messages."""
         return [problem for alias in self.aliases for problem in _check(alias)]
 
     def stores_on(self, using: str) -> bool:
-        """Messages are stored in the transactions of the databases that this was given."""
+        """Return True for the databases of this backend: their transactions store messages."""
         return using in self.aliases
 
     def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:
-        """Store the messages with the writer's transaction; commit sends them."""
+        """Store the messages in the writer's transaction; its commit sends them."""
         if not messages:
             return nothing_to_do
         if not self.stores_on(using):
@@ -82,11 +82,11 @@ class DatabasePubSub(PubSub):
         return joint_cursor.join([records.head(alias) for alias in self.aliases])
 
     def facts(self) -> Mapping[str, object]:
-        """Return how far the databases are, and how many records each of them keeps."""
+        """Return the position in the databases, and how many records each of them stores."""
         return {**super().facts(), "records": {a: records.count(a) for a in self.aliases}}
 
     def connect(self) -> Upstream:
-        """Start a thread for each database, that reads it for the running event loop."""
+        """Make an upstream with one thread for each database, for the running event loop."""
         return DatabaseUpstream(self.aliases, interval=self.interval, retention=self.retention)
 
     def _send(self, messages: Sequence[Message]) -> None:
@@ -96,7 +96,7 @@ class DatabasePubSub(PubSub):
 
 
 def _announce(alias: str) -> None:
-    """Say that something was committed: to this process's readers, and to others'."""
+    """Wake the readers after a commit: those of this process, and of other processes."""
     if not notify(alias):
         wake_readers(alias)
 

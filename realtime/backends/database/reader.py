@@ -1,4 +1,4 @@
-"""The thread that looks for new stored records."""
+"""The thread that polls for new stored records."""
 
 from __future__ import annotations
 
@@ -19,31 +19,32 @@ from realtime.messages.cursors import NOWHERE, Cursor
 
 logger = logging.getLogger("realtime.database")
 
-REOPEN = {"sqlite": 10.0, "postgresql": 300.0}
-"""Seconds after which the connection is made anew: so it is noticed that a database file was
-replaced under its old name, or a server under its own."""
+REOPEN_AFTER = {"sqlite": 10.0, "postgresql": 300.0}
+"""Seconds after which the connection is reopened, to notice that a database file, or a server, was
+replaced under the same name.
+"""
 
-NET = 1.0
-"""Seconds between looks where news is announced: not every announcement arrives."""
+NOTIFIED_INTERVAL = 1.0
+"""Seconds between polls where commits are notified: not every notification arrives."""
 
-ALERT = 30.0
-"""Seconds for which it looks at every interval, once something came unannounced."""
+UNNOTIFIED_FOR = 30.0
+"""Seconds for which every interval is polled, after a record arrived without a notification."""
 
-BREATH = 0.005
-"""Seconds between two looks at least, however often it is woken."""
+SHORTEST_INTERVAL = 0.005
+"""Seconds between two polls at least, however often the reader is woken."""
 
-PATIENCE = 1.0
-"""Seconds to wait after the database refused to answer. Nothing is lost: the rows stay."""
+RETRY_AFTER = 1.0
+"""Seconds to wait after a database error. No message is lost: the rows stay."""
 
-ENDS_WITHIN = 5.0
-"""Seconds that whoever stops a reader waits for its look to end."""
+STOP_TIMEOUT = 5.0
+"""Seconds that `stop()` waits for the poll to end."""
 
 _readers: WeakSet[Reader] = WeakSet()
 _readers_lock = threading.Lock()
 
 
 def wake_readers(alias: str) -> None:
-    """Let this process's readers of `alias` look at once, after a commit of their own process."""
+    """Wake this process's readers of `alias`, after a commit in this process."""
     with _readers_lock:
         for reader in _readers:
             if reader.alias == alias:
@@ -53,11 +54,11 @@ def wake_readers(alias: str) -> None:
 class Reader:
     """Reads the records behind a position, in a thread of its own, until stopped.
 
-    `on_batch(alias, position, records)` and `on_lost(why)` are called in that thread. After
-    `on_lost` the thread is gone: what followed its position may have vanished.
+    The thread calls `on_batch(alias, position, records)` and `on_lost(why)`. After `on_lost` the
+    thread has ended: records behind its position may be missing.
 
-    Owner of the position, the connection and the marks: the thread. The events are shared; when
-    a look began is written by the thread and read by others.
+    The thread owns the position, the connection and the times of the positions read. The events are
+    shared. The thread writes when a poll began, other threads read it.
     """
 
     def __init__(
@@ -77,11 +78,11 @@ class Reader:
         self._position = NOWHERE
         self._version: object = None
         self._reopen_at = 0.0
-        self._marks: deque[tuple[float, Cursor]] = deque()
+        self._read_at: deque[tuple[float, Cursor]] = deque()
         self._waiter = waiter_for(alias)
-        self._alert_until = 0.0
+        self._unnotified_until = 0.0
         self._stopped = threading.Event()
-        self._looking_since: float | None = None
+        self._polling_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="realtime-reader", daemon=True)
 
     def start(self, position: Cursor) -> None:
@@ -92,22 +93,22 @@ class Reader:
         self._thread.start()
 
     def wake(self) -> None:
-        """Look for news now."""
+        """Poll now."""
         self._waiter.wake()
 
     def has_hung(self, seconds: float) -> bool:
-        """Has a look at the database been under way for longer than that?"""
-        since = self._looking_since
+        """Return True if a poll has been under way for longer than that."""
+        since = self._polling_since
         return since is not None and monotonic() - since > seconds
 
     def stop(self) -> None:
-        """End the thread and wait for it; at most a look's time, and not for one that hangs."""
+        """End the thread and wait for its poll to end, at most STOP_TIMEOUT seconds."""
         self._stopped.set()
         self._waiter.wake()
         with _readers_lock:
             _readers.discard(self)
         if self._thread.ident is not None:
-            self._thread.join(ENDS_WITHIN)
+            self._thread.join(STOP_TIMEOUT)
         else:
             self._waiter.close()
 
@@ -115,11 +116,11 @@ class Reader:
         woken = True
         try:
             while not self._stopped.is_set():
-                self._looking_since = monotonic()
-                found = self._look_patiently()
-                self._looking_since = None
+                self._polling_since = monotonic()
+                found = self._poll()
+                self._polling_since = None
                 if found and not woken:
-                    self._alert_until = monotonic() + ALERT
+                    self._unnotified_until = monotonic() + UNNOTIFIED_FOR
                 woken = self._wait()
         except UpstreamLost as error:
             self._on_lost(str(error))
@@ -131,39 +132,41 @@ class Reader:
             self._waiter.close()
 
     def _wait(self) -> bool:
-        """Wait for the next look; return whether somebody has asked for it."""
-        announced = self._waiter.hears_others and monotonic() >= self._alert_until
-        if self._waiter.hears_others:
-            self._stopped.wait(BREATH)
-        return self._waiter.wait(max(NET, self._interval) if announced else self._interval)
+        """Wait for the next poll; return True if the reader was woken."""
+        announced = self._waiter.receives_notifications and monotonic() >= self._unnotified_until
+        if self._waiter.receives_notifications:
+            self._stopped.wait(SHORTEST_INTERVAL)
+        return self._waiter.wait(
+            max(NOTIFIED_INTERVAL, self._interval) if announced else self._interval
+        )
 
-    def _look_patiently(self) -> bool:
-        """Look for news; return whether there were records."""
+    def _poll(self) -> bool:
+        """Read new records; return True if there were any."""
         found = False
         try:
-            self._reopen_now_and_then()
+            self._reopen_if_due()
             if self._something_committed():
                 found = self._read()
                 self._prune()
         except Error as error:
             logger.warning("cannot read stored records on %r, trying again: %s", self.alias, error)
             self._reopen_at = 0.0
-            # What was announced meanwhile was not heard.
-            self._alert_until = monotonic() + ALERT
-            self._stopped.wait(PATIENCE)
+            # A notification may have been missed meanwhile.
+            self._unnotified_until = monotonic() + UNNOTIFIED_FOR
+            self._stopped.wait(RETRY_AFTER)
         return found
 
-    def _reopen_now_and_then(self) -> None:
+    def _reopen_if_due(self) -> None:
         if monotonic() >= self._reopen_at:
             connections[self.alias].close()
             self._version = None
             self._waiter.reopened()
-            self._reopen_at = monotonic() + REOPEN[connections[self.alias].vendor]
+            self._reopen_at = monotonic() + REOPEN_AFTER[connections[self.alias].vendor]
 
     def _something_committed(self) -> bool:
         version = records.version(self.alias)
         changed = version is None or version != self._version
-        # Taken before the rows are read: a commit in between is seen by the next look.
+        # Taken before the rows are read: the next poll sees a commit in between.
         self._version = version
         return changed
 
@@ -172,7 +175,7 @@ class Reader:
         while more and not self._stopped.is_set():
             found = records.read_after(self._position, self.alias)
             if found is None:
-                raise UpstreamLost(f"what followed {self._position} is not there any more")
+                raise UpstreamLost(f"records behind {self._position} are gone")
             if found.position != self._position:
                 self._position = found.position
                 self._on_batch(self.alias, self._position, found.records)
@@ -181,13 +184,13 @@ class Reader:
         return any_records
 
     def _prune(self) -> None:
-        """Delete what this reader saw longer ago than the retention.
+        """Delete the records that this reader saw longer ago than the retention.
 
-        By when it was seen, not by when it was written: a row written early in a long transaction
-        is new when it appears.
+        The time is when a record was seen, not when it was written: a row written early in a long
+        transaction is new when it appears.
         """
         now = monotonic()
-        if not self._marks or now - self._marks[-1][0] > self._retention / 20:
-            self._marks.append((now, self._position))
-        if now - self._marks[0][0] > self._retention:
-            records.prune(self._marks.popleft()[1], self.alias)
+        if not self._read_at or now - self._read_at[-1][0] > self._retention / 20:
+            self._read_at.append((now, self._position))
+        if now - self._read_at[0][0] > self._retention:
+            records.prune(self._read_at.popleft()[1], self.alias)

@@ -1,4 +1,4 @@
-"""Records of the database backend as a reader finds them."""
+"""Records of the database backend in the form that a reader returns."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 
 BATCH = 500
-"""Records read at once, so that a long backlog costs bounded memory."""
+"""Records that are read at once, so that a long backlog uses bounded memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A stored record as read: its position and its messages, each with that position.
+    """A stored record: its position and its messages, each with that position.
 
-    `place` is what the records of its database are ordered and looked up by.
+    `place` orders the records of its database, and looks them up.
     """
 
     cursor: Cursor
@@ -28,9 +28,9 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was read behind a position: the records, the position behind them, whether more wait.
+    """The result of a read: the records, the position behind them, and if more wait.
 
-    `position` is exact, for reading on; as a cursor for clients it may be too long.
+    `position` is exact, for reading on; it may be too long for a client's cursor.
     """
 
     records: Sequence[Record]

@@ -1,4 +1,4 @@
-"""Reading and writing stored records, each kind of database in its own way."""
+"""Reading and writing stored records, by the module of each kind of database."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ __all__ = [
 ]
 
 VENDORS: dict[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgres}
-"""How each kind of database is read."""
+"""The module for each kind of database."""
 
 MOST_REPLAYED = 20 * BATCH
-"""Records that are gone through for one who comes back."""
+"""Records that a replay searches at most."""
 
-REMEMBERED = 2_000
-"""Records from before its start that a process remembers."""
+RECENT_RECORDS = 2_000
+"""Records from before its start that a process keeps in memory."""
 
 _INSERT = f'INSERT INTO "{StoredRecord._meta.db_table}" (token, payload) VALUES (%s, %s)'  # noqa: S608
 
@@ -50,36 +50,36 @@ _INSERT = f'INSERT INTO "{StoredRecord._meta.db_table}" (token, payload) VALUES 
 def write(messages: Sequence[Message], alias: str) -> None:
     """Insert one record with all `messages`, in the current transaction if there is one.
 
-    Where the table has not been made yet, as in the midst of a project's first `migrate`, nobody
-    can have listened, and nothing is written.
+    Write nothing if the table does not exist, as during a project's first `migrate`: no client can
+    be connected yet.
     """
     payload = payload_of(messages)
     if tables.is_there(alias):
-        # Not the ORM: this is in every writer's commit, where receivers of a project's signals
-        # have no business either.
+        # Not the ORM: this runs in every writer's commit, and receivers of a project's signals must
+        # not run there.
         with connections[alias].cursor() as cursor:
             cursor.execute(_INSERT, [new_token(), payload])
 
 
 def head(alias: str) -> Cursor:
-    """Return the position of now, as this connection's snapshot sees it."""
+    """Return the position of now, in this connection's snapshot."""
     return short(_head(alias), alias)
 
 
 def head_to_read_from(alias: str) -> Cursor:
-    """Return the position of now, exactly, for a reader to start from."""
+    """Return the exact position of now, for a reader to start from."""
     found = _head(alias)
     if found == NOWHERE:
-        # A reader by ids must stand on a record: nothing else tells it whether what it reads next
-        # is next.
+        # A reader by ids must start at a record: otherwise it cannot tell whether the record that
+        # it reads next is the next one.
         write([], alias)
         found = _head(alias)
     return found
 
 
 def read_after(cursor: Cursor, alias: str) -> Found | None:
-    """Return some BATCH records after `cursor`; None if not all that followed it are there."""
-    found: Found | None = _how(alias).read_after(cursor, alias)
+    """Return about BATCH records after `cursor`; None if some that followed it are gone."""
+    found: Found | None = _vendor(alias).read_after(cursor, alias)
     return found
 
 
@@ -89,18 +89,18 @@ def count(alias: str) -> int:
 
 
 def prune(before: Cursor, alias: str) -> None:
-    """Delete records that everybody has seen who stands at `before`, a bounded number a call."""
-    _how(alias).prune(before, alias)
+    """Delete records that every reader at `before` has seen, a bounded number a call."""
+    _vendor(alias).prune(before, alias)
 
 
 def replay(topics: Collection[Topic], since: Cursor, alias: str) -> list[Message]:
-    """Return what was stored for `topics` after `since`; raise CannotReplay if not all is there.
+    """Return the messages of `topics` after `since`; raise CannotReplay if some are gone.
 
-    Or if it is so much that reloading costs less than going through it.
+    Raise it too if they are so many that reloading costs less than searching them.
     """
     if since == NOWHERE:
         raise CannotReplay(Reset.NO_REPLAY)
-    found: Found | None = _how(alias).search(since, topics, MOST_REPLAYED, alias)
+    found: Found | None = _vendor(alias).search(since, topics, MOST_REPLAYED, alias)
     if found is None:
         raise CannotReplay(Reset.HISTORY_EXPIRED)
     if found.more:
@@ -110,31 +110,32 @@ def replay(topics: Collection[Topic], since: Cursor, alias: str) -> list[Message
 
 
 def new_history(start: Cursor, alias: str) -> History:
-    """Return what remembers the records that are read behind `start`, and the last before it.
+    """Return the history of the records that are read behind `start`, and of the newest before it.
 
-    Those too, since whoever comes to a server that was just started has mostly come from another.
+    The latter are needed since a client of a server that was just started has mostly come from
+    another server.
     """
-    begin, recent = _how(alias).recent(REMEMBERED, start, alias)
-    history = History(begin, _how(alias).unseen)
+    begin, recent = _vendor(alias).recent(RECENT_RECORDS, start, alias)
+    history = History(begin, _vendor(alias).unseen)
     history.add(recent, start)
     return history
 
 
 def short(position: Cursor, alias: str) -> Cursor:
-    """Return a cursor to be given out: no longer than cursors may be, and never a later one."""
-    cursor: Cursor = _how(alias).short(position)
+    """Return a cursor for clients: no longer than cursors may be, and never a later position."""
+    cursor: Cursor = _vendor(alias).short(position)
     return cursor
 
 
 def version(alias: str) -> object:
-    """Return what changes whenever another connection commits; None where nothing tells."""
-    return _how(alias).version(alias)
+    """Return a value that changes when another connection commits; None if there is none."""
+    return _vendor(alias).version(alias)
 
 
 def _head(alias: str) -> Cursor:
-    cursor: Cursor = _how(alias).head(alias)
+    cursor: Cursor = _vendor(alias).head(alias)
     return cursor
 
 
-def _how(alias: str) -> Any:
+def _vendor(alias: str) -> Any:
     return VENDORS[connections[alias].vendor]

@@ -1,8 +1,8 @@
-"""What a PostgreSQL snapshot sees, as a position: transactions are counted, not records.
+"""A PostgreSQL snapshot as a position: it counts transactions, not records.
 
-A snapshot sees every transaction below `xmax` but those that were still running. A record that
-holds its writer's transaction id was seen if its transaction was; so whatever commits later, also
-in a transaction that had begun long before, is told from what was there.
+A snapshot sees every transaction below `xmax`, except those that were still running. A record holds
+its writer's transaction id, and was seen if that transaction was. So every later commit, also of a
+transaction that had begun long before, is behind the position.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-LONGEST = 400
-"""How long a cursor's offset may be."""
+LONGEST_OFFSET = 400
+"""Characters of a cursor's offset at most."""
 
 DIGITS = 18
-"""The longest number that surely fits an id's column; a longer one is nobody's cursor."""
+"""Digits that surely fit an id's column; a cursor of this backend has no longer number."""
 
 
 def whole_number(text: str) -> int | None:
-    """Read a number in its one spelling, so that nobody can ask one question in many ways."""
+    """Read a number in its only spelling, so that one position has one text."""
     fits = text.isdecimal() and len(text) <= DIGITS
     return int(text) if fits and text == str(int(text)) else None
 
@@ -35,10 +35,10 @@ class Snapshot:
 
     @classmethod
     def of(cls, text: str, own: int | None) -> Self:
-        """Read what `pg_current_snapshot()` says within the transaction `own`, if that has an id.
+        """Read the result of `pg_current_snapshot()` in the transaction `own`, if that has an id.
 
-        PostgreSQL does not count a transaction among those that run beside it. Yet what it is
-        about to write has been seen by nobody.
+        PostgreSQL does not list a transaction among those that it runs beside. But no reader has
+        seen the records that it is about to write.
         """
         _, xmax, running = text.split(":")
         found = {int(xid) for xid in running.split(",") if xid}
@@ -48,7 +48,7 @@ class Snapshot:
 
     @classmethod
     def parse(cls, offset: str) -> Self | None:
-        """Read a cursor's offset; None for what `offset` below cannot have written."""
+        """Read a cursor's offset; return None for text that `offset` cannot have written."""
         numbers = [whole_number(part) for part in offset.split("~")]
         xmax, *distances = (-1 if number is None else number for number in numbers)
         if min(xmax, *distances, 1) < 1 or max(distances, default=0) > xmax:
@@ -59,30 +59,33 @@ class Snapshot:
 
     @property
     def offset(self) -> str:
-        """As a cursor's offset: `xmax`, then how far below it those that ran are."""
+        """This as a cursor's offset: `xmax`, then the distance of each running one below it."""
         return "~".join(map(str, (self.xmax, *(self.xmax - xid for xid in self.running))))
 
     @property
     def xmin(self) -> int:
-        """The oldest transaction that is not seen. It never falls from one snapshot to a later."""
+        """The oldest transaction that is not seen.
+
+        It never falls from one snapshot to a later one.
+        """
         return self.running[0] if self.running else self.xmax
 
     def sees_all_of(self, other: Snapshot) -> bool:
-        """Does this see every transaction that the other sees?"""
+        """Return True if this sees every transaction that `other` sees."""
         unseen = frozenset(other.running)
         return self.xmax >= other.xmax and all(
             xid in unseen or xid >= other.xmax for xid in self.running
         )
 
     def short(self) -> Snapshot:
-        """Return one that fits a cursor: where too many ran, it sees less, and never more."""
+        """Return a snapshot that fits a cursor: if too many ran, it sees less, and never more."""
         short = self
-        while len(short.offset) > LONGEST:
+        while len(short.offset) > LONGEST_OFFSET:
             short = Snapshot(short.running[-1], short.running[:-1])
         return short
 
     def up_to(self, xid: int, now: Snapshot) -> Snapshot:
-        """Return what is seen by one who saw this, and then all that `now` sees up to `xid`."""
+        """Return what a reader has seen who saw this, and then all that `now` sees up to `xid`."""
         running = set(now.running)
         if xid >= self.xmax:
             return Snapshot(xid + 1, tuple(each for each in now.running if each <= xid))

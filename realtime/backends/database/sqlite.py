@@ -1,6 +1,6 @@
 """Records on a database with one writer at a time: SQLite.
 
-Ids are in the order of the commits, so a position is a record: whoever has seen it has seen all
+Ids are in commit order, so a position is a record: a reader that has seen it has seen all records
 before it. See decision 2.
 """
 
@@ -25,13 +25,13 @@ _SEARCH = f"""
 
 
 def head(alias: str) -> Cursor:
-    """Return the position of the newest record. An empty table has none to name."""
+    """Return the position of the newest record; NOWHERE for an empty table."""
     newest = StoredRecord.objects.using(alias).order_by("-id").values_list("token", "id").first()
     return Cursor(newest[0], str(newest[1])) if newest else NOWHERE
 
 
 def read_after(cursor: Cursor, alias: str) -> Found | None:
-    """Return up to BATCH records after `cursor`; None if the record it names is not there."""
+    """Return up to BATCH records after `cursor`; None if the record that it names is gone."""
     start = whole_number(cursor.offset)
     if start is None:
         return None
@@ -44,10 +44,10 @@ def read_after(cursor: Cursor, alias: str) -> Found | None:
 
 
 def search(cursor: Cursor, topics: Collection[Topic], most: int, alias: str) -> Found | None:
-    """Return the records after `cursor` that tell of `topics`, among the first `most` of all.
+    """Return the records of `topics` after `cursor`, among its first `most` records.
 
-    None if the record that the cursor names is not there. The texts are searched by the database:
-    to read them all would take a hundred times as long.
+    Return None if the record that the cursor names is gone. The database searches the texts:
+    reading them all would take a hundred times as long.
     """
     start = whole_number(cursor.offset)
     if start is None:
@@ -57,7 +57,7 @@ def search(cursor: Cursor, topics: Collection[Topic], most: int, alias: str) -> 
     with connections[alias].cursor() as asked:
         asked.execute(sql, [start, start + most, start, *map(needle, topics)])
         found = asked.fetchall()
-    # The first is the one that the cursor names, whatever it tells of.
+    # The first row is the record that the cursor names, whatever its topics.
     if not found or found[0][:2] != (cursor.epoch, start):
         return None
     newest = found[0][3]
@@ -66,7 +66,7 @@ def search(cursor: Cursor, topics: Collection[Topic], most: int, alias: str) -> 
 
 
 def recent(most: int, position: Cursor, alias: str) -> tuple[Cursor, list[Record]]:
-    """Return up to `most` records up to `position`, and where they begin."""
+    """Return up to `most` records up to `position`, and the position where they begin."""
     rows = StoredRecord.objects.using(alias).filter(id__lte=int(position.offset)).order_by("-id")
     newest = list(rows.values_list("token", "id", "payload")[: most + 1])
     found = [_record(*row) for row in newest[::-1]]
@@ -85,7 +85,7 @@ def prune(before: Cursor, alias: str) -> None:
 def unseen(
     since: Cursor, start: Cursor, position: Cursor, known: Collection[Cursor]
 ) -> IsUnseen | None:
-    """Say which records the holder of `since` has not seen, if it names one that was read."""
+    """Return the test for records behind `since`, if it names a record that was read."""
     if since not in known:
         return None
     last = int(since.offset)
@@ -105,8 +105,8 @@ def version(alias: str) -> object:
     """Return a number that changes when another connection has committed."""
     connection = connections[alias]
     connection.ensure_connection()
-    # The driver's own connection: this runs twenty times a second, and Django's cursor would log
-    # each, and cost ten times as much.
+    # The driver's own connection: this runs twenty times a second. Django's cursor would log each
+    # call and cost ten times as much.
     with connection.wrap_database_errors:
         (found,) = connection.connection.execute("PRAGMA data_version").fetchone()
     return found

@@ -1,4 +1,4 @@
-"""One event loop's way to the messages in the databases."""
+"""One event loop's connection to the messages in the databases."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 
-HANGS = 30.0
-"""Seconds after which a database that neither answers nor refuses counts as lost."""
+HUNG_AFTER = 30.0
+"""Seconds after which a database that neither answers nor fails counts as lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,13 @@ class _Batch:
 
 
 class DatabaseUpstream(Upstream):
-    """Listens through a `Reader` a database. Owner of its state: the event loop it was made on.
+    """Receives through a `Reader` for each database.
 
-    The readers' threads hand over whole batches with the position behind them. What is watched is
-    looked at when they are taken, so `watch()` cannot fall between reading and choosing; and what
-    has been taken is in the history, so a replay and what `receive()` returns do not overlap.
+    Owner of its state: the event loop that made it.
+
+    The readers' threads hand over whole batches with the position behind them. Watched topics are
+    selected when a batch is taken, so no message falls between `watch()` and the selection. A taken
+    batch is in the history, so a replay and the result of `receive()` do not overlap.
     """
 
     def __init__(self, aliases: Sequence[str], *, interval: float, retention: float) -> None:
@@ -45,7 +47,7 @@ class DatabaseUpstream(Upstream):
         self._starting = asyncio.Lock()
         self._started = False
         self._heads: dict[str, Cursor] = dict.fromkeys(aliases, NOWHERE)
-        """How far messages have been taken, as given out."""
+        """The position up to which messages have been taken, as given to clients."""
         self._histories: dict[str, History] = {}
         self._readers = {
             alias: Reader(
@@ -59,7 +61,7 @@ class DatabaseUpstream(Upstream):
         }
 
     async def watch(self, topics: Iterable[Topic]) -> Cursor:
-        """Receive messages of `topics`; the first time, start to read."""
+        """Receive messages of `topics`; the first call starts the readers."""
         self._inbox.check()
         self._watched.update(topics)
         async with self._starting:
@@ -71,7 +73,7 @@ class DatabaseUpstream(Upstream):
         return self.head()
 
     async def unwatch(self, topics: Iterable[Topic]) -> None:
-        """Receive no more of `topics`."""
+        """Stop receiving messages of `topics`."""
         self._watched.difference_update(topics)
 
     async def receive(self) -> Sequence[Message]:
@@ -82,11 +84,11 @@ class DatabaseUpstream(Upstream):
                 return messages
 
     def head(self) -> Cursor:
-        """Return how far messages have been taken."""
+        """Return the position up to which messages have been taken."""
         return joint_cursor.join(list(self._heads.values()))
 
     async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
-        """Return what follows a cursor: from the history if it goes back so far, or by a query."""
+        """Return the messages behind a cursor: from memory if it goes back so far, or by query."""
         parts = joint_cursor.split(since, len(self._heads))
         if parts is None:
             raise CannotReplay(Reset.UNKNOWN_CURSOR)
@@ -102,18 +104,20 @@ class DatabaseUpstream(Upstream):
         return told
 
     async def check(self) -> None:
-        """Raise UpstreamLost if a look at a database does not end."""
+        """Raise UpstreamLost if a poll of a database hangs."""
         for alias, reader in self._readers.items():
-            if reader.has_hung(HANGS):
-                raise UpstreamLost(f"the database {alias!r} has not answered for {HANGS:.0f} s")
+            if reader.has_hung(HUNG_AFTER):
+                raise UpstreamLost(
+                    f"the database {alias!r} has not answered for {HUNG_AFTER:.0f} s"
+                )
 
     async def close(self) -> None:
-        """Stop the threads; one that hangs is left behind."""
+        """Stop the threads; a thread that hangs is abandoned."""
         self._inbox.lose("the upstream was closed")
         await asyncio.gather(*(asyncio.to_thread(each.stop) for each in self._readers.values()))
 
     async def _start(self, alias: str, reader: Reader) -> None:
-        # The thread starts behind this read, so it cannot miss what follows it.
+        # The thread starts at this position, so it cannot miss a later record.
         position = await off_loop(records.head_to_read_from, alias)
         self._inbox.check()  # it may have been closed meanwhile
         self._histories[alias] = await off_loop(records.new_history, position, alias)
@@ -124,7 +128,7 @@ class DatabaseUpstream(Upstream):
         self._inbox.put([batch], sum(len(record.messages) for record in batch.records))
 
     def _messages_of(self, batch: _Batch) -> Iterator[Message]:
-        """Give the watched ones among the messages of a batch, and go on to its end."""
+        """Yield the watched messages of a batch, and advance to its end."""
         for record in batch.records:
             self._heads[batch.alias] = record.cursor
             watched = [each for each in record.messages if each.topic in self._watched]
@@ -134,5 +138,5 @@ class DatabaseUpstream(Upstream):
         self._heads[batch.alias] = records.short(batch.position, batch.alias)
 
     def _placed(self, message: Message, heads: Sequence[Cursor]) -> Message:
-        """Give a message the position in all databases; that of one alone it has already."""
+        """Return the message with the position in all databases; with one, it has that already."""
         return message if len(heads) == 1 else replace(message, cursor=joint_cursor.join(heads))

@@ -1,4 +1,4 @@
-"""Waiting for news between two looks at the database."""
+"""Waiting between two polls of the database, until a commit or a timeout."""
 
 from __future__ import annotations
 
@@ -11,61 +11,61 @@ from typing import Any, Protocol
 from django.db import Error, connections
 
 CHANNEL = "livequery"
-"""Where PostgreSQL's NOTIFY says that there is news. It says no more than that."""
+"""The channel of PostgreSQL's NOTIFY after a commit. The notification has no payload."""
 
 
 class Waiter(Protocol):
-    """Lets one thread wait; any other may wake it."""
+    """Lets one thread wait; any other thread may wake it."""
 
-    hears_others: bool
-    """Is it woken by what other processes commit?"""
+    receives_notifications: bool
+    """True if commits of other processes wake it."""
 
     def wake(self) -> None:
-        """End the wait, or the next one."""
+        """End the current wait, or the next one."""
 
     def wait(self, seconds: float) -> bool:
-        """Wait; return whether somebody has woken it."""
+        """Wait for at most `seconds`; return True if woken."""
 
     def reopened(self) -> None:
-        """Take note that the thread's connection was made anew."""
+        """Take note that the thread's connection was reopened."""
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release all resources."""
 
 
-class WithinTheProcess:
-    """Is woken by commits of its own process alone."""
+class ProcessWaiter:
+    """A Waiter that only commits of its own process wake."""
 
-    hears_others = False
+    receives_notifications = False
 
     def __init__(self) -> None:
         self._news = threading.Event()
 
     def wake(self) -> None:
-        """End the wait, or the next one."""
+        """End the current wait, or the next one."""
         self._news.set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait; return whether somebody has woken it."""
+        """Wait for at most `seconds`; return True if woken."""
         woken = self._news.wait(seconds)
         self._news.clear()
         return woken
 
     def reopened(self) -> None:
-        """Do nothing: it needs no connection."""
+        """Do nothing: this needs no connection."""
 
     def close(self) -> None:
         """Do nothing."""
 
 
-class ByNotify:
-    """Is woken by PostgreSQL too, wherever a commit was followed by NOTIFY.
+class NotifyWaiter:
+    """A Waiter that PostgreSQL's NOTIFY wakes too.
 
-    Through a pooler that hands out connections a transaction at a time nothing is heard: whoever
-    waits must look now and then all the same.
+    Through a pooler that assigns connections by transaction no notification arrives: the reader
+    must poll at intervals all the same.
     """
 
-    hears_others = True
+    receives_notifications = True
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
@@ -75,18 +75,18 @@ class ByNotify:
             end.setblocking(False)
 
     def wake(self) -> None:
-        """End the wait, or the next one."""
-        with suppress(OSError):  # full, so it will wake; or closed, so nobody waits
+        """End the current wait, or the next one."""
+        with suppress(OSError):  # full, so it will wake; or closed, so no thread waits
             self._theirs.send(b"!")
 
     def wait(self, seconds: float) -> bool:
-        """Wait; return whether somebody has woken it."""
+        """Wait for at most `seconds`; return True if woken."""
         if self._notified:
             seconds = 0
         driver = connections[self._alias].connection
         with selectors.DefaultSelector() as selector:
             selector.register(self._ours, selectors.EVENT_READ)
-            # Of a connection that is lost there is no socket: the next look makes another.
+            # A lost connection has no socket: the next poll opens another.
             with suppress(Exception):
                 selector.register(driver.pgconn.socket, selectors.EVENT_READ, driver)
             ready = selector.select(seconds)
@@ -102,22 +102,22 @@ class ByNotify:
         return woken
 
     def reopened(self) -> None:
-        """Listen on the new connection, before anything is read on it."""
+        """Send LISTEN on the new connection, before anything is read on it."""
         connection: Any = connections[self._alias]
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
-        # What comes while a query runs is taken in by the driver.
+        # The driver handles notifications that arrive while a query runs.
         driver = connection.connection
         if hasattr(driver, "add_notify_handler"):
             driver.add_notify_handler(self._note)
 
     def close(self) -> None:
-        """Let go of the sockets."""
+        """Close the sockets."""
         self._ours.close()
         self._theirs.close()
 
     def _take(self, driver: Any) -> None:
-        # A connection that is lost is readable, and says so at the next look.
+        # A lost connection is readable; the next poll reports the error.
         with suppress(Exception):
             driver.pgconn.consume_input()
             while driver.pgconn.notifies():
@@ -128,16 +128,16 @@ class ByNotify:
 
 
 def waiter_for(alias: str) -> Waiter:
-    """Return what waits for news of a database."""
+    """Return the Waiter for a database."""
     postgres = connections[alias].vendor == "postgresql"
-    return ByNotify(alias) if postgres else WithinTheProcess()
+    return NotifyWaiter(alias) if postgres else ProcessWaiter()
 
 
 def notify(alias: str) -> bool:
-    """Wake whoever listens, behind a commit on this thread's connection; return whether it could.
+    """Send NOTIFY after a commit on this thread's connection; return True if it was sent.
 
-    Not before it: a commit with a notification pending takes a lock on the whole server. If it
-    fails, or the process dies first, the others find out by themselves a little later.
+    Not before the commit: a commit with a pending notification takes a lock on the whole server. If
+    NOTIFY fails, or the process dies first, the readers find the records at their next poll.
     """
     connection = connections[alias]
     if connection.vendor == "postgresql" and connection.get_autocommit():

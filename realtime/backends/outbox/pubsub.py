@@ -22,16 +22,17 @@ from realtime.messages.message import Message
 
 logger = logging.getLogger("realtime.outbox")
 
-PAUSE = 1.0
+ASK_AGAIN_AFTER = 1.0
 """Seconds for which a backend that has not answered is not asked again: it may hang, and every page
-would wait for that."""
+would wait for it.
+"""
 
 
-class Positions:
+class PositionSource:
     """Gives positions, or NOWHERE while the backend is away. Any thread may ask.
 
-    A page that stands nowhere is reset when it subscribes, which it does once the backend is back:
-    it has read what was committed, and reads once more what it can prove nothing about.
+    A page with the position NOWHERE is reset when it subscribes, which succeeds once the backend is
+    back. It has read committed data, and reads again what it can prove nothing about.
     """
 
     def __init__(self) -> None:
@@ -39,17 +40,17 @@ class Positions:
         self._not_before = 0.0
 
     def take(self, ask: Callable[[], Cursor]) -> Cursor:
-        """Return what `ask()` returns, or NOWHERE if it raises or has just raised."""
+        """Return the result of `ask()`, or NOWHERE if it raises or has just raised."""
         if monotonic() < self._not_before:
             return NOWHERE
         if self._outage.lasts:
-            # Whoever comes while this one asks does not wait for the answer too.
-            self._not_before = monotonic() + PAUSE
+            # Other threads do not wait for this answer too.
+            self._not_before = monotonic() + ASK_AGAIN_AFTER
         try:
             found = ask()
         except Exception as error:
             self._outage.begin(error)
-            self._not_before = monotonic() + PAUSE
+            self._not_before = monotonic() + ASK_AGAIN_AFTER
             return NOWHERE
         self._not_before = 0.0
         if self._outage.end():
@@ -58,73 +59,73 @@ class Positions:
 
 
 class OutboxPubSub(PubSub):
-    """Sends through the outbox. A subclass says how: `send()`, `ask_position()`, `connect()`."""
+    """Sends through the outbox. A subclass defines `send()`, `ask_position()` and `connect()`."""
 
     def __init__(self, **options: object) -> None:
         super().__init__(**options)
-        self._positions = Positions()
+        self._positions = PositionSource()
 
     @abstractmethod
     def send(self, messages: Sequence[Message]) -> None:
-        """Hand messages to the backend, in this order; return once it has taken them all.
+        """Send messages to the backend, in this order; return once it has taken all of them.
 
-        Called in the relay's thread alone, with some hundred messages at most. It may block, for a
-        few seconds: a backend that hangs needs a timeout here. Raise whatever came when the backend
-        did not take them, or may not have; all are sent again then, with growing pauses. Raise
-        InvalidMessage for what it will never take, such as a message too large for it: a reset of
-        the topic is sent instead.
+        Called only in the relay's thread, with at most some hundred messages. It may block for a
+        few seconds: a backend that can hang needs a timeout here. Raise the backend's error if it
+        did not take the messages, or may not have; all of them are sent again then, with growing
+        pauses. Raise InvalidMessage for a message that the backend will never take, such as one too
+        large for it: a reset of the topic is sent instead.
         """
 
     @abstractmethod
     def ask_position(self) -> Cursor:
-        """Ask the backend for a cursor for "now", good for any topic.
+        """Ask the backend for a cursor for "now", valid for any topic.
 
-        Called for each page that is shown, in any thread. Raise whatever came when the backend does
-        not answer; within a second or two, since that page waits.
+        Called for each page that is shown, in any thread. Raise the backend's error if it does not
+        answer within a second or two, since that page waits.
         """
 
     def position(self) -> Cursor:
-        """Return the backend's "now"; one that proves nothing while the backend is away."""
+        """Return the backend's "now", or NOWHERE while it is away."""
         return self._positions.take(self.ask_position)
 
     async def aposition(self) -> Cursor:
-        """Return the backend's "now"; a backend that hangs holds up no thread that others need."""
+        """Return the backend's "now"; a backend that hangs blocks only a thread of the pool."""
         return await off_loop(self.position)
 
     def ended(self) -> None:
-        """Let go of what `send()` keeps in the relay's thread, which ends."""
+        """Release what `send()` holds in the relay's thread, which ends."""
 
     def check(self) -> list[CheckMessage]:
-        """Say what is lost where the outbox was switched off."""
+        """Warn of the messages that are lost if the outbox is switched off."""
         if conf.OUTBOX:
             return []
         what = (
             "The outbox is switched off: a process that ends right behind a commit loses its"
-            " message, and so does one that ends while the backend is away. Nobody is told."
+            " message, and so does one that ends while the backend is away. No client is told."
         )
         hint = "Remove REALTIME['OUTBOX'], or silence this if stale pages do no harm."
         return [checks.Warning(what, hint=hint, id="realtime.W002")]
 
     def stores_on(self, using: str) -> bool:
-        """Messages are stored in the writer's transaction, on any database that has the outbox."""
+        """Return True for a database with the outbox's table: its transactions store messages."""
         from realtime.backends.outbox import rows  # noqa: PLC0415 -- models
 
         return conf.OUTBOX and rows.may_be_on(using)
 
     def reads_on(self, using: str) -> bool:
-        """A position is the backend's: no transaction's snapshot has a part in it."""
+        """Return False: a position is the backend's, not that of a transaction's snapshot."""
         return False
 
     def send_now(self, messages: Sequence[Message]) -> None:
-        """Hand messages to the relay, without a row: what is not taken then is dropped."""
+        """Pass messages to the relay without a row; drop them if the backend does not take them."""
         process.hand_over(Unstored(self, tuple(messages), passing=True))
 
     def facts(self) -> Mapping[str, object]:
-        """Return how far the backend is; raise what came, where a page would just be reset."""
+        """Return the backend's position; raise its error, where a page would just be reset."""
         return {"position": str(self.ask_position())}
 
     def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:
-        """Store the messages with the writer's transaction; hand them to the relay behind it."""
+        """Store the messages in the writer's transaction; after its commit the relay gets them."""
         from realtime.backends.outbox import rows  # noqa: PLC0415 -- models
 
         if not messages:
@@ -137,6 +138,6 @@ class OutboxPubSub(PubSub):
 
 
 def project_pubsub() -> OutboxPubSub | None:
-    """Return the project's backend, if it is one that sends through the outbox."""
+    """Return the project's backend if it sends through the outbox, else None."""
     pubsub = get_pubsub()
     return pubsub if isinstance(pubsub, OutboxPubSub) else None

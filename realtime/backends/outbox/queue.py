@@ -1,4 +1,4 @@
-"""What waits in memory for the relay, in the order of the commits. Bounded."""
+"""A bounded queue in memory for the relay, in commit order."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Place = tuple[str, str]
 
 
 class Sender(Protocol):
-    """What hands messages to a backend: an `OutboxPubSub`."""
+    """Sends messages to a backend: an `OutboxPubSub`."""
 
     def send(self, messages: Sequence[Message]) -> None:
-        """Hand messages to the backend, or raise."""
+        """Send messages to the backend, or raise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +37,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unstored:
-    """Committed messages without a row: they are here and nowhere else.
+    """Committed messages without a row: they exist only here.
 
-    `passing` ones are worth nothing later: what is not taken at once of them is dropped.
+    `passing` messages lose their value at once: they are dropped if the backend does not take them
+    at the first attempt.
     """
 
     pubsub: Sender
@@ -52,11 +53,12 @@ Item = Stored | Unstored
 
 
 class Queue:
-    """Items from all threads for the relay's. Owner: its condition.
+    """Items of all threads, for the relay's thread. Owner: its condition.
 
-    Full, it takes no more. Of a stored item nothing is lost by that: the queue has `spilled`, and
-    the relay reads the table. Until that begins no other stored item is let in, which would be
-    sent before those turned away. Of the others the topics' families are reset.
+    A full queue takes no more items. No stored item is lost by that: the queue has `spilled`, and
+    the relay reads the table. Until the relay begins to read, the queue takes no other stored item,
+    which would be sent before the rejected ones. For rejected items without a row the topics'
+    families are reset.
     """
 
     def __init__(self, size: int) -> None:
@@ -68,7 +70,7 @@ class Queue:
         self._changed = threading.Condition()
 
     def put(self, item: Item) -> None:
-        """Add an item, and wake who waits."""
+        """Add an item, and wake the waiting threads."""
         with self._changed:
             full = len(self._items) >= self._size
             if isinstance(item, Stored) and (full or self._spilled):
@@ -93,20 +95,20 @@ class Queue:
             )
 
     def done(self, count: int) -> None:
-        """Let go of the first `count` items."""
+        """Remove the first `count` items."""
         with self._changed:
             for _ in range(count):
                 self._items.popleft()
             self._changed.notify_all()
 
     def take_spill(self) -> bool:
-        """Say whether stored items were turned away since this was asked; let them in again."""
+        """Return True if stored items were rejected since the last call; accept them again."""
         with self._changed:
             spilled, self._spilled = self._spilled, False
             return spilled
 
     def spill(self) -> None:
-        """Turn stored items away again: the table could not be read to its end."""
+        """Reject stored items again: the table could not be read to its end."""
         with self._changed:
             self._spilled = True
 
@@ -118,23 +120,23 @@ class Queue:
 
     @property
     def closed(self) -> bool:
-        """Has `close()` been called?"""
+        """True once `close()` was called."""
         return self._closed
 
     def wait_for_news(self, seconds: float) -> bool:
-        """Wait for something to do, that long at most, and say whether there is."""
+        """Wait at most that long for items; return True if there are any or the queue is closed."""
         with self._changed:
             news = self._changed.wait_for(lambda: self._closed or self._waiting(), max(seconds, 0))
             return bool(news)
 
     def wait_until_empty(self, seconds: float) -> bool:
-        """Wait until everything is done, that long at most, and say whether it is."""
+        """Wait at most that long until all items are done; return True if they are."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or not self._waiting(), seconds)
             return not self._waiting()
 
     def wait_until_closed(self, seconds: float) -> None:
-        """Wait that long, unless closed before."""
+        """Wait that long, or until the queue is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed, seconds)
 
@@ -157,7 +159,7 @@ class Queue:
 
 
 def _way(item: Item | None) -> tuple[int, object]:
-    """Return what items must have in common to be sent together."""
+    """Return the value that items must have in common to be sent together."""
     if isinstance(item, Unstored):
         return id(item.pubsub), item.passing
     return id(item and item.pubsub), item and item.place

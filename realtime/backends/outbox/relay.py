@@ -16,7 +16,7 @@ from realtime.backends.outbox.pubsub import OutboxPubSub, project_pubsub
 from realtime.backends.outbox.queue import Item, Queue, Sender, Stored, Unstored
 from realtime.backends.outbox.send import send_all
 from realtime.backends.outbox.stats import RelayStatus, metrics
-from realtime.backends.outbox.sweep import BATCH, Sweep
+from realtime.backends.outbox.sweep import SWEEP_BATCH, Sweep
 from realtime.conf import conf
 from realtime.exceptions import NotSent, PartlySent
 from realtime.messages.message import Message
@@ -120,7 +120,7 @@ class Relay:
 
     def _send_queued(self) -> bool:
         """Send the first batch of the queue; say whether there was one."""
-        batch = self.queue.head(BATCH)
+        batch = self.queue.head(SWEEP_BATCH)
         if not batch:
             return False
         self._last_used = batch[0].pubsub

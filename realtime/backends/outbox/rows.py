@@ -1,7 +1,7 @@
-"""The rows of the outbox: written with what they tell of, deleted once they were sent.
+"""The rows of the outbox: written in the writer's transaction, deleted once they were sent.
 
-On PostgreSQL triggers store what other programs write where the database backend reads it. With a
-backend that has an outbox those records are sent from there, as if they were rows of it.
+On PostgreSQL, triggers store the writes of other programs in the table that the database backend
+reads. With an outbox backend the relay sends those records as if they were rows of the outbox.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MOST_REMEMBERED = 1_000
 
 
 def place(alias: str) -> Place:
-    """Return which database is behind an alias now."""
+    """Return the database that is behind an alias now."""
     return alias, str(connections.settings.get(alias, {}).get("NAME"))
 
 
@@ -39,12 +39,12 @@ Table = type[OutboxRecord] | type[StoredRecord]
 
 
 def may_be_on(alias: str) -> bool:
-    """Say whether messages can be stored on `alias`: does it have the table, and outlive us?"""
+    """Return True if `alias` can store messages: it has the table, and outlives this process."""
     return not _ends_with_us(alias) and tables.is_there(alias, OutboxRecord)
 
 
 def tables_on(alias: str) -> list[Table]:
-    """Return the tables on `alias` in which a sweep may find something."""
+    """Return the tables on `alias` in which a sweep may find rows."""
     if _ends_with_us(alias):
         return []
     wanted: list[Table] = [OutboxRecord]
@@ -64,8 +64,8 @@ def write(messages: Sequence[Message], alias: str) -> int:
     """
     connection: Any = connections[alias]
     payload = payload_of(messages)
-    # Not the ORM: this is in every writer's commit, where receivers of a project's signals have
-    # no business either.
+    # Not the ORM: this runs in every writer's commit, and receivers of a project's signals must not
+    # run there.
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(_INSERT + " RETURNING id", [payload])
@@ -91,13 +91,13 @@ def send(
     send: Callable[[Sequence[Message]], None],
     table: Table = OutboxRecord,
 ) -> int:
-    """Send those of the rows that are committed and that nobody else is sending; delete them.
+    """Send those of the rows that are committed and not being sent by another relay; delete them.
 
-    They are sent in the order given, and stay when `send` raises; when it raises PartlySent only
-    what was not sent stays. Return how many were sent.
+    They are sent in the order given. All of them stay if `send` raises; if it raises PartlySent,
+    only unsent messages stay. Return how many rows were sent.
 
     Where rows can be locked they are locked meanwhile, so that two relays share the work. Elsewhere
-    both may send: a database with one writer at a time must not be locked while a backend thinks.
+    both may send: a database with one writer at a time must not be locked while a backend is slow.
     """
     locks = connections[alias].features.has_select_for_update_skip_locked
     rows = table.objects.using(alias).filter(id__in=(wanted := list(chosen)))
@@ -117,7 +117,7 @@ def send(
                 partly = error
                 left = _left_of(readable, error.unsent)
                 for row, messages in left.items():
-                    # What was sent of it is not to be sent again by everybody who sweeps.
+                    # The sent messages of a row must not be sent again by every sweep.
                     payload = payload_of(messages)
                     table.objects.using(alias).filter(id=row).update(payload=payload)
                 readable = {row: readable[row] for row in readable.keys() - left.keys()}
@@ -131,7 +131,7 @@ def send(
 def _left_of(
     rows: Mapping[int, Sequence[Message]], unsent: Iterable[object]
 ) -> dict[int, list[Message]]:
-    """Return by row what was not sent of it, where something was not."""
+    """Return the unsent messages of each row that has some."""
     ids = {id(message) for message in unsent}
     left = {row: [each for each in messages if id(each) in ids] for row, messages in rows.items()}
     return {row: messages for row, messages in left.items() if messages}
@@ -142,9 +142,9 @@ def _transaction(alias: str, locks: bool) -> AbstractContextManager[object]:
 
 
 def _messages(payload: str, row: int, alias: str) -> list[Message] | None:
-    """Read a row; None for one that cannot be read, as code of another version may write it.
+    """Read a row; return None if it is unreadable, as a row of another version of the code may be.
 
-    It stays, for a relay that can.
+    It stays, for a relay that can read it.
     """
     try:
         return list(messages_of(payload, None))
@@ -157,6 +157,6 @@ def _messages(payload: str, row: int, alias: str) -> list[Message] | None:
 
 
 def _ends_with_us(alias: str) -> bool:
-    """Is this a database in memory? What it stores would outlive nothing."""
+    """Return True for a database in memory: its rows would not outlive this process."""
     connection: Any = connections[alias]
     return connection.vendor == "sqlite" and bool(connection.is_in_memory_db())

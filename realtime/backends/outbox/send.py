@@ -1,4 +1,4 @@
-"""Handing messages to a backend, in pieces of a bounded size."""
+"""Sending messages to a backend in batches of bounded size."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from realtime.messages.message import Message, Reset
 
 logger = logging.getLogger("realtime.outbox")
 
-MOST = 500
-"""Messages that a backend is handed at once, so that a timeout of its own can be short."""
+BATCH_SIZE = 500
+"""Messages in one call of a backend's `send()`, so that its own timeout can be short."""
 
 
 def send_all(pubsub: Sender, messages: Sequence[Message]) -> None:
-    """Hand over all messages in their order, or raise NotSent.
+    """Send all messages in their order, or raise NotSent.
 
-    Raise PartlySent, at the end, where a part of the backend did not take its share.
+    Raise PartlySent at the end if a part of the backend did not take its share.
     """
     unsent: list[object] = []
     why = ""
-    for start in range(0, len(messages), MOST):
+    for start in range(0, len(messages), BATCH_SIZE):
         try:
-            _send(pubsub, messages[start : start + MOST])
+            _send(pubsub, messages[start : start + BATCH_SIZE])
         except PartlySent as error:
             unsent += error.unsent
             why = str(error)
@@ -49,7 +49,7 @@ def _send(pubsub: Sender, messages: Sequence[Message]) -> None:
 
 
 def _send_reset(pubsub: Sender, message: Message) -> None:
-    """Reset the topic of a message that the backend refuses: it must not hold up all others."""
+    """Reset the topic of a message that the backend refuses: it must not block all others."""
     metrics.count("refused")
     logger.error("the backend refused a message; its topic %s is reset", message.topic)
     try:

@@ -1,4 +1,4 @@
-"""What this process's relay has done, counted."""
+"""Counts of this process's relay."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Metrics:
     """Counts since the process began; any thread may count.
 
     sent      records that the backend took
-    swept     those of them that were found by a sweep, most often left behind by another process
+    swept     those of them that a sweep found, mostly left behind by another process
     failed    attempts that the backend did not take
-    spilled   records whose turn was left to the table, since the queue in memory was full
-    reset     records without a row whose topics' families were reset instead, for the same reason
-    refused   messages that the backend will never take, and that became a reset of their topic
+    spilled   records that were left to the table, since the queue in memory was full
+    reset     records without a row whose topics' families were reset instead, for that reason
+    refused   messages that the backend will never take; their topics were reset
     """
 
     sent: int = 0
@@ -29,12 +29,12 @@ class Metrics:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def count(self, name: str, by: int = 1) -> None:
-        """Add to the count `name`."""
+        """Add `by` to the count `name`."""
         with self._lock:
             setattr(self, name, getattr(self, name) + by)
 
     def clear(self) -> None:
-        """Begin anew, as a forked process does."""
+        """Start at zero, as a forked process does."""
         self._lock = threading.Lock()
         for name in ("sent", "swept", "failed", "spilled", "reset", "refused"):
             setattr(self, name, 0)
@@ -45,11 +45,11 @@ metrics = Metrics()
 
 
 class RelayStatus(msgspec.Struct, frozen=True):
-    """How a relay does. Times are in seconds.
+    """The state of a relay. Times are in seconds.
 
-    `queued` counts what was committed in its process and not sent yet, the first of it `lag` ago.
-    `swept` ago it had last looked for what others left behind; None before its first look.
-    `away` says that the backend does not take what it sends.
+    `queued` counts the items committed in its process and not sent yet; the first has waited for
+    `lag`. `swept` is the time since its last sweep; None before the first. `away` is True while the
+    backend does not take messages.
     """
 
     queued: int

@@ -1,4 +1,4 @@
-"""Finding the rows that nobody has sent: those of processes that crashed, most of all."""
+"""Finding unsent rows: mostly those of processes that crashed."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from realtime.models import OutboxRecord
 
 logger = logging.getLogger("realtime.outbox")
 
-BATCH = 100
+SWEEP_BATCH = 100
 """Rows that are locked and sent together."""
 
-PAGE = 1_000
+SWEEP_PAGE = 1_000
 """Ids that are read at once. So many rows are a backlog, which is sent without waiting."""
 
 
 class Sweep:
-    """Looks through the outboxes of all databases, again and again. Owner: one thread.
+    """Searches the outboxes of all databases, again and again. Owner: one thread.
 
-    A row is left behind if it was there at the previous look already. Not by its age: a row that
-    was written early in a long transaction is new when it appears, and its process sends it. What
-    triggers have stored is nobody else's, and sent when it is seen.
+    A row is left behind if the previous sweep saw it already. Its age does not count: a row that
+    was written early in a long transaction is new when it appears, and its process sends it. No
+    process sends a trigger's records, so a sweep sends them when it first sees them.
     """
 
     def __init__(self, send: Callable[[Sequence[Message]], None]) -> None:
         self._send = send
-        # A test's database must not give way to the one that was there before it.
+        # A test's database has the alias of the database before it; that one's rows are not swept.
         self._places = {alias: rows.place(alias) for alias in connections}
         self._seen: dict[str, frozenset[int]] = {}
         self._outages: dict[str, Outage] = {}
         self._partly: PartlySent | None = None
 
     def steps(self, *, everything: bool = False) -> Iterator[int]:
-        """Look once, and send what was left behind, or everything.
+        """Sweep once, and send the rows left behind, or all rows.
 
-        Each step sends one batch, and yields how many rows that were. Raise NotSent if the backend
-        does not take them, at the end if a part of it does; a database that fails is passed over,
-        see `broken()`.
+        Each step sends one batch, and yields the number of its rows. Raise NotSent if the backend
+        does not take them; at the end, if a part of it does. A database that fails is skipped, see
+        `broken()`.
         """
         self._partly = None
         for alias, place in self._places.items():
@@ -63,7 +63,7 @@ class Sweep:
             raise self._partly
 
     def broken(self) -> list[str]:
-        """Return the databases that failed at the last look."""
+        """Return the databases that failed in the last sweep."""
         return [alias for alias, outage in self._outages.items() if outage.lasts]
 
     def count(self) -> int:
@@ -83,12 +83,12 @@ class Sweep:
         seen = self._seen.get(alias, frozenset())
         last, full = 0, True
         while full:
-            page = rows.ids(alias, table, last, PAGE)
-            full = len(page) == PAGE
+            page = rows.ids(alias, table, last, SWEEP_PAGE)
+            full = len(page) == SWEEP_PAGE
             last = page[-1] if page else last
             due = page if everything or full else [row for row in page if row in seen]
-            for start in range(0, len(due), BATCH):
-                yield self._send_rows(due[start : start + BATCH], alias, table)
+            for start in range(0, len(due), SWEEP_BATCH):
+                yield self._send_rows(due[start : start + SWEEP_BATCH], alias, table)
         if table is OutboxRecord:
             self._seen[alias] = frozenset(page)
 

@@ -1,7 +1,7 @@
 """The Redis backend: one server, with or without replicas, or a cluster. Redis 7 or newer.
 
-`docs/reference/redis-contract.md` says what stands in Redis, and decision 11 in
-`docs/explanation/decisions/` why it can be trusted.
+`docs/reference/redis-contract.md` specifies the data in Redis. Decision 11 in
+`docs/explanation/decisions/` gives the proof of delivery.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""System checks of the servers: what they must be, and what they should be."""
+"""System checks of the servers: what this backend requires, and what it recommends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from realtime.backends.redis.client import Servers
 from realtime.backends.redis.topology import Address
 
 OLDEST = 7
-"""The first version with sharded channels."""
+"""The first major version with sharded channels."""
 
 COMMANDS = (
     ("INFO", "server"),
@@ -21,7 +21,7 @@ COMMANDS = (
 
 
 def check_servers(servers: Servers) -> list[CheckMessage]:
-    """Ask every server that answers."""
+    """Return check messages about every server that answers."""
     try:
         addresses = sorted(servers.layout().addresses)
     except RedisError as error:
@@ -42,7 +42,7 @@ def _check(servers: Servers, address: Address) -> list[CheckMessage]:
         what = f"Redis at {address} has version {version}: it has no sharded channels."
         hint = f"Use Redis {OLDEST} or newer, or another backend."
         found.append(Error(what, hint=hint, id="realtime.E007"))
-    # Where CONFIG is forbidden, as it is on servers that somebody else runs, nothing is known.
+    # CONFIG is often forbidden on a hosted server; its settings are unknown then.
     policy = _value(policy, "maxmemory-policy")
     if policy not in (None, "noeviction"):
         what = f"Redis at {address} may forget keys when memory is short: {policy}."
@@ -56,7 +56,7 @@ def _check(servers: Servers, address: Address) -> list[CheckMessage]:
 
 
 def _value(reply: Any, name: str) -> object:
-    """Return a field of INFO's or CONFIG GET's reply, or None if it was refused."""
+    """Return a field of the reply to INFO or CONFIG GET, or None if the command was refused."""
     if isinstance(reply, ResponseError):
         return None
     fields = {_text(key): _text(value) for key, value in reply.items()}

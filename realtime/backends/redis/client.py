@@ -1,4 +1,4 @@
-"""Talking to the servers from threads: what publishing and positions need."""
+"""Commands to the servers from threads, for publishing and positions."""
 
 from __future__ import annotations
 
@@ -16,72 +16,75 @@ from realtime.backends.redis.config import Config
 from realtime.backends.redis.scripts import LOADING, unknown_in
 from realtime.backends.redis.topology import Address, Layout, layout_of_cluster, layout_of_one
 
-LAYOUT_IS_GOOD_FOR = 10.0
-"""Seconds after which the servers are asked again which of them holds what."""
+LAYOUT_MAX_AGE = 10.0
+"""Seconds after which the servers are asked again which of them holds which partition."""
 
-FIRST_REST, LONGEST_REST = 1.0, 8.0
-"""Seconds for which a server that hangs is not asked again; doubled each time. Everybody else's
-messages would wait for that."""
+FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 8.0
+"""Seconds during which a server that hangs is not asked again; doubled each time.
 
-SHORT_REST = 0.1
-"""Seconds for which one that refuses is not asked again."""
+Otherwise the messages for all other servers would wait too.
+"""
+
+REFUSED_BACKOFF = 0.1
+"""Seconds during which a server that refuses is not asked again."""
 
 Command = Sequence[object]
 
 
-class Resting(RedisError):
-    """A server did not answer a moment ago."""
+class RecentlyFailed(RedisError):
+    """The server failed a moment ago, and was not asked again yet."""
 
 
 class Servers:
-    """Connections to all servers, for any thread of this process, and behind a fork."""
+    """Connections to all servers, for any thread of this process, also after a fork."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._clients: dict[Address, Redis] = {}
-        self._rests: dict[Address, tuple[float, float]] = {}
+        self._backoffs: dict[Address, tuple[float, float]] = {}
         self._layout: tuple[float, Layout] | None = None
         self._doubted: frozenset[Address] = frozenset()
 
     def layout(self) -> Layout:
-        """Return who holds what, as one of the servers said lately; raise what came."""
+        """Return the owners of the partitions, as a server reported lately; raise its error."""
         now = monotonic()
         if self._layout is None or now > self._layout[0]:
-            self._layout = now + LAYOUT_IS_GOOD_FOR, self._ask_for_layout()
+            self._layout = now + LAYOUT_MAX_AGE, self._ask_for_layout()
         return self._layout[1]
 
-    def look_again(self, doubted: Iterable[Address] = ()) -> None:
-        """Ask for the layout anew when it is needed next; those in doubt are asked last.
+    def expire_layout(self, doubted: Iterable[Address] = ()) -> None:
+        """Ask for the layout again at its next use; ask the servers in `doubted` last.
 
-        A primary that was replaced, and does not know it yet, would name itself.
+        A primary that was replaced and does not know it yet would name itself.
         """
         if self._layout is not None:
             self._layout = 0.0, self._layout[1]
         self._doubted = frozenset(doubted)
 
     def ask(self, address: Address, commands: Sequence[Command]) -> list[Any]:
-        """Send commands to a server at once; return its replies, errors among them.
+        """Send commands to a server in one batch; return its replies, errors among them.
 
-        Raise RedisError if it did not answer, or has not a moment ago.
+        Raise RedisError if the server does not answer, or failed a moment ago.
         """
-        until, rest = self._rests.get(address, (0.0, FIRST_REST))
+        until, backoff = self._backoffs.get(address, (0.0, FIRST_BACKOFF))
         if monotonic() < until:
-            raise Resting(f"{address} has just not answered")
+            raise RecentlyFailed(f"{address} failed a moment ago")
         try:
             replies = self._ask(address, commands)
         except HangsError:
-            self._rests[address] = monotonic() + rest, min(rest * 2, LONGEST_REST)
+            self._backoffs[address] = monotonic() + backoff, min(backoff * 2, LONGEST_BACKOFF)
             raise
         except RedisError:
-            self._rests[address] = monotonic() + SHORT_REST, FIRST_REST
+            self._backoffs[address] = monotonic() + REFUSED_BACKOFF, FIRST_BACKOFF
             raise
-        self._rests.pop(address, None)
+        self._backoffs.pop(address, None)
         return replies
 
     def agree_on(self, owner: Address, partitions: Iterable[int]) -> bool:
-        """Ask all other servers who holds partitions: do all that answer say that `owner` does?
+        """Ask all other servers who owns the partitions; return True if all answers name `owner`.
 
-        And are they, with it, the most of the primaries, without whom nobody is replaced?
+        The servers that agree must, with `owner`, be a majority of the primaries: a primary cannot
+        be replaced without a majority.
         """
         layout = self.layout()
         followers = (each for group in layout.replicas.values() for each in group)
@@ -119,7 +122,7 @@ class Servers:
     def _client(self, address: Address) -> Redis:
         client = self._clients.get(address)
         if client is None:
-            # Two threads may make one each; one of them is dropped, which costs a connection.
+            # Two threads may make one each. One of them is dropped, which costs a connection.
             client = self._clients.setdefault(
                 address, Redis(connection_pool=self._config.pool(address))
             )
@@ -141,7 +144,7 @@ LAYOUT_COMMANDS: Sequence[Command] = (("INFO", "cluster"), ("CLUSTER SLOTS",))
 
 
 def layout_from(replies: Sequence[Any], asked: Address) -> Layout:
-    """Return the layout from what a server replied to `LAYOUT_COMMANDS`."""
+    """Return the layout from a server's replies to `LAYOUT_COMMANDS`."""
     cluster, slots = replies
     if isinstance(cluster, ResponseError):
         raise cluster
@@ -153,7 +156,7 @@ def layout_from(replies: Sequence[Any], asked: Address) -> Layout:
 
 
 def _field(info: Any, name: str) -> int:
-    """Return a number that INFO gave, as redis-py read it or as the server wrote it."""
+    """Return a number of INFO's reply, parsed by redis-py or as the server's text."""
     if isinstance(info, dict):
         return int(info.get(name, 0))
     text = info.decode() if isinstance(info, bytes) else str(info)

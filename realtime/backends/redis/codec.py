@@ -1,4 +1,4 @@
-"""What is pushed and kept: messages as JSON, with their numbers."""
+"""The messages that Redis pushes and stores: JSON, with their numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from redis.exceptions import RedisError
 
-from realtime.backends.redis.positions import SERVER, Mark
+from realtime.backends.redis.positions import SERVER, ServerPosition
 from realtime.backends.redis.topology import Address
 from realtime.exceptions import InvalidMessage, InvalidTopic
 from realtime.messages.codec import StoredMessage, message_of, stored
@@ -18,14 +18,14 @@ from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 
 LARGEST = 1_000_000
-"""Bytes of a message. One that is larger becomes a reset of its topic."""
+"""Bytes of a message at most. A larger message becomes a reset of its topic."""
 
 
-class Sent(NamedTuple):
-    """A message as a server has it.
+class SentMessage(NamedTuple):
+    """A message as a server stores it.
 
-    `number` counts up within the partition, and `before` is the number of the topic's message
-    before this, or 0 where none is known. `commands` and `time` are the server's when it came.
+    `number` counts up within the partition. `before` is the number of the topic's previous message,
+    or 0 if none is known. `commands` and `time` are the server's when the message arrived.
     """
 
     number: int
@@ -34,26 +34,26 @@ class Sent(NamedTuple):
     time: int
     message: Message
 
-    def behind(self, server: str) -> Mark:
-        """Return the position behind it, on the server that has it."""
-        return Mark(server, self.commands + 1, self.time + 1)
+    def behind(self, server: str) -> ServerPosition:
+        """Return the position behind this message, on the server that stores it."""
+        return ServerPosition(server, self.commands + 1, self.time + 1)
 
 
 class NotPrimary(RedisError):
-    """A replica answered: it has its primary's replication id, and counts for itself."""
+    """A replica answered. It has its primary's replication id, but counts commands for itself."""
 
 
-class Answer(NamedTuple):
-    """What a server says of a topic since a position.
+class SinceReply(NamedTuple):
+    """A server's reply to the script `since`: a topic's messages behind a position.
 
-    `mark` is its now, `newest` the number of the topic's newest message or 0, `reason` that of a
-    reset where the rest is not proven.
+    `position` is the server's now. `newest` is the number of the topic's newest message or 0.
+    `reason` is that of a reset, if completeness is not proven, else empty.
     """
 
-    mark: Mark
+    position: ServerPosition
     newest: int
     reason: str
-    sent: list[Sent]
+    sent: list[SentMessage]
 
 
 logger = logging.getLogger("realtime.redis")
@@ -71,36 +71,36 @@ def text_of(message: Message) -> bytes:
     return text
 
 
-def read_push(topic: Topic, data: bytes) -> Sent:
-    """Read what came through a topic's channel; raise ValueError for what was not published."""
+def read_push(topic: Topic, data: bytes) -> SentMessage:
+    """Read a push from a topic's channel; raise ValueError if it has another format."""
     number, before, commands, time, text = _decode(data)
-    return Sent(number, before, commands, time, _message(topic, text))
+    return SentMessage(number, before, commands, time, _message(topic, text))
 
 
-def read_now(reply: list[Any]) -> Mark:
-    """Read what the script `now` returned; raise NotPrimary where a replica did."""
+def read_now(reply: list[Any]) -> ServerPosition:
+    """Read the reply to the script `now`; raise NotPrimary if a replica sent it."""
     *stands, role = reply
     if role != b"master":
         raise NotPrimary("the server is a replica now")
-    return _mark(*stands)
+    return _position(*stands)
 
 
-def read_answer(topic: Topic, reply: list[Any]) -> Answer:
-    """Read what the script `since` returned."""
+def read_since(topic: Topic, reply: list[Any]) -> SinceReply:
+    """Read the reply to the script `since`."""
     server, commands, time, newest, reason, *rest = reply
     sent = []
     for number, its_commands, its_time, text in zip(*[iter(rest)] * 4, strict=True):
         message = _message(topic, text)
-        sent.append(Sent(int(number), 0, int(its_commands), int(its_time), message))
-    return Answer(_mark(server, commands, time), int(newest), reason.decode(), sent)
+        sent.append(SentMessage(int(number), 0, int(its_commands), int(its_time), message))
+    return SinceReply(_position(server, commands, time), int(newest), reason.decode(), sent)
 
 
-def _mark(server: bytes, commands: bytes, time: bytes) -> Mark:
-    return Mark(server[:SERVER].decode(), int(commands), int(time))
+def _position(server: bytes, commands: bytes, time: bytes) -> ServerPosition:
+    return ServerPosition(server[:SERVER].decode(), int(commands), int(time))
 
 
 def _message(topic: Topic, text: bytes) -> Message:
-    """Read a message; a reset stands for one that another program wrote and nobody can read."""
+    """Read a message; return a reset for one that another program wrote in an unknown format."""
     try:
         item = _decode_message(text)
         if item.topic != topic:
@@ -112,16 +112,16 @@ def _message(topic: Topic, text: bytes) -> Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """Something for the upstream, in the order in which it came.
+class NodeEvent:
+    """An event of a node for the upstream, in the order of arrival.
 
-    Each message has the position behind it, if its server is known to stand there. `joined` names
-    topics that are live from here on, and `left` those that are not any more; `mark` is where the
-    server stands for all that are live.
+    Each message has the position behind it, if its server is known to be there. `joined` names
+    topics that are live from here on, each with its server; `left` names topics that no longer are.
+    `position` is the server's position for all live topics.
     """
 
     address: Address
-    messages: Sequence[tuple[Message, Mark | None]] = ()
+    messages: Sequence[tuple[Message, ServerPosition | None]] = ()
     joined: Sequence[tuple[Topic, str]] = ()
     left: Sequence[Topic] = ()
-    mark: Mark | None = None
+    position: ServerPosition | None = None

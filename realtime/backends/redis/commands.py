@@ -1,4 +1,4 @@
-"""A connection for questions: commands, and their replies. Of one event loop."""
+"""A connection for commands and their replies. Owner: one event loop."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from redis.exceptions import ResponseError
 from realtime.backends.redis.client import Command
 from realtime.backends.redis.scripts import LOADING, unknown_in
 
-MOST_AT_ONCE = 500
+MOST_COMMANDS = 500
 """Commands that are sent before their replies are read."""
 
 
-class Line:
-    """Asks one thing after another. After any error but a reply that is one, it is of no use.
+class CommandConnection:
+    """Sends commands, one batch after another.
+
+    After any error except an error reply it is unusable.
 
     Each reply may take `timeout` seconds.
     """
@@ -34,18 +36,18 @@ class Line:
             await self._connection.connect()  # type: ignore[no-untyped-call]
 
     async def ask(self, commands: Sequence[Command], *, may_fail: bool = False) -> list[Any]:
-        """Send commands and return their replies; raise the first error, unless they may fail."""
+        """Send commands and return their replies; raise the first error unless `may_fail`."""
         replies: list[Any] = []
         async with self._asking:
-            for start in range(0, len(commands), MOST_AT_ONCE):
-                replies += await self._ask_known(commands[start : start + MOST_AT_ONCE])
+            for start in range(0, len(commands), MOST_COMMANDS):
+                replies += await self._ask_known(commands[start : start + MOST_COMMANDS])
         for reply in replies:
             if isinstance(reply, ResponseError) and not may_fail:
                 raise reply
         return replies
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._is_broken = True
         await self._connection.disconnect(nowait=True)
 
@@ -60,7 +62,7 @@ class Line:
 
     async def _execute(self, commands: Sequence[Command]) -> list[Any]:
         if self._is_broken:
-            # redis-py would connect again.
+            # redis-py would reconnect.
             raise ConnectionError("the connection broke before")
         try:
             packed = self._connection.pack_commands(commands)  # type: ignore[arg-type]
@@ -68,7 +70,7 @@ class Line:
                 await self._connection.send_packed_command(packed, check_health=False)
             return [await self._read() for _ in commands]
         except BaseException:
-            # What is still to come would be taken for the replies to other commands.
+            # Late replies would be taken for the replies to other commands.
             await self.close()
             raise
 

@@ -1,4 +1,4 @@
-"""How the servers are reached: what the backend's options say."""
+"""How to connect to the servers: the backend's options."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ PORT = 6379
 
 @dataclass(frozen=True)
 class Config:
-    """`urls` of one server, or of any of a cluster's; all else is the same for all servers.
+    """`urls` of one server, or of some of a cluster. All other options are the same for all.
 
-    `timeout` is how long, in seconds, an answer may take.
+    `timeout` is how long, in seconds, a reply may take.
     """
 
     urls: tuple[str, ...]
@@ -37,10 +37,10 @@ class Config:
     def connection(self, address: Address) -> AbstractConnection:
         """Return a connection for an event loop, not connected yet.
 
-        redis-py would connect again by itself, and a message that was pushed meanwhile be lost
-        without a word: so it has no retries, and no health checks of its own. Nor has it a timeout
-        for what is said: redis-py waits by `asyncio.wait_for`, which before Python 3.12 forgets
-        that its task was cancelled if that comes as the wait ends. Whoever uses it sets deadlines.
+        redis-py would reconnect by itself, and a message that was pushed meanwhile would be lost
+        silently. So the connection has no retries and no health checks. It has no timeout for
+        replies either: redis-py waits with `asyncio.wait_for`, which before Python 3.12 swallows a
+        cancellation that arrives as the wait ends. The callers set deadlines.
         """
         arguments = self._arguments(dict(parse_url(self.urls[0])), address)
         cls: type[AbstractConnection] = arguments.pop("connection_class", aioredis.Connection)
@@ -48,13 +48,13 @@ class Config:
         return cls(**arguments, retry=AsyncRetry(NoBackoff(), 0))
 
     def pool(self, address: Address) -> ConnectionPool:
-        """Return connections for threads."""
+        """Return a pool of connections for threads."""
         given: dict[str, Any] = parse_url_for_threads(self.urls[0])  # type: ignore[no-untyped-call]
         arguments = self._arguments(given, address)
         return ConnectionPool(**arguments, retry=Retry(NoBackoff(), 0))
 
     def _arguments(self, given: dict[str, Any], address: Address) -> dict[str, Any]:
-        """Return what both kinds of connection are made with: the URL's, at another address."""
+        """Return the arguments of both kinds of connection: the URL's, with another address."""
         where = {"host": address.host, "port": address.port} if address.port else {}
         fixed = {
             "socket_timeout": self.timeout,
@@ -67,7 +67,7 @@ class Config:
 
 
 def config_of(url: str | Sequence[str], timeout: float) -> Config:
-    """Check options, and return them; raise ValueError for what no server can have."""
+    """Validate options and return them; raise ValueError for an invalid URL."""
     urls = (url,) if isinstance(url, str) else tuple(url)
     if not urls or not all(isinstance(each, str) for each in urls):
         raise ValueError(f"expected url as text, or a list of them, got {url!r}")

@@ -1,4 +1,4 @@
-"""Finding out, on an event loop, which server holds which partition."""
+"""Asking, on an event loop, which server holds which partition."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Iterable
 from redis.exceptions import RedisError
 
 from realtime.backends.redis.client import LAYOUT_COMMANDS, layout_from
-from realtime.backends.redis.commands import Line
+from realtime.backends.redis.commands import CommandConnection
 from realtime.backends.redis.config import Config
 from realtime.backends.redis.topology import Address, Layout
 from realtime.exceptions import UpstreamLost
 
 
 async def ask_for_layout(config: Config, known: Iterable[Address]) -> Layout:
-    """Ask one of the known servers, or of those that the project named; raise what came last."""
+    """Ask the known servers, then those that the project named; raise the last error."""
     servers, seeds = list(known), list(config.seeds)
     random.shuffle(servers)
-    random.shuffle(seeds)  # the first of them may hang, and everybody would wait for that
+    random.shuffle(seeds)  # the first of them may hang, and every process would wait for it
     error: Exception = UpstreamLost("there is no server to ask")
     for address in (*servers, *seeds):
-        line = Line(config.connection(address), config.timeout)
+        connection = CommandConnection(config.connection(address), config.timeout)
         try:
-            await line.open()
-            return layout_from(await line.ask(LAYOUT_COMMANDS, may_fail=True), address)
+            await connection.open()
+            return layout_from(await connection.ask(LAYOUT_COMMANDS, may_fail=True), address)
         except (RedisError, OSError, TimeoutError) as caught:
             error = caught
         finally:
-            await line.close()
+            await connection.close()
     raise error

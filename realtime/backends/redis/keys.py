@@ -1,8 +1,8 @@
-"""Where things stand in Redis: the partitions, and the names of keys and channels.
+"""The partitions, and the names of keys and channels in Redis.
 
-A topic belongs to the partition that the first byte of its SHA-1 names. All keys of a partition
-hold its number in braces, so that a cluster keeps them, and the channels beside them, on one node,
-and spreads the partitions over its nodes. This is part of the contract with other programs.
+The first byte of a topic's SHA-1 is the number of its partition. All keys of a partition hold this
+number in braces. So a cluster keeps the keys and their channels on one node, and distributes the
+partitions over its nodes. This is part of the contract with other programs.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ PARTITIONS = 256
 
 @lru_cache(maxsize=65_536)
 def partition_of(topic: str) -> int:
-    """Return the number of the partition that a topic belongs to."""
+    """Return the number of a topic's partition."""
     return sha1(topic.encode(), usedforsecurity=False).digest()[0]
 
 
 def by_partition(topics: Iterable[Topic]) -> dict[int, list[Topic]]:
-    """Group topics by the partitions that they belong to."""
+    """Group topics by their partitions."""
     found: defaultdict[int, list[Topic]] = defaultdict(list)
     for topic in topics:
         found[partition_of(topic)].append(topic)
@@ -36,7 +36,7 @@ def by_partition(topics: Iterable[Topic]) -> dict[int, list[Topic]]:
 
 @lru_cache(maxsize=PARTITIONS)
 def slot_of(partition: int) -> int:
-    """Return a cluster's slot for a partition."""
+    """Return a partition's slot in a cluster."""
     return key_slot(f"{{{partition}}}".encode())
 
 
@@ -55,11 +55,11 @@ class Names:
         return f"{self.prefix}:1:{{{partition}}}:index"
 
     def log(self, topic: str) -> str:
-        """Return the key of a topic's messages, which is the name of its channel too."""
+        """Return the key of a topic's messages, which is also the name of its channel."""
         return f"{self.prefix}:1:{{{partition_of(topic)}}}:topic:{topic}"
 
     def keys(self, topic: Topic) -> tuple[str, str, str]:
-        """Return the keys that the scripts of a topic are given."""
+        """Return the keys that the scripts of a topic take."""
         partition = partition_of(topic)
         return self.meta(partition), self.index(partition), self.log(topic)
 

@@ -1,4 +1,4 @@
-"""A connection that listens: it subscribes to channels and hears what is pushed."""
+"""A connection that subscribes to channels and receives pushes."""
 
 from __future__ import annotations
 
@@ -9,34 +9,37 @@ from itertools import count
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
-MOST_AT_ONCE = 1_000
-"""Channels in a command."""
+MOST_CHANNELS = 1_000
+"""Channels in one command at most."""
 
 
-class Deaf(RedisError):
-    """Not everything is heard any more."""
+class ListenerBroken(RedisError):
+    """The listener can no longer receive every push."""
 
 
-class Ear:
-    """Owner: the event loop. `hear()` is run by one task; without it nothing is confirmed."""
+class Listener:
+    """Subscribes to sharded channels. Owner: the event loop.
+
+    One task iterates `pushes()`; confirmations are received there too.
+    """
 
     def __init__(self, connection: AbstractConnection, timeout: float) -> None:
         self._connection = connection
         self._timeout = timeout
         self._sending = asyncio.Lock()
         self._waiting: dict[bytes, asyncio.Future[None]] = {}
-        """Channels whose confirmation is waited for."""
+        """Channels that wait for the server's confirmation."""
         self._leaving: dict[bytes, int] = {}
         self._pongs: dict[bytes, asyncio.Future[None]] = {}
         self._tokens = count(1)
 
     async def open(self) -> None:
-        """Connect; raise RedisError or OSError."""
+        """Connect; raise RedisError, OSError or TimeoutError."""
         async with asyncio.timeout(2 * self._timeout):
             await self._connection.connect()  # type: ignore[no-untyped-call]
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connection; cancel the waits for confirmations."""
         for future in (*self._waiting.values(), *self._pongs.values()):
             future.cancel()
         await self._connection.disconnect(nowait=True)
@@ -45,8 +48,8 @@ class Ear:
         """Subscribe to channels of one slot; return once the server has confirmed each."""
         loop = asyncio.get_running_loop()
         names = [channel.encode() for channel in channels]
-        for start in range(0, len(names), MOST_AT_ONCE):
-            some = names[start : start + MOST_AT_ONCE]
+        for start in range(0, len(names), MOST_CHANNELS):
+            some = names[start : start + MOST_CHANNELS]
             futures = {name: loop.create_future() for name in some}
             self._waiting |= futures
             await self._send("SSUBSCRIBE", *some)
@@ -54,16 +57,16 @@ class Ear:
                 await asyncio.gather(*futures.values())
 
     async def unsubscribe(self, channels: Iterable[str]) -> None:
-        """Unsubscribe from channels of one slot; nothing is waited for."""
+        """Unsubscribe from channels of one slot; do not wait for the confirmation."""
         names = [channel.encode() for channel in channels]
         for name in names:
             self._leaving[name] = self._leaving.get(name, 0) + 1
         await self._send("SUNSUBSCRIBE", *names)
 
     async def catch_up(self) -> None:
-        """Return when all that the server has pushed until now was heard; raise TimeoutError.
+        """Return once all pushes that the server has sent so far were received; raise TimeoutError.
 
-        redis-py's health check sends a ping and waits for no answer.
+        redis-py's health check sends a ping and does not wait for the answer.
         """
         token = str(next(self._tokens)).encode()
         future = self._pongs[token] = asyncio.get_running_loop().create_future()
@@ -74,17 +77,17 @@ class Ear:
         finally:
             self._pongs.pop(token, None)
 
-    async def hear(self) -> AsyncIterator[tuple[str, bytes]]:
-        """Give channel and data of each push, for ever. Raise when not all is heard any more."""
+    async def pushes(self) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield channel and data of each push, without end. Raise when a push may be missed."""
         while True:
-            heard = await self._connection.read_response()
-            if isinstance(heard, list) and heard[0] == b"smessage":
-                yield heard[1].decode(), heard[2]
+            reply = await self._connection.read_response()
+            if isinstance(reply, list) and reply[0] == b"smessage":
+                yield reply[1].decode(), reply[2]
             else:
-                self._note(heard if isinstance(heard, list) else [b"pong", heard])
+                self._note(reply if isinstance(reply, list) else [b"pong", reply])
 
-    def _note(self, heard: list[bytes]) -> None:
-        kind, name = heard[0], heard[1]
+    def _note(self, reply: list[bytes]) -> None:
+        kind, name = reply[0], reply[1]
         if kind == b"ssubscribe":
             if (future := self._waiting.pop(name, None)) and not future.done():
                 future.set_result(None)
@@ -96,8 +99,8 @@ class Ear:
     def _note_left(self, name: bytes) -> None:
         left = self._leaving.get(name, 0)
         if not left:
-            # The only sign of a failover as planned, and of a slot that has moved.
-            raise Deaf(f"the server unsubscribed us from {name.decode(errors='replace')}")
+            # The only sign of a planned failover, and of a slot that has moved.
+            raise ListenerBroken(f"the server unsubscribed us from {name.decode(errors='replace')}")
         if left == 1:
             del self._leaving[name]
         else:
@@ -105,8 +108,8 @@ class Ear:
 
     async def _send(self, *command: object) -> None:
         if not self._connection.is_connected:
-            # redis-py would connect again, and subscribe to nothing.
-            raise Deaf("the connection broke before")
+            # redis-py would reconnect, without the subscriptions.
+            raise ListenerBroken("the connection broke before")
         async with self._sending:
             async with asyncio.timeout(self._timeout):
                 await self._connection.send_command(*command, check_health=False)

@@ -1,4 +1,4 @@
-"""One server of those that hold partitions: its connections, and what is watched there."""
+"""One server that holds partitions: its connections, and its watched topics."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable, Sequence
 from redis.exceptions import RedisError, ResponseError
 
 from realtime.backends.outage import Outage
-from realtime.backends.redis.codec import Answer, Heard, Sent, read_answer, read_push
-from realtime.backends.redis.commands import Line
+from realtime.backends.redis.codec import NodeEvent, SentMessage, SinceReply, read_push, read_since
+from realtime.backends.redis.commands import CommandConnection
 from realtime.backends.redis.config import Config
 from realtime.backends.redis.keys import Names, by_partition
-from realtime.backends.redis.listener import Deaf, Ear
-from realtime.backends.redis.positions import Mark
+from realtime.backends.redis.listener import Listener, ListenerBroken
+from realtime.backends.redis.positions import ServerPosition
 from realtime.backends.redis.scripts import SINCE, begin
-from realtime.backends.redis.sweep import Look, now
-from realtime.backends.redis.topic_state import Gap, Kept, Watched
+from realtime.backends.redis.sweep import PartitionSweep, now
+from realtime.backends.redis.topic_state import Gap, MemoryBudget, TopicState
 from realtime.backends.redis.topology import Address
 from realtime.concurrency import end, until_one_ends
 from realtime.exceptions import UpstreamLost
@@ -28,27 +28,28 @@ from realtime.messages.topics import Topic
 logger = logging.getLogger("realtime.redis")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
-"""Seconds between attempts at a server that is away; doubled each time, with jitter."""
+"""Seconds between attempts to connect to a server that is away; doubled each time, with jitter."""
 
-SWEEP = 2.0
-"""Seconds between looks at whether all that was pushed has arrived."""
+SWEEP_INTERVAL = 2.0
+"""Seconds between checks that all pushes have arrived."""
 
-MOST_TOLD = 1_000
-"""Messages of one topic that are replayed. Of more, a reset."""
+MOST_REPLAYED_OF_TOPIC = 1_000
+"""Messages of one topic that a replay returns at most; for more, the topic is reset."""
 
 ENDLESS = (1 << 52, 1 << 52)
-"""Commands and time behind all that was heard."""
+"""Commands and time that are behind every message received."""
 
 TROUBLE = (RedisError, OSError, TimeoutError, Gap, UpstreamLost)
-"""What ends a connection, so that another is made."""
+"""The errors that end a connection, so that another is made."""
 
 
 class Node:
-    """Listens to a server and keeps it true. Owner of its state: the event loop.
+    """Receives from one server, and repairs what it missed. Owner of its state: the event loop.
 
-    One task lives as long as the node. It connects, and while it is connected three others listen,
-    subscribe and sweep; whatever one of them meets ends all, and it connects again. Then every
-    topic is subscribed and asked for anew, from where all was heard for sure.
+    One task lives as long as the node. It connects; while it is connected, three other tasks
+    listen, subscribe and sweep. An error in one of them ends all three, and the node connects
+    again. Then it subscribes to every topic again, and asks for each topic's messages since the
+    position up to which all were certainly received.
     """
 
     def __init__(
@@ -56,95 +57,100 @@ class Node:
         address: Address,
         config: Config,
         names: Names,
-        tell: Callable[[Heard], None],
+        emit: Callable[[NodeEvent], None],
         on_trouble: Callable[[], None],
     ) -> None:
         self.address = address
         self.partitions: frozenset[int] = frozenset()
         self._config = config
         self._names = names
-        self._tell = tell
+        self._emit = emit
         self._on_trouble = on_trouble
-        self._topics: dict[Topic, Watched] = {}
+        self._topics: dict[Topic, TopicState] = {}
         self._wanted = asyncio.Event()
         self._connected = asyncio.Event()
-        self._line: Line | None = None
-        self._mark: Mark | None = None
-        """Up to here all was heard for sure, of all topics that are live."""
-        self._in_step = False
-        """Are all topics that were live before the connection broke live again?"""
+        self._command_connection: CommandConnection | None = None
+        self._position: ServerPosition | None = None
+        """The position up to which all messages of all live topics were certainly received."""
+        self._caught_up = False
+        """True once all topics that were live before the connection broke are live again."""
         self._refused: set[Topic] = set()
-        """Of these nothing was said a moment ago."""
-        self._kept = Kept()
-        self._look = Look(names, on_trouble)
+        """The topics for which the server has just refused to answer."""
+        self._memory_budget = MemoryBudget()
+        self._partition_sweep = PartitionSweep(names, on_trouble)
         self._outage = Outage(f"redis at {address}", so="asking again", log=logger.warning)
         self._task = asyncio.create_task(self._run(), name=f"realtime-redis-{address}")
 
     @property
     def task(self) -> asyncio.Task[None]:
-        """What ends only when the node is closed, or by a bug."""
+        """The node's task. It ends only when the node is closed, or by a bug."""
         return self._task
 
-    def add(self, watched: Watched) -> None:
-        """Watch a topic here."""
+    def add(self, watched: TopicState) -> None:
+        """Watch a topic on this server."""
         self._topics[watched.topic] = watched
         self._wanted.set()
 
     def remove(self, topic: Topic) -> None:
-        """Watch it here no more."""
+        """Stop watching a topic on this server."""
         if self._topics.pop(topic, None) is not None:
             self._wanted.set()
 
     async def close(self) -> None:
-        """End, and hang up."""
+        """End the task, and close the connections."""
         await end(self._task, again=3.0)
 
-    async def find(self) -> Mark:
-        """Wait until the server was found; return where. Raise TimeoutError if it is away."""
+    async def find(self) -> ServerPosition:
+        """Wait until the server is connected; return its position.
+
+        Raise TimeoutError if it is away.
+        """
         async with asyncio.timeout(self._config.timeout):
             await self._connected.wait()
-        assert self._mark is not None
-        return self._mark
+        assert self._position is not None
+        return self._position
 
-    async def since(self, topics: Sequence[Topic], mark: Mark) -> list[Answer]:
-        """Return what each topic was sent since a position; raise what came.
+    async def since(self, topics: Sequence[Topic], position: ServerPosition) -> list[SinceReply]:
+        """Return the messages of each topic since a position; raise the server's error.
 
-        From this process's memory if it goes back so far for all of them.
+        They come from this process's memory if it goes back so far for all of the topics.
         """
-        known = [self._recent(topic, mark) for topic in topics]
+        known = [self._recent(topic, position) for topic in topics]
         if all(answer is not None for answer in known):
             return [answer for answer in known if answer is not None]
-        if self._line is None:
+        if self._command_connection is None:
             raise UpstreamLost(f"{self.address} is away")
-        asking = asyncio.create_task(self._line.ask([self._since(topic, mark) for topic in topics]))
-        # Whoever asks may go away meanwhile: the line is everybody's.
+        asking = asyncio.create_task(
+            self._command_connection.ask([self._since(topic, position) for topic in topics])
+        )
+        # Shielded: the caller may be cancelled meanwhile, and other callers share the connection.
         asking.add_done_callback(lambda task: task.cancelled() or task.exception())
         replies = await asyncio.shield(asking)
-        return [read_answer(*pair) for pair in zip(topics, replies, strict=True)]
+        return [read_since(*pair) for pair in zip(topics, replies, strict=True)]
 
-    def _recent(self, topic: Topic, mark: Mark) -> Answer | None:
+    def _recent(self, topic: Topic, position: ServerPosition) -> SinceReply | None:
         watched = self._topics.get(topic)
-        sent = watched.recent(mark) if watched is not None and self._in_step else None
+        sent = watched.recent(position) if watched is not None and self._caught_up else None
         if sent is None or watched is None:
             return None
-        return Answer(Mark(mark.server, *ENDLESS), watched.newest, "", sent)
+        return SinceReply(ServerPosition(position.server, *ENDLESS), watched.newest, "", sent)
 
-    def release(self, some: Iterable[Watched]) -> None:
-        """Let those of the topics be live that are not yet; all have been answered."""
-        messages: list[tuple[Message, Mark | None]] = []
+    def release(self, some: Iterable[TopicState]) -> None:
+        """Make those of the topics live that are not yet; all of them have a reply."""
+        messages: list[tuple[Message, ServerPosition | None]] = []
         joined = []
         for watched in some:
             if not watched.is_live:
                 messages += self._release(watched)
-                assert self._mark is not None
-                joined.append((watched.topic, self._mark.server))
+                assert self._position is not None
+                joined.append((watched.topic, self._position.server))
         if joined:
-            self._tell(Heard(self.address, messages, joined))
+            self._emit(NodeEvent(self.address, messages, joined))
 
-    def _release(self, watched: Watched) -> list[tuple[Message, Mark | None]]:
+    def _release(self, watched: TopicState) -> list[tuple[Message, ServerPosition | None]]:
         reason, sent = watched.release()
-        reset = [(Message(watched.topic, reset=reason), self._mark)] if reason else []
-        self._kept.add(watched, sent)
+        reset = [(Message(watched.topic, reset=reason), self._position)] if reason else []
+        self._memory_budget.add(watched, sent)
         return [*reset, *((each.message, self._behind(each)) for each in sent)]
 
     # -- the life of the connections -----------------------------------------------------------
@@ -155,123 +161,134 @@ class Node:
         while True:
             started = loop.time()
             try:
-                await self._live()
+                await self._stay_connected()
             except TROUBLE as error:
                 self._outage.begin(error)
             pause = FIRST_PAUSE if loop.time() - started > 1 else min(pause * 2, LONGEST_PAUSE)
             self._on_trouble()
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
 
-    async def _live(self) -> None:
+    async def _stay_connected(self) -> None:
         timeout = self._config.timeout
-        line = Line(self._config.connection(self.address), timeout)
-        ear = Ear(self._config.connection(self.address), timeout)
+        connection = CommandConnection(self._config.connection(self.address), timeout)
+        listener = Listener(self._config.connection(self.address), timeout)
         try:
-            await line.open()
-            await ear.open()
-            # One whose slot moves right now begins when a topic of it is asked for.
+            await connection.open()
+            await listener.open()
+            # A partition whose slot moves right now begins when one of its topics is asked for.
             beginnings = [begin(self._names, number) for number in sorted(self.partitions)]
-            await line.ask(beginnings, may_fail=True)
-            mark = await now(line)
-            self._begin_anew(mark)
-            self._line = line
+            await connection.ask(beginnings, may_fail=True)
+            position = await now(connection)
+            self._start_over(position)
+            self._command_connection = connection
             self._connected.set()
             await until_one_ends(
-                self._listen(ear), self._join(ear, line, mark), self._sweep(ear, line)
+                self._listen(listener),
+                self._join(listener, connection, position),
+                self._sweep(listener, connection),
             )
         finally:
-            self._line = None
+            self._command_connection = None
             self._connected.clear()
-            await line.close()
-            await ear.close()
+            await connection.close()
+            await listener.close()
 
-    def _begin_anew(self, mark: Mark) -> None:
-        since = self._mark
-        self._mark = self._mark or mark
-        self._in_step = False
-        self._kept.clear()
-        self._look.forget()
+    def _start_over(self, position: ServerPosition) -> None:
+        since = self._position
+        self._position = self._position or position
+        self._caught_up = False
+        self._memory_budget.clear()
+        self._partition_sweep.forget()
         for watched in self._topics.values():
-            watched.begin_anew(since)
+            watched.start_over(since)
         self._wanted.set()
 
     # -- listening -----------------------------------------------------------------------------
 
-    async def _listen(self, ear: Ear) -> None:
-        async for channel, data in ear.hear():
-            # A topic is text, and found by it.
+    async def _listen(self, listener: Listener) -> None:
+        async for channel, data in listener.pushes():
+            # A topic is a str: the text finds it.
             if watched := self._topics.get(self._names.topic_in(channel)):  # type: ignore[call-overload]
-                self._hear(watched, data)
+                self._receive_push(watched, data)
 
-    def _hear(self, watched: Watched, data: bytes) -> None:
+    def _receive_push(self, watched: TopicState, data: bytes) -> None:
         try:
             sent = read_push(watched.topic, data)
         except ValueError as error:
-            # Nobody who publishes as agreed sends this.
-            logger.warning("not a message, pushed to %s: %s", watched.topic, error)
+            # No program that keeps the contract sends this.
+            logger.warning("a push to %s is not a message: %s", watched.topic, error)
             return
-        if watched.hear(sent):
+        if watched.receive(sent):
             behind = self._behind(sent)
-            self._kept.add(watched, [sent])
-            self._tell(
-                Heard(
-                    self.address, [(sent.message, behind)], mark=behind if self._in_step else None
+            self._memory_budget.add(watched, [sent])
+            self._emit(
+                NodeEvent(
+                    self.address,
+                    [(sent.message, behind)],
+                    position=behind if self._caught_up else None,
                 )
             )
 
-    def _behind(self, sent: Sent) -> Mark:
-        assert self._mark is not None
-        return sent.behind(self._mark.server)
+    def _behind(self, sent: SentMessage) -> ServerPosition:
+        assert self._position is not None
+        return sent.behind(self._position.server)
 
     # -- subscribing ---------------------------------------------------------------------------
 
-    async def _join(self, ear: Ear, line: Line, mark: Mark) -> None:
-        """Subscribe and ask for topics as they are added; first for all there are."""
+    async def _join(
+        self, listener: Listener, connection: CommandConnection, position: ServerPosition
+    ) -> None:
+        """Subscribe to topics and ask for their messages: first for all, then for each new one."""
         subscribed: set[Topic] = set()
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             gone = subscribed - self._topics.keys()
-            await self._unsubscribe(ear, gone)
+            await self._unsubscribe(listener, gone)
             subscribed -= gone
             new = [
                 topic
                 for topic, each in self._topics.items()
                 if not each.is_answered and topic not in self._refused
             ]
-            await self._subscribe(ear, [topic for topic in new if topic not in subscribed])
+            await self._subscribe(listener, [topic for topic in new if topic not in subscribed])
             subscribed.update(new)
-            await self._ask(line, new, mark)
-            if not self._in_step:
-                self._come_into_step(mark)
+            await self._ask(connection, new, position)
+            if not self._caught_up:
+                self._finish_catching_up(position)
             self._release_returned()
 
-    async def _subscribe(self, ear: Ear, topics: Iterable[Topic]) -> None:
+    async def _subscribe(self, listener: Listener, topics: Iterable[Topic]) -> None:
         for some in by_partition(topics).values():
-            await ear.subscribe(self._names.log(topic) for topic in some)
+            await listener.subscribe(self._names.log(topic) for topic in some)
 
-    async def _unsubscribe(self, ear: Ear, topics: Iterable[Topic]) -> None:
+    async def _unsubscribe(self, listener: Listener, topics: Iterable[Topic]) -> None:
         for some in by_partition(topics).values():
-            await ear.unsubscribe(self._names.log(topic) for topic in some)
+            await listener.unsubscribe(self._names.log(topic) for topic in some)
 
-    async def _ask(self, line: Line, topics: Sequence[Topic], mark: Mark) -> None:
+    async def _ask(
+        self, connection: CommandConnection, topics: Sequence[Topic], position: ServerPosition
+    ) -> None:
         asked = [self._topics[topic] for topic in topics if topic in self._topics]
         for watched in asked:
-            watched.since = watched.since or mark
+            watched.since = watched.since or position
         generations = [watched.generation for watched in asked]
-        commands = [self._since(w.topic, w.since or mark) for w in asked]
-        replies = await line.ask(commands, may_fail=True)
+        commands = [self._since(w.topic, w.since or position) for w in asked]
+        replies = await connection.ask(commands, may_fail=True)
         for watched, generation, reply in zip(asked, generations, replies, strict=True):
             if self._topics.get(watched.topic) is not watched or watched.generation != generation:
                 continue  # it is another node's meanwhile
             if isinstance(reply, ResponseError):
                 self._ask_later(watched.topic, reply)
             else:
-                watched.answer(read_answer(watched.topic, reply))
+                watched.answer(read_since(watched.topic, reply))
 
     def _ask_later(self, topic: Topic, error: ResponseError) -> None:
-        """Ask for a topic again: while its slot moves nobody answers, and others need not wait."""
-        logger.info("redis at %s says nothing of %s yet: %s", self.address, topic, error)
+        """Ask for a topic again later.
+
+        While its slot moves no server answers; other topics go on.
+        """
+        logger.info("redis at %s does not answer for %s yet: %s", self.address, topic, error)
         if not self._refused:
             asyncio.get_running_loop().call_later(LONGEST_PAUSE, self._ask_again)
             self._on_trouble()
@@ -281,41 +298,41 @@ class Node:
         self._refused.clear()
         self._wanted.set()
 
-    def _come_into_step(self, mark: Mark) -> None:
-        """Let all that was live before be live again, and say where the server stands now."""
-        self._mark = mark
+    def _finish_catching_up(self, position: ServerPosition) -> None:
+        """Make all topics live that were live before, and report the server's position now."""
+        self._position = position
         self._release_returned()
         left = [topic for topic, each in self._topics.items() if each.was_live]
-        self._tell(Heard(self.address, left=left))
-        self._in_step = True
-        self._tell(Heard(self.address, mark=mark))
+        self._emit(NodeEvent(self.address, left=left))
+        self._caught_up = True
+        self._emit(NodeEvent(self.address, position=position))
         if self._outage.end():
             logger.warning("redis at %s answers again", self.address)
 
     def _release_returned(self) -> None:
-        """Release what nobody waits for, since it was live before."""
+        """Release the topics that were live before: no `watch()` waits for them."""
         returned = [each for each in self._topics.values() if each.was_live]
         self.release(each for each in returned if each.is_answered)
 
-    def _since(self, topic: Topic, since: Mark) -> tuple[object, ...]:
-        return SINCE.call(self._names.keys(topic), topic, *since, MOST_TOLD)
+    def _since(self, topic: Topic, since: ServerPosition) -> tuple[object, ...]:
+        return SINCE.call(self._names.keys(topic), topic, *since, MOST_REPLAYED_OF_TOPIC)
 
     # -- sweeping ------------------------------------------------------------------------------
 
-    async def _sweep(self, ear: Ear, line: Line) -> None:
-        """Look now and then whether all that was pushed has arrived, so that a loss is noticed."""
+    async def _sweep(self, listener: Listener, connection: CommandConnection) -> None:
+        """Check every SWEEP_INTERVAL seconds that all pushes have arrived, to notice a loss."""
         while True:
-            await asyncio.sleep(SWEEP * random.uniform(0.7, 1))  # noqa: S311 -- jitter
-            mark = await now(line)
-            if self._in_step and self._mark and mark.server != self._mark.server:
-                raise Deaf("the server is another")
-            newest = await self._look.newest(line, mark, self._topics.values())
-            # What was pushed before that look has been heard once this returns.
-            await ear.catch_up()
+            await asyncio.sleep(SWEEP_INTERVAL * random.uniform(0.7, 1))  # noqa: S311 -- jitter
+            position = await now(connection)
+            if self._caught_up and self._position and position.server != self._position.server:
+                raise ListenerBroken("another server answers at the address")
+            newest = await self._partition_sweep.newest(connection, position, self._topics.values())
+            # Every message pushed before that check has been received once this returns.
+            await listener.catch_up()
             for topic, number in newest.items():
                 watched = self._topics.get(topic)
                 if watched is not None and watched.is_live and watched.newest < number:
                     raise Gap(f"message {number} to {topic} did not arrive")
-            if self._in_step:
-                self._mark = mark
-                self._tell(Heard(self.address, mark=mark))
+            if self._caught_up:
+                self._position = position
+                self._emit(NodeEvent(self.address, position=position))

@@ -1,11 +1,12 @@
-"""Positions: where each of the servers stood.
+"""Positions on each of the servers.
 
-A cursor of this backend is text: for each server that it is good for a part of its replication id,
-its count of commands, and its clock. What came before a position came before it by both.
+A cursor of this backend is text. It holds, for each of its servers, a part of the server's
+replication id, its count of commands, and its clock. A message came before a position if both its
+count and its time are smaller.
 
-One that was taken for any topic holds all servers. One that whoever watches some topics is given
-says for each server which partitions it is good for: a topic may have moved to a server whose
-others are heard already, and whose position says nothing of it.
+A cursor that was taken for any topic holds all servers. A cursor for the subscribers of some topics
+also holds, for each server, the partitions that it is valid for: a topic may have moved to a server
+that other topics are received from already, and whose position is not valid for it.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from realtime.messages.topics import Topic
 
 EPOCH = "redis1"
 SERVER = 10
-"""Hexadecimal digits of a replication id that are kept: with 40 bits no two servers meet."""
+"""Hexadecimal digits of a replication id that are kept: 40 bits suffice to tell servers apart."""
 
 _MARK = re.compile(
     rf"(?:((?:[0-9a-f]{{2}})+)~)?([0-9a-f]{{{SERVER}}})-([0-9a-f]{{1,13}})-([0-9a-f]{{1,13}})"
 )
 
 
-class Mark(NamedTuple):
-    """A position on one server: what happened there before has a smaller count and time.
+class ServerPosition(NamedTuple):
+    """A position on one server: earlier messages there have a smaller count and a smaller time.
 
     `commands` is the server's count of commands, `time` its clock in microseconds.
     """
@@ -39,15 +40,17 @@ class Mark(NamedTuple):
     time: int
 
     def covers(self, commands: int, time: int) -> bool:
-        """Did what happened then come before this, without a doubt?"""
+        """Return True if a message with this count and time certainly came before the position."""
         return commands < self.commands and time < self.time
 
-    def or_before(self, other: Mark) -> Mark:
-        """Return a position that is behind neither this nor the other, on the same server."""
-        return Mark(self.server, min(self.commands, other.commands), min(self.time, other.time))
+    def or_before(self, other: ServerPosition) -> ServerPosition:
+        """Return the smaller count and the smaller time of both, on the same server."""
+        return ServerPosition(
+            self.server, min(self.commands, other.commands), min(self.time, other.time)
+        )
 
-    def is_behind(self, other: Mark) -> bool:
-        """Is this the same position as the other, or a later one, on the same server?"""
+    def is_behind(self, other: ServerPosition) -> bool:
+        """Return True if this is the same position as the other or a later one, on one server."""
         return (
             self.server == other.server
             and self.commands >= other.commands
@@ -55,45 +58,45 @@ class Mark(NamedTuple):
         )
 
 
-class Marks(NamedTuple):
-    """Positions, each with the partitions that it is good for; None for all that its server has."""
+class ServerPositions(NamedTuple):
+    """Positions, each with its valid partitions; None stands for all that its server has."""
 
-    stands: tuple[tuple[frozenset[int] | None, Mark], ...]
+    stands: tuple[tuple[frozenset[int] | None, ServerPosition], ...]
 
-    def of(self, topic: Topic) -> Mapping[str, Mark]:
-        """Return those that count for a topic, or a family, by server."""
+    def of(self, topic: Topic) -> Mapping[str, ServerPosition]:
+        """Return the positions that are valid for a topic, or a family, by server."""
         partition = partition_of(topic)
         return {
-            mark.server: mark
-            for partitions, mark in self.stands
+            position.server: position
+            for partitions, position in self.stands
             if partitions is None or partition in partitions
         }
 
 
-def cursor_of(marks: Iterable[Mark]) -> Cursor:
-    """Return the cursor that stands for these positions; there is one at least."""
-    return Cursor(EPOCH, "_".join(map(_text, marks)))
+def cursor_of(positions: Iterable[ServerPosition]) -> Cursor:
+    """Return the cursor that holds these positions, at least one."""
+    return Cursor(EPOCH, "_".join(map(_text, positions)))
 
 
-def cursor_for(stands: Mapping[Topic, Mark | None]) -> Cursor:
-    """Return the cursor of topics and families that stand there; NOWHERE if none of them does.
+def cursor_for(stands: Mapping[Topic, ServerPosition | None]) -> Cursor:
+    """Return the cursor of topics and families with these positions; NOWHERE if none has one.
 
-    Of those that share a partition the oldest position counts.
+    The oldest position counts for those that share a partition.
     """
-    oldest: dict[tuple[int, str], Mark] = {}
-    for topic, mark in stands.items():
-        if mark is not None:
-            place = partition_of(topic), mark.server
-            oldest[place] = oldest.get(place, mark).or_before(mark)
-    partitions: defaultdict[Mark, list[int]] = defaultdict(list)
-    for (partition, _), mark in sorted(oldest.items()):
-        partitions[mark].append(partition)
-    parts = [f"{bytes(some).hex()}~{_text(mark)}" for mark, some in partitions.items()]
+    oldest: dict[tuple[int, str], ServerPosition] = {}
+    for topic, position in stands.items():
+        if position is not None:
+            place = partition_of(topic), position.server
+            oldest[place] = oldest.get(place, position).or_before(position)
+    partitions: defaultdict[ServerPosition, list[int]] = defaultdict(list)
+    for (partition, _), position in sorted(oldest.items()):
+        partitions[position].append(partition)
+    parts = [f"{bytes(some).hex()}~{_text(position)}" for position, some in partitions.items()]
     return Cursor(EPOCH, "_".join(parts)) if parts else NOWHERE
 
 
-def marks_of(cursor: Cursor) -> Marks | None:
-    """Return the positions that a cursor holds; None for what is no cursor of this backend."""
+def positions_of(cursor: Cursor) -> ServerPositions | None:
+    """Return the positions in a cursor; None if it is not a cursor of this backend."""
     if cursor.epoch != EPOCH:
         return None
     stands = []
@@ -103,9 +106,9 @@ def marks_of(cursor: Cursor) -> Marks | None:
             return None
         some, server, commands, time = match.groups()
         partitions = frozenset(bytes.fromhex(some)) if some else None
-        stands.append((partitions, Mark(server, int(commands, 16), int(time, 16))))
-    return Marks(tuple(stands))
+        stands.append((partitions, ServerPosition(server, int(commands, 16), int(time, 16))))
+    return ServerPositions(tuple(stands))
 
 
-def _text(mark: Mark) -> str:
-    return f"{mark.server}-{mark.commands:x}-{mark.time:x}"
+def _text(position: ServerPosition) -> str:
+    return f"{position.server}-{position.commands:x}-{position.time:x}"

@@ -1,4 +1,4 @@
-"""Handing messages to the servers that hold their partitions."""
+"""Sending messages to the servers that hold their partitions."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from realtime.exceptions import NotSent, PartlySent
 from realtime.messages.message import Message
 
 CONFIRMED_WITHIN = 200
-"""Milliseconds that a replica has to confirm what its primary was sent."""
+"""Milliseconds that a replica has to confirm its primary's commands."""
 
 
-class Keep(NamedTuple):
-    """How much of each topic is kept: so many messages at most, for so many seconds at least."""
+class Retention(NamedTuple):
+    """How much of each topic is stored: at most so many messages, for at least so many seconds."""
 
     messages: int
     seconds: int
 
 
-def publish(servers: Servers, names: Names, keep: Keep, messages: Sequence[Message]) -> None:
-    """Send messages, in this order within a topic; raise PartlySent with those that were not."""
+def publish(servers: Servers, names: Names, keep: Retention, messages: Sequence[Message]) -> None:
+    """Send messages, in this order within a topic; raise PartlySent with those not sent."""
     waiting = [(message, _command(names, keep, message)) for message in messages]
     error: Exception | None = None
-    # Twice: partitions move, and the first server that is asked says so.
+    # Two attempts: when a partition has moved, the server that is asked first says so.
     for _ in range(2):
         unsent: list[tuple[Message, Command]] = []
         doubted: set[Address] = set()
@@ -45,7 +45,7 @@ def publish(servers: Servers, names: Names, keep: Keep, messages: Sequence[Messa
         if not unsent:
             return
         waiting = unsent
-        servers.look_again(doubted)
+        servers.expire_layout(doubted)
     why = f"{type(error).__name__}: {error}"
     if len(layout.addresses) == 1:
         raise NotSent(why)
@@ -74,12 +74,12 @@ def _by_owner(
 def _send(
     servers: Servers, layout: Layout, address: Address | None, group: Waiting
 ) -> tuple[list[tuple[Message, Command]], Exception | None]:
-    """Send to one server; return what it did not take, and why."""
+    """Send to one server; return the messages that it did not take, and the error."""
     if address is None:
-        return list(group), RedisError("nobody holds the partition now")
+        return list(group), RedisError("no server holds the partition now")
     commands = [command for _, command in group]
-    # A primary that was replaced, and does not know it yet, takes what will be lost. Its replicas
-    # follow another by then: none confirms.
+    # A primary that was replaced and does not know it yet accepts messages that will be lost. Its
+    # replicas follow another primary by then, so none confirms.
     has_replicas = bool(layout.replicas.get(address))
     if has_replicas:
         commands.append(("WAIT", 1, CONFIRMED_WITHIN))
@@ -91,7 +91,7 @@ def _send(
         confirmed = replies.pop()
         if isinstance(confirmed, ResponseError) or not confirmed:
             partitions = {partition_of(message.topic) for message, _ in group}
-            # Its replicas may be away as well; nobody else has taken its place then.
+            # Its replicas may be away as well; then no other server has replaced it.
             if not servers.agree_on(address, partitions):
                 return list(group), RedisError(f"no replica of {address} confirmed")
     failed = [
@@ -102,7 +102,7 @@ def _send(
     return [pair for pair, _ in failed], failed[0][1] if failed else None
 
 
-def _command(names: Names, keep: Keep, message: Message) -> Command:
+def _command(names: Names, keep: Retention, message: Message) -> Command:
     return PUBLISH.call(
         names.keys(message.topic), message.topic, text_of(message), keep.messages, keep.seconds
     )

@@ -1,4 +1,4 @@
-"""Sends through Redis, and listens there."""
+"""The Redis backend's PubSub: sends to the servers, and asks for their positions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from realtime.backends.redis.client import Servers
 from realtime.backends.redis.codec import read_now
 from realtime.backends.redis.config import config_of
 from realtime.backends.redis.keys import Names
-from realtime.backends.redis.positions import Mark, cursor_of
-from realtime.backends.redis.publish import Keep, publish
+from realtime.backends.redis.positions import ServerPosition, cursor_of
+from realtime.backends.redis.publish import Retention, publish
 from realtime.backends.redis.scripts import NOW, begin
 from realtime.backends.redis.stats import facts_of
 from realtime.backends.redis.topology import Address
@@ -26,15 +26,16 @@ from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 
 REFUSED_FOR = 10.0
-"""Seconds for which a server that refused to begin with a partition, while that moves most likely,
-is not asked to again: each page would ask for all of them."""
+"""Seconds during which a server that refused to begin a partition, most likely since the partition
+moves, is not asked again: otherwise each page would ask for all partitions.
+"""
 
 
 class RedisPubSub(OutboxPubSub):
-    """Carry messages through the Redis at `url`: a server's, or those of some of a cluster.
+    """Carries messages through the Redis at `url`: one server's, or those of some of a cluster.
 
-    `prefix` begins all names there. Of each topic `keep` messages are kept at most, for
-    `retention` seconds at least; `timeout` is how long, in seconds, an answer may take.
+    All names in Redis begin with `prefix`. At most `keep` messages of each topic are stored, for at
+    least `retention` seconds. `timeout` is how long, in seconds, a reply may take.
     """
 
     supports_replay: ClassVar[bool] = True
@@ -54,63 +55,63 @@ class RedisPubSub(OutboxPubSub):
                 raise ValueError(f"expected {name} as a number above 0, got {value!r}")
         self.config = config_of(url, timeout)
         self.names = Names(prefix)
-        self.keep = Keep(int(keep), int(retention))
+        self.keep = Retention(int(keep), int(retention))
         self._servers = Servers(self.config)
         self._begun: dict[str, float] = {}
-        """Servers whose partitions have a beginning, each with when it is to be asked for again."""
+        """Servers whose partitions were begun, each with the time when to ask again."""
 
     def check(self) -> list[CheckMessage]:
-        """Ask the servers what they are, and say what should be otherwise."""
+        """Return check messages about the options and the servers."""
         return [*super().check(), *check_servers(self._servers)]
 
     def send(self, messages: Sequence[Message]) -> None:
-        """Hand messages to the servers that hold their partitions."""
+        """Send messages to the servers that hold their partitions."""
         publish(self._servers, self.names, self.keep, messages)
 
     def facts(self) -> Mapping[str, object]:
-        """Return how far all servers are, and what each of them keeps."""
+        """Return the position, and what each server stores."""
         return {**super().facts(), "servers": facts_of(self._servers, self.names)}
 
     def ask_position(self) -> Cursor:
-        """Ask every server where it stands; those that do not answer have no part in the cursor."""
-        marks, error = [], None
+        """Ask every server for its position; the cursor leaves out servers that do not answer."""
+        positions, error = [], None
         for address in sorted(self._servers.layout().addresses):
             try:
-                marks.append(self._mark_of(address))
+                positions.append(self._position_of(address))
             except RedisError as caught:
-                self._servers.look_again()
+                self._servers.expire_layout()
                 error = caught
-        if not marks:
+        if not positions:
             raise error or RedisError("no server holds anything")
-        return cursor_of(marks)
+        return cursor_of(positions)
 
-    def _mark_of(self, address: Address) -> Mark:
-        """Ask a server where it stands.
+    def _position_of(self, address: Address) -> ServerPosition:
+        """Ask a server for its position.
 
-        A position counts from when its partition has a state. One that this process has not met
-        before is given what it lacks first, so that its first pages need no reset.
+        A position is valid only once its partition has a state. If this process has not seen the
+        server before, the missing states are made first, so that its first pages need no reset.
         """
-        # Before asking: what a thread begins now is behind the mark.
+        # Before asking: a partition that another thread begins now is behind the position.
         begun = {server for server, until in self._begun.items() if monotonic() < until}
-        mark = self._now(address)
-        if mark.server in begun:
-            return mark
+        position = self._now(address)
+        if position.server in begun:
+            return position
         partitions = self._servers.layout().partitions_of(address)
         replies = self._servers.ask(address, [begin(self.names, number) for number in partitions])
         refused = any(isinstance(reply, Exception) for reply in replies)
         if refused:
-            self._servers.look_again()
-        self._begun[mark.server] = monotonic() + REFUSED_FOR if refused else inf
+            self._servers.expire_layout()
+        self._begun[position.server] = monotonic() + REFUSED_FOR if refused else inf
         return self._now(address)
 
-    def _now(self, address: Address) -> Mark:
+    def _now(self, address: Address) -> ServerPosition:
         (reply,) = self._servers.ask(address, [NOW.call(())])
         if isinstance(reply, Exception):
             raise reply
         return read_now(reply)
 
     def connect(self) -> Upstream:
-        """Listen to all servers, for the running event loop."""
+        """Connect the running event loop to all servers."""
         from realtime.backends.redis.upstream import RedisUpstream  # noqa: PLC0415
 
         return RedisUpstream(self.config, self.names)

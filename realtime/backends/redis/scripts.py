@@ -1,4 +1,4 @@
-"""The scripts that run inside Redis: one file each, behind what they all begin with."""
+"""The scripts that run inside Redis: one file each, behind a common beginning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COMMON = (_FOLDER / "partition.lua").read_text()
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script's text, and the digest by which a server knows it once it has been loaded."""
+    """A script's text, and the digest by which a server knows it once it is loaded."""
 
     text: str
     sha: str = field(init=False)
@@ -27,7 +27,7 @@ class Script:
         object.__setattr__(self, "sha", digest)
 
     def call(self, keys: tuple[str, ...], *arguments: object) -> tuple[object, ...]:
-        """Return the command that runs it."""
+        """Return the command that runs the script."""
         return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
 
 
@@ -37,14 +37,14 @@ def _script(name: str) -> Script:
 
 BEGIN, NOW, PUBLISH, SINCE = map(_script, ("begin", "now", "publish", "since"))
 LOADING = tuple(("SCRIPT LOAD", script.text) for script in (BEGIN, NOW, PUBLISH, SINCE))
-"""The commands after which a server knows them all."""
+"""The commands that load all scripts into a server."""
 
 
 def unknown_in(replies: Sequence[object]) -> list[int]:
-    """Return which replies say that a script is not known."""
+    """Return the indices of replies that say that a script is not loaded."""
     return [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
 
 
 def begin(names: Names, partition: int) -> tuple[object, ...]:
-    """Return the command that gives a partition a state where it has none."""
+    """Return the command that makes a partition's state if it has none."""
     return BEGIN.call((names.meta(partition), names.index(partition)))

@@ -1,4 +1,4 @@
-"""What the servers hold, counted for an operator."""
+"""Counts of what the servers store, for operators."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from realtime.backends.redis.keys import Names
 from realtime.backends.redis.scripts import NOW
 from realtime.backends.redis.topology import Address
 
-MOST = 10_000
-"""Topics of a server whose messages are counted. With more, only the topics are."""
+MOST_TOPICS_COUNTED = 10_000
+"""Topics of a server whose messages are counted. If there are more, only topics are counted."""
 
 
 def facts_of(servers: Servers, names: Names) -> dict[str, dict[str, object]]:
-    """Return for each server its epoch, and how many topics and messages it keeps.
+    """Return for each server its epoch, and how many topics and messages it stores.
 
-    Or what came, for one that does not answer. Raise RedisError if none says who holds what.
+    Return the error for a server that does not answer. Raise RedisError if no server reports the
+    layout.
     """
     return {
         str(address): _facts(servers, names, address)
@@ -37,7 +38,7 @@ def _facts(servers: Servers, names: Names, address: Address) -> dict[str, object
             raise now
         topics = sum(_answered(sizes))
         found = {"epoch": read_now(now).server, "partitions": len(partitions), "topics": topics}
-        if topics <= MOST:
+        if topics <= MOST_TOPICS_COUNTED:
             found["messages"] = _messages(servers, names, address, partitions)
     except RedisError as error:
         return {"error": f"{type(error).__name__}: {error}"}
@@ -55,5 +56,5 @@ def _messages(servers: Servers, names: Names, address: Address, partitions: Sequ
 
 
 def _answered(replies: Sequence[Any]) -> list[Any]:
-    """Leave out what a server refused: a partition that moves, or a right that it does not give."""
+    """Leave out refused replies: a partition that moves, or a command that is not permitted."""
     return [reply for reply in replies if not isinstance(reply, Exception)]

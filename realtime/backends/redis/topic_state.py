@@ -1,4 +1,4 @@
-"""What is known of a watched topic: how far it was heard, and what was heard last."""
+"""The state of a watched topic: how far it was received, and its most recent messages."""
 
 from __future__ import annotations
 
@@ -7,69 +7,75 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
-from realtime.backends.redis.codec import Answer, Sent
-from realtime.backends.redis.positions import Mark
+from realtime.backends.redis.codec import SentMessage, SinceReply
+from realtime.backends.redis.positions import ServerPosition
 from realtime.messages.message import Reset
 from realtime.messages.topics import Topic
 
 MOST_HELD = 10_000
-"""Pushes that wait for what came before them."""
+"""Pushes of a topic that wait for the reply of its server."""
 
 
 class Gap(Exception):
     """A message was pushed, and did not arrive."""
 
 
-class Watched:
+class TopicState:
     """A topic that an upstream watches. Owner: the event loop.
 
-    First its channel is subscribed and pushes are held; then the server is asked what the topic
-    was sent since `since`; when that is `answered`, `release()` gives both, in their order, and
-    from there on the topic is live. After a new connection all of that begins anew.
+    First its channel is subscribed, and pushes are held. Then the server is asked for the topic's
+    messages since `since`. Once it has answered, `release()` returns both, in order, and the topic
+    is live from there on. A new connection starts all of this over.
 
-    There may be as many as there are clients: no deque, nor an event that nobody waits for, each of
-    which takes more memory than all the rest.
+    There may be as many of these as clients. So it has no deque, and no event that no task waits
+    for: each would take more memory than all the rest.
     """
 
-    def __init__(self, topic: Topic, since: Mark | None) -> None:
+    def __init__(self, topic: Topic, since: ServerPosition | None) -> None:
         self.topic = topic
         self.since = since
-        """From here on its messages are told; None for "from where its server is found"."""
+        """Messages behind this are sent on.
+
+        None stands for the server's position at the connect.
+        """
         self.newest = 0
-        """The number of the message that was told last."""
+        """The number of the message that was sent on last."""
         self.was_live = False
-        """Was it live before the connection broke? Then it is released without being asked for."""
+        """True if it was live before the connection broke.
+
+        It is released then without a `watch()`.
+        """
         self.generation = 0
-        """How often it began anew: what was asked before that is no answer."""
+        """How often it started over: a reply to an earlier question is void."""
         self._owes_reset = False
-        self._answer: Answer | None = None
+        self._answer: SinceReply | None = None
         self._answered: asyncio.Event | None = None
-        """Made by the first who waits for the answer."""
-        self._held: list[Sent] | None = []
-        self._recent: list[Sent] = []
-        self._known_since: Mark | None = None
-        """What came behind this is in `_recent`."""
+        """Made by the first task that waits for the reply."""
+        self._held: list[SentMessage] | None = []
+        self._recent: list[SentMessage] = []
+        self._known_since: ServerPosition | None = None
+        """Messages behind this are in `_recent`."""
 
     @property
     def is_live(self) -> bool:
-        """Are its pushes told as they come?"""
+        """True if its pushes are sent on as they arrive."""
         return self._held is None
 
     @property
     def is_answered(self) -> bool:
-        """Can it be released, or was it?"""
+        """True if it can be released, or was."""
         return self._answer is not None or self.is_live
 
     async def wait_for_answer(self) -> None:
-        """Wait until there is an answer; it may be void by the time that this returns."""
+        """Wait for a reply; it may be void by the time that this returns."""
         if not self.is_answered:
             self._answered = self._answered or asyncio.Event()
             await self._answered.wait()
 
-    def begin_anew(self, since: Mark | None) -> None:
-        """Hold pushes until a server was asked again, one that is live from `since` on.
+    def start_over(self, since: ServerPosition | None) -> None:
+        """Hold pushes until a server was asked again; for a live topic from `since` on.
 
-        What was held is asked for again too: from where it was to be told from before.
+        The server is asked again for held pushes too, from the earlier position.
         """
         if self.is_live:
             self.was_live = True
@@ -79,22 +85,25 @@ class Watched:
         self._recent.clear()
 
     def owe_reset(self) -> None:
-        """Be released without being asked for, and with a reset: nobody waits for it any longer."""
+        """Release without a `watch()`, and with a reset: no caller waits for it any longer."""
         self.was_live = self._owes_reset = True
 
-    def answer(self, answer: Answer) -> None:
-        """Take what the server says of it."""
+    def answer(self, answer: SinceReply) -> None:
+        """Take the server's reply."""
         self._answer = answer
         self.wake()
 
     def wake(self) -> None:
-        """Let those who wait for an answer look again: there is one, or will be none."""
+        """Wake the tasks that wait for a reply: there is one, or there will be none."""
         if self._answered is not None:
             self._answered.set()
             self._answered = None
 
-    def hear(self, sent: Sent) -> bool:
-        """Take a push; say whether it is to be told now. Raise Gap if one before it is missing."""
+    def receive(self, sent: SentMessage) -> bool:
+        """Take a push; return True if it is to be sent on now.
+
+        Raise Gap if one before it is missing.
+        """
         if self._held is not None:
             self._held.append(sent)
             if len(self._held) > MOST_HELD:
@@ -103,18 +112,18 @@ class Watched:
         self._follow(sent)
         return True
 
-    def release(self) -> tuple[str, list[Sent]]:
-        """Go live. Return the reason of a reset, or "", and what is to be told behind that."""
+    def release(self) -> tuple[str, list[SentMessage]]:
+        """Go live. Return the reason of a reset, or "", and the messages to send behind it."""
         answer, held = self._answer, self._held
         self._answer = None
         assert answer is not None
         assert held is not None
         reason = answer.reason or (Reset.BACKEND_RESTART if self._owes_reset else "")
         told = [each for each in answer.sent if each.number > self.newest]
-        # Another server may count from anywhere.
+        # Another server may count from any number.
         self.newest = answer.newest if answer.reason else max(self.newest, answer.newest)
         self._held, self.was_live, self._owes_reset = None, False, False
-        self._known_since = answer.mark if answer.reason else self.since
+        self._known_since = answer.position if answer.reason else self.since
         self._recent.extend(map(_without_extra, told))
         for sent in held:
             if sent.number > self.newest:
@@ -122,61 +131,61 @@ class Watched:
                 told.append(sent)
         return reason, told
 
-    def recent(self, since: Mark) -> list[Sent] | None:
-        """Return what came since a position; None if it is not known here."""
+    def recent(self, since: ServerPosition) -> list[SentMessage] | None:
+        """Return the messages since a position; None if it is older than this memory."""
         known = self._known_since
         if known is None or not self.is_live or not since.is_behind(known):
             return None
         return [each for each in self._recent if not since.covers(each.commands, each.time)]
 
     def forget(self) -> None:
-        """Keep its oldest message no more."""
+        """Drop the oldest message."""
         if self._recent and self._known_since is not None:
             self._known_since = self._recent.pop(0).behind(self._known_since.server)
 
-    def _follow(self, sent: Sent) -> None:
-        # A server that has forgotten what came before says 0; so does one that never knew any.
+    def _follow(self, sent: SentMessage) -> None:
+        # A server that has dropped earlier messages says 0; so does a server that never had any.
         if not sent.before <= self.newest < sent.number:
             raise Gap(
-                f"expected what follows message {self.newest} to {self.topic},"
-                f" got {sent.number}, which follows {sent.before}"
+                f"expected the message after {self.newest} to {self.topic},"
+                f" got {sent.number}, whose previous one is {sent.before}"
             )
         self.newest = sent.number
         self._recent.append(_without_extra(sent))
 
 
-def _without_extra(sent: Sent) -> Sent:
-    """Return what is remembered: images are large, and clients are never given them."""
+def _without_extra(sent: SentMessage) -> SentMessage:
+    """Return the message to remember: `extra` is large, and clients never receive it."""
     message = sent.message
     return sent if message.extra is None else sent._replace(message=replace(message, extra=None))
 
 
-MOST = 20_000
-"""Messages, and rows that they name, that a node remembers; a message with ten rows is eleven."""
+MOST_IN_MEMORY = 20_000
+"""Messages, and rows they name, that a node remembers; a message with ten rows counts eleven."""
 
 
-class Kept:
-    """The order in which the topics of a node have heard what they remember. Owner: the node.
+class MemoryBudget:
+    """Bounds the messages that a node's topics remember together. Owner: the node.
 
-    Of all of them together the oldest is forgotten first: a few busy topics may have all the room.
+    The oldest message of all topics is dropped first: a few busy topics may use all the room.
     """
 
     def __init__(self) -> None:
-        self._order: deque[tuple[Watched, int]] = deque()
+        self._order: deque[tuple[TopicState, int]] = deque()
         self._size = 0
 
-    def add(self, watched: Watched, heard: Iterable[Sent]) -> None:
-        """Note what a topic remembers since now; let go of the oldest of all."""
+    def add(self, watched: TopicState, heard: Iterable[SentMessage]) -> None:
+        """Count messages that a topic remembers now; drop the oldest of all topics."""
         for sent in heard:
             size = 1 + sum(map(len, sent.message.changes.values()))
             self._order.append((watched, size))
             self._size += size
-        while self._size > MOST:
+        while self._size > MOST_IN_MEMORY:
             oldest, size = self._order.popleft()
             self._size -= size
             oldest.forget()
 
     def clear(self) -> None:
-        """Forget that there was anything, as the topics have."""
+        """Forget all counts, as the topics have forgotten their messages."""
         self._order.clear()
         self._size = 0

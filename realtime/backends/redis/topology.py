@@ -10,7 +10,7 @@ from realtime.backends.redis.keys import PARTITIONS, slot_of
 
 
 class Address(NamedTuple):
-    """Where a server listens. One on a Unix socket has its path, and port 0."""
+    """Where a server listens. A Unix socket has its path as host, and port 0."""
 
     host: str
     port: int
@@ -37,15 +37,15 @@ class Layout:
 
 
 def layout_of_one(address: Address) -> Layout:
-    """Return the layout of a server that is no cluster's: it owns everything.
+    """Return the layout of a server outside a cluster: it owns every partition.
 
-    Its replicas are of no account: nobody says when one of them takes its place.
+    Its replicas are left out: no server reports when one of them takes its place.
     """
     return Layout((address,) * PARTITIONS, {})
 
 
 def layout_of_cluster(slots: Sequence[Any], asked: Address) -> Layout:
-    """Return the layout that CLUSTER SLOTS describes, as the server at `asked` sees it."""
+    """Return the layout of CLUSTER SLOTS, as the server at `asked` sees it."""
     ranges = []
     replicas: dict[Address, list[Address]] = {}
     for first, last, owner, *followers in slots:
@@ -62,6 +62,6 @@ def layout_of_cluster(slots: Sequence[Any], asked: Address) -> Layout:
 
 
 def _address(node: Sequence[Any], asked: Address) -> Address:
-    """Read a node; one that does not know its own name is the one that was asked."""
+    """Read a node; a node that does not know its own name is the server that was asked."""
     host = node[0].decode() if isinstance(node[0], bytes) else node[0]
     return Address(host if host and host != "?" else asked.host, int(node[1]))

@@ -1,4 +1,4 @@
-"""One event loop's way to all the servers."""
+"""One event loop's connection to all the servers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,20 @@ from redis.exceptions import RedisError
 
 from realtime.backends.base import Upstream
 from realtime.backends.inbox import Inbox
-from realtime.backends.redis.codec import Heard, Sent
+from realtime.backends.redis.client import LAYOUT_MAX_AGE
+from realtime.backends.redis.codec import NodeEvent, SentMessage
 from realtime.backends.redis.config import Config
 from realtime.backends.redis.discovery import ask_for_layout
 from realtime.backends.redis.keys import Names, partition_of
 from realtime.backends.redis.node import Node
-from realtime.backends.redis.positions import Mark, Marks, cursor_for, cursor_of, marks_of
-from realtime.backends.redis.topic_state import Watched
+from realtime.backends.redis.positions import (
+    ServerPosition,
+    ServerPositions,
+    cursor_for,
+    cursor_of,
+    positions_of,
+)
+from realtime.backends.redis.topic_state import TopicState
 from realtime.backends.redis.topology import Address, Layout
 from realtime.concurrency import end
 from realtime.exceptions import CannotReplay, UpstreamLost
@@ -30,39 +37,36 @@ from realtime.messages.topics import Topic
 
 logger = logging.getLogger("realtime.redis")
 
-LAYOUT_IS_GOOD_FOR = 10.0
-"""Seconds after which the servers are asked again which of them holds what."""
-
-FIRST_LOOK = 0.2
-"""Seconds between looks at the layout when a server is in trouble, at least."""
+LAYOUT_RETRY = 0.2
+"""Seconds between queries of the layout while a server is in trouble, at least."""
 
 
 class RedisUpstream(Upstream):
-    """Listens to every server through a `Node`. Owner of its state: the event loop it was made on.
+    """Receives from every server through a `Node`. Owner of its state: the event loop that made it.
 
-    Nodes put what they hear into one inbox. What a client may be told of where it stands changes
-    only when that is taken: `_heads` and `_homes` are as of then.
+    Nodes put their events into one inbox. A client's position changes only when an event is taken:
+    `_heads` and `_homes` are as of then.
     """
 
     def __init__(self, config: Config, names: Names) -> None:
         self._config = config
         self._names = names
-        self._inbox: Inbox[Heard] = Inbox()
+        self._inbox: Inbox[NodeEvent] = Inbox()
         self._layout: Layout | None = None
         self._nodes: dict[Address, Node] = {}
-        self._watched: dict[Topic, Watched] = {}
+        self._watched: dict[Topic, TopicState] = {}
         self._at: dict[Topic, Node] = {}
-        self._heads: dict[Address, Mark] = {}
-        """How far what each server pushed was taken."""
+        self._heads: dict[Address, ServerPosition] = {}
+        """The position up to which each server's pushes were taken."""
         self._homes: dict[Topic, str] = {}
-        """The server that each topic that is live is heard from."""
+        """The server that each live topic is received from."""
         self._starting = asyncio.Lock()
         self._trouble = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def watch(self, topics: Iterable[Topic]) -> Cursor:
-        """Receive messages of `topics`; the first time, find the servers."""
+        """Receive messages of `topics`; the first call finds the servers."""
         wanted = await self._begin(topics)
         stands = {each.topic: self._head_of(each.topic) for each in wanted}
         await self._answers(wanted)
@@ -70,7 +74,7 @@ class RedisUpstream(Upstream):
         return cursor_for({each.topic: stands[each.topic] or each.since for each in wanted})
 
     async def resume(self, topics: Collection[Topic], patience: float) -> Collection[Topic]:
-        """Watch many topics, as far as their servers answer soon."""
+        """Watch many topics; return those whose servers answer within `patience` seconds."""
         wanted = await self._begin(topics)
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
@@ -83,7 +87,7 @@ class RedisUpstream(Upstream):
         return {each.topic for each in wanted}.difference(each.topic for each in late)
 
     async def unwatch(self, topics: Iterable[Topic]) -> None:
-        """Receive no more of `topics`."""
+        """Stop receiving messages of `topics`."""
         for topic in topics:
             self._watched.pop(topic, None)
             self._homes.pop(topic, None)
@@ -93,126 +97,126 @@ class RedisUpstream(Upstream):
     async def receive(self) -> Sequence[Message]:
         """Wait for messages of the watched topics."""
         while True:
-            taken = [message for heard in await self._inbox.take() for message in self._take(heard)]
+            taken = [message for event in await self._inbox.take() for message in self._take(event)]
             if taken:
                 return taken
 
     def head(self) -> Cursor:
-        """Return how far the messages of each server have been taken."""
+        """Return the position up to which each server's messages have been taken."""
         return cursor_of(self._heads.values()) if self._heads else NOWHERE
 
     def narrow(self, cursor: Cursor, *topics: Topic) -> Cursor | None:
-        """Return of a cursor what concerns topics and their families: where they are heard from."""
+        """Return the part of a cursor for the servers that these topics are received from."""
         either = (each for topic in topics for each in (topic, topic.family))
         concerned = [each for each in either if each in self._watched]
         if not all(each in self._homes for each in concerned):
             return None
-        marks = marks_of(cursor)
-        if marks is None:
+        positions = positions_of(cursor)
+        if positions is None:
             return None
-        found = {each: marks.of(each).get(self._homes[each]) for each in concerned}
+        found = {each: positions.of(each).get(self._homes[each]) for each in concerned}
         if not all(found.values()):
             return None
         return cursor_for(found)
 
     async def replay(self, topics: Collection[Topic], since: Cursor) -> Sequence[Message]:
-        """Return what follows a cursor: from memory if it goes back so far, or from the servers."""
-        marks = marks_of(since)
-        if marks is None:
+        """Return the messages behind a cursor, from memory or from the servers."""
+        positions = positions_of(since)
+        if positions is None:
             raise CannotReplay(Reset.UNKNOWN_CURSOR)
         await self._start()
         by_node: defaultdict[Node, list[Topic]] = defaultdict(list)
         for topic in topics:
             by_node[self._node_of(topic)].append(topic)
-        stands: dict[Topic, Mark] = {}
-        found: list[tuple[list[Topic], Mark, Sent]] = []
+        stands: dict[Topic, ServerPosition] = {}
+        found: list[tuple[list[Topic], ServerPosition, SentMessage]] = []
         for node, some in by_node.items():
-            mark, sent = await self._sent_since(node, some, marks)
-            stands |= dict.fromkeys(some, mark)
-            found += [(some, mark, each) for each in sent]
+            position, sent = await self._sent_since(node, some, positions)
+            stands |= dict.fromkeys(some, position)
+            found += [(some, position, each) for each in sent]
         told: list[Message] = []
-        for some, mark, each in found:
-            stands |= dict.fromkeys(some, each.behind(mark.server))
+        for some, position, each in found:
+            stands |= dict.fromkeys(some, each.behind(position.server))
             told.append(replace(each.message, cursor=cursor_for(stands)))
         return told
 
     async def check(self) -> None:
-        """Raise UpstreamLost if a task that keeps this true has ended."""
+        """Raise UpstreamLost if a node's task, or the task that keeps the layout, has ended."""
         for task in (self._keeper, *(node.task for node in self._nodes.values())):
             if task is not None and task.done():
                 error = None if task.cancelled() else task.exception()
                 raise UpstreamLost(f"a task ended: {error!r}")
 
     async def close(self) -> None:
-        """Hang up everywhere."""
+        """Close all connections."""
         self._lose("the upstream was closed")
         if self._keeper is not None:
             await end(self._keeper)
         nodes, self._nodes = self._nodes, {}
         await asyncio.gather(*(node.close() for node in nodes.values()), *self._leaving)
 
-    # -- what is taken -------------------------------------------------------------------------
+    # -- events that are taken ------------------------------------------------------------------
 
-    def _hear(self, heard: Heard) -> None:
-        if heard.mark is not None:
-            # Nothing of a server that was just found waits to be taken.
-            self._heads.setdefault(heard.address, heard.mark)
-        self._inbox.put([heard], max(1, len(heard.messages)))
+    def _put(self, event: NodeEvent) -> None:
+        if event.position is not None:
+            # No event of a server that was just connected waits to be taken.
+            self._heads.setdefault(event.address, event.position)
+        self._inbox.put([event], max(1, len(event.messages)))
         if self._inbox.is_lost:
             self._wake()
 
-    def _take(self, heard: Heard) -> Iterable[Message]:
-        for topic in heard.left:
+    def _take(self, event: NodeEvent) -> Iterable[Message]:
+        for topic in event.left:
             self._homes.pop(topic, None)
-        for topic, server in heard.joined:
+        for topic, server in event.joined:
             if topic in self._watched:
                 self._homes[topic] = server
-        for message, mark in heard.messages:
+        for message, position in event.messages:
             if message.topic in self._watched:
-                yield replace(message, cursor=self._cursor(heard.address, mark))
-        if heard.mark is not None and heard.address in self._nodes:
-            self._heads[heard.address] = heard.mark
+                yield replace(message, cursor=self._cursor(event.address, position))
+        if event.position is not None and event.address in self._nodes:
+            self._heads[event.address] = event.position
 
-    def _cursor(self, address: Address, mark: Mark | None) -> Cursor:
-        heads = self._heads if mark is None else {**self._heads, address: mark}
+    def _cursor(self, address: Address, position: ServerPosition | None) -> Cursor:
+        heads = self._heads if position is None else {**self._heads, address: position}
         return cursor_of(heads.values()) if heads else NOWHERE
 
-    def _head_of(self, topic: Topic) -> Mark | None:
-        """Return how far a topic that is live was taken."""
+    def _head_of(self, topic: Topic) -> ServerPosition | None:
+        """Return the position up to which a live topic was taken."""
         node = self._at.get(topic)
         return self._heads.get(node.address) if node and topic in self._homes else None
 
-    # -- what is watched -----------------------------------------------------------------------
+    # -- watched topics ------------------------------------------------------------------------
 
-    async def _begin(self, topics: Iterable[Topic]) -> list[Watched]:
+    async def _begin(self, topics: Iterable[Topic]) -> list[TopicState]:
         self._inbox.check()
         await self._start()
         return [self._watch(topic) for topic in dict.fromkeys(topics)]
 
-    async def _answers(self, wanted: Sequence[Watched]) -> None:
+    async def _answers(self, wanted: Sequence[TopicState]) -> None:
         """Wait until the servers have answered for all of these topics."""
         self._inbox.check()
-        # While one is waited for others may have to begin anew.
+        # While one is waited for, others may have to start over.
         while waiting := [each for each in wanted if not each.is_answered]:
             await waiting[0].wait_for_answer()
             self._inbox.check()
 
-    def _release(self, wanted: Iterable[Watched]) -> None:
+    def _release(self, wanted: Iterable[TopicState]) -> None:
         for watched in wanted:
             if watched.topic in self._at:
                 self._at[watched.topic].release([watched])
 
-    def _watch(self, topic: Topic) -> Watched:
+    def _watch(self, topic: Topic) -> TopicState:
         watched = self._watched.get(topic)
         if watched is None:
             node = self._owner_of(topic)
             since = self._heads.get(node.address) if node else None
-            watched = self._watched[topic] = Watched(topic, since)
+            watched = self._watched[topic] = TopicState(topic, since)
             self._place(watched, node)
         return watched
 
-    def _place(self, watched: Watched, node: Node | None) -> None:
-        """Let a topic be heard from a node; from none, until somebody holds its partition."""
+    def _place(self, watched: TopicState, node: Node | None) -> None:
+        """Watch a topic on a node; on none until a server holds its partition."""
         if node is not None:
             self._at[watched.topic] = node
             node.add(watched)
@@ -229,32 +233,33 @@ class RedisUpstream(Upstream):
         return node
 
     async def _sent_since(
-        self, node: Node, topics: Sequence[Topic], marks: Marks
-    ) -> tuple[Mark, list[Sent]]:
-        """Return what topics of one server were sent, up to where all of them are known.
+        self, node: Node, topics: Sequence[Topic], positions: ServerPositions
+    ) -> tuple[ServerPosition, list[SentMessage]]:
+        """Return messages of one server's topics, up to a position where all of them are known.
 
-        And from where on: the older of their positions, if they differ.
+        Return also the position they start at: the oldest of the topics' positions, if these
+        differ.
         """
         try:
             server = (await node.find()).server
-            known = [marks.of(topic).get(server) for topic in topics]
+            known = [positions.of(topic).get(server) for topic in topics]
             if not all(known):
                 raise CannotReplay(Reset.BACKEND_RESTART)
-            mark = min((each for each in known if each), key=lambda each: each.commands)
-            answers = await node.since(topics, mark)
+            position = min((each for each in known if each), key=lambda each: each.commands)
+            answers = await node.since(topics, position)
         except (RedisError, OSError, TimeoutError, UpstreamLost) as error:
-            logger.info("cannot ask what %s was sent: %s", topics[0], error)
+            logger.info("cannot ask for the messages of %s: %s", topics[0], error)
             raise CannotReplay(Reset.BACKEND_RESTART) from error
         for answer in answers:
             if answer.reason:
                 raise CannotReplay(answer.reason)
-        # What came between two answers is received: a replay is for those who watch.
-        end = min((answer.mark for answer in answers), key=lambda each: each.commands)
+        # A message between two replies is received: a replay is for topics that are watched.
+        end = min((answer.position for answer in answers), key=lambda each: each.commands)
         sent = [each for answer in answers for each in answer.sent]
         sent.sort(key=lambda each: each.commands)
-        return mark, [each for each in sent if each.commands < end.commands]
+        return position, [each for each in sent if each.commands < end.commands]
 
-    # -- who holds what ------------------------------------------------------------------------
+    # -- the owners of partitions --------------------------------------------------------------
 
     async def _start(self) -> None:
         async with self._starting:
@@ -264,16 +269,16 @@ class RedisUpstream(Upstream):
                 except (RedisError, OSError, TimeoutError) as error:
                     self._lose(f"cannot connect: {error}")
                     raise UpstreamLost(f"cannot connect: {error}") from error
-                self._inbox.check()  # it may have been closed: nobody would end what is begun now
+                self._inbox.check()  # if it was closed meanwhile, the task below would never end
                 self._apply(layout)
                 self._keeper = asyncio.create_task(self._keep(), name="realtime-redis-layout")
                 self._keeper.add_done_callback(self._note_end)
 
     async def _keep(self) -> None:
-        """Keep the layout true: look now and then, and soon when a server is in trouble."""
+        """Keep the layout current: query it at intervals, and soon when a server is in trouble."""
         while True:
             try:
-                async with asyncio.timeout(LAYOUT_IS_GOOD_FOR):
+                async with asyncio.timeout(LAYOUT_MAX_AGE):
                     await self._trouble.wait()
             except TimeoutError:
                 pass
@@ -281,8 +286,8 @@ class RedisUpstream(Upstream):
             try:
                 self._apply(await ask_for_layout(self._config, self._known()))
             except (RedisError, OSError, TimeoutError) as error:
-                logger.debug("nobody says who holds what: %s", error)
-            await asyncio.sleep(FIRST_LOOK * random.uniform(0.5, 1))  # noqa: S311 -- jitter
+                logger.debug("no server reports the layout: %s", error)
+            await asyncio.sleep(LAYOUT_RETRY * random.uniform(0.5, 1))  # noqa: S311 -- jitter
 
     def _known(self) -> Iterable[Address]:
         return self._layout.addresses if self._layout else ()
@@ -298,9 +303,10 @@ class RedisUpstream(Upstream):
                 if old is not None:
                     old.remove(topic)
                     del self._at[topic]
-                    # What waits of it is heard from there; what others there say, no more.
-                    self._hear(Heard(old.address, left=[topic]))
-                    watched.begin_anew(watched.since)
+                    # Its messages that wait in the inbox are still the old node's. Later positions
+                    # of the old node are not valid for it.
+                    self._put(NodeEvent(old.address, left=[topic]))
+                    watched.start_over(watched.since)
                 self._place(watched, owner)
         for address in self._nodes.keys() - layout.addresses:
             self._heads.pop(address, None)
@@ -309,14 +315,14 @@ class RedisUpstream(Upstream):
             task.add_done_callback(self._leaving.discard)
 
     def _found(self, address: Address) -> Node:
-        node = Node(address, self._config, self._names, self._hear, self._trouble.set)
+        node = Node(address, self._config, self._names, self._put, self._trouble.set)
         node.task.add_done_callback(self._note_end)
         self._nodes[address] = node
         return node
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("listening to redis failed", exc_info=error)
+            logger.error("receiving from redis failed", exc_info=error)
             self._lose(f"{task.get_name()} failed: {error!r}")
 
     def _lose(self, why: str) -> None:
@@ -324,6 +330,6 @@ class RedisUpstream(Upstream):
         self._wake()
 
     def _wake(self) -> None:
-        """Let those who wait for an answer see that none will come."""
+        """Wake the tasks that wait for a reply, so that they see that none will arrive."""
         for watched in self._watched.values():
             watched.wake()

@@ -1,4 +1,4 @@
-"""`manage.py realtime_connection ID`: one connection, with what it watches."""
+"""`manage.py realtime_connection ID`: print one connection and its topics."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ HEADS = ("topic", "rows waiting", "state", "told up to")
 
 
 class Command(AskingCommand):
-    """Print what one connection watches, and what holds it up, from whichever process has it."""
+    """Prints the topics of one connection, and what delays it, from the process that has it."""
 
-    help = "Print what one connection watches, how far it was told, and what holds it up."
+    help = "Print the topics of one connection, their positions, and what delays it."
     takes_limit = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the connection's id."""
+        """Add the connection's id."""
         super().add_arguments(parser)
         what = "as `welcome` and realtime_connections have it; behind `--` if it begins with a dash"
         parser.add_argument("id", metavar="ID", help=what)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Ask, and print what the process that has it says."""
+        """Ask all processes, and print the answer of the one that has the connection."""
         more: dict[str, Any] = {"limit": options["limit"], "id": options["id"]}
         answers = self.ask("connection", OneClient, options, enough=_has_it, **more)
         found = next(filter(_has_it, answers), None)

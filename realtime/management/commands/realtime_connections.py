@@ -1,4 +1,4 @@
-"""`manage.py realtime_connections`: who is connected, and what waits for them."""
+"""`manage.py realtime_connections`: print the connections, and what waits for them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ HEADS = (
 
 
 class Command(AskingCommand):
-    """Print the connections of all processes, those first for which most waits."""
+    """Prints the connections of all processes; those with the most waiting rows first."""
 
-    help = "Print who is connected, and what waits for them: topics/rows/frames."
+    help = "Print the connections, and what waits for them: topics/rows/frames."
     takes_limit = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take whose connections, too."""
+        """Add the user."""
         super().add_arguments(parser)
-        what = "those of the user with this primary key alone"
+        what = "only those of the user with this primary key"
         parser.add_argument("--user", metavar="PK", help=what)
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py realtime_drain`: let a process's clients go to others before it ends."""
+"""`manage.py realtime_drain`: move a process's clients to other processes before it ends."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from realtime.ops.ask import NotTaken, collect
 from realtime.ops.command import AskingCommand, seconds
 from realtime.ops.process import Drained
 
-PAUSE = 0.5
-"""Seconds between looks at who is left."""
+CHECK_INTERVAL = 0.5
+"""Seconds between checks of the connections left."""
 
 GRACE = 15.0
-"""Seconds beyond those of the draining that clients which read nothing may take to be gone."""
+"""Seconds beyond the draining for clients that read nothing to be gone."""
 
 
 class Command(AskingCommand):
-    """Let nobody in any longer, and let those who are there come back to other processes."""
+    """Makes processes refuse clients, and close connections so that they reconnect elsewhere."""
 
     help = (
-        "Drain the processes of this host, or others: nobody is let in, and who is there is closed"
-        " with 4503 and comes back elsewhere. For a pre-stop hook: --wait. Exits with 0, 1 if"
-        " connections were left or the backend is away, 2 if no process has answered."
+        "Drain the processes of this host, or others: they refuse new clients, and close their"
+        " connections with 4503, so that clients reconnect elsewhere. For a pre-stop hook: --wait."
+        " Exits with 0, 1 if connections were left or the backend is away, 2 if no process has"
+        " answered."
     )
     takes_process = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take who, how fast, and whether to wait."""
+        """Add which processes, how fast, and whether to wait."""
         super().add_arguments(parser)
         who = parser.add_mutually_exclusive_group()
         who.add_argument("--process", metavar="HOST:PID", help="this process")
@@ -41,12 +42,12 @@ class Command(AskingCommand):
         who.add_argument("--all", action="store_true", help="all of them")
         what = "spread the closing over so many seconds (default: 10)"
         parser.add_argument("--seconds", type=seconds, default=10.0, help=what)
-        what = f"return when all connections are gone, or {GRACE:g} seconds behind --seconds"
+        what = f"return when all connections are gone, or {GRACE:g} seconds after --seconds"
         parser.add_argument("--wait", action="store_true", help=what)
-        parser.add_argument("--off", action="store_true", help="let clients in again")
+        parser.add_argument("--off", action="store_true", help="accept clients again")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Ask for it, print who does so, and wait if that is wanted."""
+        """Ask for it, print the processes that drain, and wait if asked to."""
         whom = options["process"] or options["host"] or socket.gethostname()
         options["process"] = "" if options["all"] else whom
         asked = {"seconds": options["seconds"], "off": options["off"]}
@@ -64,22 +65,22 @@ class Command(AskingCommand):
             self.stdout.write("all connections are gone")
 
     def _wait(self, answers: list[Drained], options: dict[str, Any]) -> int:
-        """Wait until the connections are gone; return how many are left of them."""
+        """Wait until the connections are gone; return how many are left."""
         left = {each.process: each.connections for each in answers}
         deadline = time.monotonic() + options["seconds"] + GRACE
         while any(left.values()) and time.monotonic() < deadline:
-            time.sleep(PAUSE)
-            left = self._look(left, options)
+            time.sleep(CHECK_INTERVAL)
+            left = self._left_now(left, options)
         return sum(left.values())
 
     @staticmethod
-    def _look(left: dict[str, int], options: dict[str, Any]) -> dict[str, int]:
-        """Return how many are left now. A process that answers no longer has ended."""
+    def _left_now(left: dict[str, int], options: dict[str, Any]) -> dict[str, int]:
+        """Return the connections left by process. A process that no longer answers has ended."""
         names = [name for name, count in left.items() if count]
         patience, to = options["timeout"], options["process"]
-        looking = collect(get_pubsub(), "drained", Drained, patience, to=to, expected=names)
+        asking = collect(get_pubsub(), "drained", Drained, patience, to=to, expected=names)
         try:
-            now = {each.process: each.connections for each in asyncio.run(looking)}
+            now = {each.process: each.connections for each in asyncio.run(asking)}
         except NotTaken:
             return left
         return {name: now.get(name, 0) for name in names}

@@ -1,4 +1,4 @@
-"""`manage.py realtime_log LEVEL`: log more for a while, in processes that run."""
+"""`manage.py realtime_log LEVEL`: log more for a while, in running processes."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from realtime.ops.log_level import LEVELS, Level, is_ours
 
 
 class Command(AskingCommand):
-    """Set the level of our loggers in all processes that serve, for some minutes."""
+    """Sets the level of this project's loggers in all serving processes, for some minutes."""
 
-    help = "Set the level of our loggers in the processes that serve, for some minutes."
+    help = "Set the level of this project's loggers in the serving processes, for some minutes."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the level, whose it is, and for how long."""
+        """Add the level, the logger, and for how long."""
         super().add_arguments(parser)
         parser.add_argument("level", metavar="LEVEL", type=str.upper, choices=LEVELS)
-        what = "this one, and all below it (default: realtime)"
+        what = "this logger, and all below it (default: realtime)"
         parser.add_argument("--logger", default="realtime", metavar="NAME", help=what)
-        what = "for how long, before it is what it was (default: 10)"
+        what = "minutes until the earlier level returns (default: 10)"
         parser.add_argument("--minutes", type=seconds, default=10.0, help=what)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Ask for it, and print who has done so."""
+        """Ask for it, and print the processes that have done so."""
         if not is_ours(options["logger"]):
             raise CommandError(f"expected a logger like realtime.hub, got {options['logger']!r}")
         asked = {name: options[name] for name in ("level", "logger", "minutes")}

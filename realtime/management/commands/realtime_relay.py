@@ -1,4 +1,4 @@
-"""`manage.py realtime_relay`: sends what is left in the outbox."""
+"""`manage.py realtime_relay`: send the messages left in the outbox."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from realtime.exceptions import NotSent
 
 
 class Command(BaseCommand):
-    """Send what processes that ended have left in the outbox, until stopped."""
+    """Sends the messages that ended processes have left in the outbox, until stopped."""
 
-    help = "Send what processes that ended have left in the outbox, until SIGTERM or SIGINT."
+    help = "Send the messages that ended processes left in the outbox, until SIGTERM or SIGINT."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take whether to end once the outbox is empty."""
+        """Add whether to end once the outbox is empty."""
         parser.add_argument(
             "--once",
             action="store_true",
-            help="send everything that is there and end; fail if the backend does not take it",
+            help="send all messages and end; fail if the backend does not take them",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Sweep once or until a signal."""
+        """Sweep once, or until a signal."""
         pubsub = project_pubsub()
         if pubsub is None:
             raise CommandError(
@@ -62,7 +62,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         ensure_relay()
-        self.stdout.write("Sending what is left in the outbox.")
+        self.stdout.write("Sending the messages left in the outbox.")
         self.stdout.flush()
         stop.wait()
         stop_relay()

@@ -1,4 +1,4 @@
-"""`manage.py realtime_status`: is all well?"""
+"""`manage.py realtime_status`: report the state of backend, outbox and processes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from realtime.ops.report import Answer, Report, look
 
 
 class Command(ExitsAtOnce):
-    """Say how the backend, the outbox and the processes that serve do; by the exit code too."""
+    """Reports the state of the backend, the outbox and the serving processes; by exit code too."""
 
     help = (
-        "Say how the backend, the outbox and the processes that serve do. Exits with 0 if all is"
-        " well, 1 if the backend is away, 2 if no process serves or nobody empties the outbox."
+        "Report the state of the backend, the outbox and the serving processes. Exits with 0 if all"
+        " is well, 1 if the backend is away, 2 if no process serves or none empties the outbox."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the form of the report, and how long to wait."""
+        """Add the form of the report, and how long to wait."""
         parser.add_argument("--json", action="store_true", help="print one JSON object")
         parser.add_argument(
             "--timeout",
@@ -34,7 +34,7 @@ class Command(ExitsAtOnce):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Look once, print, and exit."""
+        """Ask once, print, and exit."""
         report = asyncio.run(look(options["timeout"]))
         if options["json"]:
             self.stdout.write(msgspec.json.encode(report).decode())
@@ -75,7 +75,7 @@ def _process(answer: Answer) -> str:
         f"{process.connections} connections to {process.topics} topics",
     ]
     if process.draining:
-        parts.append("draining: nobody is let in")
+        parts.append("draining: new clients are refused")
     if relay := process.relay:
         swept = "never" if relay.swept is None else f"{relay.swept:g} s ago"
         away = ", and the backend does not take them" if relay.away else ""

@@ -1,4 +1,4 @@
-"""`manage.py realtime_tail TOPIC…`: print messages as they come."""
+"""`manage.py realtime_tail TOPIC…`: print messages as they arrive."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from realtime.messages.message import Message
 
 
 class Command(BaseCommand):
-    """Print the messages of some topics, as whoever watches them is told, until interrupted."""
+    """Prints the messages of some topics, as a subscriber receives them, until interrupted."""
 
-    help = "Print the messages of some topics as they come. Ctrl-C ends it."
+    help = "Print the messages of some topics as they arrive. Ctrl-C ends it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take topics, and where to begin."""
+        """Add topics, and where to begin."""
         parser.add_argument("topics", nargs="+", metavar="TOPIC", help="such as list:5")
-        parser.add_argument("--since", metavar="CURSOR", help="begin behind this position")
+        parser.add_argument("--since", metavar="CURSOR", help="begin after this position")
         parser.add_argument("--json", action="store_true", help="a JSON object a line")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Listen until SIGINT, as Ctrl-C sends it, or SIGTERM."""
+        """Listen until SIGINT, which Ctrl-C sends, or SIGTERM."""
         try:
             with suppress(KeyboardInterrupt, asyncio.CancelledError):
                 asyncio.run(self._tail(options["topics"], options["since"], options["json"]))
@@ -48,11 +48,11 @@ class Command(BaseCommand):
 
 
 def _end_by_signals() -> None:
-    """Cancel the running task by a signal, also where the shell had SIGINT ignored."""
+    """Cancel the running task on a signal, also if the shell made SIGINT ignored."""
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Not everywhere can a loop do so; there Ctrl-C raises KeyboardInterrupt.
+        # Some platforms' loops cannot; Ctrl-C raises KeyboardInterrupt there.
         with suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 

@@ -1,4 +1,4 @@
-"""`manage.py realtime_topics`: what is watched, by how many."""
+"""`manage.py realtime_topics`: print the watched topics with their subscribers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from realtime.ops.topics import WatchedTopics, together
 
 
 class Command(AskingCommand):
-    """Print the topics that are watched, those of all processes together."""
+    """Prints the topics that are watched, those of all processes together."""
 
-    help = "Print which topics are watched, by how many, and how many messages a minute they have."
+    help = "Print the watched topics, their subscribers, and their messages a minute."
     takes_limit = True
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -19,7 +19,7 @@ class Command(AskingCommand):
         limit = options["limit"]
         answers = self.ask("topics", WatchedTopics, options, limit=limit)
         found = together(answers)
-        # At least: of those that a process has left off it is not known whether others named them.
+        # At least: other processes may have named topics that one process left off.
         left_off = max(len(found), *(answer.total for answer in answers)) - limit
         if options["json"]:
             processes = [answer.process for answer in answers]

@@ -1,6 +1,6 @@
-"""The contract of a pubsub backend, as tests: what `realtime.backends.base` says in prose.
+"""The contract of a pubsub backend as tests: `realtime.backends.base` states it in prose.
 
-Whoever writes a backend proves it by these:
+The author of a backend proves it with these tests:
 
     from django.test import TransactionTestCase
     from realtime.testing import PubSubContract
@@ -9,12 +9,13 @@ Whoever writes a backend proves it by these:
         def make_pubsub(self) -> PubSub:
             return MyPubSub(url="…")
 
-It needs no test runner but Django's, and runs under pytest as well. A `TransactionTestCase`,
-since messages go out when a transaction commits, and in a `TestCase` none ever does.
+They need only Django's test runner, and run under pytest as well. They need a
+`TransactionTestCase`: messages are sent when a transaction commits, and in a `TestCase` no
+transaction does.
 
-No test sleeps. What must come is awaited until a deadline, and what must not come is proven by a
-sentinel: a later message, where possible of the same topic, that has arrived while the other has
-not. A message that comes twice is let pass, as the contract does.
+No test sleeps. A test waits for an expected message until a deadline. It proves the absence of a
+message by a sentinel: a later message, of the same topic where possible, that arrives while the
+other does not. The tests tolerate a message that arrives twice, as the contract does.
 """
 
 from realtime.testing.contract.closing import Closing

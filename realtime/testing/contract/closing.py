@@ -12,7 +12,7 @@ class Closing(BackendCase):
     """The end of an upstream."""
 
     async def test_closing_twice_is_harmless(self) -> None:
-        """So is closing what never watched."""
+        """So is closing an upstream that never watched."""
         async with self.upstream(LIST) as used, self.upstream() as unused:
             for upstream in (used, unused):
                 await upstream.close()
@@ -20,7 +20,7 @@ class Closing(BackendCase):
                 await self.within(upstream.close())
 
     async def test_a_closed_upstream_does_not_watch(self) -> None:
-        """`watch()` raises UpstreamLost: silence would be taken for "nothing happened"."""
+        """`watch()` raises UpstreamLost: silence would be taken for "no changes"."""
         async with self.upstream(LIST) as used, self.upstream() as unused:
             for upstream in (used, unused):
                 await upstream.close()
@@ -36,7 +36,7 @@ class Closing(BackendCase):
             await self.assert_lost(upstream.receive())
 
     async def test_a_closed_upstream_does_not_hand_out_what_waited(self) -> None:
-        """Whoever closed it has stopped to listen; half of what waited would be a lie."""
+        """Its owner has stopped to receive; a part of the waiting messages would mislead it."""
         async with self.upstream(LIST) as upstream, self.upstream(LIST) as witness:
             await self.send(row(LIST, 1))
             await self.receive(witness, 1)
@@ -45,7 +45,7 @@ class Closing(BackendCase):
             await self.assert_lost(upstream.receive())
 
     async def test_closing_ends_a_waiting_receive(self) -> None:
-        """Nobody waits for ever on an upstream that is dead."""
+        """No task waits for ever on a dead upstream."""
         async with self.upstream(LIST) as upstream:
             waiting = asyncio.ensure_future(upstream.receive())
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Messages go out on commit, and not at all otherwise."""
+"""Messages are sent on commit, and not at all otherwise."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from realtime.testing.contract.topics import LIST, SENTINEL, row
 
 
 class Committing(BackendCase):
-    """Messages go out on commit, and not at all otherwise."""
+    """Messages are sent on commit, and not at all otherwise."""
 
     async def test_messages_go_out_on_commit_and_not_before(self) -> None:
-        """A client that reloaded before the commit would read what was there before."""
+        """A client that reloaded before the commit would read the old data."""
         await self.send(row(SENTINEL, 0))
         async with self.upstream(LIST) as upstream:
             since = await self.make_pubsub().aposition()
@@ -29,7 +29,7 @@ class Committing(BackendCase):
             await self.assert_told_since(upstream, [LIST], since, row(LIST, 1))
 
     async def test_a_message_whose_transaction_began_before_the_position_is_told(self) -> None:
-        """What counts is when it commits: whatever commits after `position()` is later."""
+        """The time of the commit counts: every commit after `position()` is later."""
         await self.send(row(SENTINEL, 0))
         async with self.upstream(LIST) as upstream:
             async with self.open_transaction(row(LIST, 1)):
@@ -49,7 +49,7 @@ class Committing(BackendCase):
             self.assertEqual(await self.receive(upstream, 1), [row(LIST, 2)])
 
     async def test_publish_sends_on_commit(self) -> None:
-        """`realtime.publish()` does with this backend what it promises."""
+        """`realtime.publish()` keeps its promise with this backend."""
         async with self.upstream(LIST) as upstream:
             await self.commit(lambda: self.publish(row(LIST, 1)))
             await self.roll_back(lambda: self.publish(row(LIST, 2)))

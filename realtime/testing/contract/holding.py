@@ -1,4 +1,4 @@
-"""What a message holds arrives as it was sent."""
+"""A message arrives with all that it held when it was sent."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from realtime.testing.contract.topics import LIST, row
 
 
 class Holding(BackendCase):
-    """What a message holds arrives as it was sent."""
+    """A message arrives with all that it held when it was sent."""
 
     async def test_a_message_arrives_as_it_was_sent(self) -> None:
-        """Every field makes the way, and comes back equal."""
+        """Every field is transferred, and arrives equal."""
         topic = Topic.of("seat", 12, "b/4 ü")
         changes: Changes = {
             "shop.order": {"17": "entered", "18": "updated", '[1,"a b"]': "left"},
@@ -32,7 +32,7 @@ class Holding(BackendCase):
             self.assertEqual({type(message.topic) for message in received}, {Topic})
 
     async def test_sending_nothing_is_harmless(self) -> None:
-        """No messages are no message."""
+        """An empty list of messages sends nothing."""
         async with self.upstream(LIST) as upstream:
             await self.send()
             await self.send(row(LIST, 1))

@@ -1,4 +1,4 @@
-"""Positions: what follows them is told, and what cannot be proven is refused."""
+"""Positions: messages behind one are replayed; an unproven replay is refused."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from realtime.testing.contract.topics import ALIKE, FAMILY, LIST, OTHER, SENTINE
 
 
 class Positions(BackendCase):
-    """Positions: what follows them is told, and what cannot be proven is refused."""
+    """Positions: messages behind one are replayed; an unproven replay is refused."""
 
     async def _settled(self, upstream: Upstream) -> Cursor:
-        """Watch, and return a position in a history that holds something.
+        """Watch, and return a position in a history with at least one message.
 
-        An empty one need not prove anything.
+        A backend need not prove anything about an empty history.
         """
         await self.send(row(SENTINEL, 0))
         await upstream.watch([LIST, FAMILY])
@@ -34,7 +34,7 @@ class Positions(BackendCase):
             await self.assert_nothing_since(upstream, [LIST, FAMILY], since)
 
     async def test_what_was_sent_since_is_told(self) -> None:
-        """Whatever commits after `position()` returned has a later position."""
+        """A commit after `position()` returned has a later position."""
         async with self.upstream() as upstream:
             since = await self._settled(upstream)
 
@@ -44,7 +44,7 @@ class Positions(BackendCase):
             await self.assert_told_since(upstream, [LIST, FAMILY], since, row(LIST, 1))
 
     async def test_what_was_sent_to_a_family_is_told_too(self) -> None:
-        """`replay()` looks at each of the topics it is given."""
+        """`replay()` searches each of the given topics."""
         async with self.upstream() as upstream:
             since = await self._settled(upstream)
 
@@ -54,7 +54,7 @@ class Positions(BackendCase):
             await self.assert_told_since(upstream, [LIST, FAMILY], since, bulk)
 
     async def test_what_was_sent_before_is_not_told_again(self) -> None:
-        """A position covers everything up to it."""
+        """A position covers all messages up to it."""
         async with self.upstream(LIST) as upstream:
             await self.send(row(LIST, 1))
 
@@ -63,7 +63,7 @@ class Positions(BackendCase):
             await self.assert_nothing_since(upstream, [LIST], since)
 
     async def test_messages_of_other_topics_do_not_count(self) -> None:
-        """A busy neighbour is no reason to reload."""
+        """Messages of a busy neighbour do not cause a reload."""
         async with self.upstream() as upstream:
             since = await self._settled(upstream)
 
@@ -72,7 +72,7 @@ class Positions(BackendCase):
             await self.assert_nothing_since(upstream, [LIST, FAMILY], since)
 
     async def test_a_position_is_good_for_any_instance_and_any_later_topic(self) -> None:
-        """It is taken before anybody knows the topics, often in another process."""
+        """A position is taken before the topics are known, often in another process."""
         async with self.upstream() as upstream:
             since = await self._settled(upstream)
             await self.send(row(OTHER, 1))
@@ -94,7 +94,7 @@ class Positions(BackendCase):
             await self.assert_told_since(upstream, [LIST], since, row(LIST, 2))
 
     async def test_a_cursor_of_watch_is_one_from_which_nothing_is_missed(self) -> None:
-        """Whoever returns with it hears of all that was sent after it."""
+        """A client that reconnects with it gets all messages that were sent after it."""
         await self.send(row(SENTINEL, 0))
         async with self.upstream() as upstream:
             since = await upstream.watch([LIST])
@@ -105,7 +105,7 @@ class Positions(BackendCase):
             await self.assert_told_since(upstream, [LIST], since, row(LIST, 1))
 
     async def test_a_cursor_of_a_message_stands_behind_it(self) -> None:
-        """A client that has applied a message, and returns with its cursor, missed nothing."""
+        """A client that has applied a message, and reconnects with its cursor, missed nothing."""
         async with self.upstream(LIST) as upstream:
             await self.send(row(LIST, 1))
             await self.send(row(LIST, 2))
@@ -117,7 +117,7 @@ class Positions(BackendCase):
             await self.assert_nothing_since(upstream, [LIST], second)
 
     async def test_a_cursor_of_another_epoch_proves_nothing(self) -> None:
-        """Where the backend may have lost something, the answer is a reset."""
+        """If the backend may have lost a message, the client is reset."""
         async with self.upstream() as upstream:
             since = await self._settled(upstream)
 
@@ -126,7 +126,7 @@ class Positions(BackendCase):
             await self.assert_refused(upstream, foreign)
 
     async def test_a_cursor_that_the_backend_cannot_have_made_proves_nothing(self) -> None:
-        """Cursors come from clients: none of them may raise, and none be believed."""
+        """Cursors come from clients: an invalid one raises no other error, and proves nothing."""
         offsets = ("garbage", "-1", "~", "0x10", "9" * 17, "9" * 18, "9" * 19, "9" * 400)
         async with self.upstream() as upstream:
             since = await self._settled(upstream)
@@ -136,7 +136,7 @@ class Positions(BackendCase):
                     await self.assert_refused(upstream, Cursor(epoch, offset))
 
     async def test_what_is_replayed_is_all_of_it_in_order(self) -> None:
-        """From every position, in whichever process it was taken and wherever it is asked for."""
+        """From every position, taken in any process, and replayed by any upstream."""
         sent = [row(LIST, number) if number % 3 else row(OTHER, number) for number in range(30)]
         wanted = [message for message in sent if message.topic == LIST]
         taken: list[tuple[Cursor, list[Message]]] = []
@@ -155,7 +155,7 @@ class Positions(BackendCase):
                         await self.assert_told_since(upstream, [LIST], since, *rest)
 
     async def test_a_replayed_message_has_a_cursor_to_go_on_from(self) -> None:
-        """Whoever applied some of what was replayed is told the rest from there."""
+        """A client that applied some of the replayed messages gets the rest from there."""
         async with self.upstream() as upstream:
             since = await self._settled(upstream)
             for number in range(3):
@@ -172,7 +172,7 @@ class Positions(BackendCase):
             await self.assert_told_since(upstream, [LIST], first.cursor, *told)
 
     async def test_the_head_stands_behind_what_was_received(self) -> None:
-        """And not behind what still waits: one who is told it has been told all before it."""
+        """It is not behind a waiting message: a client with this cursor got all before it."""
         async with self.upstream() as upstream:
             await self._settled(upstream)
             await self.send(row(LIST, 1))
@@ -183,7 +183,7 @@ class Positions(BackendCase):
             await self.assert_nothing_since(upstream, [LIST], upstream.head())
 
     async def test_whoever_comes_while_messages_are_sent_is_told_each_of_them(self) -> None:
-        """Position, then watch, then replay, in the midst of a stream: nothing falls between."""
+        """Position, then watch, then replay, during a stream of messages: none is missed."""
         await self.send(row(SENTINEL, 0))
         for number in range(self.rounds // 4):
             sent = [row(LIST, pk) for pk in range(20)]
@@ -199,7 +199,7 @@ class Positions(BackendCase):
                 await self.assert_told_since(upstream, [LIST], since, *after)
 
     async def _sent_after(self, since: Cursor, sent: list[Message]) -> list[Message]:
-        """Return what one who comes when all has been sent is told since a position."""
+        """Return the messages that a replay returns since a position, once all were sent."""
         async with asyncio.timeout(self.patience):
             while True:
                 async with self.upstream(SENTINEL) as witness:

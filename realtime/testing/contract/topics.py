@@ -1,4 +1,4 @@
-"""What the contract's tests speak of."""
+"""Topics and messages of the contract's tests."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def row(topic: Topic, pk: int) -> Message:
 
 
 async def turns(number: int) -> None:
-    """Let others run that often: so one side of a race begins a little later each time."""
+    """Yield to other tasks so many times, so that one side of a race starts later each time."""
     for _ in range(number):
         await asyncio.sleep(0)

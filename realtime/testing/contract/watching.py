@@ -1,4 +1,4 @@
-"""Watching, and receiving what is watched: nothing lost, in order, and nothing else."""
+"""Watching and receiving: no message is lost, the order is kept, and no other topic arrives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from realtime.testing.contract.topics import ALIKE, FAMILY, LIST, OTHER, SENTINE
 
 
 class Watching(BackendCase):
-    """Watching, and receiving what is watched: nothing lost, in order, and nothing else."""
+    """Watching and receiving: no message is lost, the order is kept, and no other topic arrives."""
 
     many: int = 5_000
     """How many messages the test of many messages sends."""
@@ -31,7 +31,7 @@ class Watching(BackendCase):
             self.assertEqual(await self.receive(upstream, 1), [row(LIST, 17)])
 
     async def test_every_message_has_a_cursor(self) -> None:
-        """A cursor is text that can be sent to a client and read again."""
+        """A cursor is text that can be sent to a client and parsed again."""
         async with self.upstream() as upstream:
             head = await upstream.watch([LIST])
 
@@ -44,7 +44,7 @@ class Watching(BackendCase):
                 self.assertEqual(Cursor.parse(str(cursor)), cursor)
 
     async def test_messages_of_a_topic_keep_their_order(self) -> None:
-        """A transaction whose commit returned before another began is told first."""
+        """If a commit returned before another transaction began, its message arrives first."""
         sent = [row(LIST, number) for number in range(50)]
         async with self.upstream(LIST) as upstream:
             for message in sent:
@@ -53,7 +53,7 @@ class Watching(BackendCase):
             self.assertEqual(await self.receive(upstream, 50), sent)
 
     async def test_many_messages_all_arrive_in_order(self) -> None:
-        """A burst is no reason to lose anything."""
+        """No message of a burst is lost."""
         sent = [row(LIST, number) for number in range(self.many)]
         async with self.upstream(LIST) as upstream:
             sender = self.make_pubsub()
@@ -66,11 +66,11 @@ class Watching(BackendCase):
             received = await self.receive(upstream, self.many)
             await sending
 
-            # Not assertEqual: that would take minutes to print what differs.
+            # Not assertEqual: printing the difference would take minutes.
             self.assertTrue(received == sent, "messages came in another order, or others came")
 
     async def test_other_topics_are_not_received(self) -> None:
-        """An upstream hears of the topics that it watches, and of nothing else."""
+        """An upstream receives messages of its watched topics only."""
         async with self.upstream(LIST, SENTINEL) as upstream:
             await self.send(row(OTHER, 1), row(ALIKE, 2))
             await self.send(row(SENTINEL, 3))
@@ -78,7 +78,7 @@ class Watching(BackendCase):
             self.assertEqual(await self.receive(upstream, 1), [row(SENTINEL, 3)])
 
     async def test_a_family_is_watched_like_a_topic(self) -> None:
-        """`list:` is a topic to a backend: neither does it hear `list:5`, nor that one it."""
+        """To a backend `list:` is a topic like `list:5`: watching one does not watch the other."""
         async with self.upstream(FAMILY) as family, self.upstream(LIST) as single:
             await self.send(Message(FAMILY, reset="bulk"), row(LIST, 1))
             await self.send(row(FAMILY, 2), row(LIST, 2))
@@ -88,7 +88,7 @@ class Watching(BackendCase):
             self.assertEqual(await self.receive(single, 2), [row(LIST, 1), row(LIST, 2)])
 
     async def test_what_is_unwatched_is_received_no_more(self) -> None:
-        """After `unwatch()`, what is sent to that topic stays away; the others still come."""
+        """After `unwatch()`, messages of that topic no longer arrive; those of others still do."""
         async with self.upstream(LIST, SENTINEL) as upstream:
             await self.send(row(LIST, 1))
             await self.receive(upstream, 1)
@@ -100,7 +100,7 @@ class Watching(BackendCase):
             self.assertEqual(await self.receive(upstream, 1), [row(SENTINEL, 3)])
 
     async def test_unwatching_what_is_not_watched_does_nothing(self) -> None:
-        """An unknown topic is no error."""
+        """An unknown topic is not an error."""
         async with self.upstream(LIST) as upstream:
             await upstream.unwatch([OTHER])
             await self.send(row(LIST, 1))
@@ -108,7 +108,7 @@ class Watching(BackendCase):
             self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
 
     async def test_a_topic_can_be_watched_again(self) -> None:
-        """`watch()` after `unwatch()` confirms anew."""
+        """`watch()` after `unwatch()` confirms again."""
         async with self.upstream(LIST) as upstream:
             await upstream.unwatch([LIST])
 
@@ -118,7 +118,7 @@ class Watching(BackendCase):
             self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
 
     async def test_every_upstream_hears(self) -> None:
-        """A message goes to all who watch, whichever instance they listen through."""
+        """All upstreams that watch receive a message, through whichever instance they connect."""
         async with self.upstream(LIST) as one, self.upstream(LIST) as two:
             await self.send(row(LIST, 1))
 
@@ -126,7 +126,7 @@ class Watching(BackendCase):
             self.assertEqual(await self.receive(two, 1), [row(LIST, 1)])
 
     async def test_one_upstream_may_leave_while_others_stay(self) -> None:
-        """Closing an upstream concerns nobody else."""
+        """Closing an upstream does not affect others."""
         async with self.upstream(LIST) as staying:
             async with self.upstream(LIST):
                 pass
@@ -147,11 +147,11 @@ class Watching(BackendCase):
             self.assertEqual({message.topic for message in received}, set(topics))
 
     async def test_nothing_is_lost_while_an_upstream_begins_to_watch(self) -> None:
-        """What is sent while `watch()` runs is received, or was sent before its cursor.
+        """A message that is sent while `watch()` runs is received, or was sent before its cursor.
 
         A thread sends to one topic after another, without a pause, while a new upstream begins to
-        watch them all. For each that is not heard, it must be proven that nothing was sent after
-        the cursor that `watch()` returned.
+        watch all of them. For each topic without a message it must be proven that none was sent
+        after the cursor that `watch()` returned.
         """
         await self.send(row(SENTINEL, 0))
         for number in range(self.rounds):
@@ -165,7 +165,7 @@ class Watching(BackendCase):
                 await self._assert_nothing_lost(upstream, dict.fromkeys(topics, cursor))
 
     async def test_nothing_is_lost_while_a_busy_upstream_watches_more(self) -> None:
-        """The same for topics that are added one by one, each in the moment that it is sent to."""
+        """The same for topics that are added one by one, each at the moment of its message."""
         await self.send(row(SENTINEL, 0))
         topics = [Topic.of("race", place) for place in range(10 * self.rounds)]
         cursors = {}
@@ -189,24 +189,24 @@ class Watching(BackendCase):
         self.assertEqual(lost, {}, "sent after these cursors, and not received")
 
     async def _may_have_missed(self, witness: Upstream, topic: Topic, since: Cursor) -> bool:
-        """Ask whether something was sent after a cursor; a backend without history cannot say."""
+        """Return True if a message was sent after a cursor, as far as the backend can replay."""
         told = await self.replayed(witness, [topic], since)
         return bool(told) or (told is None and self.make_pubsub().supports_replay)
 
     async def _heard(self, upstream: Upstream, topics: Iterable[Topic]) -> dict[Topic, list[str]]:
-        """Return the rows that `upstream` hears of each topic up to one that is sent now."""
+        """Return the rows that `upstream` receives of each topic, up to those that are sent now."""
         await self.send(*(row(topic, 2) for topic in topics))
         heard: dict[Topic, list[str]] = {topic: [] for topic in topics}
         async with asyncio.timeout(self.patience):
             while not all("2" in rows for rows in heard.values()):
                 for message in await upstream.receive():
-                    # A reset says that anything may have been sent.
+                    # A reset counts as every row.
                     told = ["1"] if message.reset else message.changes["shop.order"]
                     heard[message.topic] += told
         return heard
 
     async def test_a_cancelled_receive_loses_nothing(self) -> None:
-        """Whoever stops waiting finds everything at the next call."""
+        """Messages that a cancelled `receive()` did not return come with the next call."""
         sent = [row(LIST, number) for number in range(30)]
         received: list[Message] = []
 

@@ -1,4 +1,4 @@
-"""Channel layers lose messages without a word: what makes up for that."""
+"""Channel layers lose messages silently; how the backend makes up for that."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_what_was_lost_before_a_message_is_a_reset(upstream: Upstream) -> 
 
 
 async def test_each_topic_and_each_sender_counts_for_itself(upstream: Upstream) -> None:
-    """Else a busy neighbour would look like a loss."""
+    """Otherwise a busy neighbour would look like a loss."""
     one, two = sync_to_async(ChannelLayerPubSub().send), sync_to_async(ChannelLayerPubSub().send)
     await one([row(1), row(2, OTHER), row(3)])
     await two([row(4)])
@@ -73,7 +73,7 @@ async def test_each_topic_and_each_sender_counts_for_itself(upstream: Upstream) 
 
 
 async def test_a_sender_that_was_not_heard_before_may_have_sent_more(upstream: Upstream) -> None:
-    """What it sent before we watched, or what was lost: nobody knows."""
+    """Its earlier messages may be lost, or older than the watch: it is not known."""
     pubsub = ChannelLayerPubSub()
     pubsub._numbering.next(TOPIC)
     await sync_to_async(pubsub.send)([row(2)])
@@ -82,7 +82,7 @@ async def test_a_sender_that_was_not_heard_before_may_have_sent_more(upstream: U
 
 
 async def test_every_topic_is_reset_now_and_then() -> None:
-    """What was lost with nothing behind it is made good."""
+    """This repairs a loss with no message behind it."""
     upstream = ChannelLayerPubSub(net=0.05).connect()
     try:
         await upstream.watch([TOPIC])
@@ -93,7 +93,7 @@ async def test_every_topic_is_reset_now_and_then() -> None:
 
 
 async def test_what_is_no_message_ends_in_a_reset_of_all(upstream: Upstream) -> None:
-    """Somebody else sends to our groups."""
+    """Another program sends to these groups."""
     event = {"type": "realtime.message", "text": "{}"}
     layer = channel_layers["default"]
     await layer.group_send(group_of(TOPIC), event)
@@ -103,7 +103,7 @@ async def test_what_is_no_message_ends_in_a_reset_of_all(upstream: Upstream) -> 
 
 
 def test_a_check_says_what_is_not_promised() -> None:
-    """And that a layer is missing."""
+    """It also reports a missing layer."""
     assert [each.id for each in ChannelLayerPubSub().check()] == ["realtime.W004"]
     assert [each.id for each in ChannelLayerPubSub(net=None).check()] == ["realtime.W004"]
     assert [each.id for each in ChannelLayerPubSub("none").check()] == ["realtime.E006"]
@@ -111,6 +111,6 @@ def test_a_check_says_what_is_not_promised() -> None:
 
 @pytest.mark.parametrize("options", [{"net": -1}, {"timeout": 0}, {"net": "often"}], ids=repr)
 def test_options_that_could_not_work_are_refused(options: dict[str, object]) -> None:
-    """With what was expected."""
+    """The error says what was expected."""
     with pytest.raises(ValueError, match="above 0"):
         ChannelLayerPubSub(**options)  # type: ignore[arg-type]

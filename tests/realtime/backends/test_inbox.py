@@ -1,4 +1,4 @@
-"""The way into an event loop: bounded, and honest about it."""
+"""The queue into an event loop is bounded, and reports losses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def within(what):
 
 
 async def test_what_is_put_is_taken_in_its_order() -> None:
-    """All that waits at once."""
+    """All waiting items at once."""
     inbox = Inbox()
     inbox.put([ONE, TWO])
     inbox.put([ONE])
@@ -28,7 +28,7 @@ async def test_what_is_put_is_taken_in_its_order() -> None:
 
 
 async def test_nothing_put_wakes_nobody() -> None:
-    """A taker is given at least one message."""
+    """A taker always gets at least one message."""
     inbox = Inbox()
     inbox.put([])
     taking = asyncio.create_task(inbox.take())
@@ -41,7 +41,7 @@ async def test_nothing_put_wakes_nobody() -> None:
 
 
 async def test_what_was_taken_is_gone() -> None:
-    """The next taker waits for what comes next."""
+    """The next taker waits for the next item."""
     inbox = Inbox()
     inbox.put([ONE])
     await within(inbox.take())
@@ -73,7 +73,7 @@ async def test_any_thread_may_call() -> None:
 
 
 async def test_more_than_it_holds_is_a_loss() -> None:
-    """Not a part of it, passed off as the whole; and for good."""
+    """It never passes off a part as the whole; the loss is permanent."""
     inbox = Inbox(most=2)
     inbox.put([ONE, TWO])
     inbox.put([ONE])
@@ -85,7 +85,7 @@ async def test_more_than_it_holds_is_a_loss() -> None:
 
 
 async def test_exactly_what_it_holds_is_none() -> None:
-    """The bound is what it says."""
+    """The bound is exact."""
     inbox = Inbox(most=2)
     inbox.put([ONE, TWO])
 
@@ -108,7 +108,7 @@ async def test_a_loss_wakes_who_waits() -> None:
 
 
 async def test_a_cancelled_taker_loses_nothing() -> None:
-    """Even when it was cancelled in the moment that something came."""
+    """Even if it was cancelled at the moment that an item arrived."""
     inbox = Inbox()
     taking = asyncio.create_task(inbox.take())
     await asyncio.sleep(0)
@@ -120,7 +120,7 @@ async def test_a_cancelled_taker_loses_nothing() -> None:
 
 
 def test_a_closed_loop_hears_nothing() -> None:
-    """A thread that is late must not fail."""
+    """A late thread must not fail."""
 
     async def make() -> Inbox:
         return Inbox()

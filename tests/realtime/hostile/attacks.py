@@ -1,4 +1,4 @@
-"""What a hostile client may send: nonsense, and what nearly makes sense."""
+"""Frames of a hostile client: invalid ones, and nearly valid ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.realtime.hostile.direct import NOTHING, Direct, left_behind, wanted
 Frame = str | bytes
 TYPES = {frame.__struct_config__.tag for frame in SERVER_FRAMES}
 GOOD = ("list:1", "list:2", "list:3", "other:a%2Fb", "model:shop.order", "object:shop.order/7")
-"""Topics that exist; who fuzzes may watch the lists."""
+"""Topics that exist; the hostile client may watch the lists."""
 NEIGHBOUR = "near:1"
 LONG = 30.0
 """Seconds: a long run shares its machine with others, at the lowest priority."""
@@ -72,7 +72,7 @@ frames: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries({"type": st.just("unsubscribe"), "topics": st.lists(topics, max_size=4)}),
     st.just({"type": "ping"}),
     st.fixed_dictionaries({"type": st.just("pong"), "seq": st.integers()}),
-    # One topic again and again, with what may cost a look each.
+    # One topic many times, with cursors that may each cost a look-up.
     st.builds(
         lambda topic, given, times: {
             "type": "subscribe",
@@ -90,7 +90,7 @@ frames: st.SearchStrategy[dict[str, Any]] = st.one_of(
 
 @st.composite
 def bent(draw: st.DrawFn) -> dict[str, Any]:
-    """Take a good frame, and put something wrong in a field, or leave one out."""
+    """Take a valid frame, and make a field invalid, or leave one out."""
     frame = dict(draw(frames))
     field = draw(st.sampled_from([*frame, "id", "type", ""]))
     if draw(st.booleans()):
@@ -102,7 +102,7 @@ def bent(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def broken(draw: st.DrawFn) -> str:
-    """Take a good frame's text, and cut it, or put something in."""
+    """Take a valid frame's text, and cut it, or insert something."""
     text = json.dumps(draw(frames | bent()))
     at = draw(st.integers(0, len(text)))
     middle = draw(
@@ -162,7 +162,7 @@ class Siege:
         await close_hub()
 
     def attack(self, attack: Sequence[Frame | dict[str, Any]]) -> None:
-        """Let a client say this; nothing comes of it but what may."""
+        """Let a client send this; only permitted effects may follow."""
         self.frames += len(attack)
         self._runner.run(self._attack(attack))
         problems = [r.getMessage() for r in self._records if r.levelno >= logging.WARNING]
@@ -186,7 +186,7 @@ class Siege:
         assert left_behind() == {"topics": {NEIGHBOUR}, "connections": 1, "places": 1, "beats": 1}
 
     def _judge(self, client: Direct) -> None:
-        """Only frames of the protocol were sent, only of what may be watched."""
+        """Only frames of the protocol were sent, and only of topics that may be watched."""
         told = client.frames
         assert {frame["type"] for frame in told} <= TYPES
         assert client.code in (None, 4400, 4413, 4429)

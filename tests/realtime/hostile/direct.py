@@ -18,7 +18,7 @@ SETTINGS: dict[str, Any] = {
 
 
 class Somebody:
-    """A user: whoever the header says."""
+    """A user named by the header."""
 
     is_authenticated = True
 
@@ -33,9 +33,9 @@ async def somebody(scope: dict[str, Any]) -> Somebody | None:
 
 
 class Direct:
-    """One socket: what is put in is what the server would receive, and `sent` what it would send.
+    """One socket: the input is what a server would receive, and `sent` what it would send.
 
-    Nothing is taken while `read` is not set, as by a client whose network is gone. A good client
+    No output is taken while `read` is not set, as by a client whose network is gone. A good client
     answers pings.
     """
 
@@ -72,18 +72,18 @@ class Direct:
 
     @property
     def frames(self) -> list[dict[str, Any]]:
-        """What the client was told."""
+        """The frames that the client received."""
         return [json.loads(event["text"]) for event in self.sent if "text" in event]
 
     def says(self, *frames: object) -> None:
-        """Send frames: text and bytes as they are, anything else as JSON."""
+        """Send frames: text and bytes as they are, other values as JSON."""
         for frame in frames:
             kind = "bytes" if isinstance(frame, bytes) else "text"
             data = frame if isinstance(frame, bytes | str) else json.dumps(frame)
             self._in.put_nowait({"type": "websocket.receive", kind: data})
 
     async def until(self, *kinds: str, within: float = PATIENCE) -> dict[str, Any]:
-        """Wait for a frame of one of these types behind what was waited for before."""
+        """Wait for a frame of one of these types, after those of earlier calls."""
         return await asyncio.wait_for(self._until(kinds), within)
 
     async def _until(self, kinds: Iterable[str]) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class Direct:
             await self._news.wait()
 
     async def leave(self) -> None:
-        """Disconnect; raise what the server's side raised."""
+        """Disconnect; raise the error of the server's side."""
         self._in.put_nowait({"type": "websocket.disconnect", "code": 1001})
         await asyncio.wait_for(self.serving, PATIENCE)
 
@@ -108,7 +108,7 @@ def wanted(*topics: str) -> dict[str, Any]:
 
 
 def left_behind() -> dict[str, object]:
-    """Return what there is of connections in this process."""
+    """Return what this process holds of connections."""
     from realtime.connections.registry import connections_of
 
     hub = get_hub()

@@ -1,8 +1,8 @@
 """Very many attacks, for evidence: run by itself, not with the other tests.
 
-`python -m pytest --timeout=0 tests/realtime/hostile/soak.py`. Each round has a seed. What earlier
-rounds of this code have shown is counted, so that a run that was interrupted goes on where it was:
-SEED=… is the first seed, SOAK_ATTACKS=… the number of attacks in all.
+`python -m pytest --timeout=0 tests/realtime/hostile/soak.py`. Each round has a seed. Earlier rounds
+of this code count, so that an interrupted run continues: SEED=… is the first seed, SOAK_ATTACKS=…
+the number of attacks in all.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WHAT, DATABASE = "hostile: frames", "none"
 
 
 def test_soak(no_rules, no_linger, capsys):
-    """No error, nothing left behind, no neighbour who waits."""
+    """No error, no leak, and no neighbour has to wait."""
     known = evidence.rounds_of(WHAT, DATABASE)
     done = 0
     for number in count(FIRST_SEED):
@@ -39,7 +39,7 @@ def test_soak(no_rules, no_linger, capsys):
 
 
 def run_round(number):
-    """Run a round; write down what it has shown, also if it failed."""
+    """Run a round; record its result, also if it failed."""
     began, totals, failed = time.monotonic(), [0, 0], {}
     try:
         with override_settings(REALTIME=SETTINGS), Siege() as siege:

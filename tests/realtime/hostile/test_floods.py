@@ -1,4 +1,4 @@
-"""Floods, clients that read nothing, and ends in the midst of everything."""
+"""Floods, clients that read nothing, and connections that end at any moment."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def rules(no_rules: None, no_linger: None) -> None:
 
 @pytest_asyncio.fixture
 async def neighbour(request: pytest.FixtureRequest) -> AsyncIterator[Direct]:
-    """Must be told, whatever the others do; and nothing of them is left behind."""
+    """A client that must receive its messages throughout; the others must leave nothing behind."""
     with override_settings(REALTIME=SETTINGS | getattr(request, "param", {})):
         found = Direct("neighbour", is_good=True)
         found.says(wanted(NEAR))
@@ -57,12 +57,12 @@ def say(*messages: Message) -> None:
 
 
 def serving() -> int:
-    """Return how many tasks there are for sockets."""
+    """Return how many tasks serve sockets."""
     return sum("realtime" in repr(t) and "hub.py" not in repr(t) for t in asyncio.all_tasks())
 
 
 async def test_a_flood_of_frames_ends_itself(neighbour: Direct) -> None:
-    """The neighbour is told while it goes on."""
+    """The neighbour receives its messages meanwhile."""
     flood = Direct()
     flood.says(*[{"type": "ping"}] * 1000)
     say(Message(NEAR, ROW))
@@ -73,7 +73,7 @@ async def test_a_flood_of_frames_ends_itself(neighbour: Direct) -> None:
 
 
 async def test_a_flood_of_subscriptions_is_bounded(neighbour: Direct) -> None:
-    """The frame that goes over the bound ends the connection, and with it what it had."""
+    """The frame that exceeds the bound ends the connection, and with it all subscriptions."""
     flood = Direct()
     for start in range(0, 1200, 300):
         flood.says(wanted(*(f"list:{key}" for key in range(start, start + 300))))
@@ -83,7 +83,7 @@ async def test_a_flood_of_subscriptions_is_bounded(neighbour: Direct) -> None:
 
 
 async def test_a_flood_of_connections_is_bounded(neighbour: Direct) -> None:
-    """Of one user; others still find room."""
+    """Of one user; others can still connect."""
     flood = [Direct() for _ in range(150)]
     first = [await each.until("welcome", "websocket.close") for each in flood]
 
@@ -94,7 +94,7 @@ async def test_a_flood_of_connections_is_bounded(neighbour: Direct) -> None:
 
 
 async def test_who_connects_and_leaves_at_once_leaves_nothing(neighbour: Direct) -> None:
-    """However often, and before anything is answered."""
+    """However often, and before any answer."""
     for _ in range(50):
         await asyncio.gather(*(Direct().leave() for _ in range(4)))
 
@@ -103,8 +103,8 @@ async def test_who_connects_and_leaves_at_once_leaves_nothing(neighbour: Direct)
 async def test_who_reads_nothing_costs_a_bounded_amount_and_is_let_go(
     neighbour: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its frames wait with it, its messages are merged; its socket is taken away in the end."""
-    monkeypatch.setattr("realtime.transports.websocket.CLOSES_WITHIN", 0.1)
+    """Its frames wait, its messages are merged, and its socket is closed in the end."""
+    monkeypatch.setattr("realtime.transports.websocket.CLOSE_TIMEOUT", 0.1)
     stuck = Direct()
     stuck.says(wanted("list:1"))
     await stuck.until("subscribed")
@@ -125,7 +125,7 @@ async def test_who_reads_nothing_costs_a_bounded_amount_and_is_let_go(
 async def test_who_never_answers_pings_costs_a_bounded_amount(
     neighbour: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though it speaks, and so is not silent."""
+    """Though it sends frames, and so is not silent."""
     monkeypatch.setattr("realtime.connections.writer.MOST_PINGS", 5)
     odd = Direct()
     for _ in range(20):
@@ -136,7 +136,7 @@ async def test_who_never_answers_pings_costs_a_bounded_amount(
 
 
 async def test_frames_that_shut_the_window_are_asked_about_at_once(neighbour: Direct) -> None:
-    """Else whoever subscribes to very much would hear nothing until the next heartbeat."""
+    """Otherwise a client with very many topics would get nothing until the next heartbeat."""
     with override_settings(REALTIME=SETTINGS | {"SEND_WINDOW": 2_000, "HEARTBEAT": 60}):
         client = Direct(is_good=True)
         client.says(wanted(*(f"list:{key}" for key in range(100))))
@@ -172,7 +172,7 @@ async def test_an_end_in_the_midst_of_anything_leaves_nothing(
 async def test_who_is_sent_away_while_being_welcomed_is_not_forgotten(
     neighbour: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message that a user changed finds nobody, while somebody is just coming in as them."""
+    """A user's revocation reaches a connection that is just being admitted."""
     observer = Revocation()
     monkeypatch.setattr(observers, "_observers", [observer])
     monkeypatch.setattr("realtime.connections.admission.revocation", observer)

@@ -1,4 +1,4 @@
-"""Whatever a client sends costs it its frame or its connection, and nobody else anything."""
+"""A client's frames may cost it the frame or the connection, and affect no other client."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def siege(no_rules: None, no_linger: None) -> Iterator[Siege]:
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(attack=attacks)
 def test_no_attack_harms_a_neighbour(siege: Siege, attack: list[object]) -> None:
-    """No error is logged, nothing is left behind, and the neighbour is told at once."""
+    """No error is logged, no state is left, and the neighbour gets its messages at once."""
     siege.attack(attack)

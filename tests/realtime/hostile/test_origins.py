@@ -8,7 +8,7 @@ from django.test import override_settings
 from tests.realtime.hostile.direct import SETTINGS
 from tests.realtime.live_client import PATIENCE, communicator
 
-# The hub is started with the first socket, and reads where it stands.
+# The hub starts with the first socket, and reads its position.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 HOSTS = ["good.example", ".wide.example"]
@@ -64,10 +64,10 @@ async def test_a_foreign_origin_is_refused(origin: bytes | None) -> None:
         b"HTTPS://GOOD.Example",
         b"http://wide.example",
         b"http://a.b.wide.example",
-        # Cookies know no ports either: see docs/explanation/security.md.
+        # Cookies do not distinguish ports either: see docs/explanation/security.md.
         b"http://good.example:8000",
     ],
 )
 async def test_an_origin_of_an_allowed_host_is_let_in(origin: bytes) -> None:
-    """By whatever scheme and port, as ALLOWED_HOSTS names neither."""
+    """With any scheme and port, as ALLOWED_HOSTS names neither."""
     assert await is_let_in(origin)

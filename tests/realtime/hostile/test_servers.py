@@ -1,4 +1,4 @@
-"""Real servers: what ends a user ends her in every process, and half a handshake harms nobody."""
+"""Real servers: a user's end takes effect in every process; half handshakes do no harm."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ print(f"list:{todo.pk}")
 
 
 class Site:
-    """A database, and who is on it."""
+    """A database with its users."""
 
     def __init__(self, folder: Path) -> None:
         self.database = folder / "demo.sqlite3"
@@ -84,7 +84,7 @@ def servers(site: Site) -> Iterator[list[DemoServer]]:
 async def test_what_ends_a_user_ends_her_sockets_in_every_process(
     site: Site, servers: list[DemoServer]
 ) -> None:
-    """Logging out those of one session; another password all of hers; and nobody else's."""
+    """A logout closes those of one session, a new password all of hers; no other user's."""
     one, two = servers
     first, second, grace = range(3)
     async with AsyncExitStack() as stack:
@@ -117,7 +117,7 @@ def log_out(server: DemoServer, session: str) -> None:
 
 @pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
 async def test_half_handshakes_keep_nobody_out(site: Site, kind: str) -> None:
-    """Nor from being told. How long a server waits for the other half is its own setting."""
+    """Others connect and receive. How long a server waits for the rest is its own setting."""
     with DemoServer(site.database, kind) as server, ExitStack() as stack:
         address = urlsplit(server.url)
         for _ in range(200):

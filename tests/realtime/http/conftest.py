@@ -1,4 +1,4 @@
-"""What the tests of the transports over HTTP share with those of the websocket."""
+"""Common parts of the HTTP transports' tests, shared with the websocket's."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.realtime.websocket.conftest import (  # noqa: F401 -- fixtures
 
 @pytest.fixture(autouse=True)
 def noticed_endings(no_observers: None) -> None:
-    """Who logs out is sent away, as in any project."""
+    """A logout closes the user's connections, as in any project."""
     observers.register(revocation)
 
 
 @pytest_asyncio.fixture
 async def since(shopping: TodoList) -> str:  # noqa: F811 -- the fixture above
-    """A position that this process has heard everything after."""
+    """A position after which this process has received every message."""
     get_hub().start()
     await until(lambda: get_hub().is_connected)
     return str(await aposition())

@@ -1,4 +1,4 @@
-"""Requests of the transports over HTTP, for tests: as a server hands them on, with deadlines."""
+"""Requests to the HTTP transports, in the form that a server passes on, with deadlines."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Event:
 
 
 class Request:
-    """One GET. What does not come within the deadline fails the test."""
+    """One GET. A part that does not arrive within the deadline fails the test."""
 
     def __init__(self, path: str, headers: Headers, method: str = "GET") -> None:
         path, _, query = path.partition("?")
@@ -48,7 +48,7 @@ class Request:
         self._text = ""
 
     async def begin(self) -> Self:
-        """Send it."""
+        """Send the request."""
         await self.communicator.send_input({"type": "http.request", "body": b""})
         return self
 
@@ -61,7 +61,7 @@ class Request:
         return self
 
     async def chunk(self) -> str:
-        """Return the next part of the body; nothing at its end."""
+        """Return the next part of the body; empty at its end."""
         output = await self.communicator.receive_output(PATIENCE)
         assert output["type"] == "http.response.body"
         text: str = output.get("body", b"").decode()
@@ -78,7 +78,7 @@ class Request:
         return json.loads(text)
 
     async def event(self, name: str | None = None) -> Event:
-        """Return the next event, which must have this name; comments are passed over."""
+        """Return the next event, which must have this name; skip comments."""
         while True:
             block, end, rest = self._text.partition("\n\n")
             if not end:
@@ -95,12 +95,12 @@ class Request:
         return Event(found["event"], json.loads(found["data"]), found.get("id"), retry)
 
     async def ended(self) -> bool:
-        """Has the stream nothing more to say?"""
+        """Return True if the stream has ended."""
         self._text = self._text or await self.chunk()
         return not self._text
 
     async def disconnect(self) -> None:
-        """Leave, and wait until the server has noticed."""
+        """Disconnect, and wait until the server has noticed."""
         if not self.communicator.future.done():
             await self.communicator.send_input({"type": "http.disconnect"})
         await asyncio.wait_for(
@@ -121,7 +121,7 @@ def query(path: str, *topics: str, **fields: object) -> str:
 async def asking(
     user: User | None, path: str, headers: Headers | None = None, method: str = "GET"
 ) -> AsyncIterator[Request]:
-    """Ask as `user`, and leave in the end."""
+    """Send a request as `user`, and disconnect at the end."""
     cookie = {"cookie": (await cookie_of(user)).decode()} if user else {}
     request = Request(path, {**cookie, **(headers or {})}, method)
     await request.begin()
@@ -134,7 +134,7 @@ async def asking(
 async def answer(
     user: User | None, path: str, headers: Headers | None = None, method: str = "GET"
 ) -> tuple[int, Any]:
-    """Ask, and return the status and the JSON."""
+    """Send a request, and return the status and the JSON."""
     async with asking(user, path, headers, method) as request:
         await request.answered()
         return request.status, await request.json()

@@ -1,4 +1,4 @@
-"""What is the same, whatever carries it: the websocket, server-sent events, polling."""
+"""The common behaviour of all transports: websocket, server-sent events, polling."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ Kind = type[Watcher]
 
 
 async def is_watched() -> None:
-    """Wait until somebody is connected who is subscribed to all that they asked for."""
+    """Wait until a connection is subscribed to all topics that it asked for."""
     async with asyncio.timeout(PATIENCE):
         while not any(each.topics and not each.pending for each in connections_of(get_hub())):
             await asyncio.sleep(0.001)
 
 
 async def test_a_change_is_told(kind: Kind, ada: User, shopping: TodoList, topic: str) -> None:
-    """Which row, and what became of it."""
+    """With the row, and its verb."""
     watcher = kind(ada, (topic,))
     async with watcher.watching():
         task = await in_thread(lambda: Task.objects.create(list=shopping, title="Milk"))
@@ -63,7 +63,7 @@ async def test_changes_of_several_topics_are_told(kind: Kind, ada: User, topic: 
 async def test_what_was_missed_is_told_to_one_who_comes_back(
     kind: Kind, ada: User, shopping: TodoList, topic: str
 ) -> None:
-    """With the position at which it was when it was last told something."""
+    """The client comes back with its last position."""
     watcher = kind(ada, (topic, SENTINEL))
     async with watcher.watching():
         await tell(Message(SENTINEL, {"a.b": {"1": "left"}}))
@@ -77,7 +77,7 @@ async def test_what_was_missed_is_told_to_one_who_comes_back(
 
 
 async def test_what_was_told_is_not_told_again(kind: Kind, ada: User, topic: str) -> None:
-    """What comes next is the sentinel."""
+    """The next message is the sentinel."""
     watcher = kind(ada, (topic, SENTINEL))
     async with watcher.watching():
         await tell(Message(topic, {"a.b": {"1": "left"}}))
@@ -99,7 +99,7 @@ async def test_a_position_that_proves_nothing_is_a_reset(kind: Kind, ada: User, 
 
 
 async def test_what_a_rule_no_longer_allows_is_revoked(kind: Kind, ada: User, topic: str) -> None:
-    """She is told so, instead of what happens there; of the others she goes on to hear."""
+    """She receives `revoked` and no further message of it; other topics go on."""
     allowed = True
     allow("door")(lambda user, key: allowed)
     watcher = kind(ada, (topic, "door:1"))
@@ -112,7 +112,7 @@ async def test_what_a_rule_no_longer_allows_is_revoked(kind: Kind, ada: User, to
 
 
 async def test_logging_out_ends_it(kind: Kind, ada: User, topic: str) -> None:
-    """In every process, whichever it was that was told."""
+    """In every process, whichever the logout was in."""
 
     def log_out() -> None:
         for session in Session.objects.all():
@@ -129,7 +129,7 @@ async def test_logging_out_ends_it(kind: Kind, ada: User, topic: str) -> None:
 
 
 async def test_a_user_who_is_deactivated_is_sent_away(kind: Kind, ada: User, topic: str) -> None:
-    """They are looked at anew when they change."""
+    """Their access is checked again when they change."""
     watcher = kind(ada, (topic,))
     async with watcher.watching():
         await is_watched()
@@ -140,20 +140,20 @@ async def test_a_user_who_is_deactivated_is_sent_away(kind: Kind, ada: User, top
 
 
 async def test_what_is_not_allowed_is_refused(kind: Kind, ada: User, topic: str) -> None:
-    """By name: what does not exist looks like what is somebody else's."""
+    """By name: a missing row looks like another user's."""
     refused = await kind(ada, (topic, "list:999999", "nobody:5")).refused()
 
     assert refused == {"list:999999", "nobody:5"}
 
 
 async def test_nobody_is_not_let_in(kind: Kind, topic: str) -> None:
-    """Unless a setting says so."""
+    """Unless a setting allows it."""
     assert await kind(None, (topic,)).code_at_the_door() == 401
 
 
 @override_settings(REALTIME={"ALLOW_ANONYMOUS": True})
 async def test_nobody_is_welcome_by_setting(kind: Kind) -> None:
-    """The rules then see AnonymousUser, and decide."""
+    """The rules get AnonymousUser, and decide."""
     watcher = kind(None, (SENTINEL,))
     async with watcher.watching():
         await tell(Message(SENTINEL, reset="bulk"))
@@ -163,13 +163,13 @@ async def test_nobody_is_welcome_by_setting(kind: Kind) -> None:
 
 @override_settings(REALTIME={"MAX_CONNECTIONS_A_USER": 1})
 async def test_one_too_many_is_not_let_in(kind: Kind, ada: User, topic: str) -> None:
-    """Of whatever kind the others are."""
+    """Whatever transports the other connections have."""
     async with StreamWatcher(ada, (topic,)).watching():
         assert await kind(ada, (topic,)).code_at_the_door() == 429
 
 
 async def test_a_server_that_drains_lets_nobody_in(kind: Kind, ada: User, topic: str) -> None:
-    """Another one is there for them."""
+    """Clients connect to another one."""
     connections_of(get_hub()).draining = True
 
     assert await kind(ada, (topic,)).code_at_the_door() == 503

@@ -1,4 +1,4 @@
-"""What is refused over HTTP, and how that is said."""
+"""Refusals over HTTP, and their form."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ async def code(user: User | None, path: str, **headers: str) -> tuple[int, str]:
 
 @both
 async def test_a_request_names_topics(ada: User, path: str) -> None:
-    """Else there is nothing to tell."""
+    """A request without topics is refused."""
     assert await code(ada, query(path)) == (400, "no-topic")
 
 
 @pytest.mark.parametrize("wait", ["soon", "-1", "nan", ""])
 async def test_a_wait_is_a_number_of_seconds(ada: User, wait: str) -> None:
-    """Said with what was expected."""
+    """The error says what was expected."""
     assert await code(ada, query("changes", SENTINEL, wait=wait)) == (400, "bad-wait")
 
 
 @both
 @override_settings(DATA_UPLOAD_MAX_NUMBER_FIELDS=3)
 async def test_more_fields_than_a_project_allows_are_refused(ada: User, path: str) -> None:
-    """As JSON, like all the rest."""
+    """As JSON, like all other errors."""
     assert (await code(ada, query(path, *"abcde")))[1] == "bad-query"
 
 
 @both
 async def test_nobody_has_to_log_in_first(path: str) -> None:
-    """And is not sent to a page for that, which a program would take for an answer."""
+    """No redirect to a login page, which a program would take for an answer."""
     assert await code(None, query(path, SENTINEL)) == (401, "not-authenticated")
 
 
@@ -62,7 +62,7 @@ async def test_nobody_has_to_log_in_first(path: str) -> None:
     "topic", ["list:999999", "list:", "list", "list:x", "list:05", "nobody:5", "", "Ünfug:%zz"]
 )
 async def test_every_refusal_looks_the_same(ada: User, path: str, topic: str) -> None:
-    """It names what is refused, and not what is not."""
+    """It names the refused topics, and no others."""
     status, found = await answer(ada, query(path, SENTINEL, topic))
 
     assert (status, found["error"]["topics"]) == (403, [topic])
@@ -84,7 +84,7 @@ async def test_every_refusal_looks_the_same(ada: User, path: str, topic: str) ->
 async def test_another_sites_page_may_not_ask(
     ada: User, path: str, headers: dict[str, str], allowed: bool
 ) -> None:
-    """It could not read the answer, but use up the places of those who visit it."""
+    """It could not read the answer, but use up the places of its visitors."""
     found = await code(ada, query(path, "list:999999"), **headers)
 
     assert found == (403, "not-allowed" if allowed else "foreign-origin")
@@ -93,7 +93,7 @@ async def test_another_sites_page_may_not_ask(
 @both
 @pytest.mark.parametrize("method", ["POST", "HEAD", "DELETE", "OPTIONS"])
 async def test_there_is_nothing_but_get(ada: User, path: str, method: str) -> None:
-    """Clients only listen."""
+    """Clients only receive."""
     async with asking(ada, query(path, SENTINEL), method=method) as request:
         await request.answered()
 
@@ -113,7 +113,7 @@ async def test_there_is_nothing_but_get(ada: User, path: str, method: str) -> No
 async def test_limits_are_those_of_the_websocket(
     ada: User, path: str, setting: str, value: float, expected: tuple[int, str]
 ) -> None:
-    """With when to come back."""
+    """With Retry-After."""
     with override_settings(REALTIME={setting: value}):
         async with asking(ada, query(path, SENTINEL, "sentinel:2")) as request:
             await request.answered()
@@ -127,7 +127,7 @@ async def test_limits_are_those_of_the_websocket(
 
 @both
 async def test_a_ticket_opens_what_has_no_rule(ada: User, path: str) -> None:
-    """Each is tried for each topic; one of somebody else opens nothing."""
+    """Each ticket is tried for each topic; another user's opens none."""
     cookie = await cookie_of(ada)
     mark = (await identify({"headers": [(b"cookie", cookie)]})).session
     tickets = [sign(topic, str(ada.pk), mark) for topic in ("shown:1", "shown:2")]
@@ -148,27 +148,27 @@ async def test_a_ticket_opens_what_has_no_rule(ada: User, path: str) -> None:
 async def test_nobody_waits_for_ever_to_be_let_in(
     ada: User, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A rule that depends on a topic is asked when that is watched, by a backend that is there."""
+    """A rule that depends on a topic is asked once the backend watches that topic."""
 
     async def wait(*_: object) -> None:
         await asyncio.Event().wait()
 
     allow("deep", depends=lambda user, key: ["sentinel:1"])(lambda user, key: True)
     monkeypatch.setattr(type(get_hub()), "subscribe", wait)
-    monkeypatch.setattr("realtime.transports.http.ENTERS_WITHIN", 0.05)
+    monkeypatch.setattr("realtime.transports.http.ADMIT_TIMEOUT", 0.05)
 
     assert await code(ada, query(path, "deep:1")) == (503, "backend-away")
 
 
 async def test_tickets_are_not_tried_without_end(ada: User) -> None:
-    """Trying takes the time of everybody else."""
+    """Trying takes time from all other clients."""
     topics, tickets = [f"a:{n}" for n in range(80)], [f"t{n}" for n in range(80)]
 
     assert (await code(ada, query("sse", *topics, ticket=tickets)))[0] == 429
 
 
 def _somebody(scope: dict[str, object]) -> User | None:
-    """Find a user by what a program sends."""
+    """Find a user by a program's header."""
     headers = dict(scope["headers"])  # type: ignore[call-overload]
     return User.objects.get(username="ada") if headers.get(b"x-token") == b"secret" else None
 
@@ -184,7 +184,7 @@ async def test_a_project_finds_its_users_itself(ada: User, path: str) -> None:
 
 @pytest.mark.parametrize("pattern", urlpatterns, ids=lambda each: each.name)
 async def test_under_wsgi_it_says_what_is_needed(pattern: object) -> None:
-    """Rather than hold a worker for each client."""
+    """A stream would occupy a worker for each client."""
     request = RequestFactory().get("/live/")
 
     response = await pattern.callback(request)  # type: ignore[attr-defined]
@@ -196,7 +196,7 @@ async def test_under_wsgi_it_says_what_is_needed(pattern: object) -> None:
 async def test_projects_may_have_their_requests_in_transactions(
     ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not these: they last, and Django refuses async views that it would have to wrap."""
+    """Not these: they run long, and Django refuses to wrap async views."""
     from django.db import connections
 
     monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)

@@ -1,4 +1,4 @@
-"""May a load balancer send clients to this process?"""
+"""Whether a load balancer may send clients to this process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def becomes(expected: tuple[int, object]) -> None:
 
 
 async def test_a_process_that_hears_its_backend_is_well(pubsub: MemoryPubSub) -> None:
-    """Whoever asks; it says nothing else."""
+    """The answer is the same for every client."""
     with mock.patch.object(hubs, "get_pubsub", return_value=pubsub):
         await becomes((200, {"status": "ok"}))
         assert get_hub().is_connected
@@ -40,7 +40,7 @@ async def test_a_process_that_hears_its_backend_is_well(pubsub: MemoryPubSub) ->
 
 
 async def test_a_process_that_begins_is_not_well_yet(pubsub: MemoryPubSub) -> None:
-    """It does not know whether it will hear."""
+    """It does not know whether the backend will connect."""
 
     async def never(*_: object) -> None:
         await asyncio.Event().wait()
@@ -54,7 +54,7 @@ async def test_a_process_that_begins_is_not_well_yet(pubsub: MemoryPubSub) -> No
 
 
 async def test_a_process_that_hears_nothing_is_not_well(pubsub: MemoryPubSub) -> None:
-    """Clients that it has are told when it hears again; others are better off elsewhere."""
+    """Its clients are reset when it reconnects; others should connect elsewhere."""
     away = mock.patch.object(type(pubsub), "connect", side_effect=OSError("no route"))
     with mock.patch.object(hubs, "get_pubsub", return_value=pubsub):
         with away:

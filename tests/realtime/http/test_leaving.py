@@ -1,4 +1,4 @@
-"""Nothing is left of a request, however it ends and whatever stands between."""
+"""A request leaves nothing behind, however it ends and whatever middleware is there."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from tests.realtime.websocket.telling import SENTINEL, tell
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MANY = 30
-"""More than any pool of threads grows by meanwhile."""
+"""More than any thread pool grows by meanwhile."""
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 @sync_only_middleware
 def plain(get_response: GetResponse) -> GetResponse:
-    """Do nothing, the old way: everything behind it runs in threads."""
+    """Do nothing, as sync middleware: everything behind it runs in threads."""
     return lambda request: get_response(request)
 
 
 @sync_only_middleware
 def instead(get_response: GetResponse) -> GetResponse:
-    """Answer something else than the view did."""
+    """Answer differently than the view did."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         get_response(request)
@@ -75,7 +75,7 @@ async def test_middleware_may_be_sync(ada: User, since: str, topic: str) -> None
 
 @with_middleware("django.middleware.gzip.GZipMiddleware")
 async def test_a_stream_is_not_compressed(ada: User, topic: str) -> None:
-    """Nor kept until there is more of it."""
+    """Nor buffered."""
     accepted = {"accept-encoding": "gzip"}
     async with asking(ada, query("sse", topic), accepted) as request:
         await request.answered()
@@ -85,7 +85,7 @@ async def test_a_stream_is_not_compressed(ada: User, topic: str) -> None:
 
 @pytest.mark.parametrize("middleware", [f"{__name__}.plain", None])
 async def test_a_poll_ends_with_its_client(ada: User, since: str, middleware: str | None) -> None:
-    """It waits for nobody."""
+    """It does not wait for messages any longer."""
     with with_middleware(middleware) if middleware else override_settings():
         async with asking(ada, query("changes", SENTINEL, since=since, wait=20)):
             await until(lambda: get_hub()._subscribers.topics())
@@ -96,7 +96,7 @@ async def test_a_poll_ends_with_its_client(ada: User, since: str, middleware: st
 @with_middleware(f"{__name__}.instead")
 @override_settings(REALTIME={"HANDSHAKE_TIMEOUT": 0.2})
 async def test_a_stream_that_nobody_reads_is_let_go(ada: User) -> None:
-    """Middleware answered otherwise, and knows nothing of what it has dropped."""
+    """Middleware answered otherwise, and does not close the stream that it dropped."""
     async with asking(ada, query("sse", SENTINEL)) as request:
         await request.answered()
 
@@ -107,8 +107,8 @@ async def test_a_stream_that_nobody_reads_is_let_go(ada: User) -> None:
 async def test_one_whose_server_waits_for_it_is_cut_off(
     ada: User, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As uvicorn does for a client that does not read: its news are merged, then it is dropped."""
-    monkeypatch.setattr("realtime.transports.sse.CUT_WITHIN", 0.05)
+    """As uvicorn waits for a client that does not read: messages are merged, then it is cut off."""
+    monkeypatch.setattr("realtime.transports.sse.CUT_AFTER", 0.05)
     application = with_websockets(ASGIHandler())
     stuck = asyncio.Event()
 
@@ -133,14 +133,14 @@ async def test_one_whose_server_waits_for_it_is_cut_off(
         await tell(Message(topic, {"a.b": {str(number): "left"}}))
     assert len(connection.mailbox) <= 1
 
-    # To some versions of Django a request that is cancelled is one that was answered.
+    # Some versions of Django count a cancelled request as answered.
     await asyncio.wait_for(asyncio.gather(serving, return_exceptions=True), PATIENCE)
     await until(nothing_is_left)
 
 
 @override_settings(REALTIME={"HANDSHAKE_TIMEOUT": 2})
 async def test_leaving_at_any_moment_leaves_nothing(ada: User, since: str, topic: str) -> None:
-    """A server cancels what it serves, wherever that is; also between the answer and its body."""
+    """A server may cancel its task anywhere; also between the answer and its body."""
     cookie = {"cookie": (await cookie_of(ada)).decode()}
     for turn in range(30):
         for path in (query("sse", topic), query("changes", topic, since=since)):
@@ -161,6 +161,6 @@ async def test_a_stream_keeps_no_thread(ada: User, topic: str) -> None:
                 stream = await streams.enter_async_context(streaming(ada, topic))
                 await stream.event("subscribed")
 
-            # Pools that all share may have grown by some.
+            # Shared pools may have grown by some.
             await until(lambda: threading.active_count() < before + MANY // 2)
     await until(nothing_is_left)

@@ -1,4 +1,4 @@
-"""What a poll answers, and when."""
+"""The answers of a poll, and their time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def test_without_a_cursor_it_is_told_where_to_begin(ada: User, topic: str) -> None:
-    """At once; what came before is for it to read."""
+    """At once; the client reads older data itself."""
     await tell(Message(topic, {"a.b": {"1": "left"}}))
 
     status, found = await answer(ada, query("changes", topic, SENTINEL))
@@ -31,7 +31,7 @@ async def test_without_a_cursor_it_is_told_where_to_begin(ada: User, topic: str)
 
 
 async def test_what_followed_is_told_at_once(ada: User, since: str, topic: str) -> None:
-    """As in a frame, with a cursor that is behind it."""
+    """As in a frame, with a cursor behind them."""
     await tell(Message(topic, {"a.b": {"1": "left"}}))
 
     _, found = await answer(ada, query("changes", topic, since=since, wait=20))
@@ -43,7 +43,7 @@ async def test_what_followed_is_told_at_once(ada: User, since: str, topic: str) 
 
 
 async def test_it_waits_for_news(ada: User, since: str, topic: str) -> None:
-    """And answers when they come."""
+    """And answers when there are any."""
     async with asking(ada, query("changes", topic, since=since, wait=20)) as request:
         async with asyncio.timeout(PATIENCE):
             while not any(each.topics for each in connections_of(get_hub())):
@@ -65,7 +65,7 @@ async def test_it_waits_for_news(ada: User, since: str, topic: str) -> None:
 async def test_it_does_not_wait_for_ever(
     ada: User, since: str, topic: str, wait: dict[str, float]
 ) -> None:
-    """Nothing came, and the cursor says so."""
+    """The answer is empty, with a cursor."""
     await tell(Message("nobody:1", reset="bulk"))
 
     status, found = await answer(ada, query("changes", topic, since=since, **wait))
@@ -76,7 +76,7 @@ async def test_it_does_not_wait_for_ever(
 
 @pytest.mark.parametrize("since", ["", "garbage", "a.b", "none.0", "x" * 3_000])
 async def test_a_cursor_that_proves_nothing_is_a_reset(ada: User, topic: str, since: str) -> None:
-    """And one to go on from."""
+    """With a cursor to go on from."""
     _, found = await answer(ada, query("changes", topic, since=since))
 
     assert "reset" in found["topics"][topic]
@@ -97,8 +97,8 @@ async def test_of_two_cursors_the_older_wins(ada: User, since: str, topic: str) 
 async def test_silence_is_not_made_of_not_hearing(
     ada: User, since: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the backend is away nobody can say that nothing changed."""
-    monkeypatch.setattr("realtime.transports.poll.SETTLES_WITHIN", 0.05)
+    """While the backend is away the poll fails: an empty answer would say "no changes"."""
+    monkeypatch.setattr("realtime.transports.poll.SETTLE_TIMEOUT", 0.05)
     await answer(ada, query("changes", topic))
     monkeypatch.setattr(type(get_hub()), "head", lambda *_: None)
 

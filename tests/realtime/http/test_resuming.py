@@ -1,4 +1,4 @@
-"""A stream may be cut at any moment, and what was on its way be lost: nothing is missed."""
+"""A stream may be cut at any moment, and lose data under way: no change is missed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STEPS = st.lists(
 
 
 class Browser:
-    """Keeps the last id, as an EventSource does, and what a page made of the events."""
+    """Keeps the last id, as an EventSource does, and the page's state from the events."""
 
     def __init__(self) -> None:
         self.last: str | None = None
@@ -48,7 +48,7 @@ class Browser:
         await until(lambda: not self._stream.communicator.output_queue.empty())
 
     async def cut(self, events: int) -> None:
-        """Lose the stream when so many of the events that are on their way have come."""
+        """Lose the stream after so many of the events under way have arrived."""
         waiting = self._stream.communicator.output_queue
         text = ""
         while not waiting.empty():
@@ -80,14 +80,14 @@ class Browser:
 async def test_a_browser_whose_streams_are_cut_misses_nothing(
     steps: list[tuple[str, Any]],
 ) -> None:
-    """It keeps the last id that has come, whatever was sent behind it."""
+    """It has the last id that arrived, whatever was sent behind it."""
     pubsub, browser = MemoryPubSub(), Browser()
     with (
         override_settings(REALTIME={"ALLOW_ANONYMOUS": True}),
         mock.patch("realtime.hub.hub.get_pubsub", return_value=pubsub),
     ):
         await browser.open()
-        await browser.read()  # the page is made, or made anew, from here on
+        await browser.read()  # the page is made, or reloaded, from here on
         for step, what in steps:
             if step == "send":
                 browser.sent.add(str(len(browser.sent)))

@@ -1,4 +1,4 @@
-"""What a stream of events says, how its ids lead on, and how it ends."""
+"""The events of a stream, their ids, and its end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def test_a_stream_begins_with_welcome(ada: User, topic: str) -> None:
-    """As a socket does; and with how soon to come back, which is not the same for all."""
+    """As a socket does; with a time to reconnect, which differs between clients."""
     async with asking(ada, query("sse", topic)) as request:
         await request.answered()
         welcome = await request.event("welcome")
@@ -38,7 +38,7 @@ async def test_a_stream_begins_with_welcome(ada: User, topic: str) -> None:
 
 
 async def test_the_first_id_is_where_the_client_stands(ada: User, since: str, topic: str) -> None:
-    """Whoever is cut off before anything was replayed comes back for it, not for less."""
+    """A client that is cut off before the replay comes back for the replay."""
     async with asking(ada, query("sse", topic, since=since)) as request:
         await request.answered()
         assert (await request.event("welcome")).id == since
@@ -52,7 +52,7 @@ async def test_the_first_id_is_where_the_client_stands(ada: User, since: str, to
 async def test_a_page_begins_where_it_was_made(
     ada: User, since: str, topic: str, field: str
 ) -> None:
-    """What changed since then is told first."""
+    """Changes since then come first."""
     await tell(Message(topic, {"a.b": {"1": "left"}}))
 
     async with streaming(ada, topic, **{field: since}) as stream:
@@ -65,7 +65,7 @@ async def test_a_page_begins_where_it_was_made(
 
 
 async def test_the_browsers_own_id_wins_over_the_pages(ada: User, since: str, topic: str) -> None:
-    """It keeps asking for the URL that the page was made with, which is older."""
+    """It reconnects to the page's URL, whose cursor is older."""
     await tell(Message(topic, {"a.b": {"1": "left"}}))
     last = str(await aposition())
 
@@ -90,7 +90,7 @@ async def test_an_id_that_proves_nothing_is_a_reset(ada: User, topic: str, last:
 
 
 async def test_an_id_stays_where_it_was_while_something_is_held(ada: User, topic: str) -> None:
-    """What waits for a rule was not said: whoever is cut off then is told it when they return."""
+    """A message that waits for a rule was not sent: a client that is cut off gets it later."""
     answer, asked = asyncio.Event(), asyncio.Event()
     answer.set()
 
@@ -122,7 +122,7 @@ async def test_an_id_stays_where_it_was_while_something_is_held(ada: User, topic
 
 
 async def test_an_id_stays_where_it_was_once_a_topic_is_revoked(ada: User, topic: str) -> None:
-    """It is good for all topics: whoever may watch again is told what they did not hear."""
+    """The id is valid for all topics: a client that may watch again gets what it missed."""
     allowed = True
     allow("door")(lambda user, key: allowed)
     async with streaming(ada, "door:1", SENTINEL) as stream:
@@ -156,7 +156,7 @@ async def test_a_stream_ends_when_nothing_is_left_of_it(ada: User) -> None:
 
 
 async def test_operators_find_a_stream_among_the_connections(ada: User, topic: str) -> None:
-    """What carries it, whose it is, and how much it was sent."""
+    """Its transport, its user, and how much it was sent."""
     async with streaming(ada, topic) as stream:
         await stream.event("subscribed")
 
@@ -167,7 +167,7 @@ async def test_operators_find_a_stream_among_the_connections(ada: User, topic: s
 
 @override_settings(REALTIME={"HEARTBEAT": 0.02})
 async def test_a_stream_gives_signs_of_life(ada: User, topic: str) -> None:
-    """Comments, which no script sees; proxies close what is silent."""
+    """Comments, which no script sees; proxies close silent streams."""
     async with streaming(ada, topic) as stream:
         await stream.event("subscribed")
 
@@ -176,7 +176,7 @@ async def test_a_stream_gives_signs_of_life(ada: User, topic: str) -> None:
 
 @override_settings(REALTIME={"HEARTBEAT": 0.02})
 async def test_a_stream_ends_where_the_server_drains(ada: User, topic: str) -> None:
-    """Its client comes back to another one, not all at once."""
+    """Its clients reconnect to another one, not all at once."""
     async with streaming(ada, topic) as stream:
         await stream.event("subscribed")
         connections_of(get_hub()).draining = True
@@ -191,7 +191,7 @@ async def test_a_stream_ends_where_the_server_drains(ada: User, topic: str) -> N
 async def test_a_stream_ends_where_the_server_fails(
     ada: User, topic: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With an id that is not behind what was lost."""
+    """With an id that is not behind the lost messages."""
     async with streaming(ada, topic) as stream:
         await stream.event("subscribed")
         monkeypatch.setattr("realtime.transports.sse.topics_of", None)
@@ -206,7 +206,7 @@ async def test_a_stream_ends_where_the_server_fails(
 
 @override_settings(REALTIME={"SSE_SECONDS": 0.05})
 async def test_a_stream_ends_after_a_while(ada: User, topic: str) -> None:
-    """Nothing is said of it: the browser comes back by itself."""
+    """Without an event: the browser reconnects by itself."""
     async with streaming(ada, topic) as stream:
         await stream.event("subscribed")
 
@@ -216,7 +216,7 @@ async def test_a_stream_ends_after_a_while(ada: User, topic: str) -> None:
 
 @override_settings(REALTIME={"SSE_MAX_BYTES": 2_000})
 async def test_one_who_does_not_read_is_bounded(ada: User, topic: str) -> None:
-    """Where the server takes everything, as daphne does; whoever comes back is told the rest."""
+    """If the server accepts everything, as daphne does; a client that reconnects gets the rest."""
     async with streaming(ada, topic) as stream:
         first = await stream.event("subscribed")
         for number in range(50):
@@ -233,7 +233,7 @@ async def test_one_who_does_not_read_is_bounded(ada: User, topic: str) -> None:
 
 
 async def everything(stream: Request, topic: str) -> tuple[set[str], str | None]:
-    """Return the rows that a stream that has ended told of, and its last id."""
+    """Return the rows that an ended stream sent, and its last id."""
     rows: set[str] = set()
     last = None
     while not await stream.ended():

@@ -1,4 +1,4 @@
-"""A client of each transport behind one face, for what is the same with all of them."""
+"""A client of each transport behind one interface, for their common tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Told = dict[str, Any]
 
 
 class Watcher(ABC):
-    """Watches topics as a user. `position` is what to come back with."""
+    """Watches topics as a user. `position` is the cursor to reconnect with."""
 
     name: str
 
@@ -32,23 +32,23 @@ class Watcher(ABC):
 
     @abstractmethod
     async def told(self) -> Told:
-        """Return what it is told next, by topic, without cursors."""
+        """Return the next messages, by topic, without cursors."""
 
     @abstractmethod
     async def revoked(self) -> set[str]:
-        """Return which topics it is told that it may watch no longer, next."""
+        """Return the topics of the next revocation."""
 
     @abstractmethod
     async def closed(self) -> int:
-        """Return the code with which it is sent away, next; as HTTP has it."""
+        """Return the code with which the server closes it next; as an HTTP status for HTTP."""
 
     @abstractmethod
     async def refused(self) -> set[str]:
-        """Return which topics it is refused when it asks for them."""
+        """Return the topics that are refused when it asks for them."""
 
     @abstractmethod
     async def code_at_the_door(self) -> int:
-        """Return the code with which it is not let in."""
+        """Return the code with which it is refused."""
 
 
 class SocketWatcher(Watcher):
@@ -129,7 +129,7 @@ class StreamWatcher(Watcher):
 
 
 class PollWatcher(Watcher):
-    """Asks again and again. It is asking all the while, as a client would."""
+    """Polls again and again, so that a request is always waiting."""
 
     name = "poll"
     request: Request

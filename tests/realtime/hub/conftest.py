@@ -1,4 +1,4 @@
-"""What the tests of the hub share: losses are mended at once, and not logged."""
+"""Common parts of the hub's tests: losses are repaired at once, and not logged."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from realtime.hub import hub as hub_module
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A backend that was lost is tried again at once."""
+    """A lost backend is retried at once."""
     monkeypatch.setattr(hub_module, "FIRST_PAUSE", 0.0)
     monkeypatch.setattr(hub_module, "LONGEST_PAUSE", 0.001)
 
 
 @pytest.fixture(autouse=True)
 def at_once(no_linger: None) -> None:
-    """What nobody wants any longer is unwatched at once, but where a test says otherwise."""
+    """A topic without subscribers is unwatched at once, unless a test sets otherwise."""
 
 
 @pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """Losses are logged, as they should be."""
+    """The log of losses is silenced."""
     caplog.set_level(logging.CRITICAL + 1, "realtime.hub")

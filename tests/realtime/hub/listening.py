@@ -1,4 +1,4 @@
-"""A hub on a fake backend, mailboxes that listen to it, and what is said to them."""
+"""A hub on a fake backend, its mailboxes, and messages to them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def within(what):
 
 
 async def until(holds: Callable[[], object]) -> None:
-    """Wait until something holds, up to a deadline."""
+    """Wait until a condition holds, up to a deadline."""
     async with asyncio.timeout(PATIENCE):
         while not holds():
             await asyncio.sleep(0.001)
@@ -48,7 +48,7 @@ async def taken(box: Mailbox) -> list[Message]:
 
 
 async def taken_until(box: Mailbox, topic: Topic) -> list[Message]:
-    """Return all that comes up to a message of `topic`."""
+    """Return all messages up to one of `topic`."""
     found: list[Message] = []
     while not any(message.topic == topic for message in found):
         found += await taken(box)
@@ -64,7 +64,7 @@ def row(topic: Topic, pk: object) -> Message:
 
 
 async def say_and_hear(pubsub: FakePubSub, box: Mailbox, message: Message) -> None:
-    """Say something, and wait until its rows have come, alone or merged with others."""
+    """Send messages, and wait until their rows have arrived, alone or merged with others."""
     pubsub.current.say(message)
     due = set(message.changes["shop.order"])
     while due:

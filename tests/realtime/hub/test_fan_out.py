@@ -1,4 +1,4 @@
-"""Fan-out: one message, and every mailbox that it is for."""
+"""Fan-out: one message to every mailbox that it concerns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.realtime.hub.listening import FAMILY, LIST, OTHER, mailbox, row, runn
 
 
 async def test_a_message_reaches_every_mailbox_of_its_topic(hub: Hub, pubsub: MemoryPubSub) -> None:
-    """And those of other topics hear nothing."""
+    """Mailboxes of other topics receive nothing."""
     one, two, other = mailbox(), mailbox(), mailbox()
     await hub.subscribe(one, LIST)
     await hub.subscribe(two, LIST)
@@ -41,7 +41,7 @@ async def test_a_family_reaches_each_subscriber_under_its_own_topic(
 
 
 async def test_families_of_objects_are_told_by_model(hub: Hub, pubsub: MemoryPubSub) -> None:
-    """`object:shop.order/` speaks for its rows, and for no other model's."""
+    """`object:shop.order/` stands for its rows, and for no other model's."""
     box = mailbox()
     await hub.subscribe(box, Topic("object:shop.order/7"))
     await hub.subscribe(box, Topic("object:shop.line/7"))
@@ -74,7 +74,7 @@ class Full(Mailbox):
 
 
 async def test_a_message_that_cannot_be_fanned_out_ends_in_a_reset() -> None:
-    """Whatever goes wrong between the backend and a mailbox, nobody is left believing."""
+    """After any error between the backend and a mailbox no client is left stale."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         good, bad = mailbox(), Full(10)

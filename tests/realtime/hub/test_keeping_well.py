@@ -1,4 +1,4 @@
-"""What the hub does beside listening: lingering, refreshing cursors, seeing that all is well."""
+"""The hub's work beside receiving: delayed unwatch, new cursors, checks of the upstream."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tests.realtime.hub.listening import (
 
 @pytest.fixture
 def lingering(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What nobody wants any longer is watched for a moment more."""
+    """A topic without subscribers stays watched for a moment."""
     monkeypatch.setitem(conf.__dict__, "LINGER", 0.02)
 
 
 async def test_what_nobody_wants_is_watched_a_while_longer(lingering: None) -> None:
-    """And then no more."""
+    """Then it is unwatched."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         box = mailbox()
@@ -47,7 +47,7 @@ async def test_what_nobody_wants_is_watched_a_while_longer(lingering: None) -> N
 
 
 async def test_whoever_comes_back_meanwhile_keeps_it(lingering: None) -> None:
-    """The others of its family go."""
+    """Other topics of its family are unwatched."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         box = mailbox()
@@ -62,7 +62,7 @@ async def test_whoever_comes_back_meanwhile_keeps_it(lingering: None) -> None:
 
 
 async def test_a_hub_that_closes_does_not_linger(lingering: None) -> None:
-    """No timer and no task stays behind."""
+    """No timer and no task remains."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         box = mailbox()
@@ -76,7 +76,7 @@ async def test_a_hub_that_closes_does_not_linger(lingering: None) -> None:
 async def test_idle_topics_get_a_new_cursor_now_and_then(
     hub: Hub, pubsub: MemoryPubSub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One from long ago would be of no use to whoever comes back with it."""
+    """An old cursor would be of no use to a client that reconnects with it."""
     monkeypatch.setitem(conf.__dict__, "REFRESH", 0.01)
     idle, busy = mailbox(), mailbox()
     await hub.subscribe(idle, LIST)
@@ -93,7 +93,7 @@ async def test_idle_topics_get_a_new_cursor_now_and_then(
 
 
 async def test_an_upstream_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It said nothing: that may be because it cannot."""
+    """Its silence may mean that it cannot receive."""
     monkeypatch.setattr(hub_module, "SWEEP", 0.001)
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
@@ -109,7 +109,7 @@ async def test_an_upstream_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("task", ["_refresh", "_receive"])
 async def test_a_task_that_dies_is_no_silence(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everybody reloads, and another hears what comes next."""
+    """Every client reloads, and another upstream receives later messages."""
     died: list[str] = []
     usual = getattr(Hub, task)
 

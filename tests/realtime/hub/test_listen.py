@@ -1,4 +1,4 @@
-"""Listening in a worker."""
+"""`listen()` in a worker."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def as_the_projects(pubsub: MemoryPubSub) -> Iterator[None]:
 
 @asynccontextmanager
 async def listening(*topics: str, since: object = None) -> AsyncIterator[AsyncIterator[Message]]:
-    """Listen, and close in the end."""
+    """Listen, and close at the end."""
     messages = listen(topics, since)  # type: ignore[arg-type]
     try:
         yield messages
@@ -38,7 +38,7 @@ async def listening(*topics: str, since: object = None) -> AsyncIterator[AsyncIt
 
 
 async def test_messages_are_given_as_they_come(pubsub: MemoryPubSub) -> None:
-    """Those of the topics asked for, and their families' under their names."""
+    """Those of the given topics, and their families' under the topics' names."""
     async with listening(LIST, LIST) as messages:
         first = asyncio.ensure_future(anext(messages))
         while not pubsub._history._upstreams:
@@ -52,7 +52,7 @@ async def test_messages_are_given_as_they_come(pubsub: MemoryPubSub) -> None:
 
 
 async def test_what_was_sent_since_comes_first(pubsub: MemoryPubSub) -> None:
-    """And a worker that comes back with the last cursor has seen it all."""
+    """A worker that comes back with the last cursor has had all of them."""
     since = pubsub.position()
     send(pubsub, row(LIST, 1))
 
@@ -66,7 +66,7 @@ async def test_what_was_sent_since_comes_first(pubsub: MemoryPubSub) -> None:
 
 
 async def test_a_cursor_stands_behind_all_that_was_given(pubsub: MemoryPubSub) -> None:
-    """Of messages that waited together the last one has it: the first may have come last."""
+    """Of messages that waited together the last has it: the first may have arrived last."""
     async with listening(LIST, OTHER, since=pubsub.position()) as messages:
         send(pubsub, row(LIST, 0))
         assert (await within(anext(messages))).cursor is not None
@@ -88,7 +88,7 @@ async def test_a_cursor_stands_behind_all_that_was_given(pubsub: MemoryPubSub) -
 async def test_a_worker_that_dies_anywhere_misses_nothing(
     sent: list[tuple[Topic, bool]], dealt: int
 ) -> None:
-    """It goes on from the last cursor that it came to, whatever it had taken besides."""
+    """It goes on from its last cursor, whatever messages it had taken since."""
     pubsub = MemoryPubSub()
     with mock.patch("realtime.hub.hub.get_pubsub", return_value=pubsub):
         done: set[str] = set()
@@ -113,7 +113,7 @@ async def test_a_cursor_that_proves_nothing_is_a_reset(pubsub: MemoryPubSub) -> 
 
 
 async def test_messages_are_merged_while_a_worker_is_slow(pubsub: MemoryPubSub) -> None:
-    """It is told all, in one."""
+    """It gets all of them, in one."""
     async with listening(LIST, since=pubsub.position()) as messages:
         send(pubsub, row(LIST, 1))
         await within(anext(messages))
@@ -125,7 +125,7 @@ async def test_messages_are_merged_while_a_worker_is_slow(pubsub: MemoryPubSub) 
 
 
 async def test_whoever_ends_leaves_nothing_behind(pubsub: MemoryPubSub) -> None:
-    """Nor one that is cancelled while it waits."""
+    """Nor does one that is cancelled while it waits."""
     send(pubsub, row(LIST, 0))
     hub = get_hub(lambda: pubsub)
     messages = listen([LIST])
@@ -150,6 +150,6 @@ async def test_whoever_ends_leaves_nothing_behind(pubsub: MemoryPubSub) -> None:
     ],
 )
 async def test_nonsense_is_refused(topics: list[str], since: str, error: type[Exception]) -> None:
-    """A bare family is for the server to speak to."""
+    """A bare family is for servers only."""
     with pytest.raises(error, match="expected"):
         await anext(listen(topics, since))

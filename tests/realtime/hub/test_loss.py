@@ -1,4 +1,4 @@
-"""When the backend is lost: everybody is reset, and hears the next one."""
+"""When the backend is lost, every client is reset, and the next upstream receives."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.realtime.hub.listening import (
     ids=repr,
 )
 async def test_a_lost_upstream_resets_everybody(error: BaseException) -> None:
-    """With a cursor of the next one; what is said from then on comes as before."""
+    """With a cursor of the next one; later messages arrive as before."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         one, two = mailbox(), mailbox()
@@ -53,7 +53,7 @@ async def test_a_lost_upstream_resets_everybody(error: BaseException) -> None:
 
 
 async def test_a_listener_that_somebody_ended_is_missed_by_nobody() -> None:
-    """The next one resets those whom the first had told, and hears for them."""
+    """The next one resets the first one's subscribers, and receives for them."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         box = mailbox()
@@ -72,7 +72,7 @@ async def test_a_listener_that_somebody_ended_is_missed_by_nobody() -> None:
 async def test_a_hub_that_has_not_told_all_knows_of_no_position(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whoever asks right behind that, before the next upstream, must not be given one."""
+    """A caller right behind that, before the next upstream, must not get a position."""
     pubsub = FakePubSub()
     hub, upstream = Hub(pubsub), pubsub.connect()
     await upstream.watch([LIST])
@@ -88,7 +88,7 @@ async def test_a_hub_that_has_not_told_all_knows_of_no_position(
 
 
 async def test_what_a_part_of_the_backend_holds_is_reset_when_that_is_back() -> None:
-    """By the upstream, as it promised; everybody else is reset at once."""
+    """By the upstream, as it promised; all others are reset at once."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         one, two = mailbox(), mailbox()
@@ -104,7 +104,7 @@ async def test_what_a_part_of_the_backend_holds_is_reset_when_that_is_back() -> 
 
 
 async def test_a_backend_that_is_lost_again_and_again_ends_in_a_reset_each_time() -> None:
-    """There is no last try."""
+    """There is no last attempt."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         box = mailbox()
@@ -119,7 +119,7 @@ async def test_a_backend_that_is_lost_again_and_again_ends_in_a_reset_each_time(
 
 
 async def test_a_backend_that_is_away_at_first_is_waited_for() -> None:
-    """`subscribe()` returns when it is there."""
+    """`subscribe()` returns when it is connected."""
     pubsub = FakePubSub()
     pubsub.fail = [OSError("away"), UpstreamLost("away"), OSError("away")]
     async with running(pubsub) as hub:
@@ -137,7 +137,7 @@ async def test_a_backend_that_is_away_at_first_is_waited_for() -> None:
 async def test_an_outage_is_logged_once(
     error: Exception, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However many attempts fail meanwhile; and so is its end, and the next one."""
+    """However many attempts fail meanwhile; its end too, and the next outage."""
     caplog.set_level("INFO", "realtime.hub")
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
@@ -154,7 +154,7 @@ async def test_an_outage_is_logged_once(
 
 
 async def test_an_upstream_that_breaks_at_its_first_watch_is_replaced() -> None:
-    """A subscriber waits for the next."""
+    """A subscriber waits for the next one."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         box = mailbox()
@@ -172,7 +172,7 @@ async def test_an_upstream_that_breaks_at_its_first_watch_is_replaced() -> None:
 
 
 async def test_who_subscribes_while_the_backend_is_away_is_heard_for_afterwards() -> None:
-    """Whether it came before or after the next upstream was asked."""
+    """Whether it subscribed before or after the next upstream was asked."""
     for steps in range(12):
         pubsub = FakePubSub(yields=2)
         async with running(pubsub) as hub:
@@ -184,7 +184,7 @@ async def test_who_subscribes_while_the_backend_is_away_is_heard_for_afterwards(
 
             await within(hub.subscribe(box, LIST))
 
-            # One that was said to the lost upstream is covered by the reset.
+            # The reset covers a message to the lost upstream.
             pubsub.current.say(row(LIST, 1))
             assert [message.topic for message in await taken(box)] == [LIST]
             pubsub.current.say(row(LIST, 2))
@@ -192,7 +192,7 @@ async def test_who_subscribes_while_the_backend_is_away_is_heard_for_afterwards(
 
 
 async def test_a_dead_upstream_is_no_obstacle_to_leaving() -> None:
-    """There is nothing to unwatch any more."""
+    """No upstream has to be told."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         box = mailbox()
@@ -207,7 +207,7 @@ async def test_a_dead_upstream_is_no_obstacle_to_leaving() -> None:
 
 @pytest.mark.parametrize("error", [UpstreamLost("gone"), RuntimeError("a bug")], ids=repr)
 async def test_what_cannot_be_looked_up_counts_as_missed(error: Exception) -> None:
-    """Nothing is proven."""
+    """No replay proves otherwise."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         await hub.subscribe(mailbox(), LIST)

@@ -1,4 +1,4 @@
-"""Mailboxes are bounded, and lose nothing."""
+"""Mailboxes are bounded, and lose no message."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST, MOST_IN_ALL = 3, 5
 
 
 async def taken_now(mailbox: Mailbox) -> list[Message] | None:
-    """Return what `take()` gives without waiting, None if it would wait."""
+    """Return what `take()` returns without waiting, None if it would wait."""
     taking = asyncio.create_task(mailbox.take())
     await asyncio.sleep(0)
     if taking.done():
@@ -31,7 +31,7 @@ async def taken_now(mailbox: Mailbox) -> list[Message] | None:
 
 
 class MailboxAgainstAModel(RuleBasedStateMachine):
-    """The model: for each topic all that was put and not given out, and how often it is held."""
+    """The model: for each topic the rows put and not taken, and how often it is held."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ TestMailboxAgainstAModel = MailboxAgainstAModel.TestCase
 
 
 async def test_a_taker_waits_for_what_comes() -> None:
-    """And is woken by it."""
+    """The message wakes it."""
     mailbox = Mailbox(10)
     taking = asyncio.create_task(mailbox.take())
     await asyncio.sleep(0)
@@ -114,7 +114,7 @@ async def test_a_taker_waits_for_what_comes() -> None:
 
 
 async def test_a_taker_is_woken_by_a_release() -> None:
-    """What was held is news when it is held no more."""
+    """A held message can be taken once it is released."""
     mailbox = Mailbox(10)
     mailbox.hold(TOPICS[0])
     mailbox.put(Message(TOPICS[0]))
@@ -128,7 +128,7 @@ async def test_a_taker_is_woken_by_a_release() -> None:
 
 
 async def test_a_taker_that_is_cancelled_takes_nothing_along() -> None:
-    """The next one finds it all."""
+    """The next taker gets all messages."""
     mailbox = Mailbox(10)
     taking = asyncio.create_task(mailbox.take())
     await asyncio.sleep(0)
@@ -142,7 +142,7 @@ async def test_a_taker_that_is_cancelled_takes_nothing_along() -> None:
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=60))
 def test_more_rows_than_allowed_are_a_reset(pks: list[int]) -> None:
-    """Rows are counted once however often they change."""
+    """A row counts once however often it changes."""
     mailbox = Mailbox(20)
     for pk in pks:
         mailbox.put(Message("list:1", {"a.b": {str(pk): "updated"}}))
@@ -167,7 +167,7 @@ async def test_what_two_hold_is_given_out_when_both_release_it() -> None:
 
 
 def test_whoever_empties_a_mailbox_is_woken_for_what_may_be_taken() -> None:
-    """And not for what is held."""
+    """And not for held messages."""
     woken: list[int] = []
     mailbox = Mailbox(10, woken=lambda: woken.append(len(mailbox)))
     mailbox.hold(TOPICS[0])
@@ -181,7 +181,7 @@ def test_whoever_empties_a_mailbox_is_woken_for_what_may_be_taken() -> None:
 
 
 def test_a_mailbox_with_too_much_of_everything_resets_what_comes() -> None:
-    """Many topics with few rows each cost memory too."""
+    """Many topics with few rows each use memory too."""
     mailbox = Mailbox(3, 4)
     for topic in TOPICS:
         mailbox.put(Message(topic, {"a.b": {"1": "left", "2": "left"}}))
@@ -193,7 +193,7 @@ def test_a_mailbox_with_too_much_of_everything_resets_what_comes() -> None:
 
 
 def test_mailboxes_that_wait_together_hold_the_same_message() -> None:
-    """What a thousand slow clients wait for is merged once, and kept once."""
+    """Messages for a thousand slow clients are merged once, and kept once."""
     boxes = [Mailbox(10) for _ in range(3)]
     for pk in ("1", "2", "3"):
         message = Message(TOPICS[0], {"a.b": {pk: "left"}})

@@ -1,4 +1,4 @@
-"""Observers: they see messages in every process, and may have topics reset there."""
+"""Observers see messages in every process, and may reset topics there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODEL = Topic("model:shop.order")
 
 
 class Watcher:
-    """Resets the lists whenever the model's topic says that it is suspicious."""
+    """Resets the lists for each suspicious message of the model's topic."""
 
     def __init__(self) -> None:
         self.seen: list[Message] = []
@@ -46,7 +46,7 @@ def watcher() -> Watcher:
 
 
 async def test_an_observers_topics_are_watched_though_nobody_wants_them(watcher: Watcher) -> None:
-    """And not let go with the last client."""
+    """And not unwatched with the last client."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         box = mailbox()
@@ -62,7 +62,7 @@ async def test_an_observers_topics_are_watched_though_nobody_wants_them(watcher:
 
 
 async def test_what_an_observer_says_is_told_to_those_concerned(watcher: Watcher) -> None:
-    """It sees what clients never get."""
+    """It sees `extra`, which clients never receive."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         box, other = mailbox(), mailbox()
@@ -78,7 +78,7 @@ async def test_what_an_observer_says_is_told_to_those_concerned(watcher: Watcher
 
 
 async def test_an_observer_that_fails_is_no_silence(watcher: Watcher) -> None:
-    """What it would have said is not known."""
+    """Its resets are unknown then."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         box = mailbox()
@@ -89,5 +89,5 @@ async def test_an_observer_that_fails_is_no_silence(watcher: Watcher) -> None:
 
         (told,) = await taken(box)
         assert told.reset == Reset.BACKEND_RESTART
-        # Once when it began to hear, and once more.
+        # Once for the first connection, and once more.
         assert watcher.misses == 2

@@ -1,4 +1,4 @@
-"""Many come and go at once, or leave halfway: nobody misses a thing, nothing stays."""
+"""Many clients come and go at once, or are cancelled: none misses a message or leaves state."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.realtime.hub.listening import (
 @pytest.mark.parametrize("yields", [0, 1, 4])
 @pytest.mark.parametrize("tasks", [2, 3, 25])
 async def test_concurrent_subscribers_of_one_topic_miss_nothing(yields: int, tasks: int) -> None:
-    """Many come and go at once; whoever `subscribe()` returned to hears what is said next."""
+    """Many come and go at once; after `subscribe()` returned, each later message arrives."""
     pubsub = FakePubSub(yields)
     chance = random.Random(yields)
     async with running(pubsub) as hub:
@@ -55,7 +55,7 @@ async def test_concurrent_subscribers_of_one_topic_miss_nothing(yields: int, tas
 async def test_topics_of_one_family_do_not_unwatch_each_others_family(
     yields: int, topics: int
 ) -> None:
-    """One topic's last goes while another's first comes."""
+    """One topic's last subscriber leaves while another topic's first comes."""
     pubsub = FakePubSub(yields)
     async with running(pubsub) as hub:
 
@@ -74,7 +74,7 @@ async def test_topics_of_one_family_do_not_unwatch_each_others_family(
 
 
 async def test_a_mailbox_gathers_from_before_the_backend_confirms() -> None:
-    """What is said of a topic that others watch already must not fall between."""
+    """A message of a topic that others watch already must not be missed."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         first, second = mailbox(), mailbox()
@@ -96,7 +96,7 @@ async def test_a_mailbox_gathers_from_before_the_backend_confirms() -> None:
 async def test_a_subscribe_cancelled_anywhere_leaves_nothing_behind(
     yields: int, others: bool
 ) -> None:
-    """However far it has come, neither the hub nor the backend remember it."""
+    """However far it has come, neither the hub nor the backend keep it."""
     for steps in range(40):
         pubsub = FakePubSub(yields)
         async with running(pubsub) as hub:
@@ -111,7 +111,7 @@ async def test_a_subscribe_cancelled_anywhere_leaves_nothing_behind(
                 await within(subscribing)
                 await hub.unsubscribe(box, LIST)
 
-            # Whoever comes next sees a hub that is at rest.
+            # The next subscriber finds the hub at rest.
             await within(hub.subscribe(mailbox(), SENTINEL))
 
             assert LIST not in hub._subscribers.wanted()
@@ -119,7 +119,7 @@ async def test_a_subscribe_cancelled_anywhere_leaves_nothing_behind(
 
 
 async def test_who_leaves_while_the_backend_is_away_is_not_watched_for() -> None:
-    """The upstream that comes next is asked for what is wanted by then."""
+    """The next upstream is asked for the topics with subscribers at that time."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         box, staying = mailbox(), mailbox()

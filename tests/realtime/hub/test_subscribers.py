@@ -1,4 +1,4 @@
-"""The hub's map: who wants what."""
+"""The hub's map from topics to subscribers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ steps = st.lists(st.tuples(st.booleans(), st.sampled_from(TOPICS), st.sampled_fr
 
 @given(steps)
 def test_the_map_agrees_with_a_set_of_pairs(steps: list[tuple[bool, Topic, Mailbox]]) -> None:
-    """Whatever comes and goes, in any order, twice or never."""
+    """After any additions and removals, in any order, repeated or missing."""
     subscribers, pairs = Subscribers(), set[tuple[Topic, Mailbox]]()
     for adds, topic, box in steps:
         if adds:

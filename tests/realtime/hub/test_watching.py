@@ -1,4 +1,4 @@
-"""What the hub holds of the backend: what somebody wants, and nothing once it is closed."""
+"""The topics that the hub watches upstream: those with subscribers, none once closed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.realtime.hub.listening import FAMILY, LIST, OTHER, mailbox, running
 
 
 async def test_upstream_is_asked_once_however_many_subscribe() -> None:
-    """And let go by the last of them."""
+    """The last subscriber's leave unwatches it."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         boxes = [mailbox() for _ in range(5)]
@@ -39,7 +39,7 @@ async def test_a_family_is_watched_until_the_last_of_its_topics_goes() -> None:
 
 
 async def test_unsubscribing_what_is_not_subscribed_does_nothing(hub: Hub) -> None:
-    """Neither before anything was, nor of another mailbox's topic."""
+    """Neither before any subscription, nor of another mailbox's topic."""
     await hub.unsubscribe(mailbox(), LIST)
     await hub.subscribe(mailbox(), LIST)
 
@@ -49,7 +49,7 @@ async def test_unsubscribing_what_is_not_subscribed_does_nothing(hub: Hub) -> No
 
 
 async def test_a_closed_hub_lets_the_backend_go() -> None:
-    """No task and no upstream stays."""
+    """No task and no upstream remains."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         await hub.subscribe(mailbox(), LIST)

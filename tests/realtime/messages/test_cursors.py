@@ -1,4 +1,4 @@
-"""Cursors are text that comes back, from clients who may have made it up."""
+"""Cursors are text that clients send back, and may make up."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_cursor_comes_back_as_it_was(epoch: str, offset: str) -> None:
 
 @given(st.text(max_size=20))
 def test_any_text_is_a_cursor_or_an_error(text: str) -> None:
-    """No text of a client raises anything else."""
+    """A client's text raises no other error."""
     try:
         cursor = Cursor.parse(text)
     except InvalidCursor:
@@ -51,7 +51,7 @@ def test_any_text_is_a_cursor_or_an_error(text: str) -> None:
     ],
 )
 def test_what_is_no_cursor_is_refused(text: object) -> None:
-    """The error says where cursors come from, and shows no more than the beginning."""
+    """The error says where cursors come from, and quotes no more than the beginning."""
     with pytest.raises(InvalidCursor, match="expected a cursor"):
         Cursor.parse(text)  # type: ignore[arg-type]
 

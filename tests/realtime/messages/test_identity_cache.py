@@ -1,4 +1,4 @@
-"""Doing once what many ask for at the same moment."""
+"""Pure functions called by many callers at the same moment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from realtime.protocol import changed
 
 
 def test_the_same_objects_are_worked_on_once() -> None:
-    """And equal ones that are others, again: comparing them would cost as much."""
+    """Equal objects that are not the same are worked on again: comparing would cost as much."""
     calls: list[list[int]] = []
 
     def total(numbers: list[int]) -> int:
@@ -23,7 +23,7 @@ def test_the_same_objects_are_worked_on_once() -> None:
 
 
 def test_an_object_cannot_be_taken_for_one_that_is_gone() -> None:
-    """Python gives the address of what is gone to what comes next."""
+    """Python gives the address of a deleted object to a new one."""
     once = IdentityCache(lambda numbers: sum(numbers))
 
     assert [once([number]) for number in range(1_000)] == list(range(1_000))
@@ -42,14 +42,14 @@ def test_no_more_is_kept_than_the_bound() -> None:
 
 
 def test_what_many_are_told_is_encoded_once() -> None:
-    """The very same text goes to all of them."""
+    """All clients receive the very same text."""
     message = Message("list:5", {"a.b": {"1": "left"}})
 
     assert text_of([message]) is text_of([message])
 
 
 def test_a_frame_made_of_parts_is_as_if_made_whole() -> None:
-    """Whether what it says was encoded before or not."""
+    """Whether its parts were encoded before or not."""
     messages = [
         Message("list:5", {"a.b": {"1": "left", 'ü"\\': "updated"}}),
         Message("list:6", reset="bulk"),

@@ -1,4 +1,4 @@
-"""The algebra of messages, which is what lets queues be bounded and delivery be at least once."""
+"""The algebra of messages, which lets queues be bounded and delivery be at least once."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def rows_of(message: Message) -> dict[tuple[str, str], str]:
 
 
 def what(message: Message) -> object:
-    """What a message tells, wherever it stands."""
+    """What a message says, apart from its position."""
     return (message.reset, rows_of(message))
 
 
 @given(messages(), messages(), messages())
 def test_merging_is_associative(a: Message, b: Message, c: Message) -> None:
-    """A queue may merge whatever waits side by side."""
+    """A queue may merge any neighbours."""
     left, right = merge(merge(a, b), c), merge(a, merge(b, c))
 
     assert what(left) == what(right)
@@ -35,19 +35,19 @@ def test_merging_is_associative(a: Message, b: Message, c: Message) -> None:
 
 @given(messages(), messages())
 def test_merging_is_commutative_but_for_the_cursor(a: Message, b: Message) -> None:
-    """Between topics and overlapping transactions any order may come."""
+    """Messages of different topics and overlapping transactions arrive in any order."""
     assert what(merge(a, b)) == what(merge(b, a))
 
 
 @given(messages())
 def test_merging_is_idempotent(a: Message) -> None:
-    """A message that comes twice tells no more."""
+    """A message that arrives twice says no more."""
     assert what(merge(a, a)) == what(a)
 
 
 @given(messages(), messages())
 def test_a_repeat_adds_nothing(a: Message, b: Message) -> None:
-    """However late it comes."""
+    """However late it arrives."""
     assert what(merge(merge(a, b), a)) == what(merge(a, b))
 
 
@@ -83,7 +83,7 @@ def test_bounded_merging_is_a_reset_or_the_whole(sent: list[Message], most: int)
 
 
 def test_a_bound_is_kept_exactly() -> None:
-    """As many as allowed are named; one more is a reset, at the same position."""
+    """As many rows as allowed are named; one more is a reset, at the same position."""
     cursor = Cursor("e", "1")
     three = Message(
         "list:5", {"a.b": {"1": "left", "2": "left"}, "a.c": {"1": "left"}}, None, cursor
@@ -94,7 +94,7 @@ def test_a_bound_is_kept_exactly() -> None:
 
 
 def test_a_reset_is_bounded_too() -> None:
-    """It may have come with rows, which nobody needs any more."""
+    """It may have come with rows, which are of no use behind the reset."""
     message = Message("list:5", {"a.b": {"1": "left", "2": "left"}}, reset="bulk")
 
     assert bound(message, 1) == Message("list:5", reset="bulk")

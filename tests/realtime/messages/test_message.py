@@ -1,4 +1,4 @@
-"""Messages say which rows changed; nothing else can be made one."""
+"""Messages say which rows changed; invalid ones cannot be made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from realtime.messages.topics import Topic
 
 
 def test_a_topic_may_be_written_as_text() -> None:
-    """Everybody else gets a Topic."""
+    """All later code gets a Topic."""
     assert type(Message("list:5").topic) is Topic
 
 
@@ -24,7 +24,7 @@ def test_a_message_without_more_names_nothing() -> None:
 
 
 def test_a_message_is_frozen() -> None:
-    """It is one value on its way through many hands."""
+    """Many parts of the code share one message."""
     with pytest.raises(FrozenInstanceError):
         Message("list:5").reset = "bulk"  # type: ignore[misc]
 
@@ -41,7 +41,7 @@ def test_a_message_is_frozen() -> None:
     ],
 )
 def test_rows_are_text_with_one_of_three_verbs(changes: object) -> None:
-    """The error shows what came."""
+    """The error quotes the given value."""
     with pytest.raises(InvalidMessage, match="expected .* got"):
         Message("list:5", changes)  # type: ignore[arg-type]
 
@@ -54,12 +54,12 @@ def test_a_reset_gives_a_reason(reset: object) -> None:
 
 
 def test_a_reset_may_have_a_new_reason() -> None:
-    """A client reloads on any."""
+    """A client reloads for any reason."""
     assert Message("list:5", reset="something new").reset == "something new"
 
 
 def test_the_known_reasons_are_those_of_the_protocol() -> None:
-    """As docs and clients spell them."""
+    """In the spelling of docs and clients."""
     assert {str(reason) for reason in Reset} == {
         "history-expired",
         "backend-restart",

@@ -16,7 +16,7 @@ from tests.realtime.strategies import families, parts
 
 @given(families, st.lists(parts, max_size=4))
 def test_parts_come_back_as_they_were(family: str, given_parts: list[str]) -> None:
-    """Whatever a key holds, spelling it and reading it are inverse."""
+    """For any key, spelling it and reading it are inverse."""
     topic = Topic.of(family, *given_parts)
 
     assert Topic(str(topic)) == topic
@@ -26,7 +26,7 @@ def test_parts_come_back_as_they_were(family: str, given_parts: list[str]) -> No
 
 @given(families, st.lists(parts | st.integers(), min_size=1, max_size=3))
 def test_family_completes_its_topics(family: str, given_parts: list[str | int]) -> None:
-    """A bare family and the rest of the parts make what all the parts make."""
+    """A bare family with the remaining parts makes the same topic as all parts."""
     topic = Topic.of(family, *given_parts)
 
     assert topic.family.with_parts(*topic.parts[len(topic.family.parts) :]) == topic
@@ -43,7 +43,7 @@ def test_different_parts_are_different_topics(
 
 @given(st.text(max_size=12))
 def test_text_is_a_topic_in_its_one_spelling_or_none(text: str) -> None:
-    """What can be read is what would be written."""
+    """Text that can be read equals the text that would be written."""
     try:
         topic = Topic(text)
     except InvalidTopic:
@@ -69,7 +69,7 @@ def test_text_is_a_topic_in_its_one_spelling_or_none(text: str) -> None:
 def test_a_topic_knows_its_parts(
     text: str, family: str, is_family: bool, key: str, parts: tuple[str, ...]
 ) -> None:
-    """The forms that the design names."""
+    """In all documented forms."""
     topic = Topic(text)
 
     assert (topic.family, topic.is_family, topic.key, topic.parts) == (
@@ -118,26 +118,26 @@ def test_other_spellings_are_refused(text: object) -> None:
 
 @pytest.mark.parametrize("part", ["", None])
 def test_an_empty_part_has_no_spelling(part: object) -> None:
-    """A topic of a missing key would be everybody's."""
+    """A topic of a missing key would be shared by all users."""
     with pytest.raises(InvalidTopic, match="not empty"):
         encode_part(part)
 
 
 @pytest.mark.parametrize("family", ["", "5", "a b", "a:b", "a/b", None, 5])
 def test_a_family_is_a_name(family: object) -> None:
-    """Else its topics could not be read back."""
+    """Otherwise its topics could not be read back."""
     with pytest.raises(InvalidTopic, match="expected a family"):
         Topic.of(family, 5)  # type: ignore[arg-type]
 
 
 def test_a_part_that_has_no_utf8_is_refused() -> None:
-    """As every other part that has no spelling."""
+    """Like every other part that has no spelling."""
     with pytest.raises(InvalidTopic):
         Topic.of("list", "\ud800")
 
 
 def test_a_topic_is_its_text() -> None:
-    """It compares, hashes, copies and pickles like the text that it is."""
+    """It compares, hashes, copies and pickles like its text."""
     topic = Topic.of("list", 5)
 
     assert topic == "list:5"

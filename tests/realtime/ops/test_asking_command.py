@@ -145,7 +145,7 @@ async def test_a_drain_is_undone(client: Connection) -> None:
     assert (await arun("realtime_drain", "--all"))[0] == 0
     assert connections_of(get_hub()).draining
     code, printed = await arun("realtime_status")
-    assert (code, "; draining: nobody is let in" in printed) == (0, True)
+    assert (code, "; draining: new clients are refused" in printed) == (0, True)
 
     code, printed = await arun("realtime_drain", "--host", socket.gethostname(), "--off")
 

@@ -1,4 +1,4 @@
-"""What the tests of the websocket share: a user, a list that she may watch, her socket."""
+"""Common parts of the websocket's tests: a user, a list that she may watch, her socket."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.realtime.live_client import PATIENCE, LiveClient, connected
 
 @pytest.fixture(autouse=True)
 def rules(no_rules: None, no_linger: None) -> None:
-    """Who is logged in may watch lists that they are members of, and the sentinel."""
+    """Members of a list may watch it; every user may watch the sentinel."""
 
     def is_member(user: User, list_id: int) -> bool:
         return Membership.objects.filter(user=user.pk, list=list_id).exists()
@@ -55,6 +55,6 @@ async def topic(shopping: TodoList) -> str:
 
 @pytest_asyncio.fixture
 async def client(ada: User, shopping: TodoList) -> AsyncIterator[LiveClient]:
-    """Her socket, opened when the list is there: from then on this process listens."""
+    """Her socket; once it is open, this process receives messages."""
     async with connected(ada) as client:
         yield client

@@ -1,4 +1,4 @@
-"""What the tests of the websocket say: to the server, and past it from other threads."""
+"""Helpers that send to the server, and that publish from other threads."""
 
 from __future__ import annotations
 

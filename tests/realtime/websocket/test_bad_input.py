@@ -1,4 +1,4 @@
-"""Frames that are not understood: what they cost, and whom."""
+"""Invalid frames: their costs, and to which client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def test_what_is_no_json_object_ends_the_connection(client: LiveClient, te
 
 
 async def test_a_binary_frame_ends_the_connection(client: LiveClient) -> None:
-    """Even one that holds JSON."""
+    """Even if it holds JSON."""
     await client.send(b'{"type":"ping"}')
 
     assert (await client.receive("error"))["code"] == "not-text"
@@ -53,7 +53,7 @@ async def test_a_binary_frame_ends_the_connection(client: LiveClient) -> None:
 async def test_a_bad_frame_is_answered_and_the_connection_stays(
     client: LiveClient, frame: dict[str, object], code: str
 ) -> None:
-    """The error carries the frame's own id, so that the client knows which."""
+    """The error carries the frame's own id, so that the client can match it."""
     await client.send(frame | {"id": "v1"})
 
     error = await client.receive("error")
@@ -62,14 +62,14 @@ async def test_a_bad_frame_is_answered_and_the_connection_stays(
 
 
 async def test_an_error_without_an_id_has_none(client: LiveClient) -> None:
-    """An id that is not text is nobody's."""
+    """An id that is not text is ignored."""
     await client.send({"type": "dance", "id": 5})
 
     assert "id" not in await client.receive("error")
 
 
 async def test_unknown_fields_are_ignored(client: LiveClient) -> None:
-    """Newer clients may say more."""
+    """Newer clients may send more."""
     await client.send({"type": "ping", "future": {"a": 1}})
 
     assert await client.receive() == {"type": "pong"}
@@ -89,7 +89,7 @@ async def test_a_frame_that_is_too_large_ends_the_connection(client: LiveClient,
 
 @override_settings(REALTIME={"MAX_SUBSCRIPTIONS": 3})
 async def test_too_many_subscriptions_end_the_connection(client: LiveClient, topic: str) -> None:
-    """Those it has count, and so do those asked for; a topic twice counts once."""
+    """Current ones and those asked for count; a topic twice counts once."""
     await client.subscribe("sentinel:1", "sentinel:2")
     await client.subscribe("sentinel:2", "sentinel:3", "sentinel:3")
 
@@ -102,7 +102,7 @@ async def test_too_many_subscriptions_end_the_connection(client: LiveClient, top
 async def test_one_topic_very_many_times_ends_the_connection(
     client: LiveClient, topic: str
 ) -> None:
-    """Each cursor may cost a look into the history, so a frame is bounded, whatever it names."""
+    """Each cursor may cost a search of the history, so a frame's cursors are bounded."""
     await client.send(subscribe(*[topic] * 4))
 
     assert await client.closed() == CloseCode.TOO_MANY
@@ -111,7 +111,7 @@ async def test_one_topic_very_many_times_ends_the_connection(
 async def test_very_many_cursors_of_a_topic_are_answered_with_a_reset(
     client: LiveClient, topic: str
 ) -> None:
-    """Without a look at each, although nothing was missed; the topic is subscribed all the same."""
+    """Without a search for each, although no message was missed; the topic is subscribed."""
     cursors = []
     for _ in range(MOST_CURSORS + 1):
         await tell(Message(SENTINEL, reset="bulk"))
@@ -125,7 +125,7 @@ async def test_very_many_cursors_of_a_topic_are_answered_with_a_reset(
 
 
 async def test_one_clients_nonsense_is_nobody_elses(ada: User, topic: str) -> None:
-    """Bad input costs that client its connection, and no more."""
+    """Bad input costs that client its connection, and affects no other."""
     async with connected(ada) as good, connected(ada) as bad:
         await good.subscribe(topic)
         await bad.subscribe(topic)

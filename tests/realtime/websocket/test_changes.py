@@ -1,4 +1,4 @@
-"""Being told: what happens to the database, and what of it a client hears."""
+"""Changes in the database, and the frames that a client receives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 async def test_a_committed_change_is_told(
     client: LiveClient, shopping: TodoList, topic: str
 ) -> None:
-    """Another request saves a task; whoever watches its list hears which row."""
+    """Another request saves a task; a subscriber of its list gets the row."""
     before = await client.subscribe(topic)
 
     task = await in_thread(lambda: Task.objects.create(list=shopping, title="Milk"))
@@ -36,7 +36,7 @@ async def test_a_committed_change_is_told(
 async def test_a_change_that_was_rolled_back_is_not_told(
     client: LiveClient, shopping: TodoList, topic: str
 ) -> None:
-    """Nothing changed, so nothing is said."""
+    """Nothing changed, so no frame is sent."""
     await client.subscribe(topic)
 
     def change_your_mind() -> None:
@@ -64,7 +64,7 @@ async def test_a_bulk_reset_of_the_family_is_told_under_the_topic(
 
 
 async def test_every_verb_has_a_list_of_its_own(client: LiveClient, topic: str) -> None:
-    """Lists that would be empty are absent."""
+    """Empty lists are left out."""
     await client.subscribe(topic)
 
     await tell(
@@ -108,7 +108,7 @@ async def test_images_of_rows_never_reach_a_client(
 async def test_a_slow_client_is_told_at_once_what_was_many(
     client: LiveClient, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What waits is merged, and too much of it becomes a reset."""
+    """Waiting messages are merged, and too many rows become a reset."""
     await client.subscribe(topic)
     mailbox = next(iter(get_hub()._subscribers.of(topic)))
     monkeypatch.setattr(mailbox, "_most_rows", 3)
@@ -119,7 +119,7 @@ async def test_a_slow_client_is_told_at_once_what_was_many(
 
 
 async def test_two_clients_hear_the_same(ada: User, topic: str) -> None:
-    """The hub watches once, and tells everybody."""
+    """The hub watches once, and delivers to all."""
     async with connected(ada) as one, connected(ada) as two:
         await one.subscribe(topic)
         await two.subscribe(topic)

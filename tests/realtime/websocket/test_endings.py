@@ -1,4 +1,4 @@
-"""How a socket ends: nothing is said after it, and nothing is left behind."""
+"""The end of a socket: no frame after it, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def test_disconnecting_leaves_nothing_in_the_hub(ada: User, topic: str) -> None:
-    """A server lives for months; what a socket leaves behind would add up."""
+    """A server runs for months; each socket's rest would add up."""
     async with connected(ada) as client:
         await client.subscribe(topic, SENTINEL)
         assert get_hub()._subscribers.topics()
@@ -28,7 +28,7 @@ async def test_disconnecting_leaves_nothing_in_the_hub(ada: User, topic: str) ->
 
 
 async def test_disconnecting_while_subscribing_leaves_nothing(ada: User, topic: str) -> None:
-    """The application is cancelled by its server in the midst of a frame."""
+    """The server cancels the application while it handles a frame."""
     hub = get_hub()
     for _ in range(10):
         socket = communicator(cookie=await cookie_of(ada))
@@ -43,7 +43,7 @@ async def test_disconnecting_while_subscribing_leaves_nothing(ada: User, topic: 
 
 
 async def test_nothing_is_said_after_the_end(ada: User, topic: str) -> None:
-    """A server would call it an error to send once it has been told to close."""
+    """Servers raise for a frame after the close."""
     async with connected(ada) as ended, connected(ada) as witness:
         await ended.subscribe(topic)
         await witness.subscribe(topic)
@@ -66,7 +66,7 @@ async def test_a_writer_that_fails_closes_the_socket(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The client comes back with its cursor: better told late than left believing."""
+    """The client reconnects with its cursor: late, but never silently stale."""
     await client.subscribe(topic)
 
     def fail(*_: object) -> None:
@@ -85,7 +85,7 @@ async def test_a_writer_whose_client_is_gone_is_quiet(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Some servers raise OSError for it; that is no error of ours."""
+    """Some servers raise OSError for it; it is not an error of this process."""
     await client.subscribe(topic)
     gone = asyncio.Event()
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def test_a_socket_is_welcomed(ada: User) -> None:
-    """The first frame says which protocol is spoken."""
+    """The first frame names the protocol."""
     async with connected(ada, welcome=False) as client:
         frame = await client.receive("welcome")
 
@@ -37,7 +37,7 @@ async def test_every_socket_has_an_id_of_its_own(ada: User) -> None:
 
 
 async def test_a_ping_is_answered(client: LiveClient) -> None:
-    """A client asks whether the server is there."""
+    """A client asks whether the server is alive."""
     await client.send({"type": "ping"})
 
     assert await client.receive() == {"type": "pong"}
@@ -45,7 +45,7 @@ async def test_a_ping_is_answered(client: LiveClient) -> None:
 
 @override_settings(REALTIME={"HEARTBEAT": 0.02})
 async def test_the_server_pings_at_its_heartbeat(ada: User) -> None:
-    """Each with the next number; the client answers, and hears nothing of that."""
+    """Each with the next number; the client's answer is not answered."""
     async with connected(ada, welcome=False) as client:
         assert (await client.receive("welcome"))["heartbeat"] == 0.02
 
@@ -56,7 +56,7 @@ async def test_the_server_pings_at_its_heartbeat(ada: User) -> None:
 
 @override_settings(REALTIME={"HEARTBEAT": 0.02, "SILENCE": 0.1})
 async def test_a_silent_client_is_let_go(ada: User) -> None:
-    """It may be long gone behind a dead network."""
+    """It may be gone, behind a dead network."""
     async with connected(ada) as client:
         while (output := await client.communicator.receive_output(PATIENCE))["type"] != (
             "websocket.close"

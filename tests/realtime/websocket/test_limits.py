@@ -1,4 +1,4 @@
-"""Limits: each has a setting and a close code, is counted, and costs no neighbour anything."""
+"""Limits: each has a setting and a close code, is counted, and affects no neighbour."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def grace() -> User:
 
 @pytest_asyncio.fixture
 async def neighbour(grace: User) -> AsyncIterator[LiveClient]:
-    """Somebody else, who must still be told when the test is over."""
+    """Another client, which must still receive messages at the end of the test."""
     async with connected(grace) as found:
         await found.subscribe(SENTINEL)
         yield found
@@ -90,7 +90,7 @@ async def test_a_frame_over_a_limit_ends_the_connection(
 
 @override_settings(REALTIME={"MAX_TOPIC_LENGTH": 20})
 async def test_a_topic_as_long_as_may_be_is_watched(client: LiveClient) -> None:
-    """The bound is the longest that is good."""
+    """The bound is the longest valid length."""
     topic = "sentinel:" + "1" * 11
 
     assert topic in await client.subscribe(topic)
@@ -100,7 +100,7 @@ async def test_a_topic_as_long_as_may_be_is_watched(client: LiveClient) -> None:
 async def test_too_many_connections_of_a_user_are_not_let_in(
     neighbour: LiveClient, ada: User
 ) -> None:
-    """Hers alone count; and one that leaves makes room."""
+    """Only hers count; a closed one makes room."""
     async with connected(ada) as first:
         async with connected(ada) as second, connected(ada, welcome=False) as third:
             assert await third.closed() == CloseCode.TOO_MANY
@@ -113,7 +113,7 @@ async def test_too_many_connections_of_a_user_are_not_let_in(
 
 @override_settings(REALTIME={"MAX_CONNECTIONS": 2})
 async def test_a_full_process_lets_nobody_in(neighbour: LiveClient, ada: User) -> None:
-    """The client comes again, by and by; one that leaves makes room."""
+    """The client retries after a while; a closed connection makes room."""
     async with connected(ada) as first, connected(ada, welcome=False) as second:
         assert await second.closed() == CloseCode.FULL
         assert await first.nothing_waits()
@@ -154,7 +154,7 @@ async def fail(scope: dict[str, Any]) -> None:
 
 @override_settings(REALTIME={"HANDSHAKE_TIMEOUT": 0.1, "AUTHENTICATE": f"{__name__}.hang"})
 async def test_a_handshake_that_takes_too_long_ends(ada: User) -> None:
-    """Whoever is asked may hang; nothing of it stays behind."""
+    """The authentication may hang; nothing of it stays behind."""
     async with connected(ada, welcome=False) as client:
         assert await client.closed() == CloseCode.SILENT
     assert closed_with(CloseCode.SILENT) == 1
@@ -165,7 +165,7 @@ async def test_a_handshake_that_takes_too_long_ends(ada: User) -> None:
 async def test_a_handshake_that_fails_ends_so_that_the_client_comes_back(
     ada: User, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is not told that it is nobody: that could not be found out."""
+    """It is not closed as anonymous: its user could not be identified."""
     async with connected(ada, welcome=False) as client:
         assert await client.closed() == 1011
     assert "no directory today" in caplog.text

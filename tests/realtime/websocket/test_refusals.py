@@ -1,4 +1,4 @@
-"""Who is not let in, and which topics may not be watched."""
+"""Connections that are refused, and topics that may not be watched."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def test_an_anonymous_socket_is_accepted_then_closed() -> None:
-    """Only after accept can a code be told, and the client know that retrying is no use."""
+    """Only after accept can a close code reach the client, which then does not retry."""
     async with connected(None, welcome=False) as client:
         assert await client.closed() == CloseCode.NOT_AUTHENTICATED
 
 
 async def test_an_anonymous_socket_that_goes_on_is_not_heard() -> None:
-    """What it sends before it notices the end reaches no handler."""
+    """Frames that it sends before it notices the end reach no handler."""
     async with connected(None, welcome=False) as client:
         await client.closed()
 
@@ -35,7 +35,7 @@ async def test_an_anonymous_socket_that_goes_on_is_not_heard() -> None:
 
 @override_settings(REALTIME={"ALLOW_ANONYMOUS": True})
 async def test_an_anonymous_socket_is_welcome_by_setting() -> None:
-    """The rules then see AnonymousUser, and decide."""
+    """The rules get AnonymousUser, and decide."""
     async with connected(None) as client:
         assert SENTINEL in await client.subscribe(SENTINEL)
 
@@ -46,7 +46,7 @@ async def test_an_anonymous_socket_is_welcome_by_setting() -> None:
 
 @pytest.mark.parametrize("origin", [b"http://evil.example", b"null", None])
 async def test_a_foreign_origin_is_refused_before_accept(ada: User, origin: bytes | None) -> None:
-    """Else any web page could read what its visitor may see; servers make this HTTP 403."""
+    """Otherwise any page could read its visitor's data; servers turn this into HTTP 403."""
     socket = communicator(cookie=await cookie_of(ada), origin=origin)
 
     accepted, _ = await socket.connect(PATIENCE)
@@ -69,9 +69,9 @@ async def test_a_path_that_nobody_serves_is_refused(ada: User, path: str) -> Non
 @pytest.mark.parametrize(
     "topic",
     [
-        "list:999999",  # a rule that says no
+        "list:999999",  # a rule that denies
         "list:",  # a bare family
-        "list",  # no topic at all
+        "list",  # not a topic
         "list:x",  # a key that does not convert
         "list:05",  # another spelling of 5
         "list:5/6",  # too many parts
@@ -82,7 +82,7 @@ async def test_a_path_that_nobody_serves_is_refused(ada: User, path: str) -> Non
     ],
 )
 async def test_every_refusal_looks_the_same(client: LiveClient, topic: str) -> None:
-    """Whoever may not watch learns nothing, not even whether the thing exists."""
+    """A client that may not watch learns nothing, not even whether the row exists."""
 
     def raises(user: User, key: str) -> bool:
         raise RuntimeError("no database today")
@@ -97,7 +97,7 @@ async def test_every_refusal_looks_the_same(client: LiveClient, topic: str) -> N
 async def test_a_refused_topic_is_not_heard(
     client: LiveClient, shopping: TodoList, topic: str
 ) -> None:
-    """Of a frame with several topics, those allowed are watched and the others are not."""
+    """Of a frame with several topics, only the allowed ones are watched."""
     foreign = await TodoList.objects.acreate(name="Foreign")
     await client.send(subscribe(topic, f"list:{foreign.pk}"))
     assert set((await client.receive("subscribed"))["topics"]) == {topic}

@@ -1,4 +1,4 @@
-"""Subscribing with a cursor: whoever missed something is told of it, or to reload."""
+"""Subscribing with a cursor: a client gets what it missed, or a reset."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 async def test_a_stale_cursor_is_echoed_and_then_replayed_from(
     client: LiveClient, shopping: TodoList, topic: str
 ) -> None:
-    """`subscribed` must not make a client believe that it stands where it has yet to get."""
+    """`subscribed` must not carry a position that the client has yet to reach."""
     stale = str(await aposition())
     milk = await in_thread(lambda: Task.objects.create(list=shopping, title="Milk"))
 
@@ -29,7 +29,7 @@ async def test_a_stale_cursor_is_echoed_and_then_replayed_from(
 
 
 async def test_the_cursor_of_a_replay_is_good(ada: User, shopping: TodoList, topic: str) -> None:
-    """Whoever has caught up, and comes back with it, has nothing to do."""
+    """A client that has caught up, and reconnects with it, gets nothing."""
     stale = str(await aposition())
     await in_thread(lambda: Task.objects.create(list=shopping, title="Milk"))
     async with connected(ada) as client:
@@ -51,7 +51,7 @@ async def test_a_fresh_cursor_needs_no_reset(client: LiveClient, topic: str) -> 
 
 
 async def test_a_family_reset_since_the_cursor_is_told(client: LiveClient, topic: str) -> None:
-    """It must not be missed because it lives under another topic."""
+    """It must not be missed because it has another topic."""
     stale = str(await aposition())
     await tell(Message("list:", reset=Reset.BULK))
 
@@ -64,7 +64,7 @@ async def test_a_family_reset_since_the_cursor_is_told(client: LiveClient, topic
 async def test_a_cursor_that_is_none_is_a_reset(
     client: LiveClient, topic: str, cursor: str
 ) -> None:
-    """Nobody can prove what followed it."""
+    """No replay can be proven complete."""
     assert await client.subscribe((topic, cursor)) == {topic: {"cursor": cursor}}
 
     assert "reset" in (await client.changed())[topic]
@@ -74,7 +74,7 @@ async def test_a_cursor_that_is_none_is_a_reset(
 async def test_of_two_cursors_the_older_wins(
     client: LiveClient, shopping: TodoList, topic: str, stale_first: bool
 ) -> None:
-    """Two parts of a page show the topic, one of them as it was before."""
+    """Two parts of the page show the topic, one of them an older state."""
     stale = str(await aposition())
     await in_thread(lambda: Task.objects.create(list=shopping, title="Milk"))
     fresh = str(await aposition())

@@ -1,4 +1,4 @@
-"""What a project's asgi.py includes."""
+"""The ASGI application for a project's asgi.py."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def asked_for_a_page(application: Application | None = None) -> list[dict[
 
 
 async def test_a_process_listens_from_its_first_request_on() -> None:
-    """Before anybody subscribes: it can be asked how it does, and sends what a crash has left."""
+    """Before any subscription: it answers operators, and sends the rows left by a crash."""
     with mock.patch.object(hub, "get_pubsub", return_value=MemoryPubSub()):
         await asked_for_a_page()
         found = known_hub()
@@ -41,7 +41,7 @@ async def test_a_process_listens_from_its_first_request_on() -> None:
 
 
 async def test_pages_are_shown_without_a_backend() -> None:
-    """Those that have nothing live know nothing of it; it is logged once."""
+    """Pages without live data do not need it; the failure is logged once."""
     application = with_websockets(page)
     missing = mock.patch.object(hub, "get_pubsub", side_effect=ImportError("no redis"))
     with mock.patch.object(asgi, "logger") as logger, missing:

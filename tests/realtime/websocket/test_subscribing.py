@@ -1,4 +1,4 @@
-"""Subscribing and unsubscribing: what is heard in between, and in which order."""
+"""Subscribing and unsubscribing: the messages in between, and their order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def test_a_topic_twice_is_one_subscription(client: LiveClient, topic: str) -> None:
-    """In one frame or in two: each message comes once, and one `unsubscribe` ends it."""
+    """In one frame or in two: each message arrives once, and one `unsubscribe` ends it."""
     await client.subscribe(topic, topic, SENTINEL)
     await client.subscribe(topic)
 
@@ -31,7 +31,7 @@ async def test_a_topic_twice_is_one_subscription(client: LiveClient, topic: str)
 
 
 async def test_unsubscribing_ends_the_messages(client: LiveClient, topic: str) -> None:
-    """The others still come."""
+    """Those of other topics still arrive."""
     await client.subscribe(topic, SENTINEL)
 
     await client.send({"type": "unsubscribe", "topics": [topic, "list:never", "nonsense"]})
@@ -47,7 +47,7 @@ LEFT = {"a.b": {"1": "left"}}
 async def test_what_comes_before_the_confirmation_waits_for_it(
     client: LiveClient, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The mailbox is on the list before the backend is asked, and its writer is not held up."""
+    """The mailbox is added before the backend is asked, and its writer is not blocked."""
     hub = get_hub()
     ask = hub._watch
 
@@ -66,7 +66,7 @@ async def test_what_comes_before_the_confirmation_waits_for_it(
 
 
 async def test_a_topic_can_be_subscribed_again(client: LiveClient, topic: str) -> None:
-    """After `unsubscribe`, with the cursor it had: what was said in between is told."""
+    """After `unsubscribe`, with its cursor: messages in between are replayed."""
     cursor = (await client.subscribe(topic))[topic]["cursor"]
     await client.send({"type": "unsubscribe", "topics": [topic]})
     assert await client.nothing_waits()
@@ -80,7 +80,7 @@ async def test_a_topic_can_be_subscribed_again(client: LiveClient, topic: str) -
 async def test_subscribing_again_never_runs_ahead_of_what_was_sent(
     ada: User, client: LiveClient, topic: str
 ) -> None:
-    """A client that trusted the cursor and came back with it would miss what waits for it."""
+    """A client that reconnected with such a cursor would miss its waiting messages."""
     first = await client.subscribe(topic)
     async with connected(ada) as other:
         await other.subscribe(SENTINEL)
@@ -93,7 +93,7 @@ async def test_subscribing_again_never_runs_ahead_of_what_was_sent(
 
 
 async def test_subscribed_always_precedes_changed(ada: User, topic: str) -> None:
-    """However hard the topic is hit while the client subscribes."""
+    """However many messages arrive while the client subscribes."""
     stop = asyncio.Event()
 
     async def keep_telling() -> None:

@@ -1,4 +1,4 @@
-"""Frames are handled in turn, and read on meanwhile: a rule or the backend may take its time."""
+"""Frames are handled in turn, and read meanwhile: a rule or the backend may be slow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SLOW = "slow:1"
 
 
 class Gate:
-    """A rule that answers when it is let."""
+    """A rule that answers when a test lets it."""
 
     def __init__(self) -> None:
         self.opened = asyncio.Event()
@@ -50,7 +50,7 @@ async def waiting(client: LiveClient, gate: Gate) -> None:
 
 
 async def test_a_ping_is_answered_while_a_rule_is_asked(client: LiveClient, gate: Gate) -> None:
-    """The client sees that the server is there, and the server reads the client's answers."""
+    """The client sees that the server is alive, and the server reads the client's answers."""
     await waiting(client, gate)
 
     await client.send({"type": "ping"})
@@ -73,7 +73,7 @@ async def test_what_is_asked_is_done_in_its_order(client: LiveClient, gate: Gate
 
 
 async def test_a_client_that_goes_on_asking_is_not_read_on(ada: User, gate: Gate) -> None:
-    """What it sends waits with it, not in our memory; and all of it is done at last."""
+    """Its frames wait on its side, not in this process's memory; all are handled at last."""
     many = 3 * MOST_WAITING
     async with connected(ada) as client, connected(ada) as neighbour:
         with counting(subscribe(SENTINEL)) as received:
@@ -92,7 +92,7 @@ async def test_a_client_that_goes_on_asking_is_not_read_on(ada: User, gate: Gate
 
 
 async def test_who_leaves_while_it_waits_leaves_nothing_behind(ada: User, gate: Gate) -> None:
-    """Neither what it asked for, nor what waited behind that."""
+    """Neither its subscription, nor the frames behind it."""
     async with connected(ada) as client:
         await waiting(client, gate)
         await client.send(subscribe(SENTINEL))
@@ -103,7 +103,7 @@ async def test_who_leaves_while_it_waits_leaves_nothing_behind(ada: User, gate: 
 async def test_a_frame_that_cannot_be_handled_closes_the_connection(
     client: LiveClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The client comes back; what it asked for was not done."""
+    """The client reconnects; its frame had no effect."""
 
     async def fail(*_: object) -> None:
         raise RuntimeError("out of hands")
@@ -116,7 +116,7 @@ async def test_a_frame_that_cannot_be_handled_closes_the_connection(
 
 
 async def test_who_left_in_the_handshake_is_not_greeted(ada: User) -> None:
-    """Uvicorn raises RuntimeError then, as for a mistake."""
+    """Uvicorn raises RuntimeError then, as for a programming error."""
     socket = communicator(cookie=await cookie_of(ada))
     put = socket.output_queue.put
 

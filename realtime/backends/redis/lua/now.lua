@@ -1,4 +1,4 @@
--- Say what a server is, and its now: a position good for every topic that it holds.
+-- Return the server's role and its now: a position valid for every topic that it holds.
 -- Returns {server, commands, time, role}.
 
 local at = now()

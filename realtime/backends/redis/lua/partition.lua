@@ -1,24 +1,24 @@
--- What every script of a partition begins with: what the partition knows, made anew where anything
--- may have been lost. The partition's keys are one slot's, so a script sees all of it at once.
+-- The common beginning of all scripts: the partition's state, started over if a message may have
+-- been lost. The partition's keys are in one slot, so a script sees all of them at once.
 --
 --   meta   a hash:
 --            server    replication id of the server that wrote here last
 --            last      number of the newest message
 --            commands, time      of the newest message: see `now()`
---            floor, floor_commands, floor_time   nothing is known up to here
---            mark, mark_commands, mark_time      the floor to be, once it is old enough
+--            floor, floor_commands, floor_time   messages up to here are forgotten
+--            mark, mark_commands, mark_time      the next floor, once it is old enough
 --            topics    how many topics the index holds
---   index  a sorted set: topics that a message behind the floor went to, by its number
+--   index  a sorted set: topics with a message behind the floor, by the newest one's number
 --   log    a list for each topic, the newest at its end: "number before commands time message",
---          where `before` is the number of the topic's message before it
+--          where `before` is the number of the topic's previous message
 
 local function text(number)
   return string.format('%.0f', number)
 end
 
--- The server's own account of now. Its count of commands orders everything that it ever did, as
--- long as nobody resets its statistics; its clock does as long as nobody sets that back. Either
--- alone would do; what came before is what came before by both.
+-- Return the server's now. Its count of commands orders all its commands unless its statistics are
+-- reset; its clock orders them unless it is set back. Either alone would suffice. A command counts as
+-- earlier if it is earlier by both.
 local function now()
   local info = redis.call('INFO', 'replication') .. redis.call('INFO', 'stats')
   local time = redis.call('TIME')
@@ -53,9 +53,9 @@ local function write(meta, state)
   redis.call('HSET', meta, unpack(values))
 end
 
--- Read the partition's state. Where another server wrote it (a failover, a restart, a slot that
--- moved), where the index is not what it was, or the statistics were reset, whoever stands before
--- now may have missed something.
+-- Read the partition's state. Start it over if another server wrote it (a failover, a restart, a
+-- slot that moved), if the index has changed, or if the statistics were reset: the holder of any
+-- earlier position may have missed a message.
 local function load(meta, index, at)
   local state = read(meta)
   local known = state.server == at.server and at.commands >= state.commands
@@ -63,7 +63,7 @@ local function load(meta, index, at)
     return state
   end
   redis.call('UNLINK', index)
-  -- Numbers go on above all that were ever given, also where the hash that knew them is gone.
+  -- Numbers continue above all earlier ones, even if the hash that held them is gone.
   local last = math.max(state.last, at.time)
   state = {
     server = at.server, last = last, commands = at.commands, time = math.max(state.time, at.time),

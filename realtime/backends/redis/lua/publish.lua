@@ -1,4 +1,4 @@
--- Send a message to a topic: number it, keep it, push it to who listens.
+-- Send a message to a topic: number it, store it, push it to the subscribers of its channel.
 -- KEYS meta, index, log (the topic's, and the name of its channel)
 -- ARGV topic, message (JSON), most messages kept of a topic, seconds to keep them
 -- Returns the message's number.
@@ -9,7 +9,7 @@ local at = now()
 local state = load(meta, index, at)
 
 if at.time - state.mark_time >= seconds * 1000000 then
-  -- All up to the mark is old enough to be forgotten.
+  -- All messages up to the mark are old enough to be forgotten.
   state.floor, state.floor_commands, state.floor_time = state.mark, state.mark_commands, state.mark_time
   redis.call('ZREMRANGEBYSCORE', index, '-inf', text(state.floor))
   state.mark, state.mark_commands, state.mark_time = state.last, state.commands, math.max(state.time, at.time)
@@ -26,7 +26,7 @@ write(meta, state)
 local numbers = text(state.last) .. ' ' .. text(before) .. ' ' .. text(at.commands) .. ' ' .. text(at.time)
 local added = redis.pcall('RPUSH', log, numbers .. ' ' .. message)
 if type(added) == 'table' and added.err then
-  -- What is there is no list. The chain of numbers tells.
+  -- The key holds no list. Readers notice the loss by the chain of numbers.
   redis.call('DEL', log)
   redis.call('RPUSH', log, numbers .. ' ' .. message)
 end

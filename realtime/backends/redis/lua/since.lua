@@ -1,8 +1,8 @@
--- Tell what a topic was sent since a position, if that can be proven.
+-- Return a topic's messages since a position, if completeness can be proven.
 -- KEYS meta, index, log
--- ARGV topic, server, commands, time (the position), most messages to tell
+-- ARGV topic, server, commands, time (the position), most messages to return
 -- Returns {server, commands, time of now, number of the topic's newest message or 0, reason for a
--- reset or '', and then of each message: number, commands, time, message}, the oldest first.
+-- reset or '', and then for each message: number, commands, time, message}, the oldest first.
 
 local meta, index, log = KEYS[1], KEYS[2], KEYS[3]
 local topic, server, most = ARGV[1], ARGV[2], tonumber(ARGV[5])
@@ -30,7 +30,7 @@ if not is_before(state.floor_commands, state.floor_time) then
 end
 answer[5] = ''
 
--- From the newest back, along the numbers of the ones before, to one that came before the position.
+-- Go back from the newest message, by each one's `before`, to one that came before the position.
 local PAGE = 16
 local found, due, last = {}, newest, -1
 while due ~= 0 do

@@ -1,4 +1,4 @@
-"""The history of an upstream: what it tells those who come back, and when it does not know."""
+"""The history of an upstream: its replays, and when it returns None."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def at(number: int, life: str = "e") -> Cursor:
 
 
 def record(number: int, *topics: Topic) -> Record:
-    """Make a record as SQLite has it, of messages that bear its number."""
+    """Make a record as on SQLite, with messages that carry its number."""
     messages = [
         Message(topic, {"a.b": {str(number): "updated"}}, cursor=at(number), extra={"big": number})
         for topic in topics or (TOPIC,)
@@ -33,12 +33,12 @@ def record(number: int, *topics: Topic) -> Record:
 
 
 def numbers(messages: list[Message] | None) -> list[int] | None:
-    """Return what the messages bear; None for no answer."""
+    """Return the numbers that messages carry; None for None."""
     return None if messages is None else [int(*message.changes["a.b"]) for message in messages]
 
 
 class TestById:
-    """Where a cursor names a record."""
+    """Histories where a cursor names a record."""
 
     def history(self, most: int = 100) -> History:
         history = History(at(10), sqlite.unseen, most)
@@ -51,14 +51,14 @@ class TestById:
         [(10, [11, 13, 15]), (11, [13, 15]), (12, [13, 15]), (14, [15]), (15, []), (16, [])],
     )
     def test_what_follows_a_record_is_told(self, since: int, told: list[int]) -> None:
-        """From where the history begins to its end."""
+        """From the beginning of the history to its end."""
         assert numbers(self.history().since([TOPIC], at(since))) == told
 
     @pytest.mark.parametrize(
         "since", [at(9), at(17), at(13, life="x"), NOWHERE, Cursor("e13", "x")]
     )
     def test_what_was_not_read_is_not_known(self, since: Cursor) -> None:
-        """Older, newer, of another life, or nobody's."""
+        """Older, newer, of another epoch, or invalid."""
         assert self.history().since([TOPIC], since) is None
 
     def test_several_topics_are_told_and_no_others(self) -> None:
@@ -69,11 +69,11 @@ class TestById:
         assert history.since([Topic("list:7")], at(10)) == []
 
     def test_what_is_opaque_is_not_kept(self) -> None:
-        """It is for observers, who have seen it when it came."""
+        """It is for observers, which saw it when it arrived."""
         assert [m.extra for m in self.history().since([TOPIC], at(10)) or ()] == [None] * 3
 
     def test_the_oldest_are_forgotten(self) -> None:
-        """By batches; who stood before them is not known any more."""
+        """By whole batches; a cursor from before them is unknown then."""
         history = self.history(most=4)
 
         assert history.since([TOPIC], at(11)) is None
@@ -81,7 +81,7 @@ class TestById:
         assert numbers(history.since([OTHER], at(12))) == [14, 16]
 
     def test_a_batch_that_is_too_large_leaves_nothing(self) -> None:
-        """But where it ended."""
+        """Only the position at its end."""
         history = self.history(most=1)
 
         assert history.since([TOPIC], at(15)) is None
@@ -90,7 +90,7 @@ class TestById:
 
 @dataclass
 class World:
-    """Transactions of a PostgreSQL that take their ids, commit, and are read, in any order."""
+    """Transactions on a PostgreSQL that take ids, commit, and are read, in any order."""
 
     next: int = 100
     running: set[int] = field(default_factory=set)
@@ -132,13 +132,13 @@ steps = st.lists(
 
 
 class TestBySnapshot:
-    """Where a cursor is a snapshot."""
+    """Histories where a cursor is a snapshot."""
 
     @given(before=steps, behind=steps, most=st.sampled_from([1, 3, 1_000]))
     def test_what_is_not_told_is_still_to_come(
         self, before: list[tuple[str, int]], behind: list[tuple[str, int]], most: int
     ) -> None:
-        """Whatever a cursor does not see is replayed, or will be received, or is not known."""
+        """A message that a cursor does not see is replayed, or will be received, or is unknown."""
         world = World()
         given_out = self.run(world, before, None)
         world.read |= world.committed
@@ -153,7 +153,7 @@ class TestBySnapshot:
 
     @given(behind=steps)
     def test_nothing_is_told_again_to_who_has_seen_it(self, behind: list[tuple[str, int]]) -> None:
-        """A history that goes back far enough says just what was missed."""
+        """A history that goes back far enough returns exactly the missed messages."""
         world = World()
         history = History(Cursor("e", world.snapshot().offset), postgres.unseen, 1_000)
         for cursor, seen in self.run(world, behind, history):
@@ -162,7 +162,7 @@ class TestBySnapshot:
                 assert not seen & set(told)
 
     def test_a_cursor_of_another_life_is_not_known(self) -> None:
-        """Its numbers mean nothing here."""
+        """Its numbers mean nothing in this epoch."""
         history = History(Cursor("e", "100"), postgres.unseen)
 
         assert history.since([TOPIC], Cursor("e", "100")) == []
@@ -172,7 +172,7 @@ class TestBySnapshot:
     def run(
         self, world: World, steps: list[tuple[str, int]], history: History | None
     ) -> list[tuple[Cursor, set[int]]]:
-        """Run steps; return the cursors that were given out, and what their holders had seen."""
+        """Run steps; return the cursors given out, with what their holders had seen."""
         given_out = []
         for what, number in steps:
             if what == "begin":

@@ -1,4 +1,4 @@
-"""Snapshots as positions: what they see, what follows, and what they are as text."""
+"""Snapshots as positions: what they see, what follows, and their text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.backends.database.snapshot import LONGEST, Snapshot
+from realtime.backends.database.snapshot import LONGEST_OFFSET, Snapshot
 from realtime.messages.cursors import Cursor
 
 LARGEST = 40
@@ -24,24 +24,24 @@ def seen(snapshot: Snapshot) -> set[int]:
 
 @given(snapshots(10**15))
 def test_a_snapshot_is_read_as_it_was_written(snapshot: Snapshot) -> None:
-    """A cursor's text is all that is left of it."""
+    """A cursor holds only its text."""
     assert Snapshot.parse(snapshot.offset) == snapshot
 
 
 @given(snapshots(10**15))
 def test_a_short_one_fits_a_cursor(snapshot: Snapshot) -> None:
-    """However many ran."""
+    """However many transactions ran."""
     text = str(Cursor("epoch", snapshot.short().offset))
 
-    assert len(snapshot.short().offset) <= LONGEST
+    assert len(snapshot.short().offset) <= LONGEST_OFFSET
     assert Cursor.parse(text).offset == snapshot.short().offset
 
 
 @given(snapshots(), st.integers(1, 30))
 def test_a_short_one_sees_nothing_more(snapshot: Snapshot, longest: int) -> None:
-    """What it does not say was seen is told again."""
+    """Messages that it leaves out are sent again."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("realtime.backends.database.snapshot.LONGEST", longest + 1)
+        patch.setattr("realtime.backends.database.snapshot.LONGEST_OFFSET", longest + 1)
         short = snapshot.short()
 
     assert seen(short) <= seen(snapshot)
@@ -59,7 +59,7 @@ def test_what_no_snapshot_wrote_is_none(offset: str) -> None:
 
 @given(snapshots(), st.data())
 def test_what_was_seen_grows_by_what_was_delivered(last: Snapshot, data: st.DataObject) -> None:
-    """Up to a transaction: all that both see, and of what is new only what came so far."""
+    """All that both see; of new transactions only those up to the one delivered."""
     ended = data.draw(st.sets(st.sampled_from([*last.running, 0])))
     xmax = data.draw(st.integers(last.xmax, LARGEST + 10))
     begun = data.draw(st.sets(st.integers(last.xmax, max(last.xmax, xmax - 1))))
@@ -76,7 +76,7 @@ def test_what_was_seen_grows_by_what_was_delivered(last: Snapshot, data: st.Data
 
 
 def test_ones_own_transaction_is_not_seen() -> None:
-    """PostgreSQL does not count it among those that run; what it writes later is news."""
+    """PostgreSQL does not list it as running, but its later writes are new."""
     assert Snapshot.of("10:14:10,12", 11) == Snapshot(14, (10, 11, 12))
     assert Snapshot.of("10:14:10,12", 14) == Snapshot(14, (10, 12))
     assert Snapshot.of("14:14:", None) == Snapshot(14)

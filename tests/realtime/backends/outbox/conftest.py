@@ -1,4 +1,4 @@
-"""What the tests of the outbox share: a backend and writers in processes of their own."""
+"""Common parts of the outbox's tests: a backend, and writers in processes of their own."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ PATIENCE = 20.0
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SocketServer]:
-    """A backend's server, running."""
+    """A running server of the backend."""
     with SocketServer(tmp_path) as server:
         yield server
 
 
 @pytest.fixture
 def settings_of(server: SocketServer) -> Callable[..., dict[str, object]]:
-    """Return what REALTIME is to be, with more."""
+    """Return the settings for REALTIME, with more."""
 
     def settings_of(timeout: float = 0.5, **more: object) -> dict[str, object]:
         options = {"path": server.path, "timeout": timeout}
@@ -47,7 +47,7 @@ def settings_of(server: SocketServer) -> Callable[..., dict[str, object]]:
 
 @pytest.fixture
 def outbox(transactional_db, settings_of) -> Iterator[None]:
-    """Let the project send to that server, through an outbox that is empty."""
+    """Let the project send to that server, through an empty outbox."""
     OutboxRecord.objects.all().delete()
     StoredRecord.objects.all().delete()
     metrics.clear()
@@ -59,7 +59,7 @@ def outbox(transactional_db, settings_of) -> Iterator[None]:
 
 @pytest.fixture
 def run(server: SocketServer, transactional_db) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start a process on the test database; it is killed in the end."""
+    """Start a process on the test database; it is killed at the end."""
     OutboxRecord.objects.all().delete()
     StoredRecord.objects.all().delete()
     running: list[subprocess.Popen[str]] = []
@@ -88,7 +88,7 @@ def run(server: SocketServer, transactional_db) -> Iterator[Callable[..., subpro
 
 @pytest.fixture
 def writer(run) -> Callable[..., subprocess.Popen[str]]:
-    """Start a writer, and wait until it has come to its step."""
+    """Start a writer, and wait until it has reached its step."""
 
     def writer(step: str, name: str = "one", *using: str, **more: str) -> subprocess.Popen[str]:
         process = run("-W", "ignore::DeprecationWarning", "-m", WRITER, step, name, *using, **more)
@@ -101,9 +101,9 @@ def writer(run) -> Callable[..., subprocess.Popen[str]]:
 
 @pytest.fixture
 def relay_once(run) -> Callable[..., str]:
-    """Run `realtime_relay --once` until nothing is left; return what it said at last.
+    """Run `realtime_relay --once` until no row is left; return its last output.
 
-    PostgreSQL needs a moment to notice that somebody was killed who held a lock.
+    PostgreSQL needs a moment to notice that a process with a lock was killed.
     """
 
     def relay_once() -> str:
@@ -118,7 +118,7 @@ def relay_once(run) -> Callable[..., str]:
 
 
 def until(happened: Callable[[], object]) -> None:
-    """Wait until something is so, or fail."""
+    """Wait until a condition holds, or fail."""
     deadline = time.monotonic() + PATIENCE
     while not happened():
         assert time.monotonic() < deadline, "it did not happen"

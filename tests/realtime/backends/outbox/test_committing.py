@@ -1,4 +1,4 @@
-"""What is told through the outbox, and what is not."""
+"""Which messages the outbox sends."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def rows() -> int:
 
 
 def test_a_commit_is_told_and_leaves_no_row(server) -> None:
-    """The row is there from the commit until the backend has taken it."""
+    """The row exists from the commit until the backend has taken the message."""
     with transaction.atomic():
         tell(1)
         assert rows() == 1
@@ -37,7 +37,7 @@ def test_a_commit_is_told_and_leaves_no_row(server) -> None:
 
 
 def test_a_rollback_tells_nothing_and_leaves_no_row(server) -> None:
-    """Neither one that was asked for nor one that failed."""
+    """Neither one on request nor one after an error."""
     with transaction.atomic():
         tell(1)
         transaction.set_rollback(True)
@@ -52,7 +52,7 @@ def test_a_rollback_tells_nothing_and_leaves_no_row(server) -> None:
 
 
 def test_a_savepoint_that_rolls_back_tells_nothing(server) -> None:
-    """Also when it was rolled back by hand, which `on_commit` does not notice."""
+    """Also one rolled back by hand, which `on_commit` does not notice."""
     with transaction.atomic():
         tell(1)
         savepoint = connection.savepoint()
@@ -70,7 +70,7 @@ def test_a_savepoint_that_rolls_back_tells_nothing(server) -> None:
 
 
 def test_a_hook_that_fails_loses_nothing(server) -> None:
-    """What an earlier hook has kept from the relay is found by the sweep."""
+    """A row that an earlier hook has kept from the relay is found by the sweep."""
     ensure_relay()
 
     def fail() -> None:
@@ -85,7 +85,7 @@ def test_a_hook_that_fails_loses_nothing(server) -> None:
 
 
 def test_with_autocommit_off_a_commit_is_told(server) -> None:
-    """Nobody hands it over, so that the sweep finds it; a rollback leaves nothing."""
+    """The sweep finds it, since no hook passes it to the relay; a rollback leaves no row."""
     ensure_relay()
     transaction.set_autocommit(False)
     try:
@@ -102,7 +102,7 @@ def test_with_autocommit_off_a_commit_is_told(server) -> None:
 
 
 def test_what_is_handed_over_before_its_commit_is_not_told_before_it(server) -> None:
-    """A transaction that raw SQL began, of which Django knows nothing."""
+    """A transaction that raw SQL began, which Django does not know of."""
     with connection.cursor() as cursor:
         cursor.execute("BEGIN")
         tell(1)
@@ -116,7 +116,7 @@ def test_what_is_handed_over_before_its_commit_is_not_told_before_it(server) -> 
 
 
 def test_changes_of_tracked_models_are_told(server) -> None:
-    """One row a transaction, however many messages it makes."""
+    """One row a transaction, for any number of messages."""
     with transaction.atomic():
         Shelf.objects.create(pk=11)
         Shelf.objects.create(pk=12)
@@ -128,7 +128,7 @@ def test_changes_of_tracked_models_are_told(server) -> None:
 
 
 def test_a_writer_pays_one_insert() -> None:
-    """Beyond that it has nothing to do with the outbox."""
+    """The writer makes no other query for the outbox."""
     tell(1)
 
     with CaptureQueriesContext(connection) as queries:
@@ -138,7 +138,7 @@ def test_a_writer_pays_one_insert() -> None:
 
 
 def test_messages_keep_the_order_of_the_commits(server) -> None:
-    """Of one process."""
+    """Within one process."""
     for number in range(200):
         tell(number)
 
@@ -160,7 +160,7 @@ def test_a_position_within_a_transaction_proves_nothing() -> None:
 
 
 def test_a_row_that_cannot_be_read_stays_and_holds_up_no_other(server, caplog) -> None:
-    """Another version may have written it, which can read it."""
+    """Another version of the code may have written it, and can read it."""
     foreign = OutboxRecord.objects.create(payload='[{"subject": 5}]')
     ensure_relay()
     tell(1)
@@ -175,7 +175,7 @@ def test_a_row_that_cannot_be_read_stays_and_holds_up_no_other(server, caplog) -
 
 
 def test_what_the_backend_never_takes_becomes_a_reset(server, monkeypatch, caplog) -> None:
-    """Rather than hold up all others for good."""
+    """It does not block all others for good."""
     from realtime.exceptions import InvalidMessage
     from tests.contract.socket_backend import SocketPubSub
 
@@ -201,7 +201,7 @@ def test_what_the_backend_never_takes_becomes_a_reset(server, monkeypatch, caplo
 
 
 def test_switched_off_messages_are_sent_without_a_row(settings_of, server) -> None:
-    """Right behind the commit, and not at all behind a rollback."""
+    """After the commit, and not after a rollback."""
     with override_settings(REALTIME=settings_of(OUTBOX=False)):
         assert not get_pubsub().stores_on("default")
         with transaction.atomic():
@@ -217,7 +217,7 @@ def test_switched_off_messages_are_sent_without_a_row(settings_of, server) -> No
 
 
 def test_switched_off_what_does_not_fit_into_memory_is_reset(settings_of, server) -> None:
-    """Nothing else remembers it."""
+    """It exists nowhere else."""
     with override_settings(REALTIME=settings_of(OUTBOX=False, OUTBOX_QUEUE=5)):
         server.kill()
         for number in range(30):
@@ -230,7 +230,7 @@ def test_switched_off_what_does_not_fit_into_memory_is_reset(settings_of, server
 
 
 def test_switched_off_what_was_stored_before_is_still_sent(settings_of, server) -> None:
-    """The sweep does not ask for the setting."""
+    """The sweep does not depend on the setting."""
     OutboxRecord.objects.create(payload='[{"topic": "list:5", "changes": {"a.b": {"2": "left"}}}]')
     with override_settings(REALTIME=settings_of(OUTBOX=False)):
         ensure_relay()

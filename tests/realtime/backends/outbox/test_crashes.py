@@ -1,4 +1,4 @@
-"""A process that is killed: its messages are told if and only if its changes were committed."""
+"""A process is killed: its messages are sent if and only if its changes were committed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def committed() -> list[str]:
 
 
 def test_killed_before_its_commit_nothing_is_told(writer, relay_once, server) -> None:
-    """Neither the row nor its message were ever there."""
+    """Neither the row nor its message existed."""
     writer("before").kill()
     writer("end", "sentinel").communicate(timeout=PATIENCE)
 
@@ -54,9 +54,9 @@ def test_killed_before_its_row_was_deleted_it_is_told_again(writer, relay_once, 
 
 
 def test_a_running_relay_finds_what_a_crash_left_behind(run, writer, server) -> None:
-    """By its sweeps, and ends with success when it is asked to."""
+    """By its sweeps; it ends with success when asked to."""
     relay = run("manage.py", "realtime_relay")
-    assert relay.stdout.readline() == "Sending what is left in the outbox.\n"
+    assert relay.stdout.readline() == "Sending the messages left in the outbox.\n"
 
     writer("after").kill()
     until(lambda: not OutboxRecord.objects.exists())
@@ -68,7 +68,7 @@ def test_a_running_relay_finds_what_a_crash_left_behind(run, writer, server) -> 
 
 @pytest.mark.parametrize("end", ["terminate", "SIGINT"])
 def test_a_relay_ends_while_the_backend_hangs(run, writer, server, end) -> None:
-    """It need not wait for it."""
+    """It does not wait for the backend."""
     writer("after").kill()
     server.freeze()
     relay = run("manage.py", "realtime_relay")
@@ -81,7 +81,7 @@ def test_a_relay_ends_while_the_backend_hangs(run, writer, server, end) -> None:
 
 
 def test_a_process_that_ends_sends_what_it_committed(writer, server) -> None:
-    """So a management command's changes are told by itself."""
+    """So the messages of a management command need no relay process."""
     process = writer("end")
 
     _, error = process.communicate(timeout=PATIENCE)
@@ -94,7 +94,7 @@ def test_a_process_that_ends_sends_what_it_committed(writer, server) -> None:
 def test_a_process_that_ends_does_not_wait_for_a_backend_that_hangs(
     writer, server, relay_once
 ) -> None:
-    """What it could not send is the next sweep's."""
+    """The next sweep sends the rest."""
     server.freeze()
     process = writer("end")
     process.communicate(timeout=PATIENCE)
@@ -107,7 +107,7 @@ def test_a_process_that_ends_does_not_wait_for_a_backend_that_hangs(
 
 
 def test_relay_once_fails_where_the_backend_is_away(run, writer, server) -> None:
-    """Its exit code tells, and the rows stay."""
+    """Its exit code reports it, and the rows stay."""
     writer("after").kill()
     until(lambda: OutboxRecord.objects.exists())
     server.kill()
@@ -122,7 +122,7 @@ def test_relay_once_fails_where_the_backend_is_away(run, writer, server) -> None
 
 
 def test_a_forked_process_has_a_relay_of_its_own(writer, server) -> None:
-    """The parent's thread is not in it, and the parent's goes on."""
+    """A fork has no copy of the parent's thread, and the parent's goes on."""
     process = writer("fork")
 
     _, error = process.communicate(timeout=PATIENCE)
@@ -133,7 +133,7 @@ def test_a_forked_process_has_a_relay_of_its_own(writer, server) -> None:
 
 @pytest.mark.postgres
 def test_a_relay_that_is_stopped_holds_up_no_other(writer, relay_once, run, server) -> None:
-    """Its rows are locked, and passed over; they are told when it goes on or dies."""
+    """Its rows are locked, and skipped; they are sent when it continues or dies."""
     stopped = writer("sent", "locked")
     writer("after", "free").kill()
 
@@ -149,7 +149,7 @@ def test_a_relay_that_is_stopped_holds_up_no_other(writer, relay_once, run, serv
 
 @pytest.mark.postgres
 def test_two_relays_share_the_work(run, server) -> None:
-    """Each row is sent at least once, and here only once: it is locked meanwhile."""
+    """Each row is sent at least once, and here only once, since it is locked meanwhile."""
     rows = ({"topic": "list:5", "changes": {"a.b": {str(n): "left"}}} for n in range(3000))
     OutboxRecord.objects.bulk_create(
         OutboxRecord(payload="[" + str(row).replace("'", '"') + "]") for row in rows

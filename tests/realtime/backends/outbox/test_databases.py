@@ -16,13 +16,13 @@ ROW = '[{"topic": "list:5", "changes": {"a.b": {"left": "left"}}}]'
 
 @pytest.fixture
 def other(tmp_path: Path) -> dict[str, str]:
-    """What names a second database, without any table, to a process."""
+    """Settings of a process that name a second database, without any table."""
     return {"OTHER_DB": str(tmp_path / "other.sqlite3")}
 
 
 @pytest.fixture
 def migrated(run, other) -> dict[str, str]:
-    """Name a second database with the outbox's table."""
+    """Settings that name a second database with the outbox's table."""
     arguments = ("migrate", "realtime", "--database", "other", "--skip-checks")
     _, error = run("manage.py", *arguments, **other).communicate(timeout=PATIENCE)
     assert not error
@@ -37,7 +37,7 @@ def test_what_was_committed_on_another_database_is_told(writer, migrated, server
 
 
 def test_what_a_crash_left_on_another_database_is_found(run, writer, migrated, server) -> None:
-    """Beside what it left on the first; and nothing of what was not committed."""
+    """Beside the rows on the first, and without the uncommitted ones."""
     for step, alias in (("after", "other"), ("before", "other"), ("after", "default")):
         writer(step, f"{step} {alias}", alias, **migrated).kill()
 
@@ -49,7 +49,7 @@ def test_what_a_crash_left_on_another_database_is_found(run, writer, migrated, s
 
 
 def test_a_database_without_the_table_sends_from_memory(writer, other, server) -> None:
-    """And says that it stores nothing there."""
+    """It logs that nothing is stored there."""
     process = writer("end", "one", "other", **other)
     _, error = process.communicate(timeout=PATIENCE)
 
@@ -58,7 +58,7 @@ def test_a_database_without_the_table_sends_from_memory(writer, other, server) -
 
 
 def test_a_database_that_fails_holds_up_no_other(run, migrated, server) -> None:
-    """The exit code tells of it."""
+    """The exit code reports it."""
     OutboxRecord.objects.create(payload=ROW)
     Path(migrated["OTHER_DB"]).write_text("This is no database." * 100)
 

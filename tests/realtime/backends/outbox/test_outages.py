@@ -1,4 +1,4 @@
-"""A backend that is away, or hangs: writers notice nothing, and nothing is lost."""
+"""A backend is away, or hangs: writers are not affected, and no message is lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.realtime.backends.outbox.conftest import until, write
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("outbox"),
-    # Nothing in these depends on the database.
+    # These tests do not depend on the database.
     pytest.mark.sqlite,
 ]
 
@@ -25,17 +25,17 @@ MANY = 30
 
 
 def in_order(told: list[str]) -> list[str]:
-    """Return what was told, each at its first time."""
+    """Return the messages sent, each at its first time."""
     return list(dict.fromkeys(told))
 
 
 def states(caplog) -> list[int]:
-    """Return the levels of what the relay logged."""
+    """Return the levels of the relay's log entries."""
     return [record.levelno for record in caplog.records if record.name == "realtime.outbox"]
 
 
 def test_writers_do_not_wait_for_a_backend_that_hangs(settings_of, server, caplog) -> None:
-    """It accepts connections and answers none; everything is told once it goes on."""
+    """It accepts connections without an answer; all messages are sent once it continues."""
     with override_settings(REALTIME=settings_of(timeout=3)):
         write("before")
         assert flush_relay(5)
@@ -55,7 +55,7 @@ def test_writers_do_not_wait_for_a_backend_that_hangs(settings_of, server, caplo
 
 
 def test_writers_do_not_fail_by_a_backend_that_is_away(server, caplog) -> None:
-    """Each state is logged once, with how many waited."""
+    """Each state is logged once, with how many messages waited."""
     write("before")
     assert flush_relay(5)
     server.kill()
@@ -73,7 +73,7 @@ def test_writers_do_not_fail_by_a_backend_that_is_away(server, caplog) -> None:
 
 
 def test_it_may_be_away_again_and_again(server, caplog) -> None:
-    """Each time is a state of its own."""
+    """Each outage is logged."""
     for number in range(3):
         server.kill()
         write(number)
@@ -85,7 +85,7 @@ def test_it_may_be_away_again_and_again(server, caplog) -> None:
 
 
 def test_what_does_not_fit_into_memory_is_read_from_the_table(settings_of, server) -> None:
-    """In its order, also with what is committed meanwhile."""
+    """In order, together with messages committed meanwhile."""
     with override_settings(REALTIME=settings_of(OUTBOX_QUEUE=5, OUTBOX_SWEEP=3600)):
         write("before")
         assert flush_relay(5)
@@ -102,7 +102,7 @@ def test_what_does_not_fit_into_memory_is_read_from_the_table(settings_of, serve
 
 
 def test_a_database_that_fails_for_a_while_loses_nothing(server, monkeypatch, caplog) -> None:
-    """As one that is locked does; what was sent and could not be deleted is sent again."""
+    """Such as a locked one; a message that was sent but not deleted is sent again."""
     failing = iter([True, True, False])
     delete = QuerySet._raw_delete
 

@@ -1,4 +1,4 @@
-"""A backend of several servers, some of which are away: what they have is not sent again."""
+"""A backend of several servers, some away: messages taken by the others are not sent again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from realtime.backends.database.record import record_of
 from realtime.backends.outbox import process, relay, rows
 from realtime.backends.outbox.queue import Stored, Unstored
-from realtime.backends.outbox.send import MOST, send_all
+from realtime.backends.outbox.send import BATCH_SIZE, send_all
 from realtime.backends.outbox.sweep import Sweep
 from realtime.exceptions import NotSent, PartlySent
 from realtime.messages.cursors import NOWHERE
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Halves:
-    """Takes what is for a list, and what is for a seat as long as that part is there."""
+    """Takes messages for a list; those for a seat only while that part is available."""
 
     def __init__(self) -> None:
         self.taken: list[str] = []
@@ -46,7 +46,7 @@ def waiting() -> list[list[str]]:
 
 
 def test_of_a_row_stays_what_was_not_sent() -> None:
-    """So that whoever sweeps next sends that alone."""
+    """So the next sweep sends only those."""
     halves = Halves()
     chosen = [
         rows.write([message("list:1"), message("seat:1")], "default"),
@@ -67,7 +67,7 @@ def test_of_a_row_stays_what_was_not_sent() -> None:
 
 
 def test_a_sweep_goes_on_behind_what_was_not_sent() -> None:
-    """And says in the end that something was not."""
+    """It raises PartlySent at its end."""
     halves = Halves()
     for number in range(150):
         rows.write([message(f"{'list' if number % 2 else 'seat'}:{number}")], "default")
@@ -81,24 +81,27 @@ def test_a_sweep_goes_on_behind_what_was_not_sent() -> None:
 
 
 def test_every_piece_is_handed_over_before_it_is_said() -> None:
-    """A part that is away holds up nothing behind it."""
+    """A part that is away does not block later batches."""
     halves = Halves()
-    messages = [message("seat:0"), *(message(f"list:{number}") for number in range(2 * MOST))]
+    messages = [
+        message("seat:0"),
+        *(message(f"list:{number}") for number in range(2 * BATCH_SIZE)),
+    ]
 
     with pytest.raises(PartlySent) as caught:
         send_all(halves, messages)
 
-    assert len(halves.taken) == 2 * MOST
+    assert len(halves.taken) == 2 * BATCH_SIZE
     assert caught.value.unsent == [messages[0]]
 
 
 def test_what_is_partly_sent_is_not_sent() -> None:
-    """For those who know of no parts."""
+    """For callers that do not know of parts."""
     assert issubclass(PartlySent, NotSent)
 
 
 def test_the_relay_goes_on_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is for a part that is there is sent at once; the rest once its part is back."""
+    """Messages for available parts are sent at once; the rest once their part is back."""
     halves = Halves()
     monkeypatch.setattr(relay, "project_pubsub", lambda: halves)
     for topic in ("seat:1", "list:1"):
@@ -109,13 +112,13 @@ def test_the_relay_goes_on_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> No
     halves.away = False
     until(lambda: halves.taken == ["list:1", "seat:1"])
 
-    # A row goes when what it holds was taken, not before.
+    # A row is deleted when all its messages were taken, not before.
     until(lambda: waiting() == [])
     process.stop_relay()
 
 
 def test_what_has_no_row_is_kept_for_its_part() -> None:
-    """In memory, where nothing else has it."""
+    """In memory, since they exist nowhere else."""
     halves = Halves()
     process.hand_over(Unstored(halves, (message("seat:1"), message("list:1"))))
     process.hand_over(Unstored(halves, (message("list:2"),)))
@@ -127,7 +130,7 @@ def test_what_has_no_row_is_kept_for_its_part() -> None:
 
 
 def test_what_is_worth_nothing_later_is_dropped() -> None:
-    """What is behind it is sent."""
+    """Later messages are sent."""
     halves = Halves()
     process.hand_over(Unstored(halves, (message("seat:1"), message("list:1")), passing=True))
     process.hand_over(Unstored(halves, (message("list:2"),)))
@@ -139,7 +142,7 @@ def test_what_is_worth_nothing_later_is_dropped() -> None:
 
 
 def test_sweeps_do_not_wait_for_what_has_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long its part is away: what a crash has left is sent meanwhile."""
+    """However long its part is away: rows left by a crash are sent meanwhile."""
     halves = Halves()
     monkeypatch.setattr(relay, "project_pubsub", lambda: halves)
     monkeypatch.setattr(relay.conf, "OUTBOX_SWEEP", 0.1)

@@ -20,18 +20,18 @@ from tests.realtime.backends.outbox.conftest import until, write
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("outbox"),
-    # Nothing in these depends on the database.
+    # These tests do not depend on the database.
     pytest.mark.sqlite,
 ]
 
 
 def states(caplog) -> list[int]:
-    """Return the levels of what was logged about positions."""
+    """Return the levels of the log entries about positions."""
     return [record.levelno for record in caplog.records if "position" in record.message]
 
 
 def test_a_page_has_the_backends_position(server) -> None:
-    """As long as there is one."""
+    """While the backend is available."""
     first = position()
     write(1)
     assert flush_relay(5)
@@ -40,7 +40,7 @@ def test_a_page_has_the_backends_position(server) -> None:
 
 
 def test_a_page_is_shown_while_the_backend_is_away(server, caplog) -> None:
-    """Each state is logged once, however many ask."""
+    """Each state is logged once, however many pages ask."""
     server.kill()
     assert [position() for _ in range(5)] == [NOWHERE] * 5
     server.start()
@@ -94,7 +94,7 @@ async def test_a_page_that_was_shown_meanwhile_is_reset(server) -> None:
 
 
 async def test_a_backend_that_hangs_holds_up_no_thread_of_others(monkeypatch) -> None:
-    """Least of all the one in which all sync code of an async process runs."""
+    """Above all not the one thread that runs all sync code of an async process."""
     pubsub, asked, answer = get_pubsub(), threading.Event(), threading.Event()
 
     def hang() -> Cursor:

@@ -1,4 +1,4 @@
-"""The queue in memory: in order, bounded, and losing nothing that is nowhere else."""
+"""The queue in memory: in order, bounded, and losing no message that exists only there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ THERE: Place = ("other", "db")
 
 
 class Nobody:
-    """A backend, by its identity."""
+    """A backend that is only compared by identity."""
 
     def send(self, messages: object) -> None:
         raise AssertionError
@@ -39,7 +39,7 @@ def all_of(queue: Queue) -> list[Item]:
 
 
 def test_items_stay_until_they_are_done() -> None:
-    """What failed is tried again before what came behind it."""
+    """A failed item is retried before later ones."""
     queue = Queue(10)
     first, second = stored(1), stored(2)
     queue.put(first)
@@ -53,7 +53,7 @@ def test_items_stay_until_they_are_done() -> None:
 
 
 def test_a_batch_goes_one_way() -> None:
-    """To one backend and from one database, and without a row or with."""
+    """To one backend, from one database, and all with a row or all without."""
     queue = Queue(10)
     items = [stored(1), stored(2), stored(3, THERE), unstored("list:1"), stored(4)]
     foreign = Stored(Nobody(), HERE, 5)
@@ -69,7 +69,7 @@ def test_a_batch_goes_one_way() -> None:
 
 
 def test_a_full_queue_leaves_rows_to_the_table() -> None:
-    """Also those that would find room, until the table is read: none overtakes another."""
+    """Also rows that would fit, until the table is read: none overtakes another."""
     queue = Queue(2)
     for row in range(4):
         queue.put(stored(row))
@@ -86,7 +86,7 @@ def test_a_full_queue_leaves_rows_to_the_table() -> None:
 
 
 def test_a_table_that_could_not_be_read_is_read_again() -> None:
-    """Until then rows are turned away."""
+    """Until then rows are rejected."""
     queue = Queue(2)
     queue.spill()
     queue.put(stored(1))
@@ -96,7 +96,7 @@ def test_a_table_that_could_not_be_read_is_read_again() -> None:
 
 
 def test_a_full_queue_resets_families_of_what_has_no_row() -> None:
-    """Once each, and behind what was there before."""
+    """Once each, and behind earlier items."""
     queue = Queue(1)
     for topic in ("list:1", "list:2", "user:3", "list:4"):
         queue.put(unstored(topic))
@@ -112,7 +112,7 @@ def test_a_full_queue_resets_families_of_what_has_no_row() -> None:
 
 @pytest.mark.parametrize("act", ["put", "spill", "close"])
 def test_whoever_waits_is_woken(act: str) -> None:
-    """By an item, by rows turned away, and by the end."""
+    """By an item, by rejected rows, and by the end."""
     queue = Queue(10)
     assert not queue.wait_for_news(0)
 

@@ -1,4 +1,4 @@
-"""Switching the outbox off, and where it cannot be."""
+"""Switching the outbox off, and backends where it cannot be."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_backend_without_an_outbox_has_none_to_switch_off() -> None:
 
 @pytest.mark.parametrize("name", ["OUTBOX", "OUTBOX_SWEEP", "OUTBOX_QUEUE"])
 def test_a_setting_that_cannot_work_is_refused(name: str) -> None:
-    """With what was expected."""
+    """The error says what was expected."""
     with override_settings(REALTIME={name: "no"}):
         (problem,) = check_settings()
 
@@ -56,7 +56,7 @@ def test_other_backends_need_no_relay() -> None:
 
 @pytest.mark.usefixtures("outbox")
 def test_a_database_in_memory_has_no_outbox(monkeypatch, server) -> None:
-    """What it stores ends with the process; messages are sent from memory as well."""
+    """Its rows end with the process; messages are sent from memory as well."""
     memory = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "OPTIONS": {}}
     monkeypatch.setitem(connections.settings, "memory", connections.settings["default"] | memory)
     assert not get_pubsub().stores_on("memory")

@@ -1,4 +1,4 @@
-"""What a look at everything finds where messages go through an outbox."""
+"""The status report of a project with an outbox."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def serving(outbox: None) -> AsyncIterator[None]:
 
 
 async def left_behind() -> None:
-    """Commit a record that nobody was handed."""
+    """Commit a record that no relay was given."""
     message = Message(Topic("list:5"), {"a.b": {"1": "updated"}})
     await sync_to_async(rows.write)([message], "default")
 
@@ -65,7 +65,7 @@ async def test_records_that_nobody_sends_are_found(outbox: None) -> None:
 async def test_records_that_somebody_sends_are_none(
     run: Callable[..., object], serving: None
 ) -> None:
-    """Whoever has them left needs some time."""
+    """A relay that has them needs some time."""
     await left_behind()
     run("manage.py", "realtime_relay")
     with mock.patch.object(report_module.conf, "OUTBOX_SWEEP", 10):
@@ -79,7 +79,7 @@ async def test_records_that_somebody_sends_are_none(
 async def test_a_backend_that_takes_nothing_is_away(
     server: SocketServer, settings_of: Callable[..., dict[str, object]], serving: None
 ) -> None:
-    """One that says where it stands, and hangs at what it is sent."""
+    """Such as one that gives its position, and hangs when it is sent messages."""
     with (
         override_settings(REALTIME=settings_of()),
         mock.patch.object(OutboxPubSub, "facts", return_value={}),

@@ -1,4 +1,4 @@
-"""What triggers have stored for a database backend is sent where there is an outbox instead."""
+"""With an outbox, the records of triggers for a database backend are sent too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
 
 def store(name: str) -> None:
-    """Store a record as a trigger does, for a program that knows nothing of Django."""
+    """Store a record as a trigger does, for a program without Django."""
     table = StoredRecord._meta.db_table
     message = Message("list:5", {"auth.group": {name: "entered"}})  # type: ignore[arg-type]
     with connection.cursor() as cursor:
@@ -29,9 +29,9 @@ def told(server) -> list[str]:
 
 
 def test_any_relay_sends_it(run, server) -> None:
-    """By its sweeps: nobody hands it over."""
+    """By its sweeps: no process passes them to a relay."""
     relay = run("manage.py", "realtime_relay")
-    assert relay.stdout.readline() == "Sending what is left in the outbox.\n"
+    assert relay.stdout.readline() == "Sending the messages left in the outbox.\n"
 
     for name in ("one", "two", "three"):
         store(name)
@@ -41,7 +41,7 @@ def test_any_relay_sends_it(run, server) -> None:
 
 
 def test_it_waits_while_the_backend_is_away(run, server, relay_once) -> None:
-    """As what Django has written does."""
+    """As Django's own rows do."""
     server.kill()
     store("one")
     _, error = run("manage.py", "realtime_relay", "--once").communicate(timeout=20)

@@ -1,14 +1,14 @@
 """A process that writes and stops.
 
-    python -m tests.realtime.backends.outbox.writer STEP NAME [ALIAS]
+python -m tests.realtime.backends.outbox.writer STEP NAME [ALIAS]
 
-It prints "here" when it has come to the step, and goes no further. Its steps:
+It prints "here" when it has reached the step, and stops there. Its steps:
 
-    before  written, not committed
-    after   committed, nothing sent
-    sent    sent, the row not deleted
-    end     the process ends as usual, right behind the commit
-    fork    commits, then forks a child that commits too; both end as usual
+before  written, not committed
+after   committed, nothing sent
+sent    sent, the row not deleted
+end     the process ends as usual, right after the commit
+fork    commits, then forks a child that commits too; both end as usual
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""Positions of a server on which nothing has happened yet: the first pages need no reset."""
+"""Positions of a server without any message yet: the first pages need no reset."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from realtime.backends.redis import RedisPubSub
-from realtime.backends.redis.positions import Mark
+from realtime.backends.redis.positions import ServerPosition
 from realtime.backends.redis.topology import Address
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
@@ -28,7 +28,7 @@ def server() -> Iterator[RedisServer]:
 
 
 async def replayed(pubsub: RedisPubSub, position: Cursor) -> Sequence[Message]:
-    """Return what somebody who has been at a position since has missed; or raise CannotReplay."""
+    """Return the messages that the holder of a position has missed; or raise CannotReplay."""
     upstream = pubsub.connect()
     try:
         await upstream.watch([TOPIC, TOPIC.family])
@@ -38,23 +38,23 @@ async def replayed(pubsub: RedisPubSub, position: Cursor) -> Sequence[Message]:
 
 
 class Held(RedisPubSub):
-    """Holds the first answer to `held` until `go_on` is set."""
+    """Delays the first answer to `held` until `go_on` is set."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.held: threading.Thread | None = None
         self.holds, self.go_on = threading.Event(), threading.Event()
 
-    def _now(self, address: Address) -> Mark:
-        mark = super()._now(address)
+    def _now(self, address: Address) -> ServerPosition:
+        position = super()._now(address)
         if threading.current_thread() is self.held and not self.holds.is_set():
             self.holds.set()
             assert self.go_on.wait(PATIENCE)
-        return mark
+        return position
 
 
 async def test_the_first_position_is_good(server: RedisServer) -> None:
-    """What it stands on is made before it is taken."""
+    """The partitions' states are made before it is taken."""
     pubsub = RedisPubSub(server.url)
 
     assert await replayed(pubsub, pubsub.ask_position()) == []
@@ -63,7 +63,7 @@ async def test_the_first_position_is_good(server: RedisServer) -> None:
 async def test_one_of_two_first_positions_is_not_from_before_the_beginning(
     server: RedisServer,
 ) -> None:
-    """A thread that has asked does not take for its own what another made meanwhile."""
+    """A thread that has asked does not use a state that another made meanwhile."""
     pubsub = Held(server.url)
     found: list[Cursor] = []
     slow = pubsub.held = threading.Thread(target=lambda: found.append(pubsub.ask_position()))

@@ -1,4 +1,4 @@
-"""What `manage.py check` says of Redis, and what options cannot be."""
+"""The messages of `manage.py check` about Redis, and invalid options."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def found(url: str) -> list[str]:
 
 
 def test_a_server_as_it_should_be_is_nothing_to_speak_of(server: RedisServer) -> None:
-    """As it is installed, but without a file."""
+    """A default installation without persistence."""
     server.ask("CONFIG SET", "maxmemory-policy", "noeviction")
     server.ask("CONFIG SET", "appendonly", "no")
 
@@ -41,7 +41,7 @@ def test_a_server_as_it_should_be_is_nothing_to_speak_of(server: RedisServer) ->
 def test_what_should_be_otherwise_is_said(
     server: RedisServer, name: str, value: str, says: str
 ) -> None:
-    """A warning where clients would be reset, and advice where nothing is at stake."""
+    """A warning where clients would be reset, and advice where they would not."""
     before = server.ask("CONFIG GET", name)[name]
     server.ask("CONFIG SET", name, value)
     try:
@@ -51,12 +51,12 @@ def test_what_should_be_otherwise_is_said(
 
 
 def test_a_server_that_is_away_is_no_obstacle() -> None:
-    """Only it was not checked."""
+    """It only was not checked."""
     assert found("redis://127.0.0.1:1/0") == ["realtime.W005"]
 
 
 def test_a_server_that_tells_no_settings_is_taken_as_it_is(server: RedisServer) -> None:
-    """Those that others run often do not."""
+    """Hosted servers often do not."""
     server.ask("ACL SETUSER", "guest", "on", ">secret", "~*", "&*", "+@all", "-config")
     url = server.url.replace("redis://", "redis://guest:secret@")
 
@@ -76,13 +76,13 @@ def test_a_server_that_tells_no_settings_is_taken_as_it_is(server: RedisServer) 
     ids=repr,
 )
 def test_options_that_could_not_work_are_refused(options: dict[str, object]) -> None:
-    """At start-up, where the check of the backend says so."""
+    """At start-up, in the backend's check."""
     with pytest.raises(ValueError, match="expected|must"):
         RedisPubSub(**options)  # type: ignore[arg-type]
 
 
 def test_passwords_are_not_in_errors(server: RedisServer) -> None:
-    """A log is read by many."""
+    """Many people read a log."""
     url = server.url.replace("redis://", "redis://nobody:very-secret@")
 
     (problem,) = RedisPubSub(url, timeout=1).check()

@@ -20,7 +20,7 @@ TIMES = 300
 
 
 async def test_whenever_it_is_closed_its_tasks_end() -> None:
-    """A library that takes a cancellation for its own would leave one that goes on for ever."""
+    """If a library swallowed a cancellation, a task would go on for ever."""
     chance = Random("closing")
     with RedisServer() as server:
         pubsub = RedisPubSub(server.url)

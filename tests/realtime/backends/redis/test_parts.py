@@ -1,4 +1,4 @@
-"""A part of a cluster that is away is nobody's matter but that of its own topics."""
+"""A part of a cluster that is away affects only its own topics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.sqlite, pytest.mark.long]
 
 @pytest.fixture
 def cluster() -> Iterator[RedisCluster]:
-    # Otherwise all refuse to answer while one does not.
+    # Otherwise all servers refuse to answer while one is away.
     with RedisCluster("--cluster-require-full-coverage", "no") as cluster:
         yield cluster
 
@@ -35,7 +35,7 @@ def pubsub(cluster: RedisCluster) -> RedisPubSub:
 
 @pytest.fixture
 def topics(pubsub: RedisPubSub, cluster: RedisCluster) -> tuple[Topic, Topic]:
-    """Return a topic that the first primary holds, and one that others hold; with the families."""
+    """Return a topic of the first primary, and one of the others; with their families."""
     owners = pubsub._servers.layout().owners
     first = cluster.primaries[0].port
 
@@ -51,7 +51,7 @@ def topics(pubsub: RedisPubSub, cluster: RedisCluster) -> tuple[Topic, Topic]:
 
 @contextmanager
 def away(cluster: RedisCluster) -> Iterator[None]:
-    """Let the first primary hang, and its replica, so that nobody takes its place."""
+    """Let the first primary and its replica hang, so that no server takes its place."""
     primary = cluster.primaries[0]
     (replica,) = [
         server
@@ -68,10 +68,10 @@ def away(cluster: RedisCluster) -> Iterator[None]:
 
 
 async def assert_hears(cluster: RedisCluster, box: Mailbox, topic: Topic) -> None:
-    """Send something until it has come; a reset by a failover may come in its place."""
+    """Send messages until one arrives; after a failover a reset may arrive in its place."""
     told: list[Message] = []
     while not any(message.changes for message in told):
-        # By one that does not spare a server which hung a moment ago.
+        # Through a new instance, which has no pause after a server's failure.
         await sync_to_async(RedisPubSub(cluster.urls).send)([row(topic, 1)])
         told = await taken(box)
 
@@ -79,7 +79,7 @@ async def assert_hears(cluster: RedisCluster, box: Mailbox, topic: Topic) -> Non
 async def test_a_process_begins_without_it(
     cluster: RedisCluster, pubsub: RedisPubSub, topics: tuple[Topic, Topic]
 ) -> None:
-    """Who wants one of its topics waits; others are served."""
+    """A client of its topics waits; others are served."""
     held, free = topics
     box, other = mailbox(), mailbox()
     observed = mock.patch("realtime.hub.hub.observed_topics", return_value=frozenset({held}))
@@ -96,7 +96,7 @@ async def test_a_process_begins_without_it(
 async def test_a_connection_that_is_lost_meanwhile_is_the_others_again_soon(
     cluster: RedisCluster, pubsub: RedisPubSub, topics: tuple[Topic, Topic]
 ) -> None:
-    """They are reset and hear; its own topics are reset when it is back, by which they hear too."""
+    """They are reset and receive messages; its own topics are reset when it is back."""
     held, free = topics
     box, other = mailbox(), mailbox()
     async with running(pubsub) as hub:

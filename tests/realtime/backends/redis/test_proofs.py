@@ -1,7 +1,7 @@
-"""Whatever happens to a server, nobody is told that nothing was missed when something was.
+"""Whatever happens to a server, an incomplete replay is never taken for complete.
 
-Hypothesis sends, asks, and does to a real Redis what administrators, crashes and clocks do. What
-was sent is the oracle: a position is answered with all that followed it, or with a reset.
+Hypothesis sends and asks, and does to a real Redis what administrators, crashes and clocks do. The
+messages sent are the oracle: a position is answered with all that followed it, or with a reset.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from redis import Redis
 
 from realtime.backends.redis import scripts
-from realtime.backends.redis.codec import read_answer, text_of
+from realtime.backends.redis.codec import read_since, text_of
 from realtime.backends.redis.keys import Names, partition_of
-from realtime.backends.redis.positions import SERVER, Mark
+from realtime.backends.redis.positions import SERVER, ServerPosition
 from realtime.backends.redis.scripts import Script
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
@@ -43,20 +43,20 @@ end
 
 
 @dataclass
-class Sent:
-    """The oracle: what was sent, in its order, and where somebody stood when."""
+class SentLog:
+    """The oracle: the messages sent, in order, and the positions taken in between."""
 
     topics: list[Topic] = field(default_factory=list)
-    positions: list[tuple[Mark, int]] = field(default_factory=list)
-    """A position, and how much had been sent before it."""
+    positions: list[tuple[ServerPosition, int]] = field(default_factory=list)
+    """A position, and how many messages had been sent before it."""
 
 
 class Proofs(RuleBasedStateMachine):
-    """One server that everything happens to."""
+    """One server that every event happens to."""
 
     server: RedisServer
     broken = ("", "")
-    """What is put in the place of what in the scripts."""
+    """A text in the scripts, and its replacement."""
     asked = 0
     proven = 0
 
@@ -66,7 +66,7 @@ class Proofs(RuleBasedStateMachine):
             self.server.start()
         self.redis = Redis(port=self.server.port)
         self.redis.flushall()
-        self.sent = Sent()
+        self.sent = SentLog()
         self.publish_script, self.since_script, self.now_script = map(
             self.changed, (scripts.PUBLISH, scripts.SINCE, scripts.NOW)
         )
@@ -92,8 +92,8 @@ class Proofs(RuleBasedStateMachine):
     @rule()
     def stand(self) -> None:
         server, commands, time, _ = self._run(self.now_script, ())
-        mark = Mark(server[:SERVER].decode(), int(commands), int(time))
-        self.sent.positions.append((mark, len(self.sent.topics)))
+        position = ServerPosition(server[:SERVER].decode(), int(commands), int(time))
+        self.sent.positions.append((position, len(self.sent.topics)))
 
     @rule(topic=topics, which=st.integers(0, 9_999))
     def ask(self, topic: Topic, which: int) -> None:
@@ -106,7 +106,7 @@ class Proofs(RuleBasedStateMachine):
             for position in self.sent.positions[-12::3]:
                 self._ask(topic, *position)
 
-    # -- what happens ----------------------------------------------------------------------------
+    # -- events ----------------------------------------------------------------------------------
 
     @rule()
     def flush(self) -> None:
@@ -116,7 +116,7 @@ class Proofs(RuleBasedStateMachine):
     def delete_a_key(self, topic: Topic, which: int) -> None:
         self.redis.delete(NAMES.keys(topic)[which])
 
-    # A number, and not one of what is there: that is not the same in each run of the same steps.
+    # An index, not an entry: entries differ between runs of the same steps.
     @rule(topic=topics, which=st.integers(0, 99))
     def delete_an_entry(self, topic: Topic, which: int) -> None:
         key = NAMES.log(topic)
@@ -168,12 +168,12 @@ class Proofs(RuleBasedStateMachine):
         text = text_of(Message(topic, {"a.b": {number: "updated"}}))
         self._run(self.publish_script, NAMES.keys(topic), topic, text, KEEP, seconds)
         self.sent.topics.append(topic)
-        # Where one stands who was told it.
+        # The position of a client that received it.
         self.stand()
 
-    def _ask(self, topic: Topic, mark: Mark, before: int) -> None:
-        reply = self._run(self.since_script, NAMES.keys(topic), topic, *mark, MOST)
-        answer = read_answer(topic, reply)
+    def _ask(self, topic: Topic, position: ServerPosition, before: int) -> None:
+        reply = self._run(self.since_script, NAMES.keys(topic), topic, *position, MOST)
+        answer = read_since(topic, reply)
         type(self).asked += 1
         if not answer.reason:
             type(self).proven += 1
@@ -183,12 +183,12 @@ class Proofs(RuleBasedStateMachine):
                 for number, other in enumerate(self.sent.topics)
                 if number >= before and other == topic
             }
-            assert due <= told, f"missed {sorted(due - told)} since {mark}"
-        # Who was answered stands there.
-        self.sent.positions.append((answer.mark, len(self.sent.topics)))
+            assert due <= told, f"missed {sorted(due - told)} since {position}"
+        # A client that was answered has this position.
+        self.sent.positions.append((answer.position, len(self.sent.topics)))
 
     def changed(self, script: Script) -> Script:
-        """Return a script that looks at a clock which the test can set, and is broken perhaps."""
+        """Return a script whose clock the test can set, broken or not."""
         text = script.text.replace("redis.call('TIME')\n", "time()\n", 1)
         return Script(SET_CLOCK + text.replace(*self.broken))
 
@@ -212,7 +212,7 @@ class Clock(Proofs):
 
 
 class Statistics(Proofs):
-    """A server whose counts are reset. Were its clock set back too, nothing could be known."""
+    """A server whose counts are reset. If its clock were set back too, nothing could be proven."""
 
     @rule(topic=topics, before=st.integers(0, 300), after=st.integers(0, 3_000))
     def reset_the_statistics(self, topic: Topic, before: int, after: int) -> None:
@@ -225,7 +225,7 @@ class Statistics(Proofs):
         self._ask(topic, *position)
 
     def _be_busy(self, commands: int) -> None:
-        """Let the server's count grow."""
+        """Let the server's count of commands grow."""
         self.redis.eval("for _ = 1, ARGV[1] do redis.call('TIME') end", 0, commands)
 
 
@@ -247,7 +247,7 @@ def run_machine(server: RedisServer, examples: int, machine: type[Proofs], **mor
 def test_nothing_missed_is_said_only_where_nothing_was(
     server: RedisServer, machine: type[Proofs]
 ) -> None:
-    """And it is said: a backend that resets everybody would pass too."""
+    """It is used, too: a backend that always resets would pass otherwise."""
     run_machine(server, settings().max_examples // 4, machine)
 
     assert machine.proven > machine.asked / 10

@@ -1,4 +1,4 @@
-"""A user of Redis with just the rights that the guide names can do all that is needed."""
+"""A Redis user with only the rights that the guide names can do all that is needed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATIENCE = 10.0
 
 
 def rights() -> list[str]:
-    """Return the keys, channels and commands that the guide tells to allow."""
+    """Return the keys, channels and commands that the guide allows."""
     text = GUIDE.read_text()
     patterns = re.findall(r"`([~&]realtime[^`]*)`", text)
     commands = re.findall(r"(?m)^    (\+.*)$", text)
@@ -32,7 +32,7 @@ def rights() -> list[str]:
 
 
 async def test_the_rights_named_are_enough() -> None:
-    """To send, to stand, to listen, to sweep, and to be told what was missed."""
+    """To send, to take positions, to listen, to sweep, and to replay."""
     with RedisServer() as server:
         server.ask("ACL SETUSER", "web", "on", ">secret", *rights())
         pubsub = RedisPubSub(server.url.replace("redis://", "redis://web:secret@"))
@@ -49,7 +49,9 @@ async def test_the_rights_named_are_enough() -> None:
                 await upstream.unwatch([TOPIC])
                 node = next(iter(upstream._nodes.values()))
                 facts = await sync_to_async(pubsub.facts)()
-                await node._look.newest(node._line, node._mark, node._topics.values())
+                await node._partition_sweep.newest(
+                    node._command_connection, node._position, node._topics.values()
+                )
         finally:
             await upstream.close()
         denied = [each["object"] for each in server.ask("ACL LOG")]

@@ -1,4 +1,4 @@
-"""TLS, threads, forks and several event loops: each way in which processes come to Redis."""
+"""TLS, threads, forks and several event loops: each way in which processes use Redis."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tools.redis_servers import RedisServer
 pytestmark = pytest.mark.sqlite
 
 TLS = Path(__file__).parent / "tls"
-"""A certificate for localhost, signed by itself, and its key. They protect nothing."""
+"""A self-signed certificate for localhost, and its key. They protect nothing."""
 
 TOPIC = Topic("list:5")
 PATIENCE = 10.0
@@ -39,7 +39,7 @@ def row(pk: int) -> Message:
 async def received(
     pubsub: RedisPubSub, count: int, begin: Callable[[], Awaitable[None]]
 ) -> set[str]:
-    """Watch, call `begin()`, and return the rows of the messages that come."""
+    """Watch, call `begin()`, and return the rows of the received messages."""
     upstream = pubsub.connect()
     found: set[str] = set()
     try:
@@ -55,7 +55,7 @@ async def received(
 
 
 async def test_tls_is_the_urls_matter() -> None:
-    """With the certificate checked, for sending and for listening."""
+    """With a verified certificate, for sending and for listening."""
     files = (
         "--tls-cert-file",
         str(TLS / "certificate.pem"),
@@ -92,7 +92,7 @@ async def test_threads_may_share_it(server: RedisServer) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 async def test_a_forked_process_has_connections_of_its_own(server: RedisServer) -> None:
-    """Those of its parent go on to work in the parent."""
+    """The parent's connections go on to work in the parent."""
     pubsub = RedisPubSub(server.url)
     pubsub.ask_position()
 
@@ -110,7 +110,7 @@ async def test_a_forked_process_has_connections_of_its_own(server: RedisServer) 
 
 
 async def test_each_event_loop_listens_for_itself(server: RedisServer) -> None:
-    """One in another thread, too."""
+    """Also one in another thread."""
     pubsub = RedisPubSub(server.url)
     ready, found = threading.Event(), []
 
