@@ -1,1 +1,1 @@
-"""Measurements: `python -m benchmarks NAME`. Figures count as ratios or medians of one run."""
+"""Measurements: `python -m benchmarks NAME`. Compare figures as ratios, or medians of one run."""

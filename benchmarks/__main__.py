@@ -1,9 +1,9 @@
 """Run a benchmark by name: `python -m benchmarks screen [--write]`.
 
 With --write the figures also replace the block of that name in docs/reference/performance.md.
-`python -m benchmarks orm --only save,sqlite` runs parts of one that has parts; of connections, the
-others' figures are kept, so that with --write a part alone may be measured again.
-`python -m benchmarks connections --small` a little of everything, `--runs 1` all of it once.
+`python -m benchmarks orm --only save,sqlite` runs some parts of a benchmark. For connections, the
+other parts' figures are kept, so that --write may update a single part.
+`python -m benchmarks connections --small` runs a little of everything, `--runs 1` everything once.
 """
 
 from __future__ import annotations

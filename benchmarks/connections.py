@@ -1,6 +1,6 @@
-"""Websockets beside those of others: how fast, how late, how large, and what a bad day costs.
+"""Websockets beside those of other servers: rate, latency, memory, slow readers, reconnect storms.
 
-A server is on one core; its clients, its Redis and who publishes share another. Peers are measured
+A server has one core; its clients, its Redis and the publisher share another. Peers are measured
 in turns within one run, and figures are medians. `benchmarks.sockets` holds the parts.
 """
 
@@ -23,13 +23,13 @@ from benchmarks.sockets.turns import Record
 from benchmarks.sockets.verdicts import Verdict
 
 RUNS = PAGE.parent / "connections.json"
-"""Where the figures of each turn are kept."""
+"""The file that keeps the figures of each turn."""
 
 PACKAGES = ("channels", "channels-redis", "daphne", "redis", "uvicorn", "websockets")
 
 
 class Part(NamedTuple):
-    """What one part does."""
+    """How one part measures, reports and judges."""
 
     measure: Callable[[Size], list[Record]]
     report: Callable[[Sequence[Record]], str]
@@ -56,15 +56,15 @@ def run(
 ) -> str:
     """Measure the parts named, all where none is, and return the report.
 
-    `write` keeps what each turn found, and tells again what was kept of parts that are not measured
-    now. `runs` is how often; `small` does a little of everything, which shows that it works;
-    `stall` is for how many seconds clients do not read.
+    `write` keeps the figures of each turn, and reports the kept figures of parts that are not
+    measured now. `runs` is the number of turns; `small` does a little of everything, which shows
+    that the benchmark works; `stall` is the number of seconds for which clients do not read.
     """
     if unknown := set(only) - set(PARTS):
         raise SystemExit(f"expected some of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
     size = SMALL if small else FULL
     size = replace(size, runs=runs or size.runs, stall_seconds=stall or size.stall_seconds)
-    # Whoever ends this by a signal wants what it started to end as well.
+    # A signal ends this process with an exception, so that its child processes end too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     found = _kept(size) if write and only else {}
     for name, part in PARTS.items():
@@ -101,7 +101,7 @@ def _caveats(size: Size) -> list[str]:
 
 
 def _kept(size: Size) -> dict[str, list[Record]]:
-    """Return what is kept, by part: of a run of the same size, on a machine that says the same."""
+    """Return the kept records by part; exit unless size, machine and versions are the same."""
     kept = json.loads(RUNS.read_text())
     for name, value in _head(size).items():
         if kept[name] != value:
@@ -113,7 +113,7 @@ def _kept(size: Size) -> dict[str, list[Record]]:
 
 
 def _head(size: Size) -> dict[str, object]:
-    """Return what is kept of a run beside its turns."""
+    """Return the conditions of a run, which are kept beside its turns."""
     return {"machine": machine(), "versions": _versions(), "size": asdict(size)}
 
 

@@ -1,4 +1,4 @@
-"""What looking for news costs while nothing happens: the processor time of the reader's thread."""
+"""Processor time of the reader's thread while it polls and no message comes."""
 
 from __future__ import annotations
 

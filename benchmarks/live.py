@@ -1,4 +1,4 @@
-"""What the tracked tables' rows belong to."""
+"""The topics of the tracked tables' rows."""
 
 from benchmarks.models import Imageless, Tracked
 from invalidation import track

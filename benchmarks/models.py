@@ -20,7 +20,7 @@ class List(models.Model):
 
 
 class Task(models.Model):
-    """What the three tables have in common: everything."""
+    """The columns, which are the same in all three tables."""
 
     list = models.ForeignKey(List, models.CASCADE, related_name="+")
     assignee = models.ForeignKey(Person, models.CASCADE, null=True, related_name="+")

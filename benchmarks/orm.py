@@ -1,8 +1,8 @@
-"""What tracking costs a write: the same table tracked and not, in turns.
+"""The cost of tracking for a write: the same table tracked and untracked, in turns.
 
-A round gives each competitor a turn at the same work, every other round in the opposite order, and
-the ratios are those of turns of one round: what disturbs the machine for a while disturbs all. A
-turn's figure is its median write, which leaves out what comes now and then: a checkpoint, a stall.
+A round gives each competitor a turn at the same work, every other round in the opposite order.
+Ratios compare turns of one round, since a disturbance of the machine affects all of them. A turn's
+figure is its median write, which excludes rare events such as a checkpoint or a stall.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from benchmarks.report import machine, percentile, table
 
 ROUNDS = 15
 ROUNDS_OF_ONE = 5
-"""Where a turn is a single write, of many rows."""
+"""Rounds of works whose turn is a single write of many rows."""
 WARM_UP = 4
-"""Writes at the beginning of any other turn that do not count."""
+"""Writes at the beginning of any other turn that are not counted."""
 
 UNTRACKED_TARGET = 1.02
 SINGLE = ("create", "save", "delete")
@@ -55,7 +55,7 @@ Times = dict[str, list[float]]
 
 
 def run(only: Sequence[str] = ()) -> str:
-    """Measure and return the report; `only` names works and databases, all where it names none."""
+    """Measure and return the report; `only` names works and databases, by default all."""
     names = [work.name for work in WORKS]
     if unknown := set(only) - {*names, *DATABASES}:
         raise SystemExit(f"no such part: {sorted(unknown)}; there are {[*names, *DATABASES]}")
@@ -111,7 +111,7 @@ def _turn(work: Work, alias: str, model: Any, surrounding: Any) -> float:
 
 
 def _tidy(alias: str) -> None:
-    """Let the next turn find the table as this one did: old versions of rows take room."""
+    """Restore the table for the next turn by removing old versions of rows, which take space."""
     from django.db import connections
 
     with connections[alias].cursor() as cursor:
@@ -123,7 +123,7 @@ def _tidy(alias: str) -> None:
 
 @contextmanager
 def _not_installed() -> Iterator[None]:
-    """Put Django's own methods back for a while."""
+    """Restore Django's own methods within the block."""
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.models.sql import compiler
 

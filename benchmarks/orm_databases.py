@@ -1,8 +1,8 @@
-"""The databases that writes are measured on, filled and ready.
+"""The databases on which writes are measured, filled and ready.
 
-What the disk takes to make a commit safe is the same with the app as without it. Where commits wait
-for the disk, as PostgreSQL's do by default, the app's share is smaller than where they do not, as
-SQLite's do not with the demo's settings. So each is measured both ways.
+The disk takes the same time to make a commit safe with the app as without it. Where commits wait
+for the disk, as on PostgreSQL by default, the app's share is smaller. Where they do not, as on
+SQLite with the demo's settings, it is larger. So each database is measured both ways.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DATABASES = {
     "postgresql": "PostgreSQL, its defaults: commits wait for the disk",
     "postgresql-careless": "PostgreSQL, fsync and synchronous_commit off: commits do not wait",
 }
-"""What there is, by alias."""
+"""Descriptions of the databases, by alias."""
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def databases(aliases: list[str]) -> Iterator[None]:
 
 
 def _sqlite(file: Path, synchronous: str = "NORMAL") -> dict[str, Any]:
-    os.environ.pop("DATABASE_URL", None)  # the demo's settings would be for that one
+    os.environ.pop("DATABASE_URL", None)  # the demo's settings would use that one
     from demo_todo.settings import DATABASES as DEMO
 
     options = DEMO["default"]["OPTIONS"]

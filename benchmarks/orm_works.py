@@ -1,4 +1,4 @@
-"""What is measured: each work takes a model, an alias and how many, and gives that many writes."""
+"""The works measured: each takes a model, an alias and a number, and yields that many writes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _numbers = count(1)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Something to do to rows of a table, and the ratios wished for, by vendor."""
+    """An operation on rows of a table, and its target ratios by vendor."""
 
     name: str
     prepare: Prepare
     targets: dict[str, float]
     writes: int = 20
-    """How many make a turn."""
+    """Writes in a turn."""
 
 
 LISTS = 100

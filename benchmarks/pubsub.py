@@ -1,10 +1,10 @@
-"""What each backend takes from a commit to the hub, carries, costs a writer, and costs idle.
+"""Each backend's time from a commit to the hub, its rate, its cost for a writer, and its idle cost.
 
-Each is measured in processes of its own: one listens as a hub does, another one writes. Memory does
-not leave its process, so there a thread writes. "Plain" is the same transaction without a message.
+Each is measured in processes of its own: one listens as a hub does, another writes. The memory
+backend stays in its process, so there a thread writes. "Plain" is the same transaction without a
+message.
 
-Two more parts: Redis beside the layers of channels_redis, and what a cluster does; see
-`benchmarks.peers`.
+`benchmarks.peers` holds two more parts: Redis beside the layers of channels_redis, and a cluster.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _backends(file: Path) -> str:
 
 @contextmanager
 def _settings(where: Mapping[str, str]) -> Iterator[None]:
-    """Let processes that are started here, and this one, have the demo's settings."""
+    """Give this process and its children the demo's settings."""
     usual = dict(os.environ)
     os.environ.update(_environment(where))
     django.setup()

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from typing import Any
 
 PACED, EVERY = 400, 0.02
-"""Messages of which the way is timed, and seconds between them."""
+"""Messages whose delivery is timed, and seconds between them."""
 
 MANY = 3_000
 """Messages sent one after the other without a pause."""
 
 IDLE = 10.0
-"""Seconds for which nothing happens."""
+"""Seconds of idling."""
 
 TRANSACTIONS = 400
 """Transactions of each kind, in turns."""
@@ -64,14 +64,14 @@ async def _listen(backend: str) -> dict[str, float]:
 
 
 async def _receive(upstream: Any, backend: str, count: int, every: float) -> list[float]:
-    """Let another one send; return how long the sender took to begin, and each message's way."""
+    """Start a sender; return its start-up time, and each message's delivery time."""
     asked = time.monotonic()
     took: list[float] = []
     with _sending(backend, count, every):
         while len(took) <= count:
             for message in await upstream.receive():
                 now = time.monotonic()
-                # When its transaction had committed, by a clock that all processes share.
+                # The time of its transaction's commit, by a clock that all processes share.
                 (sent,) = message.changes["bench.row"]
                 took += [now - float(sent)] if took else [float(sent) - asked, now - float(sent)]
     return took
@@ -100,7 +100,7 @@ def _send_all(backend: str, count: int, every: float) -> None:
 
 
 def _send(pubsub: Any) -> None:
-    """Send one message that says when it was about to be committed."""
+    """Send one message that holds the time right before its commit."""
     from django.db import transaction
 
     from realtime.messages.message import Message

@@ -1,4 +1,4 @@
-"""Turning figures into a table, and putting it where the documentation shows it."""
+"""Format figures as a table, and write it into the documentation."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Return the value that `percent` of all do not exceed."""
+    """Return the value that `percent` of all values do not exceed."""
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
 def machine() -> str:
-    """Say what this was measured on."""
+    """Describe the machine and the versions of this run."""
     return (
         f"Python {platform.python_version()}, Django {django.__version__},"
         f" {platform.system()} {platform.machine()}, {os.cpu_count()} cores"

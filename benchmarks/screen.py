@@ -1,7 +1,7 @@
-"""How long from a commit in another process to the change on a second browser's screen.
+"""The time from a commit in another process to the change on a second browser's screen.
 
-A process of its own renames a task a hundred times and notes the time right behind each commit. A
-page in Chromium, which belongs to another user, notes when the new title is in the document and
+A process of its own renames a task a hundred times and notes the time right after each commit. A
+page in Chromium, of another user, notes when the new title is in the document and
 the next frame is drawn. Both read the same machine's clock.
 """
 
@@ -20,7 +20,7 @@ from tools.demo_server import DemoServer
 
 CHANGES = 100
 PAUSE = 0.3
-"""Seconds between changes, jittered, so that they fall anywhere into the reader's interval."""
+"""Seconds between changes, jittered, so that they spread over the reader's interval."""
 
 WRITER = f"""
 import json, random, time

@@ -1,1 +1,1 @@
-"""What carries messages through Redis: ours, and the two layers of channels_redis."""
+"""Messages through Redis: our backend beside the two layers of channels_redis."""

@@ -1,6 +1,6 @@
-"""One way to say the same thing to a topic in three ways: by ours, and by two channel layers.
+"""One interface to send to topics and receive: by our backend, and by two channel layers.
 
-A message holds a stamp: when it was sent, by a clock that all processes share.
+A message holds a stamp: the time of its sending, by a clock that all processes share.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NAMES = {
 
 
 class Carrier(ABC):
-    """Sends to topics, and hears them. Topics are numbers."""
+    """Sends to topics, and receives from them. Topics are numbers."""
 
     @abstractmethod
     def commit(self, topic: int, stamp: str) -> None:
@@ -28,7 +28,7 @@ class Carrier(ABC):
 
     @abstractmethod
     async def send_all(self, topics: Sequence[int], stamp: str) -> None:
-        """Send a message to each of these topics, as fast as it goes."""
+        """Send a message to each of these topics, as fast as possible."""
 
     @abstractmethod
     async def listen(self, topics: Iterable[int]) -> None:
@@ -40,11 +40,11 @@ class Carrier(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Let go."""
+        """Close the connections."""
 
 
 class Ours(Carrier):
-    """The backend, through its outbox where something commits."""
+    """The Redis backend, through its outbox for messages sent on commit."""
 
     def __init__(self, url: str) -> None:
         from realtime.backends.redis import RedisPubSub
@@ -56,7 +56,7 @@ class Ours(Carrier):
         transaction.on_commit(self._pubsub.prepare([_message(topic, stamp)], DEFAULT_DB_ALIAS))
 
     async def send_all(self, topics: Sequence[int], stamp: str) -> None:
-        # As the relay does: what waits goes together.
+        # As the relay does: waiting messages are sent together.
         for start in range(0, len(topics), 100):
             self._pubsub.send([_message(topic, stamp) for topic in topics[start : start + 100]])
 
@@ -76,13 +76,13 @@ class Ours(Carrier):
 
 
 class Layer(Carrier):
-    """A channel layer, used as its documentation says."""
+    """A channel layer, used as documented."""
 
     def __init__(self, url: str, kind: str) -> None:
         from channels_redis.core import RedisChannelLayer
         from channels_redis.pubsub import RedisPubSubChannelLayer
 
-        # Its default capacity of 100 drops most of a burst; this one holds all of it.
+        # The default capacity of 100 drops most of a burst; this one holds all of it.
         make = {"core": RedisChannelLayer, "pubsub": RedisPubSubChannelLayer}[kind]
         self._layer = make(hosts=[url], capacity=1_000_000)
         self._channel = ""

@@ -1,4 +1,4 @@
-"""What a cluster is for: more servers carry more, and rooms on one are no matter of the others."""
+"""A Redis cluster: how load spreads over nodes, how a flood and a lost node affect other rooms."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from benchmarks.report import percentile, table
 from tools.redis_servers import RedisCluster, RedisServer
 
 ROOMS, MESSAGES = 600, 24_000
-"""Rooms, and messages sent to them in turns."""
+"""Rooms, and messages sent to the rooms in turns."""
 
 QUIET, RATE = 2_000, 200
-"""Messages to a quiet room, and how many a second."""
+"""Messages to a quiet room, and their number a second."""
 
 FLOOD = 1_000_000
 ROUNDS = 3
@@ -53,7 +53,7 @@ def _spread() -> str:
 
 
 def _flooded() -> str:
-    """Flood one room on a core of its own, with its node; look at a room on the other core."""
+    """Flood one room on a core that its node shares; measure a room on the other core."""
     found: dict[str, list[float]] = {"nothing": [], "another node": [], "the same node": []}
     with RedisCluster(primaries=3, replicas=0) as cluster:
         rooms = _rooms(cluster)
@@ -161,7 +161,7 @@ def _published(server: RedisServer) -> int:
 
 
 def _over_the_bus(server: RedisServer) -> int:
-    """Return how many messages this node has passed on to others."""
+    """Return how many messages this node has passed on to other nodes."""
     info = server.ask("CLUSTER INFO")
     names = ("publish", "publishshard")
     return sum(int(info.get(f"cluster_stats_messages_{name}_sent", 0)) for name in names)

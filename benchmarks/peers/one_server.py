@@ -1,4 +1,4 @@
-"""Ours beside both layers of channels_redis, each on a Redis of its own."""
+"""Our backend beside both layers of channels_redis, each on a Redis of its own."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from benchmarks.report import percentile, table
 from tools.redis_servers import RedisServer
 
 PACED, EVERY = 500, 0.02
-"""Commits of which the way is timed, and seconds between them."""
+"""Commits whose messages are timed, and seconds between them."""
 
 MANY, ROOMS = 20_000, 50
-"""Messages that are sent without a pause, and to how many topics."""
+"""Messages that are sent without a pause, and the number of their topics."""
 
 TOPICS = 2_000
-"""Topics of which the memory is measured, each with one listener and one message."""
+"""Topics whose memory is measured, each with one listener and one message."""
 
 HEADER = [
     "on one Redis",

@@ -1,6 +1,6 @@
 """A process that listens or sends: `python -m benchmarks.peers.process KIND URL WORK …`.
 
-It speaks with whoever started it by lines: it says `ready`, is told to `go`, and ends with a line
+It exchanges lines with its parent process: it writes `ready`, waits for `go`, and ends with a line
 of JSON.
 """
 
@@ -16,11 +16,11 @@ from uuid import uuid4
 from benchmarks.peers.carriers import Carrier, carrier
 
 QUIET = 3.0
-"""Seconds without a message, after which a listener takes the rest for lost."""
+"""Seconds without a message after which a listener counts the rest as lost."""
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the work that the command line names."""
     import django
 
     django.setup()
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def say(what: object) -> None:
-    """Write a line to whoever started this process."""
+    """Write a line to the parent process."""
     print(json.dumps(what), flush=True)
 
 
@@ -61,7 +61,7 @@ def _commit(carries: Carrier, first: float, topics: float, count: float, every: 
 
 
 async def _send(carries: Carrier, first: int, topics: int, count: int, rate: int = 0) -> None:
-    """Send to topics in turns; as fast as it goes, or so many a second."""
+    """Send to topics in turns: as fast as possible, or `rate` messages a second."""
     await carries.send_all([first], "warm")
     say("ready")
     await asyncio.to_thread(sys.stdin.readline)
@@ -77,7 +77,7 @@ async def _send(carries: Carrier, first: int, topics: int, count: int, rate: int
 
 
 async def _listen(carries: Carrier, first: int, topics: int, count: int) -> None:
-    """Listen to topics; tell how long each message was on its way, in milliseconds."""
+    """Listen to topics; report the delivery time of each message, in milliseconds."""
     await carries.listen(range(first, first + topics))
     say("ready")
     ways: list[float] = []

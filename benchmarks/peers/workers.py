@@ -1,4 +1,4 @@
-"""Starting the processes that listen and send, and hearing what they measured."""
+"""Start the processes that listen and send, and read their measurements."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Worker:
-    """A process of `benchmarks.peers.process`, on the processor cores that it is given."""
+    """A process of `benchmarks.peers.process`, pinned to `cores` if given."""
 
     def __init__(self, kind: str, url: str, *work: object, cores: Iterable[int] = ()) -> None:
         self._process = subprocess.Popen(
@@ -25,7 +25,7 @@ class Worker:
             os.sched_setaffinity(self._process.pid, set(cores))
 
     def read(self) -> Any:
-        """Return what it says next; raise RuntimeError if it has ended."""
+        """Return the next line it writes, decoded; raise RuntimeError if it has ended."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -33,7 +33,7 @@ class Worker:
         return json.loads(line)
 
     def go(self) -> None:
-        """Let it begin."""
+        """Tell it to begin."""
         assert self._process.stdin is not None
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
@@ -46,7 +46,7 @@ class Worker:
 
 @contextmanager
 def workers(*made: Worker) -> Iterator[None]:
-    """Wait until all are ready; end them in the end."""
+    """Wait until all are ready; end them after the block."""
     with ExitStack() as stack:
         for worker in made:
             stack.callback(worker.end)

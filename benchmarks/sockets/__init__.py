@@ -1,1 +1,1 @@
-"""Sockets by the hundred: ours, and what others serve them with."""
+"""Load on many websockets: our server beside others."""

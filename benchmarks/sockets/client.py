@@ -1,7 +1,7 @@
 """The process that holds the clients: `python -m benchmarks.sockets.client PEER PORT [COOKIE]`.
 
-It is told what to do by lines of JSON, and answers each with one. Between them it goes on reading
-its sockets, and answers who asks whether it is there.
+It receives commands as lines of JSON, and answers each with a line. Between commands it continues
+to read its sockets and to answer pings.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from benchmarks.sockets.load import Client, Load
 from benchmarks.sockets.processes import allow_many_files
 
 QUIET = 10.0
-"""Seconds without news after which the rest is taken for lost: a server may be busy for some."""
+"""Seconds without a message after which the rest counts as lost: a server may be busy for some."""
 
 CAUGHT_UP_AFTER = 1.0
-"""Seconds without news after which who did not read has read all there is."""
+"""Seconds without a message after which a client that stalled has read everything."""
 
 PATIENCE = 60.0
-"""Seconds without progress that clients wait to be subscribed, and for what they are to hear."""
+"""Seconds without progress after which clients stop waiting for subscriptions or messages."""
 
 
 class Commands:
-    """What the process can be told to do. Each method is a command; its result is the answer."""
+    """The commands of the process. Each public method is a command; its result is the answer."""
 
     def __init__(self, load: Load) -> None:
         self._load = load
@@ -39,18 +39,18 @@ class Commands:
     def open(
         self, count: int, topics: int, window: int = 100, stalling: int = 0, buffer: int = 0
     ) -> dict[str, Any]:
-        """Connect so many clients to so many topics, in turns; so many at once are on their way.
+        """Connect `count` clients to `topics` topics, in turns, at most `window` at once.
 
-        The first `stalling` have a small buffer to read from.
+        The first `stalling` clients have a receive buffer of `buffer` bytes.
         """
         return self._join(
             [(n % topics, "", buffer if n < stalling else 0) for n in range(count)], window
         )
 
     def forget(self, nap: float = 0) -> dict[str, Any]:
-        """Begin to listen anew.
+        """Discard the messages received, and restart the measurement.
 
-        With `nap` seconds between looks more is read at once, which takes less of the processor.
+        With `nap` seconds between polls more is read at once, which takes less processor time.
         """
         self._load.nap = nap
         self._load.forget()
@@ -59,9 +59,9 @@ class Commands:
         return {"clients": len(self._load.clients)}
 
     def hear(self, expected: int, quiet: float = QUIET, skip: int = 0) -> dict[str, Any]:
-        """Wait until so many messages were delivered, or there is quiet; tell what arrived.
+        """Wait for `expected` deliveries, or `quiet` seconds without any; report the deliveries.
 
-        The first `skip` clients are no part of it.
+        The first `skip` clients are not counted.
         """
         began = time.monotonic_ns()
 
@@ -73,29 +73,29 @@ class Commands:
         used = time.process_time() - self._cpu
         clients = list(self._load.clients.values())
         if self._load.told >= expected > summary(clients)["deliveries"]:
-            # Some were told twice; what is not told yet may still come.
+            # Some messages were repeated; missing ones may still arrive.
             self._until(lambda: time.monotonic_ns() - self._load.last_news > quiet * 1e9)
         found = summary(clients[skip:])
         busy = used / found["seconds"] if found["seconds"] else 0.0
         return {**found, "client cpu": busy, "closed": self._load.closed}
 
     def stall(self, count: int) -> dict[str, Any]:
-        """Let the first clients read no more."""
+        """Make the first `count` clients stop reading."""
         self._stalled = list(self._load.clients.values())[:count]
         self._load.stop_reading(self._stalled)
         return {}
 
     def resume(self) -> dict[str, Any]:
-        """Let them read on until there is quiet; tell how long news came."""
+        """Make them read again until no message comes; report for how long messages came."""
         began = self._load.last_news = time.monotonic_ns()
         self._load.read_on(self._stalled)
         self._until(lambda: time.monotonic_ns() - self._load.last_news > CAUGHT_UP_AFTER * 1e9)
         return {"took": (self._load.last_news - began) / 1e9}
 
     def catch_up(self, last: int) -> dict[str, Any]:
-        """Wait until each of them knows of the last message; tell how each came to what it knows.
+        """Wait until each stalled client has the last message; report how they caught up.
 
-        That message was sent when they had read all else.
+        The last message was sent after they had read everything else.
         """
         mark = f'"@{last}-'.encode()
 
@@ -107,12 +107,12 @@ class Commands:
         return {**caught_up(still, last), "closed": len(self._stalled) - len(still)}
 
     def drop(self) -> dict[str, Any]:
-        """Hang up on all clients at once."""
+        """Close the sockets of all clients at once."""
         self._dropped = self._load.drop_all()
         return {"dropped": len(self._dropped)}
 
     def come_back(self, window: int) -> dict[str, Any]:
-        """Connect all again with their cursors; wait until each was told of something."""
+        """Reconnect all clients with their cursors; wait until each has received a message."""
         began, used = time.monotonic(), time.process_time()
         joined = self._join([(each.topic, each.cursor, 0) for each in self._dropped], window)
         clients = list(self._load.clients.values())
@@ -163,10 +163,10 @@ class Commands:
 
 
 def main() -> None:
-    """Do what is asked for until there is nobody to ask."""
+    """Run commands until standard input ends."""
     peer, port, *cookie = sys.argv[1:]
     allow_many_files()
-    # What is kept refers to nothing: looking for cycles in it would only make for pauses.
+    # The kept frames form no cycles: collecting would only cause pauses.
     gc.disable()
     load = Load(dialect(peer), int(port), *cookie)
     load.listen_to(sys.stdin.fileno())

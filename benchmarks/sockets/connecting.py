@@ -1,4 +1,4 @@
-"""How many clients a second come from nothing to being subscribed."""
+"""The number of clients a second that connect and subscribe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.sockets.turns import Record, client_cpu, median, on_each_server,
 from benchmarks.sockets.verdicts import Verdict
 
 SHARE = 10
-"""Clients to a topic."""
+"""Clients of a topic."""
 
 LOGGED_IN = "ours, logged in"
 NAMES = {**PEERS, LOGGED_IN: LOGGED_IN}
@@ -52,12 +52,12 @@ def report(records: Sequence[Record]) -> str:
 
 
 def verdicts(records: Sequence[Record]) -> list[Verdict]:
-    """Say nothing: there is no target."""
+    """Return nothing: there is no target."""
     return []
 
 
 def _log_in(database: Path) -> str:
-    """Make a database with a session in it; return the cookie of who has that."""
+    """Create a database with a session in it; return the session's cookie."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.sockets.session", str(database)],
         cwd=ROOT,

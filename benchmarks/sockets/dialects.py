@@ -1,4 +1,4 @@
-"""How a client speaks with each peer until it is subscribed, and how it shows that it is there."""
+"""Each peer's protocol: how a client subscribes, and how it answers pings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from benchmarks.sockets.wire import frame
 
 
 class Dialect(ABC):
-    """One peer's way. Topics are numbers."""
+    """One peer's protocol. Topics are numbers."""
 
     @abstractmethod
     def path(self, number: int) -> str:
-        """Return where a client of this topic connects."""
+        """Return the URL path for a client of this topic."""
 
     def opening(self, number: int, cursor: str) -> bytes:
-        """Return what the client sends once it is connected."""
+        """Return the bytes that the client sends once it is connected."""
         return b""
 
     @abstractmethod
@@ -25,7 +25,7 @@ class Dialect(ABC):
         """Does this frame say that the client is subscribed?"""
 
     def answer(self, payload: bytes, number: int) -> bytes:
-        """Return what a frame that is no news must be answered with, if anything."""
+        """Return the answer to a frame that holds no message; empty for none."""
         return b""
 
 
@@ -43,14 +43,14 @@ class Ours(Dialect):
         return payload.startswith(b'{"type":"subscribed"')
 
     def answer(self, payload: bytes, number: int) -> bytes:
-        # The server holds back who does not answer.
+        # The server holds back a client that does not answer.
         if payload.startswith(b'{"type":"ping"'):
             return frame(payload.replace(b"ping", b"pong", 1))
         return b""
 
 
 class Plain(Dialect):
-    """What the consumer of Channels and the bare application speak: the path names the topic."""
+    """The Channels consumer's and the bare application's protocol: the path names the topic."""
 
     def path(self, number: int) -> str:
         return f"/topic/{number}"
@@ -60,7 +60,7 @@ class Plain(Dialect):
 
 
 class SocketIO(Dialect):
-    """Engine.IO 4 over a websocket, and a room that the server joins when it is asked to."""
+    """Engine.IO 4 over a websocket; the client asks the server to join a room."""
 
     def path(self, number: int) -> str:
         return "/socket.io/?EIO=4&transport=websocket"
@@ -77,5 +77,5 @@ class SocketIO(Dialect):
 
 
 def dialect(peer: str) -> Dialect:
-    """Return a peer's."""
+    """Return the dialect of a peer."""
     return {"ours": Ours, "socketio": SocketIO}.get(peer, Plain)()

@@ -1,4 +1,4 @@
-"""One topic, many sockets, and messages as fast as they can be published."""
+"""One topic, many sockets, and messages published as fast as possible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.sockets.turns import (
 from benchmarks.sockets.verdicts import Verdict
 
 NAP = 0.002
-"""Seconds between the clients' looks: who is woken for each frame keeps the server busy too."""
+"""Seconds between the clients' polls: waking a client for each frame would load the server too."""
 
 COMPETITORS = [*on_each_server(WITH_PYTHON), ("socketio", "node")]
 
@@ -60,7 +60,7 @@ def report(records: Sequence[Record]) -> str:
 
 
 def verdicts(records: Sequence[Record]) -> list[Verdict]:
-    """Say which targets are met."""
+    """Compare the figures with the targets."""
     found = []
     socketio = median(records, "rate", peer="socketio")
     for server in ("uvicorn", "daphne"):

@@ -1,4 +1,4 @@
-"""What the logs of many clients say, once a measurement is over."""
+"""Evaluate the logs of many clients after a measurement."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from benchmarks.sockets.messages import STAMP
 
 
 def summary(clients: Collection[Client]) -> dict[str, Any]:
-    """Return how much arrived, how fast, and how long it was on its way.
+    """Return the number of deliveries, their rate and their delivery times.
 
-    A delivery is a row change that a client was told of, the first time. The time runs from when
-    the first message was sent until the last delivery.
+    A delivery is the first receipt of a row change by a client. The rate's time runs from the
+    sending of the first message to the last delivery.
     """
     ways: list[float] = []
     frames = resets = 0
@@ -40,11 +40,10 @@ def summary(clients: Collection[Client]) -> dict[str, Any]:
 
 
 def caught_up(clients: Iterable[Client], last: int) -> dict[str, int]:
-    """Say of each client whether it knows of all messages up to `last`: by name, or by a reset.
+    """Count the clients that received all messages up to `last`: by rows, by a reset, or not.
 
-    A topic's messages keep their order. So a client has missed some where numbers are left out
-    and no reset stands between, or where the last one is; such a one would be stale, and nobody
-    would have told it.
+    A topic's messages keep their order. So a client is silently stale if numbers are missing
+    without a reset between them, or if the last message is missing.
     """
     counts = {"all": 0, "reset": 0, "stale": 0}
     for client in clients:

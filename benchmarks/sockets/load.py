@@ -1,4 +1,4 @@
-"""Many websockets in one loop over epoll, which keeps what they hear for later."""
+"""Many websockets in one loop over epoll, with a log of the messages received."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGEST_READ = 1 << 18
 
 
 class Client:
-    """One socket. `log` holds each frame of news with the nanosecond at which it was read."""
+    """One socket. `log` holds each frame with a message, and the nanosecond of its reading."""
 
     __slots__ = ("cursor", "is_joined", "is_open", "log", "rest", "socket", "topic")
 
@@ -36,12 +36,12 @@ class Load:
     def __init__(self, dialect: Dialect, port: int, cookie: str = "") -> None:
         self.clients: dict[int, Client] = {}
         self.told = 0
-        """Messages in all that was heard; repeats are counted."""
+        """Messages received by all clients; repeats are counted."""
         self.closed = self.refused = 0
         self.joined = 0
         self.last_news = 0
         self.nap = 0.0
-        """Seconds to rest before each look."""
+        """Seconds to sleep before each poll."""
         self._dialect = dialect
         self._port = port
         self._cookie = cookie
@@ -49,11 +49,11 @@ class Load:
         self._buffer = memoryview(bytearray(LARGEST_READ))
 
     def listen_to(self, fd: int) -> None:
-        """Let `poll()` say when this can be read too."""
+        """Include this file descriptor in `poll()`."""
         self._epoll.register(fd, select.EPOLLIN)
 
     def open(self, number: int, cursor: str = "", receive_buffer: int = 0) -> None:
-        """Connect a client and send what asks for a websocket."""
+        """Connect a client and send the request for a websocket."""
         client = Client(number)
         client.cursor = cursor
         if receive_buffer:
@@ -66,7 +66,7 @@ class Load:
         self._epoll.register(client.socket.fileno(), select.EPOLLIN)
 
     def poll(self, timeout: float) -> bool:
-        """Read what has come; return whether something else than a socket can be read."""
+        """Read the sockets; return whether another file descriptor can be read."""
         if self.nap:
             time.sleep(self.nap)
         others = False
@@ -79,19 +79,19 @@ class Load:
         return others
 
     def stop_reading(self, clients: Iterable[Client]) -> None:
-        """Leave what these are sent in the system's buffers."""
+        """Stop reading from these clients: their data stays in the system's buffers."""
         for client in clients:
             if client.is_open:
                 self._epoll.unregister(client.socket.fileno())
 
     def read_on(self, clients: Iterable[Client]) -> None:
-        """Take up reading."""
+        """Read from these clients again."""
         for client in clients:
             if client.is_open:
                 self._epoll.register(client.socket.fileno(), select.EPOLLIN)
 
     def drop_all(self) -> list[Client]:
-        """Hang up on all; return them, each with the cursor that it has come to."""
+        """Close all sockets; return the clients, each with its latest cursor."""
         dropped = list(self.clients.values())
         for client in dropped:
             if client.log:
@@ -102,7 +102,7 @@ class Load:
         return dropped
 
     def forget(self) -> None:
-        """Begin to listen anew."""
+        """Discard all logs."""
         self.told = 0
         for client in self.clients.values():
             client.log = []
@@ -138,7 +138,7 @@ class Load:
 
     def _note_answer(self, client: Client, head: bytes) -> None:
         if head.startswith(b"HTTP/1.1 403"):
-            # daphne says so to whom it kept waiting for too long.
+            # daphne responds so to a client that waited for too long.
             self._close(client)
             return
         if not head.startswith(b"HTTP/1.1 101"):
@@ -166,7 +166,7 @@ class Load:
             client.cursor = found[-1].decode()
 
     def _close(self, client: Client) -> None:
-        """Take a client for gone; one that was not subscribed yet comes again."""
+        """Drop a closed client; one that was not subscribed yet connects again."""
         if client.socket.fileno() == -1:
             return
         self.clients.pop(client.socket.fileno(), None)

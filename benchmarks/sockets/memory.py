@@ -1,4 +1,4 @@
-"""What a socket that is subscribed, and hears nothing, takes of the server's memory."""
+"""The server's memory for a socket that is subscribed and idle."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from benchmarks.sockets.verdicts import Verdict
 
 COMPETITORS = on_each_server(WITH_PYTHON)
 SETTLES = 1.0
-"""Seconds in which what was needed to connect is let go."""
+"""Seconds in which the server frees the memory that connecting needed."""
 
 HEARD = 20
-"""Messages after which the memory is looked at once more."""
+"""Messages after which the memory is measured again."""
 
 FIGURES = {
     "shared": "one topic for all",
@@ -27,11 +27,11 @@ LIMIT = 0.7
 
 
 def measure(size: Size) -> list[Record]:
-    """Measure all peers, once: it hardly differs from run to run."""
+    """Measure all peers once: the figures hardly differ from run to run."""
 
     def turn(peer: str, server: str) -> Record:
         with Stage(peer, server) as stage:
-            # These make what all share, and the room that the allocator keeps.
+            # These clients allocate what all share, and the allocator's reserve.
             first = size.idle // 10
             stage.open(first)
             stage.warm_up()
@@ -61,7 +61,7 @@ def report(records: Sequence[Record]) -> str:
 
 
 def verdicts(records: Sequence[Record]) -> list[Verdict]:
-    """Say whether the target is met."""
+    """Compare the figures with the target."""
     found = []
     for server in SERVERS:
         for name, what in FIGURES.items():

@@ -1,7 +1,7 @@
-"""What is sent: rows that changed, of which the first holds when it was sent.
+"""The messages sent: changed rows, of which the first holds the time of sending.
 
-A pk like `@17-123456789` is the 17th message's, sent at that nanosecond of the machine's clock; the
-message's further rows are like `r17-1`. All peers send the frame that ours sends.
+A pk like `@17-123456789` belongs to message 17, sent at that nanosecond of the machine's clock; the
+message's further rows are like `r17-1`. All peers send the same frame as our server.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ FAMILY = "row"
 
 STAMP = re.compile(rb'"@(\d+)-(\d+)')
 MARK = b'"@'
-"""Stands in a frame once for each message."""
+"""Occurs in a frame once for each message."""
 
 _CURSOR = "r3.AbCdEfGhIjKl.1234.567890.r3.AbCdEfGhIjKl.1234.567890"
-"""As long as one of ours about is."""
+"""About as long as one of our cursors."""
 
 
 def topic(number: int) -> str:
-    """Name a topic."""
+    """Return a topic's name."""
     return f"{FAMILY}:{number}"
 
 
 def pks(number: int, rows: int) -> list[str]:
-    """Return the rows that changed in a message that is sent now."""
+    """Return the pks of the rows of a message that is sent now."""
     first = f"@{number}-{time.monotonic_ns()}"
     return [first, *(f"r{number}-{row}" for row in range(1, rows))]
 
 
 def frame(name: str, changed: list[str]) -> str:
-    """Return the frame that peers send: as long as ours."""
+    """Return the frame that peers send, as long as ours."""
     entry = {"cursor": _CURSOR, "changes": {LABEL: {"updated": changed}}}
     return json.dumps({"type": "changed", "topics": {name: entry}}, separators=(",", ":"))
 

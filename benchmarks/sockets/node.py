@@ -15,13 +15,13 @@ PACKAGES = (
 
 
 def folder() -> Path:
-    """Return where the packages are; install them if they are not there yet."""
+    """Return the folder of the packages; install them if they are missing."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     found = cache / "django-livequery" / "socket.io-4.8"
     if not (found / "installed").exists():
         found.mkdir(parents=True, exist_ok=True)
         (found / "package.json").write_text("{}")
-        # Nothing that comes along is run.
+        # The packages' install scripts are not run.
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
         subprocess.run(["npm", "install", *options, *PACKAGES], cwd=found, check=True)
         (found / "installed").touch()

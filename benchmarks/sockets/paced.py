@@ -1,4 +1,4 @@
-"""How long a message is on its way while there is no hurry: one topic for all, and one for each."""
+"""Delivery times at a moderate rate: with one topic for all sockets, and with one for each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.sockets.verdicts import Verdict
 
 COMPETITORS = [*on_each_server(WITH_PYTHON), ("socketio", "node")]
 LIMIT = 2.0
-"""How much longer than the bare loop's the slowest may be on their way."""
+"""The target: our p99 as a multiple of the bare loop's."""
 
 
 def measure_paced(size: Size) -> list[Record]:
@@ -61,7 +61,7 @@ def report_topics(records: Sequence[Record]) -> str:
 
 
 def verdicts_paced(records: Sequence[Record]) -> list[Verdict]:
-    """Say whether the target is met."""
+    """Compare the figures with the target."""
     return [
         Verdict("paced", server, "p99, of the bare loop's", LIMIT, ratio, at_most=True)
         for server in SERVERS
@@ -70,7 +70,7 @@ def verdicts_paced(records: Sequence[Record]) -> list[Verdict]:
 
 
 def verdicts_topics(records: Sequence[Record]) -> list[Verdict]:
-    """Say nothing: there is no target."""
+    """Return nothing: there is no target."""
     return []
 
 

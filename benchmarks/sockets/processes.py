@@ -1,6 +1,6 @@
-"""Processes that are told what to do by lines of JSON, each on a core of its own.
+"""Processes that receive commands as lines of JSON, each pinned to a core.
 
-The servers are on the first core, whatever else there is on the second.
+Servers run on the first core, all other processes on the second.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ SERVER_CORE, LOAD_CORE = _CORES[0], _CORES[-1]
 
 
 def allow_many_files() -> int:
-    """Raise this process's limit of open files as far as it may; return it."""
+    """Raise this process's limit of open files to the allowed maximum; return it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return most
 
 
 class Process:
-    """A process that ends with this one. What it complains of is told when it fails."""
+    """A process that ends with this one. Its error output is reported when it fails."""
 
     def __init__(
         self,
@@ -67,11 +67,11 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """The process id."""
         return self._process.pid
 
     def do(self, what: str, **arguments: object) -> dict[str, Any]:
-        """Tell it to do something, and return its answer."""
+        """Send it a command, and return its answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
@@ -86,12 +86,12 @@ class Process:
         return answer
 
     def complaints(self) -> str:
-        """Return what it wrote to its standard error, the end of it."""
+        """Return the end of its standard error."""
         self._complaints.seek(0)
         return self._complaints.read()[-4000:]
 
     def memory(self) -> int:
-        """Return the bytes that it alone takes, and its share of what others use as well."""
+        """Return its proportional set size in bytes: own memory, and a share of shared memory."""
         lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
 

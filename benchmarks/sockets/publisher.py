@@ -1,7 +1,7 @@
 """The process that publishes: `python -m benchmarks.sockets.publisher PEER PORT`.
 
-It is told by lines of JSON. What it says travels as the peer's messages do: through Redis, and to
-the bare loop by a socket that tells it to begin.
+It receives commands as lines of JSON. Its messages travel as the peer's do: through Redis, or, for
+the bare loop, by a socket that tells the loop to begin.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmarks.sockets.messages import FAMILY, LABEL, due, frame, pks, topic
 
 
 def main() -> None:
-    """Publish what is asked for until there is nobody to ask."""
+    """Publish as commanded until standard input ends."""
     peer, port = sys.argv[1:]
     if peer == "bare":
         _to_bare(port)
@@ -43,7 +43,7 @@ def _through_us(count: int, rate: float, topics: int, rows: int, first: int) -> 
 
 
 class _Layer:
-    """`group_send` on one event loop, one after the other."""
+    """Publishes by `group_send` on one event loop, one message after the other."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()

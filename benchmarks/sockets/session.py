@@ -1,4 +1,4 @@
-"""Makes a database with a user who is logged in: `python -m benchmarks.sockets.session FILE`."""
+"""Create a database with a logged-in user: `python -m benchmarks.sockets.session FILE`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> None:
-    """Make it, and print the user's cookie."""
+    """Create it, and print the user's cookie."""
     os.environ["BENCH_DB"] = sys.argv[1]
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.sockets.settings"
     import django

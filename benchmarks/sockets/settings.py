@@ -1,4 +1,4 @@
-"""Settings of the servers and of those who publish: everybody may watch everything."""
+"""Settings of the servers and publishers: every client may watch every topic."""
 
 import os
 from typing import Any
@@ -24,23 +24,23 @@ _redis = os.environ.get("REDIS_URL", "")
 REALTIME: dict[str, Any] = {
     "PUBSUB": {"BACKEND": "realtime.backends.redis.RedisPubSub", "OPTIONS": {"url": [_redis]}},
     "ALLOW_ANONYMOUS": True,
-    # Those who are logged in are all the same user.
+    # All logged-in clients are the same user.
     "MAX_CONNECTIONS_A_USER": 100_000,
-    # Nothing is written to a database here: what that costs, other benchmarks say.
+    # No message is written to a database here: other benchmarks measure that cost.
     "OUTBOX": False,
 }
 _LAYERS = {
     "core": "channels_redis.core.RedisChannelLayer",
     "pubsub": "channels_redis.pubsub.RedisPubSubChannelLayer",
 }
-if "BENCH_LAYER" in os.environ:  # with one, Channels gives each socket a channel of its own there
+if "BENCH_LAYER" in os.environ:  # with a layer, Channels gives each socket a channel of its own
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": _LAYERS[os.environ["BENCH_LAYER"]],
             "CONFIG": {
-                # More than a hundred clients may join at a time.
+                # More than a hundred clients may subscribe at a time.
                 "hosts": [{"address": _redis, "max_connections": 10_000}],
-                # Its default of 100 drops most of a burst; this holds all of it.
+                # The default capacity of 100 drops most of a burst; this holds all of it.
                 "capacity": 1_000_000,
             },
         }

@@ -1,4 +1,4 @@
-"""How much of everything: what the documentation shows, and what shows that it runs."""
+"""Sizes of a run: that of the documentation, and a small one that shows that it works."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Size:
     sockets: int = 500
     burst: int = 400
     burst_of_layers: int = 50
-    """What the layers of channels_redis are given: they take as long for it."""
+    """The burst for the layers of channels_redis, which need as long for it as ours for `burst`."""
 
     paced_rate: float = 5
     paced_seconds: float = 20
-    """A hundred messages: with fewer the p99 would be what happened to a single message."""
+    """Makes a hundred messages: with fewer the p99 would depend on a single message."""
     topics: int = 1_000
     topics_rate: float = 500
     topics_seconds: float = 2

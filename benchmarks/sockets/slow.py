@@ -1,4 +1,4 @@
-"""Clients that stop reading: what the others notice of it, and what it costs the server."""
+"""Clients that stop reading: the effect on other clients, and on the server's memory."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from benchmarks.sockets.turns import Record, client_cpu, turns
 from benchmarks.sockets.verdicts import Verdict
 
 PIECE = 5.0
-"""Seconds of messages at a time, each with a p99 of its own; no longer than a quarter of all."""
+"""Seconds of a piece, which has a p99 of its own; at most a quarter of the run."""
 
 RECEIVE_BUFFER, SEND_BUFFER = 4096, 65536
-"""Bytes that the system keeps of what a client does not read: little, so that the server has to."""
+"""Bytes that the system buffers for a client that does not read: few, so that the server must."""
 
 WAITING_ROWS, ROW_BYTES = 1_000, 200
-"""Rows of a topic that wait for a client at most, by default, and what each takes at most."""
+"""The most rows of a topic that wait for a client, by default, and the most bytes of a row."""
 
 TRANSPORT_BYTES = 128 * 1024
-"""What a server keeps of frames that a client does not read, at most."""
+"""The most bytes of unread frames that a server keeps for a client."""
 
 LIMIT = 1.2
 COMPETITORS = [("ours", server) for server in SERVERS]
 
 
 def measure(size: Size) -> list[Record]:
-    """Measure under both servers, once: it takes long."""
+    """Measure under both servers once, since it takes long."""
 
     def turn(peer: str, server: str) -> Record:
         with Stage(peer, server, SEND_BUFFER) as stage:
@@ -55,7 +55,7 @@ def measure(size: Size) -> list[Record]:
 
 
 def _listen(stage: Stage, size: Size, seconds: float, stalled: bool) -> tuple[list[Record], int]:
-    """Publish for so long; return what the others heard of each piece, and the most memory."""
+    """Publish for `seconds`; return the other clients' figures by piece, and the most memory."""
     count = round(size.slow_rate * min(PIECE, size.stall_seconds / 4))
     expected = count * (size.sockets - (size.stalled if stalled else 0))
     found, most = [], 0
@@ -84,7 +84,7 @@ def report(records: Sequence[Record]) -> str:
 
 
 def verdicts(records: Sequence[Record]) -> list[Verdict]:
-    """Say which targets are met."""
+    """Compare the figures with the targets."""
     found = []
     for record in records:
         usual, stalled = (statistics.median(record[f"{name} p99"]) for name in ("usual", "stalled"))

@@ -1,4 +1,4 @@
-"""A server under load: its process, its Redis, its clients, and who publishes."""
+"""A server under load: its process, its Redis, its clients and its publisher."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ SERVERS = ("uvicorn", "daphne")
 
 BACKLOG = 4096
 LONG = "100000"
-"""Seconds between the servers' own pings: who does not read is not to be hung up on."""
+"""Seconds between the servers' own pings, so that they do not close clients that do not read."""
 
 
 class Stage:
-    """One peer, on one server. Entered, it is ready for clients.
+    """One peer on one server. Once entered, it is ready for clients.
 
-    `send_buffer` is how much the system keeps of what a client does not read; `cookie` is what each
-    client sends, of a session in `database`; `application` is another than the peer's usual one.
+    `send_buffer` bounds the bytes that the system buffers for a client that does not read. Each
+    client sends `cookie`, of a session in `database`. `application` replaces the peer's usual one.
     """
 
     def __init__(
@@ -71,20 +71,20 @@ class Stage:
         return self._client("open", count=count, topics=topics, **others)
 
     def forget(self, nap: float = 0, numbers: bool = True) -> None:
-        """Let the clients listen anew, and number the messages anew where `numbers` is set."""
+        """Discard the clients' logs; with `numbers`, restart the numbers of messages too."""
         if numbers:
             self._sent = 0
         self.client.do("forget", nap=nap)
 
     def publish(self, count: int, rate: float = 0, topics: int = 1, rows: int = 1) -> int:
-        """Publish messages, flat out or so many a second; return the last one's number."""
+        """Publish messages, flat out or `rate` a second; return the last one's number."""
         numbers = {"count": count, "rate": rate, "topics": topics, "rows": rows}
         self.publisher.do("publish", first=self._sent, **numbers)
         self._sent += count
         return self._sent - 1
 
     def warm_up(self, topics: int = 1) -> None:
-        """Let every client hear of something, so that what all share has been made."""
+        """Send every client a message, so that shared objects have been created."""
         clients = self.client.do("forget")["clients"]
         self.publish(topics, topics=topics)
         self.client.do("hear", expected=clients)
@@ -114,7 +114,7 @@ class Stage:
         self.client = self._keep(
             Process.python("benchmarks.sockets.client", *client, core=LOAD_CORE)
         )
-        # The first one waits until the server is there, and lets it make what all share.
+        # The first client waits until the server runs, and makes it create shared objects.
         self.open(1)
         self.client.do("drop")
         self.publisher = self._keep(Process(self._publisher(port, url), LOAD_CORE, **where))

@@ -1,4 +1,4 @@
-"""All are dropped at once, and come back with their cursors after something was published."""
+"""A reconnect storm: all clients are dropped at once, and reconnect with their cursors."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from benchmarks.sockets.verdicts import Verdict
 from tools.redis_servers import RedisServer
 
 WINDOW = 200
-"""Clients that are on their way at a time."""
+"""Clients that connect at a time."""
 
 SPARE_FILES = 200
 QUIET = 0.3
-"""Seconds without a command, after which Redis has all that was published."""
+"""Seconds without a command after which Redis has all messages published."""
 
 READS = ("eval", "fcall")
-"""How the names of commands that look begin. What a script calls is counted too, beside it."""
+"""The beginnings of the names of commands that read. A script's own calls are counted apart."""
 
 CATCHES_UP_WITHIN = 10
-"""Seconds, which are a few."""
+"""Seconds within which all clients must have received what they missed."""
 
 TUNED = "ours, collecting rarely"
 COMPETITORS = on_each_server(("ours", TUNED))
 
 
 def measure(size: Size) -> list[Record]:
-    """Measure under both servers, once, and with a garbage collector that looks more rarely."""
+    """Measure under both servers once, also with a garbage collector that runs more rarely."""
     clients = min(size.storm, allow_many_files() - SPARE_FILES)
 
     def turn(peer: str, server: str) -> Record:
@@ -75,7 +75,7 @@ def report(records: Sequence[Record]) -> str:
 
 
 def verdicts(records: Sequence[Record]) -> list[Verdict]:
-    """Say which targets are met, by what is as by default."""
+    """Compare the figures of the default configuration with the targets."""
     found = []
     for record in records:
         if record["peer"] == TUNED:
@@ -100,7 +100,7 @@ def _commands_when_quiet(redis: RedisServer) -> dict[str, int]:
 
 
 def _commands(redis: RedisServer) -> dict[str, int]:
-    """Return how often each command was called, but for those that watch and ask nothing."""
+    """Return how often each command was called, without those of this measurement."""
     stats = redis.ask("INFO", "commandstats")
     ours = ("cmdstat_info", "cmdstat_client|setinfo", "cmdstat_ping", "cmdstat_hello")
     return {

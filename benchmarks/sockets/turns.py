@@ -1,4 +1,4 @@
-"""Letting peers take turns, and what their figures are on the whole."""
+"""Give peers turns, and summarise the figures of their turns."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from benchmarks.sockets.stage import SERVERS
 
 Record = dict[str, Any]
-"""What one turn found, by name; with its part, server, peer and run."""
+"""The figures of one turn by name, with its part, server, peer and run."""
 
 CLIENT_IS_THE_LIMIT = 0.9
-"""Of its core. Above it the clients, not the server, may be what was measured."""
+"""Share of a core. Above it the clients, not the server, may limit the figures."""
 
 WITH_PYTHON = ("bare", "ours", "pubsub", "core")
-"""Peers that any ASGI server serves."""
+"""Peers that run under any ASGI server."""
 
 
 def turns(
@@ -49,6 +49,6 @@ def median(records: Sequence[Record], figure: str, **which: str) -> float:
 
 
 def client_cpu(records: Sequence[Record], **which: str) -> str:
-    """Return how much of its core the clients took, marked where that is too much."""
+    """Return the clients' share of their core, marked where they may be the limit."""
     share = median(records, "client cpu", **which)
     return f"{share:.0%}{' (the limit)' if share > CLIENT_IS_THE_LIMIT else ''}"

@@ -1,4 +1,4 @@
-"""The targets, whether they are met, and why not."""
+"""Targets, whether they are met, and the reasons where they are missed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ REASONS: dict[tuple[str, str], str] = {
     ("reconnect storm", "uvicorn"): _STORM,
     ("reconnect storm", "daphne"): _STORM,
 }
-"""Why a target is missed, by work and server."""
+"""The reason why a target is missed, by work and server."""
 
 
 class Verdict(NamedTuple):
-    """A target, and what was found. `limit` is the least, or where `at_most` is set the most."""
+    """A target and its figure. `limit` is the least value, or with `at_most` the largest."""
 
     work: str
     server: str
@@ -38,7 +38,7 @@ class Verdict(NamedTuple):
 
     @property
     def is_met(self) -> bool:
-        """Is it?"""
+        """True if the figure, rounded to two places, meets the target."""
         found = round(self.found, 2)
         return found <= self.limit if self.at_most else found >= self.limit
 

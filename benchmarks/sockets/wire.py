@@ -1,4 +1,4 @@
-"""The client's side of RFC 6455 as far as a load needs it, by hand: nothing is slower than it."""
+"""The client side of RFC 6455, by hand, as far as a load generator needs it, for speed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ END_OF_HEAD = b"\r\n\r\n"
 
 SHORTEST_HEAD = 2
 IN_TWO, IN_EIGHT = 126, 127
-"""In place of a length: it stands in so many bytes behind."""
+"""Values in place of a length: the length follows in two bytes, or in eight."""
 
 
 def handshake(port: int, path: str, cookie: str = "") -> bytes:
-    """Return the request that asks for a websocket; no extension, so nothing is compressed."""
+    """Return the request for a websocket; it offers no extension, so frames are not compressed."""
     lines = [
         f"GET {path} HTTP/1.1",
         f"Host: 127.0.0.1:{port}",
@@ -28,14 +28,14 @@ def handshake(port: int, path: str, cookie: str = "") -> bytes:
 
 
 def frame(payload: bytes, opcode: int = TEXT) -> bytes:
-    """Return a client's frame. Its mask is zero, which changes nothing and is allowed."""
+    """Return a client's frame. Its mask is zero, which is allowed and changes no byte."""
     length = len(payload)
     size = bytes([0x80 | length]) if length < IN_TWO else b"\xfe" + length.to_bytes(2, "big")
     return bytes([0x80 | opcode]) + size + bytes(4) + payload
 
 
 def split(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
-    """Return the whole frames in `data`, each an opcode and a payload, and what is left over."""
+    """Return the complete frames in `data` as (opcode, payload), and the remaining bytes."""
     found: list[tuple[int, bytes]] = []
     start, end = 0, len(data)
     while end - start >= SHORTEST_HEAD:

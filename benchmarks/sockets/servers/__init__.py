@@ -1,1 +1,1 @@
-"""What serves the sockets: ours, Channels, a bare loop, Socket.IO. Each has the same core."""
+"""The servers measured: ours, Channels, a bare loop, Socket.IO. Each runs on the same core."""

@@ -1,6 +1,6 @@
-"""The least that an ASGI application can do: a frame is encoded once, and a loop sends it.
+"""The minimal ASGI application: it encodes a frame once, and sends it in a loop.
 
-Nothing carries messages to it: a socket at `/publish` says what to send, and the loop is here.
+No backend carries messages to it: commands arrive by a socket at `/publish`, and the loop is here.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.sockets.messages import due, frame, pks, topic
 
 _sends: defaultdict[int, dict[int, Any]] = defaultdict(dict)
-"""By topic, by client."""
+"""The `send` of each client, by topic."""
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -40,7 +40,7 @@ async def _serve_publisher(receive: Any, send: Any) -> None:
 
 async def _publish(count: int, rate: float, topics: int, rows: int, first: int) -> None:
     for number, pause in due(count, rate):
-        # Flat out nothing else gets a turn: there is no faster loop. daphne writes in the end.
+        # Flat out no other task gets a turn: no loop is faster. daphne writes at the end.
         if pause:
             await asyncio.sleep(pause)
         at = (first + number) % topics

@@ -1,4 +1,4 @@
-"""A project with a consumer of its own, as the tutorial of Channels has one."""
+"""A project with a consumer of its own, as in the tutorial of Channels."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A project that has this app, and a rule that says yes."""
+"""A project with this app, and a rule that allows every topic."""
 
 from django.core.asgi import get_asgi_application
 

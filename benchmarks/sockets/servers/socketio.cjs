@@ -1,4 +1,4 @@
-// Socket.IO with its Redis adapter: a client asks to join a room, and hears what is sent to it.
+// Socket.IO with its Redis adapter: a client asks to join a room, and receives the room's messages.
 "use strict";
 const load = require("node:module").createRequire(`${process.cwd()}/`);
 const { Server } = load("socket.io");

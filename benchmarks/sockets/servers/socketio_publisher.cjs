@@ -1,4 +1,4 @@
-// Publishes through Redis to the rooms of Socket.IO. It is told by lines of JSON.
+// Publishes through Redis to the rooms of Socket.IO. It receives commands as lines of JSON.
 "use strict";
 const load = require("node:module").createRequire(`${process.cwd()}/`);
 const { Emitter } = load("@socket.io/redis-emitter");

@@ -1,4 +1,4 @@
-"""The same, with a garbage collector that looks more rarely, as the documentation advises."""
+"""The server `ours`, with a garbage collector that runs more rarely, as documented."""
 
 import gc
 
