@@ -45,6 +45,7 @@ def main() -> int:
             least_commits=LEAST_COMMITS if long else 1,
             only=only,
             sabotage=given.sabotage,
+            clients=given.which,
         )
         is_evidence = long and size == Size() and not (only or given.faultless or given.sabotage)
         failed += _run(wanted, is_evidence=is_evidence)
@@ -101,6 +102,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=defaults.rate, help=rate)
     parser.add_argument("--least", type=int, default=1, help="faults of each kind")
     parser.add_argument("--faults", default="", help="their kinds, with commas between; else all")
+    parser.add_argument("--which", default="node", choices=("node", "imitation", "both"))
     parser.add_argument("--faultless", action="store_true")
     parser.add_argument("--sabotage", choices=SWITCHES, default="")
     return parser.parse_args()

@@ -42,10 +42,16 @@ class Client:
         """The key of the person who looks."""
         self.tools = tools
         self.loaded = False
+        self.counts, self.events = tools.counts, tools.events
         self._ports = ports
         self._backoff = Backoff(tools.random.random)
         self._choice = list(topics)
         self.live = Live(lambda: f"ws://{HOST}:{self._port()}/ws/live/", tools)
+        self.watches = self.live.every
+
+    @property
+    def state(self) -> str:
+        return self.live.state
 
     @property
     def shown(self) -> Shown:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tests.convergence.clients import Client
 from tests.convergence.crowd import Crowd
 from tests.convergence.faults import Faults
 from tests.convergence.judging import (
@@ -21,6 +21,7 @@ from tests.convergence.judging import (
     unaware,
 )
 from tests.convergence.nemesis import Fault, plan
+from tests.convergence.node_crowd import Client
 from tests.convergence.report import Report
 from tests.convergence.sabotage import CARELESS
 from tests.convergence.world import World
@@ -28,7 +29,6 @@ from tests.convergence.world import World
 if TYPE_CHECKING:
     from tests.convergence.rounds import Round
 
-ALL_LOADED_WITHIN = SETTLED_WITHIN = 60.0
 STOPPED_WITHIN = 30.0
 ENOUGH_WITHIN, LOOKS_EVERY = 60.0, 0.2
 """Seconds beyond a round's own for as many commits as it wants, and between looks at them."""
@@ -62,7 +62,9 @@ class Running:
             world.size.clients,
             choice["topics"],
             choice["viewers"],
-            world.ports,
+            ports=world.ports,
+            folder=world.folder,
+            which=wanted.clients,
             careless=self._careless,
         )
         try:
@@ -79,8 +81,7 @@ class Running:
         writers = self._world.processes["writer"]
         for writer in writers:
             await writer.start()
-        async with asyncio.timeout(ALL_LOADED_WITHIN):
-            await crowd.start()
+        await crowd.start()
         self._began = time.monotonic()
         for proxy in self._world.proxies:
             proxy.late = LATE if self._careless else 0.0
@@ -95,8 +96,7 @@ class Running:
         for writer in writers:
             if await writer.ended(STOPPED_WITHIN) != 0:
                 self._problems.append(f"{writer.name} did not end well; see {writer.log}")
-        async with asyncio.timeout(SETTLED_WITHIN):
-            await crowd.settle()
+        await crowd.settle()
 
     async def _until_enough(self) -> None:
         """Let the writers go on where the machine had other things to do."""
@@ -115,7 +115,7 @@ class Running:
         await self._world.command("close")
         if left := await self._world.command("deliver"):
             self._problems.append(f"{left} records are left in the outbox")
-        crowd.wake()
+        await crowd.wake()
         sentinel = await self._world.command("sentinel")
         truth = Truth.read(await self._world.command("truth"))
         quiet_within = self._wanted.quiet_within
@@ -128,6 +128,7 @@ class Running:
                 self._problems.append(f"{process.name} ended by itself; see {process.log}")
         early = stale(crowd, truth)
         await crowd.wait(lambda: not stale(crowd, truth), self._wanted.patience)
+        await crowd.tell()
         return self._report(crowd, sentinel, quiet_seconds, truth, early)
 
     def _report(
@@ -176,10 +177,10 @@ class Running:
             repeats=sum(repeats(client, commits) for client in crowd.clients),
             frames=counts["changed"],
             refetches=counts["applied"],
-            connections=counts["open"],
-            denied=counts["refused"],
+            connections=counts["welcome"],
+            denied=_sum(counts, "refused "),
             denied_to_all=counts["refused list"],
-            revoked=counts["ended"],
+            revoked=_sum(counts, "ended "),
             unaware=len(ignorant),
             leaks=counts["leak"],
             mistakes=counts["mistake"],
@@ -192,6 +193,10 @@ class Running:
 
     def _portrait(self, client: Client, truth: Truth) -> str:
         return portrait(client, differences(client, truth), self._began, self._faults.log)
+
+
+def _sum(counts: Counter[str], prefix: str) -> int:
+    return sum(number for kind, number in counts.items() if kind.startswith(prefix))
 
 
 def stale(crowd: Crowd, truth: Truth) -> list[Client]:

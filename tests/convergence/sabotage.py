@@ -1,14 +1,18 @@
 """Products that are broken, to see that the harness notices.
 
-Each stands between the server and the product, and does to frames what a mistake within would do:
-so it breaks any version of the product, whatever that looks like inside.
+Most stand between the server and the product, and do to frames what a mistake within would do: so
+they break any version of the product. Those of the client patch a copy of its source.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+import shutil
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import Any
+
+STATIC = Path(__file__).resolve().parents[2] / "realtime/static"
 
 Event = dict[str, Any]
 Application = Callable[..., Awaitable[Any]]
@@ -76,3 +80,23 @@ NO_DEPENDS = "no depends"
 
 CARELESS = "careless clients"
 """This one is not the product's: clients that fetch at once and apply answers as they come."""
+
+
+Patch = tuple[str, str, str]
+"""A file's name, a text that is in it once, and what stands there instead."""
+
+
+def patched_static(folder: Path, patches: Iterable[Patch]) -> Path:
+    """Copy the static files into a new folder, patch them, and return it.
+
+    Raise ValueError for a text that is not found just once.
+    """
+    shutil.copytree(STATIC, folder)
+    (folder / "package.json").write_text('{"type": "module"}')
+    for name, old, new in patches:
+        files = [path for path in folder.rglob(name) if path.read_text().count(old) == 1]
+        if len(files) != 1:
+            raise ValueError(f"{old!r} is in {len(files)} files named {name}")
+        (path,) = files
+        path.write_text(path.read_text().replace(old, new))
+    return folder

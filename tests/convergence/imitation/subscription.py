@@ -69,6 +69,10 @@ class Subscription:
         self._owner = owner
 
     @property
+    def confirmed(self) -> bool:
+        return self.permit.confirmed
+
+    @property
     def cursor(self) -> str | None:
         """All up to here has been applied."""
         return self.runner.cursor
