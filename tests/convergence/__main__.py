@@ -16,11 +16,11 @@ import time
 from tests import evidence
 from tests.convergence.report import Report
 from tests.convergence.rounds import Round
-from tests.convergence.sabotage import CARELESS, NO_DEPENDS, NO_OUTBOX, SABOTAGES
+from tests.convergence.sabotage import CLIENT_SABOTAGES, NO_DEPENDS, NO_OUTBOX, SABOTAGES
 from tests.convergence.site import BACKENDS
 from tests.convergence.world import DATABASES, Size
 
-SWITCHES = [*SABOTAGES, NO_OUTBOX, NO_DEPENDS, CARELESS]
+SWITCHES = [*SABOTAGES, NO_OUTBOX, NO_DEPENDS, *CLIENT_SABOTAGES]
 LONG_ROUND = 180.0
 LEAST_COMMITS = 2_000
 LEAST_FAULTS = 2

@@ -11,7 +11,8 @@ from typing import Any
 
 from tests.convergence.imitated_crowd import ImitatedCrowd
 from tests.convergence.judging import Truth, unaware
-from tests.convergence.node_crowd import STATIC, Client, NodeCrowd
+from tests.convergence.node_crowd import Client, NodeCrowd
+from tests.convergence.sabotage import STATIC
 
 PACE = 0.2
 """The waits of the clients are so much shorter than in a browser: a short round sees many."""

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.convergence.node_packages import NODE, install
-from tests.convergence.processes import LONGEST_ANSWER, ROOT, end_with_parent
+from tests.convergence.processes import LONGEST_ANSWER, end_with_parent
+from tests.convergence.sabotage import STATIC
 
-STATIC = ROOT / "realtime/static"
 ANSWER_WITHIN = 30.0
 """Seconds within which the process has to answer, but for what is asked of the servers."""
 LAST_LINES = 3_000

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.convergence.crowd import Crowd
@@ -23,7 +24,7 @@ from tests.convergence.judging import (
 from tests.convergence.nemesis import Fault, plan
 from tests.convergence.node_crowd import Client
 from tests.convergence.report import Report
-from tests.convergence.sabotage import CARELESS
+from tests.convergence.sabotage import CARELESS, CLIENT_SABOTAGES, STATIC, patched_static
 from tests.convergence.world import World
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ ENOUGH_WITHIN, LOOKS_EVERY = 60.0, 0.2
 NOBODY = ("", "", "")
 """No row: the last one is not written yet."""
 
-LATE = 1.0
-"""At most so many seconds late comes every answer to careless clients."""
+LATE = 2.0
+"""At most so many seconds late comes every answer to careless clients, so that many overtake."""
 
 
 class Running:
@@ -64,6 +65,7 @@ class Running:
             choice["viewers"],
             ports=world.ports,
             folder=world.folder,
+            static=self._static(),
             which=wanted.clients,
             careless=self._careless,
         )
@@ -75,6 +77,11 @@ class Running:
         report.plan = [fault.as_json() for fault in faults]
         report.problems = self._problems
         return report
+
+    def _static(self) -> Path:
+        """Return where the client's source is: a patched copy, where the client is broken."""
+        patches = CLIENT_SABOTAGES.get(self._wanted.sabotage)
+        return patched_static(self._world.folder / "static", patches) if patches else STATIC
 
     async def _disturb(self, crowd: Crowd, faults: Sequence[Fault]) -> None:
         """Write and break for the time wanted, then let everything be whole and still."""

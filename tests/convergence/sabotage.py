@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +78,34 @@ NO_OUTBOX = "no outbox"
 NO_DEPENDS = "no depends"
 """The board's: its rules do not say on what they depend, and the net comes only after the round."""
 
-CARELESS = "careless clients"
-"""This one is not the product's: clients that fetch at once and apply answers as they come."""
-
 
 Patch = tuple[str, str, str]
 """A file's name, a text that is in it once, and what stands there instead."""
+
+CARELESS = "careless clients"
+"""Clients that fetch at once, and apply answers in the order in which they come."""
+
+RESIGNED = "resigned clients"
+"""Clients that never look again for what was denied to them."""
+
+SILENT = "silent clients"
+"""Clients that ask for nothing again when they come back."""
+
+CLIENT_SABOTAGES: dict[str, Sequence[Patch]] = {
+    CARELESS: (
+        ("page.js", "    await before;\n", ""),
+        ("page.js", "    this.#next ??= this.#enqueue();", "    this.#next = this.#enqueue();"),
+        (
+            "runner.js",
+            'if (this.#state === "stopped") return;',
+            """if (this.#state === "stopped" || isEmptyNews(news)) return;
+            const again = () => this.#clock.setTimeout(() => this.tell(news), 500);
+            return void this.#call(news).then((applied) => applied || again());""",
+        ),
+    ),
+    RESIGNED: (("denials.js", "gate.wait(pauses.next(), () => this.#look(topic));", ""),),
+    SILENT: (("permit.js", "    this.#confirmed = false;\n    this.#asked", "    this.#asked"),),
+}
 
 
 def patched_static(folder: Path, patches: Iterable[Patch]) -> Path:

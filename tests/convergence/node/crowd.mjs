@@ -8,8 +8,9 @@
 import { createInterface } from "node:readline";
 import { PageClient } from "./page.mjs";
 import { ScriptClient } from "./script.mjs";
+import { WatcherClient } from "./watcher.mjs";
 
-const KINDS = { page: PageClient, script: ScriptClient };
+const KINDS = { page: PageClient, script: ScriptClient, watcher: WatcherClient };
 /** Milliseconds in which news is gathered. */
 const GATHERED = 50;
 

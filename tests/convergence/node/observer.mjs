@@ -11,7 +11,8 @@ export class Observer {
   /** Those that go on. @type {Set<Watch>} */
   #present = new Set();
   #note;
-  #isOpen = false;
+  /** True from the server's welcome to the loss of the connection. */
+  isOpen = false;
   /** Asked for on this connection, and not answered. @type {Set<string>} */
   #asked = new Set();
   /** @type {Set<string>} */
@@ -26,7 +27,7 @@ export class Observer {
 
   /** True if all that is watched is confirmed on an open connection, and applied. */
   get isQuiet() {
-    return this.#isOpen && [...this.#present].every((watch) => watch.isQuiet && this.holds(watch.topic));
+    return this.isOpen && [...this.#present].every((watch) => watch.isQuiet && this.holds(watch.topic));
   }
 
   /** The topics that were refused, and are neither given up nor asked for again. */
@@ -81,13 +82,13 @@ export class Observer {
 
   /** The connection is lost, and what was asked on it is void. */
   lost() {
-    this.#isOpen = false;
+    this.isOpen = false;
     for (const topics of [this.#asked, this.#confirmed, this.#refused]) topics.clear();
   }
 
   #opened() {
     this.lost();
-    this.#isOpen = true;
+    this.isOpen = true;
   }
 
   /** @param {string} topic */

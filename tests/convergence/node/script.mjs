@@ -47,8 +47,20 @@ export class ScriptClient extends Client {
   }
 
   async load() {
-    this.live ??= await this.#connect();
+    this.live ??= await this.connect();
     await this.#add(this.#first);
+  }
+
+  /** Run the client in a context of its own, and read along. */
+  async connect() {
+    const globals = vm.createContext({
+      AbortSignal, Event, EventTarget, URL, queueMicrotask, console: this.console,
+    });
+    this.furnish(globals, globals);
+    const { connect } = await importInto(globals, this.root, "realtime/live.js");
+    const live = connect(URL_OF_SERVER);
+    this.observer.follow(live, ({ since = monotonic() }) => since);
+    return live;
   }
 
   /** Watch another topic in the place of one, but not of the first: that is the sentinels'. */
@@ -58,17 +70,6 @@ export class ScriptClient extends Client {
     await this.#add([this.another(shown)]);
     this.#cancel(dropped);
     this.#rows.delete(dropped);
-  }
-
-  async #connect() {
-    const globals = vm.createContext({
-      AbortSignal, Event, EventTarget, URL, queueMicrotask, console: this.console,
-    });
-    this.furnish(globals, globals);
-    const { connect } = await importInto(globals, this.root, "realtime/live.js");
-    const live = connect(URL_OF_SERVER);
-    this.observer.follow(live, ({ since }) => since);
-    return live;
   }
 
   /** @param {string[]} topics */

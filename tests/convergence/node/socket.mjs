@@ -3,6 +3,8 @@ import WebSocket from "ws";
 
 /** Milliseconds for which the server may answer a close. */
 const GOODBYE = 1_000;
+/** The close code of a connection that just broke, or was given up. */
+const BROKEN = 1006;
 
 /**
  * Make the WebSocket of one client. Each goes to one of the servers, as through a load balancer,
@@ -37,7 +39,7 @@ export function socketOf(client) {
     }
 
     close() {
-      this.#giveUp();
+      this.#giveUp(BROKEN);
       this.#socket.close();
       setTimeout(() => this.#socket.terminate(), GOODBYE).unref();
     }
@@ -55,14 +57,16 @@ export function socketOf(client) {
 
     /** @param {number} code */
     #ended(code) {
-      this.#giveUp();
-      client.note("lost", { code });
+      this.#giveUp(code);
       this.onclose?.({ code });
     }
 
-    #giveUp() {
-      if (!this.#isGivenUp) client.observer.lost();
+    /** @param {number} code */
+    #giveUp(code) {
+      if (this.#isGivenUp) return;
       this.#isGivenUp = true;
+      client.note("lost", { code, open: client.observer.isOpen });
+      client.observer.lost();
     }
   };
 }
