@@ -9,7 +9,7 @@ import pytest
 
 from tests.convergence.report import Report
 from tests.convergence.rounds import Round
-from tests.convergence.sabotage import CARELESS, NO_DEPENDS, NO_OUTBOX, RESIGNED, SILENT
+from tests.convergence.sabotage import NO_DEPENDS, NO_OUTBOX, RESIGNED, SILENT
 from tests.convergence.world import Size
 
 pytestmark = pytest.mark.timeout(240)
@@ -97,14 +97,6 @@ async def test_an_outbox_that_is_switched_off_is_found() -> None:
 
 
 @pytest.mark.long
-async def test_clients_that_apply_answers_out_of_order_are_found() -> None:
-    """Those that take for the newest what comes last."""
-    report = await broken(CARELESS, only=("late answers",), least_commits=150)
-
-    assert report.stale, report.text()
-
-
-@pytest.mark.long
 async def test_clients_that_never_look_again_are_found() -> None:
     """Pages on which rows stay that were taken away."""
     report = await broken(RESIGNED, only=("delay clients",))
@@ -159,7 +151,6 @@ async def broken(
     backend: str = "database",
     seconds: float = 5,
     least: int = 4,
-    least_commits: int = 1,
 ) -> Report:
     """Run a round that is broken on purpose; what it leaves behind is of no use."""
     return await Round(
@@ -167,7 +158,6 @@ async def broken(
         seconds=seconds,
         size=Size(clients=24, rate=20),
         least=least,
-        least_commits=least_commits,
         only=only,
         faultless=faultless,
         sabotage=sabotage,
