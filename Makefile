@@ -45,18 +45,18 @@ demo: $(STAMPS)/demo ## run the demo on http://HOST:PORT/
 	@exec $(PY) manage.py runserver $(HOST):$(PORT)
 
 test: $(STAMPS)/test ## run all tests but the packaging test, on SQLite and PostgreSQL
-	@sh tools/ensure_system.sh browser nginx node postgres redis
+	@sh tools/ensure_system.sh browser nginx npx postgres redis
 	@$(MAKE) --no-print-directory test-js
 	@$(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory test-postgres
 
 test-postgres: $(STAMPS)/test ## run what a database matters to on a private PostgreSQL
-	@sh tools/ensure_system.sh postgres
+	@sh tools/ensure_system.sh npx postgres
 	@$(PY) tools/postgres.py $(PY) -m pytest -n $(JOBS) -m "not packaging and not sqlite and not long" \
 	  $(PYTEST_ARGS) $(POSTGRES_TESTS)
 
 test-versions: $(STAMPS)/venv ## run what depends on Django on its other versions
-	@sh tools/ensure_system.sh postgres redis
+	@sh tools/ensure_system.sh npx postgres redis
 	@JOBS='$(JOBS)' PYTEST_ARGS='$(PYTEST_ARGS)' DJANGO_TESTS='$(DJANGO_TESTS)' \
 	  POSTGRES_TESTS='$(POSTGRES_TESTS)' sh tools/test_versions.sh $(DJANGO_VERSIONS)
 
@@ -65,7 +65,7 @@ test-long: $(STAMPS)/test ## run what shows that the long tests notice what is b
 	@$(PY) -m pytest -m long $(PYTEST_ARGS)
 
 test-js: ## run the JavaScript unit tests
-	@node --test $$(find tests/js -name '*.test.js')
+	@node --test $$(find tests/js -name '*.test.js') tests/convergence/node/*.test.mjs
 
 lint: $(STAMPS)/lint ## check style, types and the import arrows
 	@sh tools/ensure_system.sh npx

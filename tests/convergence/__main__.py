@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import subprocess
 import sys
 import time
 
 from tests import evidence
 from tests.convergence.report import Report
 from tests.convergence.rounds import Round
-from tests.convergence.sabotage import CARELESS, NO_DEPENDS, NO_OUTBOX, SABOTAGES
+from tests.convergence.sabotage import CLIENT_SABOTAGES, NO_DEPENDS, NO_OUTBOX, SABOTAGES
 from tests.convergence.site import BACKENDS
 from tests.convergence.world import DATABASES, Size
 
-SWITCHES = [*SABOTAGES, NO_OUTBOX, NO_DEPENDS, CARELESS]
+SWITCHES = [*SABOTAGES, NO_OUTBOX, NO_DEPENDS, *CLIENT_SABOTAGES]
 LONG_ROUND = 180.0
 LEAST_COMMITS = 2_000
 LEAST_FAULTS = 2
@@ -70,6 +71,7 @@ def _entry(what: str, report: Report, seconds: float) -> evidence.Entry:
     failed = {"failed": "; ".join(report.problems)[:200]} if report.problems else {}
     return {
         **evidence.about(what, report.database),
+        "node": _node_version(),
         "seed": report.seed,
         "commits": report.commits,
         "clients": report.clients,
@@ -81,6 +83,11 @@ def _entry(what: str, report: Report, seconds: float) -> evidence.Entry:
         "quiet_seconds": report.quiet_seconds,
         "seconds": round(seconds),
     } | failed
+
+
+def _node_version() -> str:
+    done = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.strip().removeprefix("v")
 
 
 def _kind(database: str) -> str:

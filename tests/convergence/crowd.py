@@ -1,74 +1,72 @@
-"""The clients of a round, all on one event loop."""
+"""The clients of a round: what each is to show, and what the judge may ask of all of them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from random import Random
+from typing import Any
 
-from tests.convergence.clients import PACE, Client, PageClient
-from tests.convergence.imitation.tools import Tools
 from tests.convergence.judging import Truth, unaware
-from tests.convergence.rows_client import RowsClient
+from tests.convergence.node_crowd import Client, NodeCrowd
+from tests.convergence.sabotage import STATIC
 
+PACE = 0.2
+"""The waits of the clients are so much shorter than in a browser: a short round sees many."""
 RESTLESS = 0.4
 """The part of the clients that change what they watch."""
 
+LOADED_WITHIN = SETTLED_WITHIN = 60.0
+
 
 class Crowd:
-    """Clients of both kinds, of so many people.
-
-    `choice` are the topics that they may choose from, the last a sentinels'.
-    """
+    """Pages and scripts of so many people. `topics` may be chosen from; the last is sentinels'."""
 
     def __init__(
         self,
         seed: int,
         number: int,
-        choice: Sequence[str],
+        topics: Sequence[str],
         viewers: Sequence[str],
-        ports: Sequence[int],
         *,
-        careless: bool,
+        ports: Sequence[int],
+        folder: Path,
+        static: Path = STATIC,
     ) -> None:
-        *self._choice, self.sentinels = choice
-        self._viewers = viewers
+        *choice, self.sentinels = topics
+        specs = [
+            _spec(f"{seed}/client/{each}", each, choice, self.sentinels, viewers)
+            for each in range(number)
+        ]
         self._ports = ports
-        self._careless = careless
-        self._news = asyncio.Event()
-        self._stopped = asyncio.Event()
-        self._wandering: list[asyncio.Task[None]] = []
-        self.clients = [self._make(Random(f"{seed}/client/{each}"), each) for each in range(number)]
+        self._node = NodeCrowd(specs, folder / "node.log", static)
+        self.clients: list[Client] = self._node.clients
 
     async def start(self) -> None:
         """Have every client load its page; return when all show something."""
-        await asyncio.gather(*(client.start() for client in self.clients))
-        self._wandering = [
-            asyncio.create_task(client.wander(self._stopped))
-            for client in self.clients
-            if client.tools.random.random() < RESTLESS
-        ]
+        await self._node.start(self._ports, PACE, LOADED_WITHIN)
 
     async def settle(self) -> None:
-        """Let nobody change any more what is watched."""
-        self._stopped.set()
-        await asyncio.gather(*self._wandering)
+        """Let no client change any more what it watches."""
+        await self._node.ask("settle", SETTLED_WITHIN)
 
     async def wait(self, done: Callable[[], bool], seconds: float) -> bool:
-        """Wait until `done()`, asked again whenever something happened; False when time is up."""
+        """Wait until `done()`, asked whenever something happened; False when time is up."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
+        await self._node.look()
         while not done():
-            self._news.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), max(0, deadline - loop.time()))
+                await asyncio.wait_for(self._node.news.wait(), max(0, deadline - loop.time()))
             except TimeoutError:
-                return done()
+                return False
+            await self._node.look()
         return True
 
     def restless(self, sentinel: str, truth: Truth) -> list[Client]:
-        """Return those that have something to do, or to hear.
+        """Return the clients that have something to do, or to hear.
 
         Of the row written last of all, or of what they may and may not see.
         """
@@ -81,36 +79,46 @@ class Crowd:
 
     def mistaken(self) -> list[Client]:
         """Return those that met what they did not expect, or were told what they may not know."""
-        strange = ("mistake", "leak")
         return [
-            client for client in self.clients if any(client.tools.counts[kind] for kind in strange)
+            client
+            for client in self.clients
+            if any(client.counts[kind] for kind in ("mistake", "leak"))
         ]
 
-    def wake(self) -> None:
+    async def wake(self) -> None:
         """Have every user look at the page."""
-        for client in self.clients:
-            client.live.wake()
+        await self._node.ask("wake")
+
+    async def tell(self) -> None:
+        """Learn what happened to each client, for `counts()` and the report."""
+        await self._node.tell()
 
     def counts(self) -> Counter[str]:
         """Return how often what happened to all of them."""
-        return sum((client.tools.counts for client in self.clients), Counter())
+        return sum((client.counts for client in self.clients), Counter())
 
     async def end(self) -> None:
-        """Have everybody leave."""
-        self._stopped.set()
-        for task in self._wandering:
-            task.cancel()
-        await asyncio.gather(*self._wandering, return_exceptions=True)
-        await asyncio.gather(*(client.end() for client in self.clients))
+        """Have every client leave."""
+        await self._node.end()
 
-    def _make(self, draw: Random, number: int) -> Client:
-        viewer = self._viewers[number % len(self._viewers)]
-        cookie = f"person={viewer}"
-        tools = Tools(draw, PACE, self._careless, self._news.set, cookie)
-        topics = draw.sample(self._choice, draw.randint(2, 5))
-        name = f"client {number}"
-        about = (name, viewer, self._choice, self._ports, tools)
-        if number % 2:
-            return RowsClient(*about, topics=[self.sentinels, *topics])
-        cut = draw.randint(1, len(topics) - 1)
-        return PageClient(*about, regions=[[self.sentinels], topics[:cut], topics[cut:]])
+
+def _spec(
+    seed: str, number: int, choice: Sequence[str], sentinels: str, viewers: Sequence[str]
+) -> dict[str, Any]:
+    """Return what the process is told of one client: scripts and pages in turn."""
+    draw = Random(seed)
+    topics = draw.sample(choice, draw.randint(2, 5))
+    cut = draw.randint(1, len(topics) - 1)
+    shows = (
+        {"kind": "script", "topics": [sentinels, *topics]}
+        if number % 2
+        else {"kind": "page", "regions": [[sentinels], topics[:cut], topics[cut:]]}
+    )
+    return {
+        **shows,
+        "name": f"client {number}",
+        "person": viewers[number % len(viewers)],
+        "seed": seed,
+        "choice": list(choice),
+        "restless": draw.random() < RESTLESS,
+    }

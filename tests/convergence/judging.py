@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from tests.convergence.clients import Client
+    from tests.convergence.node_crowd import Client
 
 UNCOMMITTED = ("rollback", "refused")
 LAG = 2.0
@@ -108,11 +108,10 @@ def repeats(client: Client, commits: Commits) -> int:
     one.
     """
     number = 0
-    for subscription in client.live.every:
-        for (label, pk), told in subscription.told.items():
-            row = (subscription.topic, label, pk)
-            since = subscription.since - LAG
-            number += max(0, told - commits.since(row, since))
+    for watch in client.watches:
+        for (label, pk), told in watch.told.items():
+            row = (watch.topic, label, pk)
+            number += max(0, told - commits.since(row, watch.since - LAG))
     return number
 
 
@@ -126,19 +125,19 @@ def portrait(
 
     `faults` are what the nemesis did meanwhile, in capitals.
     """
-    lines = [f"{client.name} ({client.kind}), {client.live.state}, settled: {client.settled}"]
+    lines = [f"{client.name} ({client.kind}), {client.state}, settled: {client.settled}"]
     lines += [f"  of person {client.viewer}, denied: {sorted(client.denied)}"]
     for topic, rows in found.items():
         lines.append(f"  {topic}")
         lines += [f"    {pk}: holds {held}, true is {true}" for pk, (held, true) in rows.items()]
-    for subscription in client.live.every:
-        if subscription.topic in found:
+    for watch in client.watches:
+        if watch.topic in found:
             lines.append(
-                f"  subscription to {subscription.topic} since {subscription.since - began:.3f},"
-                f" confirmed: {subscription.permit.confirmed}, cursor {subscription.cursor}"
+                f"  subscription to {watch.topic} since {watch.since - began:.3f},"
+                f" confirmed: {watch.confirmed}, cursor {watch.cursor}"
             )
     lines.append("  its last events:")
-    events = [(moment, f"{kind} {_short(what)}") for moment, kind, what in client.tools.events]
+    events = [(moment, f"{kind} {_short(what)}") for moment, kind, what in client.events]
     first = events[0][0] if events else 0.0
     events += [(moment, what.upper()) for moment, what in faults if moment >= first]
     lines += [f"    {moment - began:8.3f} {what}" for moment, what in sorted(events)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.convergence.report import Report
 from tests.convergence.running import Running
-from tests.convergence.sabotage import CARELESS
+from tests.convergence.sabotage import CLIENT_SABOTAGES
 from tests.convergence.site import Site
 from tests.convergence.world import Size, World
 
@@ -42,7 +42,7 @@ class Round:
     def site(self) -> Site:
         """Return what the processes are told. In every second round the history is short."""
         short = not self.faultless and self.seed % 2 == 0
-        broken = "" if self.sabotage == CARELESS else self.sabotage
+        broken = "" if self.sabotage in CLIENT_SABOTAGES else self.sabotage
         return Site("", self.backend, short=short, faultless=self.faultless, sabotage=broken)
 
     async def run(self) -> Report:

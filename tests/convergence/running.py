@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.convergence.clients import Client
 from tests.convergence.crowd import Crowd
 from tests.convergence.faults import Faults
 from tests.convergence.judging import (
@@ -21,23 +22,20 @@ from tests.convergence.judging import (
     unaware,
 )
 from tests.convergence.nemesis import Fault, plan
+from tests.convergence.node_crowd import Client
 from tests.convergence.report import Report
-from tests.convergence.sabotage import CARELESS
+from tests.convergence.sabotage import CLIENT_SABOTAGES, STATIC, patched_static
 from tests.convergence.world import World
 
 if TYPE_CHECKING:
     from tests.convergence.rounds import Round
 
-ALL_LOADED_WITHIN = SETTLED_WITHIN = 60.0
 STOPPED_WITHIN = 30.0
 ENOUGH_WITHIN, LOOKS_EVERY = 60.0, 0.2
 """Seconds beyond a round's own for as many commits as it wants, and between looks at them."""
 
 NOBODY = ("", "", "")
 """No row: the last one is not written yet."""
-
-LATE = 1.0
-"""At most so many seconds late comes every answer to careless clients."""
 
 
 class Running:
@@ -47,7 +45,6 @@ class Running:
         self._wanted = wanted
         self._world = world
         self._faults = Faults(world, wanted.seed)
-        self._careless = wanted.sabotage == CARELESS
         self._began = time.monotonic()
         self._problems: list[str] = []
 
@@ -62,8 +59,9 @@ class Running:
             world.size.clients,
             choice["topics"],
             choice["viewers"],
-            world.ports,
-            careless=self._careless,
+            ports=world.ports,
+            folder=world.folder,
+            static=self._static(),
         )
         try:
             await self._disturb(crowd, faults)
@@ -74,16 +72,18 @@ class Running:
         report.problems = self._problems
         return report
 
+    def _static(self) -> Path:
+        """Return where the client's source is: a patched copy, where the client is broken."""
+        patches = CLIENT_SABOTAGES.get(self._wanted.sabotage)
+        return patched_static(self._world.folder / "static", patches) if patches else STATIC
+
     async def _disturb(self, crowd: Crowd, faults: Sequence[Fault]) -> None:
         """Write and break for the time wanted, then let everything be whole and still."""
         writers = self._world.processes["writer"]
         for writer in writers:
             await writer.start()
-        async with asyncio.timeout(ALL_LOADED_WITHIN):
-            await crowd.start()
+        await crowd.start()
         self._began = time.monotonic()
-        for proxy in self._world.proxies:
-            proxy.late = LATE if self._careless else 0.0
         over = asyncio.create_task(asyncio.sleep(self._wanted.seconds))
         await self._faults.run(faults)
         if self._world.redis is not None:
@@ -95,8 +95,7 @@ class Running:
         for writer in writers:
             if await writer.ended(STOPPED_WITHIN) != 0:
                 self._problems.append(f"{writer.name} did not end well; see {writer.log}")
-        async with asyncio.timeout(SETTLED_WITHIN):
-            await crowd.settle()
+        await crowd.settle()
 
     async def _until_enough(self) -> None:
         """Let the writers go on where the machine had other things to do."""
@@ -115,7 +114,7 @@ class Running:
         await self._world.command("close")
         if left := await self._world.command("deliver"):
             self._problems.append(f"{left} records are left in the outbox")
-        crowd.wake()
+        await crowd.wake()
         sentinel = await self._world.command("sentinel")
         truth = Truth.read(await self._world.command("truth"))
         quiet_within = self._wanted.quiet_within
@@ -128,6 +127,7 @@ class Running:
                 self._problems.append(f"{process.name} ended by itself; see {process.log}")
         early = stale(crowd, truth)
         await crowd.wait(lambda: not stale(crowd, truth), self._wanted.patience)
+        await crowd.tell()
         return self._report(crowd, sentinel, quiet_seconds, truth, early)
 
     def _report(
@@ -176,10 +176,10 @@ class Running:
             repeats=sum(repeats(client, commits) for client in crowd.clients),
             frames=counts["changed"],
             refetches=counts["applied"],
-            connections=counts["open"],
-            denied=counts["refused"],
+            connections=counts["welcome"],
+            denied=_sum(counts, "refused "),
             denied_to_all=counts["refused list"],
-            revoked=counts["ended"],
+            revoked=_sum(counts, "ended "),
             unaware=len(ignorant),
             leaks=counts["leak"],
             mistakes=counts["mistake"],
@@ -192,6 +192,10 @@ class Running:
 
     def _portrait(self, client: Client, truth: Truth) -> str:
         return portrait(client, differences(client, truth), self._began, self._faults.log)
+
+
+def _sum(counts: Counter[str], prefix: str) -> int:
+    return sum(number for kind, number in counts.items() if kind.startswith(prefix))
 
 
 def stale(crowd: Crowd, truth: Truth) -> list[Client]:

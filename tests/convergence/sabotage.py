@@ -1,14 +1,18 @@
 """Products that are broken, to see that the harness notices.
 
-Each stands between the server and the product, and does to frames what a mistake within would do:
-so it breaks any version of the product, whatever that looks like inside.
+Most stand between the server and the product, and do to frames what a mistake within would do: so
+they break any version of the product. Those of the client patch a copy of its source.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+import shutil
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
+
+STATIC = Path(__file__).resolve().parents[2] / "realtime/static"
 
 Event = dict[str, Any]
 Application = Callable[..., Awaitable[Any]]
@@ -74,5 +78,47 @@ NO_OUTBOX = "no outbox"
 NO_DEPENDS = "no depends"
 """The board's: its rules do not say on what they depend, and the net comes only after the round."""
 
+
+Patch = tuple[str, str, str]
+"""A file's name, a text that is in it once, and what stands there instead."""
+
 CARELESS = "careless clients"
-"""This one is not the product's: clients that fetch at once and apply answers as they come."""
+"""Clients that fetch at once, and apply answers in the order in which they come."""
+
+RESIGNED = "resigned clients"
+"""Clients that never look again for what was denied to them."""
+
+SILENT = "silent clients"
+"""Clients that ask for nothing again when they come back."""
+
+CLIENT_SABOTAGES: dict[str, Sequence[Patch]] = {
+    CARELESS: (
+        ("page.js", "    await before;\n", ""),
+        ("page.js", "    this.#next ??= this.#enqueue();", "    this.#next = this.#enqueue();"),
+        (
+            "runner.js",
+            'if (this.#state === "stopped") return;',
+            """if (this.#state === "stopped" || isEmptyNews(news)) return;
+            const again = () => this.#clock.setTimeout(() => this.tell(news), 500);
+            return void this.#call(news).then((applied) => applied || again());""",
+        ),
+    ),
+    RESIGNED: (("denials.js", "gate.wait(pauses.next(), () => this.#look(topic));", ""),),
+    SILENT: (("permit.js", "    this.#confirmed = false;\n    this.#asked", "    this.#asked"),),
+}
+
+
+def patched_static(folder: Path, patches: Iterable[Patch]) -> Path:
+    """Copy the static files into a new folder, patch them, and return it.
+
+    Raise ValueError for a text that is not found just once.
+    """
+    shutil.copytree(STATIC, folder)
+    (folder / "package.json").write_text('{"type": "module"}')
+    for name, old, new in patches:
+        files = [path for path in folder.rglob(name) if path.read_text().count(old) == 1]
+        if len(files) != 1:
+            raise ValueError(f"{old!r} is in {len(files)} files named {name}")
+        (path,) = files
+        path.write_text(path.read_text().replace(old, new))
+    return folder

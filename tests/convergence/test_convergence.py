@@ -9,7 +9,7 @@ import pytest
 
 from tests.convergence.report import Report
 from tests.convergence.rounds import Round
-from tests.convergence.sabotage import CARELESS, NO_DEPENDS, NO_OUTBOX
+from tests.convergence.sabotage import NO_DEPENDS, NO_OUTBOX, RESIGNED, SILENT
 from tests.convergence.world import Size
 
 pytestmark = pytest.mark.timeout(240)
@@ -97,10 +97,19 @@ async def test_an_outbox_that_is_switched_off_is_found() -> None:
 
 
 @pytest.mark.long
-async def test_clients_that_apply_answers_out_of_order_are_found() -> None:
-    """Those that take for the newest what comes last."""
-    report = await broken(CARELESS, only=("late answers",))
+async def test_clients_that_never_look_again_are_found() -> None:
+    """Pages on which rows stay that were taken away."""
+    report = await broken(RESIGNED, only=("delay clients",))
 
+    assert report.stale, report.text()
+
+
+@pytest.mark.long
+async def test_clients_that_come_back_and_ask_for_nothing_are_found() -> None:
+    """They believe that they are told of everything."""
+    report = await broken(SILENT, only=("cut clients",))
+
+    assert any(problem.startswith("not quiet") for problem in report.problems), report.text()
     assert report.stale, report.text()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from tests.convergence.judging import Truth, differences, read_commits, repeats, unaware
+from tests.convergence.node_crowd import Watch
 
 ROW = ("list:1", "board.task", "7")
 LAST = ("list:61", "board.task", "9")
@@ -23,8 +24,8 @@ def noted(folder: Path, *moments: float) -> Path:
 
 def client(since: float, told: int) -> SimpleNamespace:
     """A client that was told so often of the row."""
-    subscription = SimpleNamespace(topic=ROW[0], since=since, told=Counter({ROW[1:]: told}))
-    return SimpleNamespace(live=SimpleNamespace(every=[subscription]))
+    watch = Watch(ROW[0], since, Counter({ROW[1:]: told}))
+    return SimpleNamespace(watches=[watch])
 
 
 def test_more_told_than_written_is_a_repeat(tmp_path: Path) -> None:

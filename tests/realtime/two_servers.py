@@ -6,17 +6,12 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from itertools import cycle
 from pathlib import Path
 from random import Random
-from typing import Any
 
-from tests.convergence.imitation.live import Live
-from tests.convergence.imitation.news import News
-from tests.convergence.imitation.subscription import Options
-from tests.convergence.imitation.tools import Tools
+from tests.convergence.node_crowd import Client, NodeCrowd
 from tests.convergence.processes import ROOT, Answering, Process
 from tests.convergence.proxy import Proxy
 from tests.convergence.site import Site
@@ -31,39 +26,43 @@ LIST = "list:61"
 class Watcher:
     """A client of one topic, which connects to the servers in turn."""
 
-    def __init__(self, ports: list[int], first: int, topic: str = LIST) -> None:
-        self.told: set[str] = set()
-        self.tools = Tools(Random(first), pace=PACE)
-        turns = cycle([*ports[first:], *ports[:first]])
-        self.live = Live(lambda: f"ws://127.0.0.1:{next(turns)}/ws/live/", self.tools)
-        self.live.subscribe(topic, Options(), self._note)
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @property
+    def live(self) -> bool:
+        """Is it connected, and told of its topic?"""
+        return self._client.state == "live"
+
+    @property
+    def told(self) -> set[str]:
+        """The keys of the rows that it was told of."""
+        return {pk for watch in self._client.watches for _, pk in watch.told}
 
     @property
     def resets(self) -> int:
-        """How often it was reset."""
-        return sum(count for kind, count in self.tools.counts.items() if kind.startswith("reset"))
+        """How often it was told to reload everything."""
+        counts = self._client.counts
+        return sum(count for kind, count in counts.items() if kind.startswith("reset "))
 
     @property
     def lost(self) -> list[int]:
-        """The close codes of its connections, without failed attempts."""
-        ended = (what for _, kind, what in self.tools.events if kind == "lost")
-        return [what["code"] for what in ended if what["state"] == "open"]
-
-    async def end(self) -> None:
-        self.live.connection.close()
-        await self.tools.end()
-
-    async def _note(self, news: News) -> None:
-        self.told |= news.pks
+        """The codes with which its connections ended, but for attempts that never were open."""
+        ended = (what for _, kind, what in self._client.events if kind == "lost")
+        return [what["code"] for what in ended if what["open"]]
 
 
 class TwoServers:
     """Their processes, the ports of the proxies before them, and actions beside them."""
 
-    def __init__(self, site: Site, processes: list[Process], ports: list[int]) -> None:
+    def __init__(
+        self, folder: Path, site: Site, processes: list[Process], ports: list[int]
+    ) -> None:
         self.processes = processes
         self.ports = ports
         self.watchers: list[Watcher] = []
+        self._folder = folder
+        self._crowds: list[NodeCrowd] = []
         self._environment = site.environment()
         self._writer = Answering(["-m", "tests.convergence.board.commands"], self._environment)
 
@@ -77,11 +76,27 @@ class TwoServers:
         return str(await self._writer.ask("sentinel"))
 
     async def watch(self, count: int, server: int, topic: str = LIST) -> list[Watcher]:
-        """Connect clients, to this server first; return when they are live."""
-        came = [Watcher(self.ports, server, topic) for _ in range(count)]
+        """Let clients come, to this server first; return when they are live."""
+        names = [f"watcher {len(self.watchers) + each}" for each in range(count)]
+        about = {"kind": "watcher", "person": "0", "topics": [topic], "first": server}
+        specs = [{**about, "name": each, "seed": each, "choice": []} for each in names]
+        crowd = NodeCrowd(specs, self._folder / f"{names[0]}.log")
+        self._crowds.append(crowd)
+        await crowd.start(self.ports, PACE, PATIENCE)
+        came = [Watcher(client) for client in crowd.clients]
         self.watchers += came
-        await until(lambda: all(each.live.state == "live" for each in came))
         return came
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds of the watchers, up to a deadline."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for crowd in self._crowds:
+                    await crowd.look()
+                    await crowd.tell()
+                if holds():
+                    return
+                await asyncio.sleep(0.05)
 
     async def command(self, *arguments: str) -> tuple[int, str]:
         """Run a management command; return its exit code and its output."""
@@ -98,8 +113,8 @@ class TwoServers:
         return running.returncode or 0, out.decode() + err.decode()
 
     async def end(self) -> None:
-        for watcher in self.watchers:
-            await watcher.end()
+        for crowd in self._crowds:
+            await crowd.end()
         await self._writer.end()
 
 
@@ -112,7 +127,7 @@ async def two_servers(
     site = Site(str(folder / "board.sqlite3"), backend, str(folder), urls, heartbeat=2.0)
     processes = [Process(kind, number, folder, site.environment()) for number in (1, 2)]
     proxies = [Proxy(each.socket, Random(1)) for each in processes]
-    servers = TwoServers(site, processes, [await proxy.start() for proxy in proxies])
+    servers = TwoServers(folder, site, processes, [await proxy.start() for proxy in proxies])
     try:
         await servers._writer.ask("prepare")
         await asyncio.gather(*(each.start() for each in processes))
@@ -123,13 +138,6 @@ async def two_servers(
             await proxy.close()
         for process in processes:
             process.kill()
-
-
-async def until(holds: Any) -> None:
-    """Wait until a condition holds, up to a deadline."""
-    async with asyncio.timeout(PATIENCE):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 async def ended(process: Process) -> None:

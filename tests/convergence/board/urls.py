@@ -6,6 +6,7 @@ from tests.convergence.board import views
 
 urlpatterns = [
     path("page/", views.page),
+    path("regions/", views.regions),
     path("rows/", views.rows),
     path("up/", views.up),
 ]

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
+
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.template import engines
 from django.utils.html import json_script
 
 from realtime import watch
-from tests.convergence.board.topics import may_see, rows_of
+from tests.convergence.board.topics import Row, may_see, rows_of
 
 PAGE = "{% load realtime %}<!doctype html><head>{% live_head %}</head>{{ rows }}"
 
+REGIONS = """{% load realtime %}<!doctype html><head>{% live_head %}</head><body>
+{% for topics, lists in regions %}
+<live-region id="region-{{ forloop.counter }}" topic="{{ topics }}"
+  {% if forloop.last %}jitter="1000"{% endif %}>
+{% for topic, rows in lists %}<ul id="{{ topic }}" data-topic="{{ topic }}">
+{% for pk, row in rows %}<li id="{{ topic }}-{{ pk }}" data-pk="{{ pk }}">{{ row }}</li>
+{% endfor %}</ul>
+{% endfor %}</live-region>
+{% endfor %}</body>"""
+
+
+def regions(request: HttpRequest) -> HttpResponse:
+    """Show regions, each of the topics that one `region` of the query names, with all their rows.
+
+    The last of them spreads its refetches over a second.
+    """
+    named = request.GET.getlist("region")
+    shown = _shown(request, " ".join(named).split())
+    parts = [(names, [(topic, _lines(shown[topic])) for topic in names.split()]) for names in named]
+    template = engines["django"].from_string(REGIONS)
+    return HttpResponse(template.render({"regions": parts}, request))
+
+
+def _lines(found: Mapping[str, Row]) -> list[tuple[str, str]]:
+    return [(pk, json.dumps(row)) for pk, row in found.items()]
+
 
 def page(request: HttpRequest) -> HttpResponse:
-    """Show the topics that the query names, with all their rows, and where each stands.
-
-    Of what the viewer may not see it shows that there is such a thing, and no row.
-    """
-    topics = request.GET.getlist("topic")
-    seen = [topic for topic in topics if may_see(request.user, topic)]
-    for topic in seen:
-        watch(request, *topic.split(":"))
-    rows = {topic: rows_of(topic) if topic in seen else {} for topic in topics}
+    """Give a script the rows of the topics that the query names, and where each stands."""
+    shown = _shown(request, request.GET.getlist("topic"))
     template = engines["django"].from_string(PAGE)
-    return HttpResponse(template.render({"rows": json_script(rows, "rows")}, request))
+    return HttpResponse(template.render({"rows": json_script(shown, "rows")}, request))
 
 
 def rows(request: HttpRequest) -> HttpResponse:
@@ -37,3 +59,14 @@ def rows(request: HttpRequest) -> HttpResponse:
 def up(request: HttpRequest) -> HttpResponse:
     """Say that this process serves, whatever the database does."""
     return HttpResponse("up")
+
+
+def _shown(request: HttpRequest, topics: Sequence[str]) -> dict[str, dict[str, Row]]:
+    """Watch topics, then read their rows.
+
+    A topic that the viewer may not see is neither watched nor read: it is shown without rows.
+    """
+    seen = [topic for topic in topics if may_see(request.user, topic)]
+    for topic in seen:
+        watch(request, *topic.split(":"))
+    return {topic: rows_of(topic) if topic in seen else {} for topic in topics}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.realtime.two_servers import LIST, TwoServers, two_servers, until
+from tests.realtime.two_servers import LIST, TwoServers, two_servers
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.timeout(120)]
 
@@ -37,7 +37,9 @@ async def asked(servers: TwoServers, *arguments: str) -> dict[str, Any]:
 async def test_operators_see_what_all_processes_have(servers: TwoServers) -> None:
     """Topics are added up, and a connection is found wherever it is."""
     written = await servers.write()
-    await until(lambda: [written in each.told for each in servers.watchers].count(True) == 3)
+    await servers.until(
+        lambda: [written in each.told for each in servers.watchers].count(True) == 3
+    )
 
     topics = await asked(servers, "realtime_topics")
     assert topics["processes"] == sorted(servers.names)

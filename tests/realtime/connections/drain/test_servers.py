@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.realtime.two_servers import TwoServers, ended, two_servers, until
+from tests.realtime.two_servers import TwoServers, ended, two_servers
 from tools.redis_servers import RedisServer
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.timeout(120)]
@@ -77,8 +77,9 @@ async def states(servers: TwoServers) -> dict[str, tuple[bool, int]]:
 
 async def came_back(servers: TwoServers, written: set[str]) -> None:
     """Wait until every client is live again and has been told all that was written."""
-    await until(lambda: all(each.live.state == "live" for each in servers.watchers))
-    await until(lambda: all(each.told >= written for each in servers.watchers))
+    await servers.until(
+        lambda: all(each.live and each.told >= written for each in servers.watchers)
+    )
     assert [each.resets for each in servers.watchers] == [0] * len(servers.watchers)
 
 
