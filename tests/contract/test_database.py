@@ -157,7 +157,7 @@ class TestCursors(DatabaseCase):
 class TestMemory(DatabaseCase):
     """The history in a process's memory, also from before its start."""
 
-    async def test_who_comes_to_a_new_process_does_not_reach_the_database(self) -> None:
+    async def test_a_client_of_a_new_process_does_not_query_the_database(self) -> None:
         """After a restart very many clients come from the old process at once."""
         await self.send(row(SENTINEL, 0))
         since = await self.make_pubsub().aposition()

@@ -27,7 +27,7 @@ async def test_what_is_put_is_taken_in_its_order() -> None:
     assert await within(inbox.take()) == [ONE, TWO, ONE]
 
 
-async def test_nothing_put_wakes_nobody() -> None:
+async def test_putting_no_items_wakes_no_taker() -> None:
     """A taker always gets at least one message."""
     inbox = Inbox()
     inbox.put([])
@@ -92,7 +92,7 @@ async def test_exactly_what_it_holds_is_none() -> None:
     assert await within(inbox.take()) == [ONE, TWO]
 
 
-async def test_a_loss_wakes_who_waits() -> None:
+async def test_a_loss_wakes_a_waiting_taker() -> None:
     """With the first reason given."""
     inbox = Inbox()
     taking = asyncio.create_task(inbox.take())

@@ -116,7 +116,7 @@ def log_out(server: DemoServer, session: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
-async def test_half_handshakes_keep_nobody_out(site: Site, kind: str) -> None:
+async def test_half_handshakes_do_not_block_other_clients(site: Site, kind: str) -> None:
     """Others connect and receive. How long a server waits for the rest is its own setting."""
     with DemoServer(site.database, kind) as server, ExitStack() as stack:
         address = urlsplit(server.url)

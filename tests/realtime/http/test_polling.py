@@ -94,7 +94,7 @@ async def test_of_two_cursors_the_older_wins(ada: User, since: str, topic: str) 
     assert found["topics"][topic]["changes"] == {"a.b": {"left": ["1"]}}
 
 
-async def test_silence_is_not_made_of_not_hearing(
+async def test_an_outage_is_not_answered_as_no_changes(
     ada: User, since: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the backend is away the poll fails: an empty answer would say "no changes"."""

@@ -51,7 +51,7 @@ async def test_families_of_objects_are_told_by_model(hub: Hub, pubsub: MemoryPub
     assert [message.topic for message in await taken(box)] == ["object:shop.order/7"]
 
 
-async def test_what_is_opaque_ends_at_the_hub(hub: Hub, pubsub: MemoryPubSub) -> None:
+async def test_extra_ends_at_the_hub(hub: Hub, pubsub: MemoryPubSub) -> None:
     """No mailbox, and so no client, ever holds it."""
     box = mailbox()
     await hub.subscribe(box, LIST)

@@ -32,7 +32,7 @@ from tests.realtime.hub.listening import (
     [UpstreamLost("gone"), RuntimeError("a bug"), OSError(), asyncio.CancelledError()],
     ids=repr,
 )
-async def test_a_lost_upstream_resets_everybody(error: BaseException) -> None:
+async def test_a_lost_upstream_resets_every_client(error: BaseException) -> None:
     """With a cursor of the next one; later messages arrive as before."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
@@ -52,7 +52,7 @@ async def test_a_lost_upstream_resets_everybody(error: BaseException) -> None:
         assert [message.reset for message in await taken(two)] == ["bulk"]
 
 
-async def test_a_listener_that_somebody_ended_is_missed_by_nobody() -> None:
+async def test_a_cancelled_listener_is_replaced() -> None:
     """The next one resets the first one's subscribers, and receives for them."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
@@ -171,7 +171,7 @@ async def test_an_upstream_that_breaks_at_its_first_watch_is_replaced() -> None:
         assert [message.topic for message in await taken(box)] == [LIST]
 
 
-async def test_who_subscribes_while_the_backend_is_away_is_heard_for_afterwards() -> None:
+async def test_a_subscriber_during_an_outage_receives_afterwards() -> None:
     """Whether it subscribed before or after the next upstream was asked."""
     for steps in range(12):
         pubsub = FakePubSub(yields=2)

@@ -124,7 +124,7 @@ async def test_very_many_cursors_of_a_topic_are_answered_with_a_reset(
     assert "reset" in (await client.changed())[topic]
 
 
-async def test_one_clients_nonsense_is_nobody_elses(ada: User, topic: str) -> None:
+async def test_one_clients_bad_input_affects_no_other(ada: User, topic: str) -> None:
     """Bad input costs that client its connection, and affects no other."""
     async with connected(ada) as good, connected(ada) as bad:
         await good.subscribe(topic)

@@ -78,7 +78,7 @@ async def test_every_verb_has_a_list_of_its_own(client: LiveClient, topic: str) 
     assert changes["a.c"] == {"updated": ["1"]}
 
 
-async def test_what_is_opaque_never_reaches_a_client(client: LiveClient, topic: str) -> None:
+async def test_extra_never_reaches_a_client(client: LiveClient, topic: str) -> None:
     """`extra` may hold images of rows that this user may not see."""
     await client.subscribe(topic)
 

@@ -56,7 +56,7 @@ async def test_a_foreign_origin_is_refused_before_accept(ada: User, origin: byte
 
 
 @pytest.mark.parametrize("path", ["/", "/ws/", "/ws/live", "/ws/live/more/", "/ws/other/"])
-async def test_a_path_that_nobody_serves_is_refused(ada: User, path: str) -> None:
+async def test_an_unknown_path_is_refused(ada: User, path: str) -> None:
     """Quietly: with Channels alone it would be a traceback in the log."""
     socket = communicator(path, cookie=await cookie_of(ada))
 

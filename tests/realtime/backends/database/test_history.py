@@ -68,7 +68,7 @@ class TestById:
         assert numbers(history.since([TOPIC, OTHER], at(13))) == [15, 14, 16]
         assert history.since([Topic("list:7")], at(10)) == []
 
-    def test_what_is_opaque_is_not_kept(self) -> None:
+    def test_extra_is_not_kept(self) -> None:
         """It is for observers, which saw it when it arrived."""
         assert [m.extra for m in self.history().since([TOPIC], at(10)) or ()] == [None] * 3
 
@@ -152,7 +152,9 @@ class TestBySnapshot:
                 assert world.committed - seen <= {*told, *to_come}
 
     @given(behind=steps)
-    def test_nothing_is_told_again_to_who_has_seen_it(self, behind: list[tuple[str, int]]) -> None:
+    def test_a_replay_holds_no_message_that_the_holder_has_seen(
+        self, behind: list[tuple[str, int]]
+    ) -> None:
         """A history that goes back far enough returns exactly the missed messages."""
         world = World()
         history = History(Cursor("e", world.snapshot().offset), postgres.unseen, 1_000)

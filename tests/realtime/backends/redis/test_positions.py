@@ -52,19 +52,19 @@ def test_a_position_is_good_for_any_topic() -> None:
     assert of(cursor_of([one, other]), LIST) == {ONE: one, OTHER: other}
 
 
-def test_of_nothing_nothing_is_known() -> None:
+def test_an_empty_cursor_proves_nothing() -> None:
     """A cursor without positions proves nothing."""
     assert cursor_for({}) == cursor_for({LIST: None}) == NOWHERE
 
 
-def test_what_nobody_made_is_no_cursor() -> None:
+def test_other_text_is_not_a_cursor() -> None:
     """Of another backend, or made up."""
     for offset in ("x", f"{ONE}-1", f"5~{ONE}-1-1", f"~{ONE}-1-1", f"{ONE}-1-1_"):
         assert positions_of(Cursor("redis1", offset)) is None
     assert positions_of(Cursor("layer", f"{ONE}-1-1")) is None
 
 
-class Still:
+class UnconnectedNode:
     """A server without connections."""
 
     def __init__(self, address: Address) -> None:
@@ -85,7 +85,7 @@ async def test_a_topic_that_is_heard_from_elsewhere_has_no_position_until_it_is(
     """Its waiting messages come first: its former server's positions are not valid for it."""
     upstream = RedisUpstream(config_of("redis://localhost", 1), Names("realtime"))
     addresses = Address("a", 1), Address("b", 1)
-    nodes = {address: Still(address) for address in addresses}
+    nodes = {address: UnconnectedNode(address) for address in addresses}
     monkeypatch.setattr(upstream, "_nodes", nodes)
     upstream._watched = {LIST: TopicState(LIST, None)}
     owners = [*addresses] * (PARTITIONS // 2)
