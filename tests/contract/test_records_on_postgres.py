@@ -216,7 +216,7 @@ class TestLives(DatabaseCase):
 
         self.assertEqual(missed(since), Reset.HISTORY_EXPIRED)
 
-    def test_a_position_of_the_future_is_not_believed(self) -> None:
+    def test_a_position_of_the_future_is_refused(self) -> None:
         """No reader can have such a position."""
         now = records.head(DEFAULT_DB_ALIAS)
 

@@ -54,7 +54,7 @@ async def test_a_task_that_just_ends_raises(how: str) -> None:
     assert other.was_cancelled
 
 
-async def test_one_that_forgets_a_cancellation_is_cancelled_again() -> None:
+async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
     """A library may do so: before Python 3.12 `asyncio.wait_for` does."""
 
     async def forgets() -> None:

@@ -81,7 +81,7 @@ def servers(site: Site) -> Iterator[list[DemoServer]]:
         yield [stack.enter_context(DemoServer(site.database, "uvicorn")) for _ in range(2)]
 
 
-async def test_what_ends_a_user_ends_her_sockets_in_every_process(
+async def test_a_users_end_closes_her_sockets_in_every_process(
     site: Site, servers: list[DemoServer]
 ) -> None:
     """A logout closes those of one session, a new password all of hers; no other user's."""

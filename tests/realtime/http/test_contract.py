@@ -36,7 +36,7 @@ async def is_watched() -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_a_change_is_told(kind: Kind, ada: User, shopping: TodoList, topic: str) -> None:
+async def test_a_change_is_sent(kind: Kind, ada: User, shopping: TodoList, topic: str) -> None:
     """With the row, and its verb."""
     watcher = kind(ada, (topic,))
     async with watcher.watching():
@@ -47,7 +47,7 @@ async def test_a_change_is_told(kind: Kind, ada: User, shopping: TodoList, topic
     assert told == {topic: {"changes": {"demo_todo.task": {"entered": [str(task.pk)]}}}}
 
 
-async def test_changes_of_several_topics_are_told(kind: Kind, ada: User, topic: str) -> None:
+async def test_changes_of_several_topics_are_sent(kind: Kind, ada: User, topic: str) -> None:
     """Each under its name, one after another or together."""
     watcher = kind(ada, (topic, SENTINEL))
     async with watcher.watching():
@@ -76,7 +76,7 @@ async def test_a_client_that_reconnects_gets_what_it_missed(
     assert told == {topic: {"changes": {"demo_todo.task": {"entered": [str(missed.pk)]}}}}
 
 
-async def test_what_was_told_is_not_told_again(kind: Kind, ada: User, topic: str) -> None:
+async def test_a_received_message_is_not_sent_again(kind: Kind, ada: User, topic: str) -> None:
     """The next message is the sentinel."""
     watcher = kind(ada, (topic, SENTINEL))
     async with watcher.watching():
@@ -98,7 +98,9 @@ async def test_a_position_that_proves_nothing_is_a_reset(kind: Kind, ada: User, 
         assert "reset" in (await watcher.told())[topic]
 
 
-async def test_what_a_rule_no_longer_allows_is_revoked(kind: Kind, ada: User, topic: str) -> None:
+async def test_a_topic_that_a_rule_no_longer_allows_is_revoked(
+    kind: Kind, ada: User, topic: str
+) -> None:
     """She receives `revoked` and no further message of it; other topics go on."""
     allowed = True
     allow("door")(lambda user, key: allowed)
@@ -139,7 +141,7 @@ async def test_a_deactivated_users_connection_is_closed(kind: Kind, ada: User, t
         assert await watcher.closed() == 401
 
 
-async def test_what_is_not_allowed_is_refused(kind: Kind, ada: User, topic: str) -> None:
+async def test_a_topic_that_is_not_allowed_is_refused(kind: Kind, ada: User, topic: str) -> None:
     """By name: a missing row looks like another user's."""
     refused = await kind(ada, (topic, "list:999999", "nobody:5")).refused()
 

@@ -92,7 +92,7 @@ async def test_another_sites_page_may_not_ask(
 
 @both
 @pytest.mark.parametrize("method", ["POST", "HEAD", "DELETE", "OPTIONS"])
-async def test_there_is_nothing_but_get(ada: User, path: str, method: str) -> None:
+async def test_only_get_is_allowed(ada: User, path: str, method: str) -> None:
     """Clients only receive."""
     async with asking(ada, query(path, SENTINEL), method=method) as request:
         await request.answered()

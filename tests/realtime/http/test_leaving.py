@@ -104,7 +104,7 @@ async def test_a_stream_without_a_reader_is_released(ada: User) -> None:
 
 
 @override_settings(REALTIME={"SSE_SECONDS": 0.3})
-async def test_one_whose_server_waits_for_it_is_cut_off(
+async def test_a_client_that_its_server_waits_for_is_cut_off(
     ada: User, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As uvicorn waits for a client that does not read: messages are merged, then it is cut off."""

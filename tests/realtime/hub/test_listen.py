@@ -51,7 +51,7 @@ async def test_messages_are_given_as_they_come(pubsub: MemoryPubSub) -> None:
         assert (told.topic, told.reset) == (LIST, "bulk")
 
 
-async def test_what_was_sent_since_comes_first(pubsub: MemoryPubSub) -> None:
+async def test_messages_behind_the_cursor_come_first(pubsub: MemoryPubSub) -> None:
     """A worker that comes back with the last cursor has had all of them."""
     since = pubsub.position()
     send(pubsub, row(LIST, 1))

@@ -61,7 +61,7 @@ async def test_an_observers_topics_are_watched_without_subscribers(watcher: Watc
         assert [message.topic for message in watcher.seen] == [MODEL, LIST]
 
 
-async def test_what_an_observer_says_is_told_to_those_concerned(watcher: Watcher) -> None:
+async def test_an_observers_messages_reach_their_subscribers(watcher: Watcher) -> None:
     """It sees `extra`, which clients never receive."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "1", "null", '"x"', " ", "[" * 20_000, "\x00"])
-async def test_what_is_no_json_object_ends_the_connection(client: LiveClient, text: str) -> None:
+async def test_a_frame_that_is_not_a_json_object_ends_the_connection(
+    client: LiveClient, text: str
+) -> None:
     """After an `error` that says so."""
     await client.send(text)
 

@@ -124,7 +124,7 @@ async def test_a_full_process_refuses_clients(neighbour: LiveClient, ada: User) 
 
 
 @override_settings(REALTIME={"HEARTBEAT": 0.1, "SILENCE": 1})
-async def test_a_silent_client_is_counted_and_let_go(ada: User) -> None:
+async def test_a_silent_client_is_counted_and_closed(ada: User) -> None:
     """One that answers stays."""
     async with connected(ada) as silent, connected(ada) as good:
 

@@ -60,7 +60,7 @@ async def test_a_ping_is_answered_while_a_rule_is_asked(client: LiveClient, gate
     await client.receive("subscribed")
 
 
-async def test_what_is_asked_is_done_in_its_order(client: LiveClient, gate: Gate) -> None:
+async def test_frames_are_handled_in_order(client: LiveClient, gate: Gate) -> None:
     """An `unsubscribe` that overtook its `subscribe` would leave the client subscribed."""
     await waiting(client, gate)
     await client.send({"type": "unsubscribe", "topics": [SLOW]})

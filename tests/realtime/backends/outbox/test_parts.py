@@ -80,7 +80,7 @@ def test_a_sweep_goes_on_behind_what_was_not_sent() -> None:
     assert len(waiting()) == 75
 
 
-def test_every_piece_is_handed_over_before_it_is_said() -> None:
+def test_every_batch_is_sent_before_partly_sent_is_raised() -> None:
     """A part that is away does not block later batches."""
     halves = Halves()
     messages = [

@@ -45,7 +45,7 @@ def test_a_topic_is_given_no_position_but_its_own(stands: dict[Topic, ServerPosi
             assert of(cursor, topic) == {}
 
 
-def test_a_position_is_good_for_any_topic() -> None:
+def test_a_position_is_valid_for_any_topic() -> None:
     """On each server."""
     one, other = ServerPosition(ONE, 5, 6), ServerPosition(OTHER, 7, 8)
 
@@ -79,7 +79,7 @@ class UnconnectedNode:
         self.topics.remove(topic)
 
 
-async def test_a_topic_that_is_heard_from_elsewhere_has_no_position_until_it_is(
+async def test_a_topic_that_moves_has_no_position_until_its_new_server_sends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its waiting messages come first: its former server's positions are not valid for it."""
@@ -104,7 +104,7 @@ async def test_a_topic_that_is_heard_from_elsewhere_has_no_position_until_it_is(
     assert upstream.narrow(head, LIST) is None
 
 
-async def test_topics_that_are_heard_from_two_servers_have_one_position_each() -> None:
+async def test_topics_of_two_servers_have_one_position_each() -> None:
     """A moved topic must not get its new server's position, which is behind missed messages."""
     upstream = RedisUpstream(config_of("redis://localhost", 1), Names("realtime"))
     one, other = ServerPosition(ONE, 5, 6), ServerPosition(OTHER, 7, 8)
