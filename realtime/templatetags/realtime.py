@@ -61,9 +61,7 @@ def _head(request: HttpRequest) -> dict[str, object]:
 
 
 def _topics(request: HttpRequest, found: Watched) -> list[dict[str, str]]:
-    """Return each topic with its cursor, and a ticket: the view may show it, so the client may
-    watch it.
-    """
+    """Return each topic with its cursor, and with a ticket, since the view may show it."""
     try:
         user, session = owner_of(request)
     except SynchronousOnlyOperation:
