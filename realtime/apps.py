@@ -17,8 +17,8 @@ class RealtimeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register checks and frame handlers, and read the declarations."""
-        # Models and what imports them can be loaded only now.
+        """Register checks, signals and frame handlers, and import the declarations."""
+        # Imported here since models can be loaded only now.
         from realtime import checks  # noqa: F401, PLC0415 -- they register themselves
         from realtime.access import signals  # noqa: PLC0415
         from realtime.access.identity import user_model  # noqa: PLC0415
@@ -34,7 +34,7 @@ class RealtimeConfig(AppConfig):
         observers.register(revocation)
         uid = "realtime.access"
         user_logged_out.connect(signals.logged_out, dispatch_uid=uid)
-        # Proxies and children speak for themselves alone.
+        # `sender` matches one class only, so proxies and child models are connected too.
         users = user_model()
         for model in [each for each in apps.get_models() if users and issubclass(each, users)]:
             for signal in (post_save, post_delete):

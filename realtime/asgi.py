@@ -1,4 +1,4 @@
-"""What a project's asgi.py includes."""
+"""The ASGI application for a project's asgi.py."""
 
 from __future__ import annotations
 
@@ -24,34 +24,35 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
 
     Origins are checked against ALLOWED_HOSTS before anything else (a foreign one gets HTTP 403),
     and the user comes from the session, or from `REALTIME["AUTHENTICATE"]`. `routes` are a
-    project's own websocket routes; a path that nobody serves is refused. Call it below
+    project's own websocket routes; a socket at an unknown path is refused. Call it below
     `get_asgi_application()`, which sets Django up.
     """
-    # Needs the apps to be ready, as they are once get_asgi_application() has been called.
+    # Imported here since the apps must be ready, as they are after get_asgi_application().
     from realtime.hub.hub import get_hub  # noqa: PLC0415
     from realtime.protocol import WEBSOCKET_PATH  # noqa: PLC0415
     from realtime.transports.websocket import live_socket  # noqa: PLC0415
 
-    others = AuthMiddlewareStack(URLRouter([*routes, re_path(r"", _Nowhere.as_asgi())]))
+    others = AuthMiddlewareStack(URLRouter([*routes, re_path(r"", _UnknownPath.as_asgi())]))
     application: Application = ProtocolTypeRouter({"http": http, "websocket": others})
 
-    is_deaf = False
+    is_logged = False
 
     async def with_hub(scope: Any, receive: Any, send: Any) -> None:
-        nonlocal is_deaf
-        # Not only when somebody subscribes: it sends what a crash left behind, and says that this
-        # process is there.
+        nonlocal is_logged
+        # At every request, not only at a subscription: the hub sends rows left by a crash, and
+        # reports that this process runs.
         try:
             get_hub().start()
         except Exception:
-            # Pages that have nothing live are shown all the same.
-            if not is_deaf:
-                is_deaf = True
-                logger.exception("this process hears nothing: its backend cannot be made")
+            # Pages without live data are shown all the same.
+            if not is_logged:
+                is_logged = True
+                logger.exception("this process receives no changes: its backend cannot be made")
         if scope["type"] == "websocket" and not is_ours(_origin_of(scope)):
             await WebsocketDenier()(scope, receive, send)
         elif scope["type"] == "websocket" and _path_of(scope) == WEBSOCKET_PATH:
-            # Past the routers, each of which would be kept in memory for as long as the socket is.
+            # Before the routers: each of them would stay in memory for as long as the socket is
+            # open.
             await live_socket(scope, receive, send)
         else:
             await application(scope, receive, send)
@@ -65,13 +66,13 @@ def _path_of(scope: Any) -> str:
 
 
 def _origin_of(scope: Any) -> str | None:
-    """Return where the page is from that opens a socket. The last origin counts, as in Channels."""
+    """Return the origin of the page that opens a socket. The last header counts, as in Channels."""
     found = [value for name, value in scope.get("headers", ()) if name == b"origin"]
     return found[-1].decode("latin-1") if found else None
 
 
-class _Nowhere(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
-    """Refuses a socket at a path that nobody serves, where Channels would log a traceback."""
+class _UnknownPath(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+    """Refuses a socket at an unknown path, where Channels would log a traceback."""
 
     async def connect(self) -> None:
         await self.close()

@@ -1,4 +1,4 @@
-"""Middleware for responses that are live."""
+"""Middleware for responses of views that call `watch()`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from django.utils.cache import patch_cache_control
 from realtime.pages.watch import watched
 
 POSITION = "Live-Position"
-"""The response's header with the position that was taken before anything was read for it."""
+"""The response header with the position that was taken before any data was read for it."""
 
 
 class LiveResponses:
-    """Puts the position into the response of each view that called `watch()`.
+    """Adds the position to the response of each view that called `watch()`.
 
-    For clients that fetch data themselves, and subscribe from there. Such a response may not be
-    kept by caches: one that is handed out later would be older than it looks.
+    It is for clients that fetch data themselves, and subscribe from there. Caches may not keep such
+    a response: one that is served later would be older than it looks.
     """
 
     sync_capable = async_capable = True
@@ -33,7 +33,7 @@ class LiveResponses:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        """Let the view answer, and mark its response."""
+        """Call the view, and add the position to its response."""
         if self._is_async:
             return self._later(request)
         response = self._get_response(request)

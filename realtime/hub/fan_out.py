@@ -30,8 +30,8 @@ class FanOut:
         self.rates.turn()
         by_topic: dict[Topic, list[Message]] = {}
         for message in messages:
-            for told in observe(message):
-                self.tell(upstream, told)
+            for added in observe(message):
+                self.tell(upstream, added)
             by_topic.setdefault(message.topic, []).append(message)
         for waiting in by_topic.values():
             self.tell(upstream, merge_all(waiting))
@@ -55,10 +55,10 @@ class FanOut:
 
     def _deliver(self, upstream: Upstream, topic: Topic, message: Message) -> int:
         """Deliver to the mailboxes of exactly this topic; return how many they are."""
-        told = as_told(upstream, topic, message)
+        addressed = as_told(upstream, topic, message)
         sinks = self._subscribers.of(topic)
         for sink in sinks:
-            sink.put(told)
+            sink.put(addressed)
         return len(sinks)
 
 

@@ -42,7 +42,7 @@ def observed_topics() -> frozenset[Topic]:
 
 def observe(message: Message) -> list[Message]:
     """Return the messages that the observers add to a message."""
-    return [told for observer in _observers for told in observer.observe(message)]
+    return [each for observer in _observers for each in observer.observe(message)]
 
 
 def missed() -> None:

@@ -51,8 +51,8 @@ class Subscribers:
 
     def unwanted(self, topic: Topic) -> list[Topic]:
         """Return those of `topic` and its family that have no subscriber."""
-        nobody = [] if topic in self._mailboxes else [topic]
-        return nobody if topic.family in self._families else [*nobody, topic.family]
+        unwanted = [] if topic in self._mailboxes else [topic]
+        return unwanted if topic.family in self._families else [*unwanted, topic.family]
 
     def of(self, topic: Topic) -> Collection[Sink]:
         """Return the mailboxes that are subscribed to exactly `topic`."""

@@ -1,4 +1,4 @@
-"""`{% load realtime %}`: what a live page carries in its head."""
+"""`{% load realtime %}`: the head of a live page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def live_head(context: Context) -> SafeString:
-    """Print the script, and the topics, cursors and tickets of what the view watched.
+    """Print the script, and the topics, cursors and tickets of the view's `watch()` calls.
 
     Put it into `<head>`. It needs the request in the template's context, as `render()` with the
     request context processor gives.
@@ -38,8 +38,8 @@ def live_head(context: Context) -> SafeString:
     nonce = getattr(request, "csp_nonce", None)
     attributes = format_html_join("", ' {}="{}"', [("nonce", str(nonce))] if nonce else [])
     imports = json.dumps(import_map()).replace("<", "\\u003c")
-    # The map comes first: some browsers take none once a module is on its way. The preload gives
-    # the script a higher priority than browsers give to module scripts.
+    # The map comes first: some browsers ignore one once a module is loading. The preload gives the
+    # script a higher priority than browsers give to module scripts.
     return format_html(
         '{}\n<script type="importmap"{attributes}>{}</script>\n'
         '<link rel="modulepreload" href="{url}"{attributes}>\n'
@@ -61,11 +61,11 @@ def _head(request: HttpRequest) -> dict[str, object]:
 
 
 def _topics(request: HttpRequest, found: Watched) -> list[dict[str, str]]:
-    """Say where each topic stands, with a ticket: what the view has shown may be watched."""
+    """Return each topic with its cursor, and with a ticket, since the view may show it."""
     try:
         user, session = owner_of(request)
     except SynchronousOnlyOperation:
-        # An async view whose user nobody has awaited: `awatch()` does. Its topics need rules.
+        # An async view whose user was not awaited, as `awatch()` does. Its topics need rules.
         return [{"topic": topic, "cursor": str(found.cursor)} for topic in found.topics]
     return [
         {"topic": topic, "cursor": str(found.cursor), "ticket": sign(topic, user, session)}

@@ -199,14 +199,14 @@ class BackendCase(Mixin):
         It gets the replayed messages, and those that the upstream, which watches, receives from
         there on.
         """
-        told = await self.replayed(upstream, topics, since)
-        if told is None:
+        received = await self.replayed(upstream, topics, since)
+        if received is None:
             return
         async with asyncio.timeout(self.patience):
-            while not all(message in told for message in sent):
-                told += map(without_cursor, await upstream.receive())
-        first = [told.index(message) for message in sent]
-        self.assertEqual(first, sorted(first), "told in another order")
+            while not all(message in received for message in sent):
+                received += map(without_cursor, await upstream.receive())
+        first = [received.index(message) for message in sent]
+        self.assertEqual(first, sorted(first), "received in another order")
 
     async def assert_nothing_since(
         self, upstream: Upstream, topics: Collection[Topic], since: Cursor

@@ -128,7 +128,9 @@ async def has_room(server: DemoServer, template: Template, path: str) -> None:
 
 
 @pytest.mark.long
-async def test_one_who_does_not_read_is_bounded(server: DemoServer, template: Template) -> None:
+async def test_a_stream_to_a_client_that_does_not_read_is_bounded(
+    server: DemoServer, template: Template
+) -> None:
     """The stream ends though the client says nothing, and no more than that waits for it."""
     pk = template.pks["Home"]
     with closing(ask(server, template, f"/live/sse/?topic=list:{pk}")) as stream:

@@ -55,7 +55,7 @@ class TestDatabasePubSub(PubSubContract, TransactionTestCase):
 class TestOtherProcesses(DatabaseCase):
     """Messages between processes of the operating system."""
 
-    async def test_what_another_process_commits_arrives(self) -> None:
+    async def test_messages_of_another_process_arrive(self) -> None:
         """In order, and only committed ones."""
         async with self.upstream(LIST) as upstream:
             await asyncio.to_thread(
@@ -103,14 +103,14 @@ class TestStoring(EmptyHistory):
         (record,) = StoredRecord.objects.all()
         self.assertIn('"1"', record.payload)
 
-    def test_what_cannot_be_stored_fails_in_the_writers_hands(self) -> None:
+    def test_a_message_that_cannot_be_stored_fails_the_writer(self) -> None:
         """The writer's transaction fails too, so that the message is not lost alone."""
         with self.assertRaises(TypeError):
             publish([Message(LIST, extra=object())])
 
         self.assertEqual(StoredRecord.objects.count(), 0)
 
-    def test_what_committed_on_another_database_is_stored_after_that(self) -> None:
+    def test_messages_of_another_database_are_stored_after_its_commit(self) -> None:
         """Its transaction is another, so nothing is stored before it has committed."""
         committed = DatabasePubSub().prepare([row(LIST, 1)], "another")
         self.assertEqual(StoredRecord.objects.count(), 0)
@@ -131,7 +131,7 @@ class TestStoring(EmptyHistory):
 class TestCursors(DatabaseCase):
     """Cursors that prove a complete replay, and cursors that do not."""
 
-    async def test_what_is_too_long_ago_is_not_searched(self) -> None:
+    async def test_a_cursor_too_many_records_ago_is_not_searched(self) -> None:
         """A client that was away for so long reloads."""
         await self.send(row(SENTINEL, 0))
         since = await self.make_pubsub().aposition()
@@ -157,7 +157,7 @@ class TestCursors(DatabaseCase):
 class TestMemory(DatabaseCase):
     """The history in a process's memory, also from before its start."""
 
-    async def test_who_comes_to_a_new_process_does_not_reach_the_database(self) -> None:
+    async def test_a_client_of_a_new_process_does_not_query_the_database(self) -> None:
         """After a restart very many clients come from the old process at once."""
         await self.send(row(SENTINEL, 0))
         since = await self.make_pubsub().aposition()
@@ -171,7 +171,7 @@ class TestMemory(DatabaseCase):
 
         self.assertEqual(told, [row(LIST, 1), row(LIST, 3)])
 
-    async def test_what_is_longer_ago_is_asked_of_the_database(self) -> None:
+    async def test_an_older_cursor_is_replayed_by_the_database(self) -> None:
         """The database returns the same messages."""
         await self.send(row(SENTINEL, 0))
         since = await self.make_pubsub().aposition()
@@ -311,7 +311,7 @@ class TestReader(DatabaseCase):
 class TestTable(EmptyHistory):
     """Writing before the table exists, as during a project's first `migrate`."""
 
-    def test_before_its_table_is_made_nothing_is_written_and_said_once(self) -> None:
+    def test_without_its_table_nothing_is_written_and_one_warning_logged(self) -> None:
         """A migration that writes tracked rows succeeds: no client can be connected yet."""
         with self._hidden(), self.assertLogs("realtime.database", "WARNING") as logged:
             for _ in range(2):

@@ -62,7 +62,7 @@ COMMITTED |= {"committed": True, "announcing": True}
 class TestKilledWriter(DatabaseCase):
     """The writer is killed at each step between the write and the wake-up."""
 
-    async def test_what_is_there_was_told_and_what_is_not_was_not(self) -> None:
+    async def test_committed_messages_were_sent_and_no_others(self) -> None:
         """Whichever step it was killed at; a later client receives the message as well."""
         for step, committed in COMMITTED.items():
             todo = await TodoList.objects.acreate(name=step)

@@ -113,7 +113,7 @@ class TestOverlapping(DatabaseCase):
 class TestPruning(DatabaseCase):
     """Records are deleted once every reader of some time ago has seen them."""
 
-    def test_who_has_not_seen_what_was_pruned_is_not_believed(self) -> None:
+    def test_a_cursor_from_before_the_pruned_records_is_refused(self) -> None:
         """A cursor that has seen them is accepted."""
         before = self._head()
         publish([row(OTHER, 1)])
@@ -216,7 +216,7 @@ class TestLives(DatabaseCase):
 
         self.assertEqual(missed(since), Reset.HISTORY_EXPIRED)
 
-    def test_a_position_of_the_future_is_not_believed(self) -> None:
+    def test_a_position_of_the_future_is_refused(self) -> None:
         """No reader can have such a position."""
         now = records.head(DEFAULT_DB_ALIAS)
 

@@ -80,7 +80,7 @@ class TestReader(DatabaseCase):
             await StoredRecord.objects.aupdate(token="another")
             await self.lost(upstream)
 
-    async def test_a_reader_of_an_empty_history_stands_on_a_record_of_its_own(self) -> None:
+    async def test_a_reader_of_an_empty_history_writes_a_record_first(self) -> None:
         """Without one it could not notice that records were pruned before it read them."""
         await StoredRecord.objects.all().adelete()
 

@@ -83,14 +83,14 @@ class TestNet(DatabaseCase):
     def make_pubsub(self) -> DatabasePubSub:
         return DatabasePubSub(interval=0.01)
 
-    async def test_what_nobody_announced_is_found(self) -> None:
+    async def test_a_record_without_a_notification_is_found(self) -> None:
         """By the poll at NOTIFIED_INTERVAL."""
         with mock.patch.object(reader_module, "NOTIFIED_INTERVAL", 0.2):
             async with self.upstream(LIST) as upstream:
                 await sync_to_async(execute)(RECORD % 1)
                 self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
 
-    async def test_whoever_was_not_told_looks_more_often(self) -> None:
+    async def test_a_reader_without_notifications_polls_more_often(self) -> None:
         """Through a pooler no notification ever arrives."""
         with mock.patch.object(reader_module, "NOTIFIED_INTERVAL", 0.2):
             async with self.upstream(LIST) as upstream:
@@ -108,7 +108,7 @@ class TestNet(DatabaseCase):
 class TestNotify(DatabaseCase):
     """The notification that a writer sends after its commit."""
 
-    def test_it_is_said_behind_the_commit(self) -> None:
+    def test_notify_follows_the_commit(self) -> None:
         """Within the transaction, every commit of the server would wait for it."""
         with mock.patch("realtime.publish.get_pubsub", DatabasePubSub):
             with CaptureQueriesContext(connection) as queries, transaction.atomic():
@@ -116,7 +116,7 @@ class TestNotify(DatabaseCase):
                 self.assertFalse([q for q in queries.captured_queries if "NOTIFY" in q["sql"]])
             self.assertEqual(connection.queries_log[-1]["sql"], f"NOTIFY {wakeup.CHANNEL}")
 
-    def test_it_is_not_said_where_it_would_begin_a_transaction(self) -> None:
+    def test_notify_is_not_sent_where_it_would_begin_a_transaction(self) -> None:
         """With autocommit off, a poll will find the record."""
         transaction.set_autocommit(False)
         try:
@@ -125,7 +125,7 @@ class TestNotify(DatabaseCase):
             transaction.rollback()
             transaction.set_autocommit(True)
 
-    def test_a_writer_does_not_fail_by_it(self) -> None:
+    def test_a_writer_does_not_fail_with_notify(self) -> None:
         """The change is committed."""
         with mock.patch.object(wakeup, "CHANNEL", "no such; channel"):
             self.assertFalse(notify(DEFAULT_DB_ALIAS))

@@ -40,7 +40,7 @@ async def test_the_error_of_one_ends_all() -> None:
 
 
 @pytest.mark.parametrize("how", ["returned", "cancelled"])
-async def test_one_that_just_ends_is_missed(how: str) -> None:
+async def test_a_task_that_just_ends_raises(how: str) -> None:
     """Otherwise messages would be lost silently."""
     one, other = Work(), Work()
     if how == "returned":
@@ -54,7 +54,7 @@ async def test_one_that_just_ends_is_missed(how: str) -> None:
     assert other.was_cancelled
 
 
-async def test_one_that_forgets_a_cancellation_is_cancelled_again() -> None:
+async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
     """A library may do so: before Python 3.12 `asyncio.wait_for` does."""
 
     async def forgets() -> None:
@@ -72,7 +72,7 @@ async def test_one_that_forgets_a_cancellation_is_cancelled_again() -> None:
         await asyncio.wait_for(until_one_ends(forgets(), other.run()), 5)
 
 
-async def test_whoever_cancels_it_cancels_all() -> None:
+async def test_a_cancellation_cancels_all() -> None:
     """No task remains running."""
     works = [Work(), Work()]
     task = asyncio.create_task(until_one_ends(*(work.run() for work in works)))

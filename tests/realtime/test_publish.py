@@ -54,7 +54,7 @@ def publish_and_fail() -> None:
         raise ZeroDivisionError
 
 
-def test_of_a_transaction_that_rolls_back_nothing_goes_out(pubsub: MemoryPubSub) -> None:
+def test_a_rolled_back_transaction_sends_nothing(pubsub: MemoryPubSub) -> None:
     """Nor of an inner block."""
     with pytest.raises(ZeroDivisionError):
         publish_and_fail()
@@ -88,7 +88,7 @@ def publish_behind_a_hook_that_raises() -> None:
     publish([MESSAGE])
 
 
-def test_what_is_stored_is_told_although_an_earlier_hook_raises() -> None:
+def test_a_stored_message_is_sent_although_an_earlier_hook_raises() -> None:
     """Its transaction's commit sends it, and no hook."""
     stored = DatabasePubSub()
     with mock.patch("realtime.publish.get_pubsub", return_value=stored):
@@ -99,7 +99,7 @@ def test_what_is_stored_is_told_although_an_earlier_hook_raises() -> None:
     assert stored.position() != before
 
 
-def test_of_another_database_nothing_is_sent_before_its_commit() -> None:
+def test_messages_of_another_database_are_not_sent_before_its_commit() -> None:
     """With autocommit off there the commit is unknown, so it is refused."""
     elsewhere = DatabasePubSub(aliases=["elsewhere"])
     with (
@@ -121,7 +121,7 @@ def test_a_backend_that_fails_does_not_fail_the_writer(pubsub: MemoryPubSub) -> 
 
 
 @pytest.mark.parametrize("what", [["list:5"], [None], [MESSAGE, {"topic": "list:5"}]])
-def test_what_is_no_message_is_refused_before_anything_is_sent(
+def test_an_invalid_message_is_refused_before_any_is_sent(
     what: list[Message], pubsub: MemoryPubSub
 ) -> None:
     """All of them or none."""

@@ -25,7 +25,7 @@ def warnings(caplog: pytest.LogCaptureFixture, logger: str) -> list[str]:
 
 
 @override_settings(REALTIME={"WARN_FAN_OUT": 2})
-async def test_a_message_told_to_very_many_is_warned_of_once(
+async def test_a_very_wide_fan_out_is_warned_of_once(
     hub: Hub, pubsub: MemoryPubSub, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A family's reset counts all of its topics together; exactly the limit is no warning."""
@@ -42,7 +42,7 @@ async def test_a_message_told_to_very_many_is_warned_of_once(
 
 
 @override_settings(REALTIME={"WARN_PUBLISH": 2})
-def test_very_many_messages_at_once_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_very_large_publish_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
     """Exactly the limit is no warning."""
     for count in (2, 3, 4):
         prepare([row(LIST, pk) for pk in range(count)], "default")
@@ -52,7 +52,7 @@ def test_very_many_messages_at_once_are_warned_of_once(caplog: pytest.LogCapture
 
 
 @override_settings(REALTIME={"WARN_PUBLISH": 2})
-def test_a_minute_later_it_is_said_again(
+def test_a_minute_later_it_is_warned_of_again(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As long as it lasts."""

@@ -92,7 +92,7 @@ class DatabaseUpstream(Upstream):
         parts = joint_cursor.split(since, len(self._heads))
         if parts is None:
             raise CannotReplay(Reset.UNKNOWN_CURSOR)
-        told = []
+        replayed = []
         for number, alias in enumerate(self._heads):
             known = self._histories.get(alias)
             found = known.since(topics, parts[number]) if known else None
@@ -100,8 +100,8 @@ class DatabaseUpstream(Upstream):
                 found = await off_loop(records.replay, topics, parts[number], alias)
             for message in found:
                 parts[number] = message.cursor or parts[number]
-                told.append(self._placed(message, parts))
-        return told
+                replayed.append(self._placed(message, parts))
+        return replayed
 
     async def check(self) -> None:
         """Raise UpstreamLost if a poll of a database hangs."""

@@ -119,17 +119,17 @@ class TopicState:
         assert answer is not None
         assert held is not None
         reason = answer.reason or (Reset.BACKEND_RESTART if self._owes_reset else "")
-        told = [each for each in answer.sent if each.number > self.newest]
+        due = [each for each in answer.sent if each.number > self.newest]
         # Another server may count from any number.
         self.newest = answer.newest if answer.reason else max(self.newest, answer.newest)
         self._held, self.was_live, self._owes_reset = None, False, False
         self._known_since = answer.position if answer.reason else self.since
-        self._recent.extend(map(_without_extra, told))
+        self._recent.extend(map(_without_extra, due))
         for sent in held:
             if sent.number > self.newest:
                 self._follow(sent)
-                told.append(sent)
-        return reason, told
+                due.append(sent)
+        return reason, due
 
     def recent(self, since: ServerPosition) -> list[SentMessage] | None:
         """Return the messages since a position; None if it is older than this memory."""
@@ -174,9 +174,9 @@ class MemoryBudget:
         self._order: deque[tuple[TopicState, int]] = deque()
         self._size = 0
 
-    def add(self, watched: TopicState, heard: Iterable[SentMessage]) -> None:
+    def add(self, watched: TopicState, received: Iterable[SentMessage]) -> None:
         """Count messages that a topic remembers now; drop the oldest of all topics."""
-        for sent in heard:
+        for sent in received:
             size = 1 + sum(map(len, sent.message.changes.values()))
             self._order.append((watched, size))
             self._size += size

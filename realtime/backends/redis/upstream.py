@@ -134,11 +134,11 @@ class RedisUpstream(Upstream):
             position, sent = await self._sent_since(node, some, positions)
             stands |= dict.fromkeys(some, position)
             found += [(some, position, each) for each in sent]
-        told: list[Message] = []
+        replayed: list[Message] = []
         for some, position, each in found:
             stands |= dict.fromkeys(some, each.behind(position.server))
-            told.append(replace(each.message, cursor=cursor_for(stands)))
-        return told
+            replayed.append(replace(each.message, cursor=cursor_for(stands)))
+        return replayed
 
     async def check(self) -> None:
         """Raise UpstreamLost if a node's task, or the task that keeps the layout, has ended."""

@@ -168,8 +168,8 @@ class Positions(BackendCase):
                 self.assertFalse(self.make_pubsub().supports_replay)
                 return
             assert first.cursor is not None
-            told = [without_cursor(message) for message in rest]
-            await self.assert_told_since(upstream, [LIST], first.cursor, *told)
+            replayed = [without_cursor(message) for message in rest]
+            await self.assert_told_since(upstream, [LIST], first.cursor, *replayed)
 
     async def test_the_head_stands_behind_what_was_received(self) -> None:
         """It is not behind a waiting message: a client with this cursor got all before it."""
@@ -203,7 +203,7 @@ class Positions(BackendCase):
         async with asyncio.timeout(self.patience):
             while True:
                 async with self.upstream(SENTINEL) as witness:
-                    told = await self.replayed(witness, [LIST], since)
-                if told is None or sent[-1] in told:
-                    return [message for message in sent if message in (told or ())]
+                    replayed = await self.replayed(witness, [LIST], since)
+                if replayed is None or sent[-1] in replayed:
+                    return [message for message in sent if message in (replayed or ())]
                 await asyncio.sleep(0.01)

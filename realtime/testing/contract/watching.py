@@ -83,8 +83,8 @@ class Watching(BackendCase):
             await self.send(Message(FAMILY, reset="bulk"), row(LIST, 1))
             await self.send(row(FAMILY, 2), row(LIST, 2))
 
-            heard = await self.receive(family, 2)
-            self.assertEqual(heard, [Message(FAMILY, reset="bulk"), row(FAMILY, 2)])
+            received = await self.receive(family, 2)
+            self.assertEqual(received, [Message(FAMILY, reset="bulk"), row(FAMILY, 2)])
             self.assertEqual(await self.receive(single, 2), [row(LIST, 1), row(LIST, 2)])
 
     async def test_what_is_unwatched_is_received_no_more(self) -> None:
@@ -184,26 +184,26 @@ class Watching(BackendCase):
                 for topic, at in cursors.items()
                 if await self._may_have_missed(witness, topic, at)
             ]
-        heard = await self._heard(upstream, cursors)
-        lost = {str(topic): str(cursors[topic]) for topic in due if heard[topic][0] != "1"}
+        received = await self._rows_of(upstream, cursors)
+        lost = {str(topic): str(cursors[topic]) for topic in due if received[topic][0] != "1"}
         self.assertEqual(lost, {}, "sent after these cursors, and not received")
 
     async def _may_have_missed(self, witness: Upstream, topic: Topic, since: Cursor) -> bool:
         """Return True if a message was sent after a cursor, as far as the backend can replay."""
-        told = await self.replayed(witness, [topic], since)
-        return bool(told) or (told is None and self.make_pubsub().supports_replay)
+        replayed = await self.replayed(witness, [topic], since)
+        return bool(replayed) or (replayed is None and self.make_pubsub().supports_replay)
 
-    async def _heard(self, upstream: Upstream, topics: Iterable[Topic]) -> dict[Topic, list[str]]:
+    async def _rows_of(self, upstream: Upstream, topics: Iterable[Topic]) -> dict[Topic, list[str]]:
         """Return the rows that `upstream` receives of each topic, up to those that are sent now."""
         await self.send(*(row(topic, 2) for topic in topics))
-        heard: dict[Topic, list[str]] = {topic: [] for topic in topics}
+        received: dict[Topic, list[str]] = {topic: [] for topic in topics}
         async with asyncio.timeout(self.patience):
-            while not all("2" in rows for rows in heard.values()):
+            while not all("2" in each for each in received.values()):
                 for message in await upstream.receive():
                     # A reset counts as every row.
-                    told = ["1"] if message.reset else message.changes["shop.order"]
-                    heard[message.topic] += told
-        return heard
+                    rows = ["1"] if message.reset else message.changes["shop.order"]
+                    received[message.topic] += rows
+        return received
 
     async def test_a_cancelled_receive_loses_nothing(self) -> None:
         """Messages that a cancelled `receive()` did not return come with the next call."""

@@ -51,7 +51,7 @@ async def told(upstream: Upstream, count: int) -> list[str]:
     return found
 
 
-async def test_what_was_lost_before_a_message_is_a_reset(upstream: Upstream) -> None:
+async def test_a_loss_before_a_message_is_a_reset(upstream: Upstream) -> None:
     """Its sender had numbered one between."""
     pubsub = ChannelLayerPubSub()
     send = sync_to_async(pubsub.send)
@@ -72,7 +72,9 @@ async def test_each_topic_and_each_sender_counts_for_itself(upstream: Upstream) 
     assert await told(upstream, 5) == ["1", "2", "3", "4", "5"]
 
 
-async def test_a_sender_that_was_not_heard_before_may_have_sent_more(upstream: Upstream) -> None:
+async def test_the_first_message_of_a_sender_with_a_later_number_is_a_reset(
+    upstream: Upstream,
+) -> None:
     """Its earlier messages may be lost, or older than the watch: it is not known."""
     pubsub = ChannelLayerPubSub()
     pubsub._numbering.next(TOPIC)
@@ -92,7 +94,7 @@ async def test_every_topic_is_reset_now_and_then() -> None:
         await upstream.close()
 
 
-async def test_what_is_no_message_ends_in_a_reset_of_all(upstream: Upstream) -> None:
+async def test_an_invalid_message_resets_all_topics(upstream: Upstream) -> None:
     """Another program sends to these groups."""
     event = {"type": "realtime.message", "text": "{}"}
     layer = channel_layers["default"]

@@ -18,7 +18,7 @@ async def within(what):
     return await asyncio.wait_for(what, 5)
 
 
-async def test_what_is_put_is_taken_in_its_order() -> None:
+async def test_items_are_taken_in_order() -> None:
     """All waiting items at once."""
     inbox = Inbox()
     inbox.put([ONE, TWO])
@@ -27,7 +27,7 @@ async def test_what_is_put_is_taken_in_its_order() -> None:
     assert await within(inbox.take()) == [ONE, TWO, ONE]
 
 
-async def test_nothing_put_wakes_nobody() -> None:
+async def test_putting_no_items_wakes_no_taker() -> None:
     """A taker always gets at least one message."""
     inbox = Inbox()
     inbox.put([])
@@ -40,7 +40,7 @@ async def test_nothing_put_wakes_nobody() -> None:
     assert await within(taking) == [ONE]
 
 
-async def test_what_was_taken_is_gone() -> None:
+async def test_an_item_is_taken_once() -> None:
     """The next taker waits for the next item."""
     inbox = Inbox()
     inbox.put([ONE])
@@ -92,7 +92,7 @@ async def test_exactly_what_it_holds_is_none() -> None:
     assert await within(inbox.take()) == [ONE, TWO]
 
 
-async def test_a_loss_wakes_who_waits() -> None:
+async def test_a_loss_wakes_a_waiting_taker() -> None:
     """With the first reason given."""
     inbox = Inbox()
     taking = asyncio.create_task(inbox.take())
@@ -119,7 +119,7 @@ async def test_a_cancelled_taker_loses_nothing() -> None:
     assert await within(inbox.take()) == [ONE]
 
 
-def test_a_closed_loop_hears_nothing() -> None:
+def test_a_call_on_a_closed_loop_does_nothing() -> None:
     """A late thread must not fail."""
 
     async def make() -> Inbox:

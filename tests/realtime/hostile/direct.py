@@ -13,11 +13,11 @@ from tests.realtime.live_client import PATIENCE
 
 SETTINGS: dict[str, Any] = {
     "PUBSUB": {"BACKEND": "realtime.backends.memory.MemoryPubSub", "OPTIONS": {"name": "direct"}},
-    "AUTHENTICATE": "tests.realtime.hostile.direct.somebody",
+    "AUTHENTICATE": "tests.realtime.hostile.direct.header_user",
 }
 
 
-class Somebody:
+class HeaderUser:
     """A user named by the header."""
 
     is_authenticated = True
@@ -26,10 +26,10 @@ class Somebody:
         self.pk = pk
 
 
-async def somebody(scope: dict[str, Any]) -> Somebody | None:
+async def header_user(scope: dict[str, Any]) -> HeaderUser | None:
     """Authenticate by the header `who`."""
     found = dict(scope["headers"]).get(b"who", b"").decode()
-    return Somebody(found) if found else None
+    return HeaderUser(found) if found else None
 
 
 class Direct:

@@ -93,14 +93,14 @@ async def test_a_flood_of_connections_is_bounded(neighbour: Direct) -> None:
     await asyncio.gather(*(each.leave() for each in (*flood, grace)))
 
 
-async def test_who_connects_and_leaves_at_once_leaves_nothing(neighbour: Direct) -> None:
+async def test_a_client_that_disconnects_at_once_leaves_nothing(neighbour: Direct) -> None:
     """However often, and before any answer."""
     for _ in range(50):
         await asyncio.gather(*(Direct().leave() for _ in range(4)))
 
 
 @pytest.mark.parametrize("neighbour", [{"HEARTBEAT": 0.1, "SILENCE": 1}], indirect=True)
-async def test_who_reads_nothing_costs_a_bounded_amount_and_is_let_go(
+async def test_a_client_that_reads_nothing_is_bounded_and_closed(
     neighbour: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its frames wait, its messages are merged, and its socket is closed in the end."""
@@ -122,7 +122,7 @@ async def test_who_reads_nothing_costs_a_bounded_amount_and_is_let_go(
 
 
 @pytest.mark.parametrize("neighbour", [{"HEARTBEAT": 0.02, "SILENCE": 60}], indirect=True)
-async def test_who_never_answers_pings_costs_a_bounded_amount(
+async def test_a_client_that_never_answers_pings_is_bounded(
     neighbour: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though it sends frames, and so is not silent."""
@@ -169,7 +169,7 @@ async def test_an_end_in_the_midst_of_anything_leaves_nothing(
     assert serving() == tasks
 
 
-async def test_who_is_sent_away_while_being_welcomed_is_not_forgotten(
+async def test_a_user_revoked_during_admission_is_closed(
     neighbour: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A user's revocation reaches a connection that is just being admitted."""

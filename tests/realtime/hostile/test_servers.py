@@ -81,7 +81,7 @@ def servers(site: Site) -> Iterator[list[DemoServer]]:
         yield [stack.enter_context(DemoServer(site.database, "uvicorn")) for _ in range(2)]
 
 
-async def test_what_ends_a_user_ends_her_sockets_in_every_process(
+async def test_a_users_end_closes_her_sockets_in_every_process(
     site: Site, servers: list[DemoServer]
 ) -> None:
     """A logout closes those of one session, a new password all of hers; no other user's."""
@@ -116,7 +116,7 @@ def log_out(server: DemoServer, session: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
-async def test_half_handshakes_keep_nobody_out(site: Site, kind: str) -> None:
+async def test_half_handshakes_do_not_block_other_clients(site: Site, kind: str) -> None:
     """Others connect and receive. How long a server waits for the rest is its own setting."""
     with DemoServer(site.database, kind) as server, ExitStack() as stack:
         address = urlsplit(server.url)

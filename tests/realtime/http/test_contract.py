@@ -36,7 +36,7 @@ async def is_watched() -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_a_change_is_told(kind: Kind, ada: User, shopping: TodoList, topic: str) -> None:
+async def test_a_change_is_sent(kind: Kind, ada: User, shopping: TodoList, topic: str) -> None:
     """With the row, and its verb."""
     watcher = kind(ada, (topic,))
     async with watcher.watching():
@@ -47,7 +47,7 @@ async def test_a_change_is_told(kind: Kind, ada: User, shopping: TodoList, topic
     assert told == {topic: {"changes": {"demo_todo.task": {"entered": [str(task.pk)]}}}}
 
 
-async def test_changes_of_several_topics_are_told(kind: Kind, ada: User, topic: str) -> None:
+async def test_changes_of_several_topics_are_sent(kind: Kind, ada: User, topic: str) -> None:
     """Each under its name, one after another or together."""
     watcher = kind(ada, (topic, SENTINEL))
     async with watcher.watching():
@@ -60,7 +60,7 @@ async def test_changes_of_several_topics_are_told(kind: Kind, ada: User, topic: 
     assert told == {topic: {"reset": "bulk"}, SENTINEL: {"changes": {"a.b": {"left": ["1"]}}}}
 
 
-async def test_what_was_missed_is_told_to_one_who_comes_back(
+async def test_a_client_that_reconnects_gets_what_it_missed(
     kind: Kind, ada: User, shopping: TodoList, topic: str
 ) -> None:
     """The client comes back with its last position."""
@@ -76,7 +76,7 @@ async def test_what_was_missed_is_told_to_one_who_comes_back(
     assert told == {topic: {"changes": {"demo_todo.task": {"entered": [str(missed.pk)]}}}}
 
 
-async def test_what_was_told_is_not_told_again(kind: Kind, ada: User, topic: str) -> None:
+async def test_a_received_message_is_not_sent_again(kind: Kind, ada: User, topic: str) -> None:
     """The next message is the sentinel."""
     watcher = kind(ada, (topic, SENTINEL))
     async with watcher.watching():
@@ -98,7 +98,9 @@ async def test_a_position_that_proves_nothing_is_a_reset(kind: Kind, ada: User, 
         assert "reset" in (await watcher.told())[topic]
 
 
-async def test_what_a_rule_no_longer_allows_is_revoked(kind: Kind, ada: User, topic: str) -> None:
+async def test_a_topic_that_a_rule_no_longer_allows_is_revoked(
+    kind: Kind, ada: User, topic: str
+) -> None:
     """She receives `revoked` and no further message of it; other topics go on."""
     allowed = True
     allow("door")(lambda user, key: allowed)
@@ -128,7 +130,7 @@ async def test_logging_out_ends_it(kind: Kind, ada: User, topic: str) -> None:
         assert await watcher.closed() == 401
 
 
-async def test_a_user_who_is_deactivated_is_sent_away(kind: Kind, ada: User, topic: str) -> None:
+async def test_a_deactivated_users_connection_is_closed(kind: Kind, ada: User, topic: str) -> None:
     """Their access is checked again when they change."""
     watcher = kind(ada, (topic,))
     async with watcher.watching():
@@ -139,20 +141,20 @@ async def test_a_user_who_is_deactivated_is_sent_away(kind: Kind, ada: User, top
         assert await watcher.closed() == 401
 
 
-async def test_what_is_not_allowed_is_refused(kind: Kind, ada: User, topic: str) -> None:
+async def test_a_topic_that_is_not_allowed_is_refused(kind: Kind, ada: User, topic: str) -> None:
     """By name: a missing row looks like another user's."""
     refused = await kind(ada, (topic, "list:999999", "nobody:5")).refused()
 
     assert refused == {"list:999999", "nobody:5"}
 
 
-async def test_nobody_is_not_let_in(kind: Kind, topic: str) -> None:
+async def test_anonymous_clients_are_refused(kind: Kind, topic: str) -> None:
     """Unless a setting allows it."""
     assert await kind(None, (topic,)).code_at_the_door() == 401
 
 
 @override_settings(REALTIME={"ALLOW_ANONYMOUS": True})
-async def test_nobody_is_welcome_by_setting(kind: Kind) -> None:
+async def test_anonymous_clients_are_admitted_by_setting(kind: Kind) -> None:
     """The rules get AnonymousUser, and decide."""
     watcher = kind(None, (SENTINEL,))
     async with watcher.watching():
@@ -162,20 +164,22 @@ async def test_nobody_is_welcome_by_setting(kind: Kind) -> None:
 
 
 @override_settings(REALTIME={"MAX_CONNECTIONS_A_USER": 1})
-async def test_one_too_many_is_not_let_in(kind: Kind, ada: User, topic: str) -> None:
+async def test_a_connection_over_the_limit_is_refused(kind: Kind, ada: User, topic: str) -> None:
     """Whatever transports the other connections have."""
     async with StreamWatcher(ada, (topic,)).watching():
         assert await kind(ada, (topic,)).code_at_the_door() == 429
 
 
-async def test_a_server_that_drains_lets_nobody_in(kind: Kind, ada: User, topic: str) -> None:
+async def test_a_draining_server_refuses_clients(kind: Kind, ada: User, topic: str) -> None:
     """Clients connect to another one."""
     connections_of(get_hub()).draining = True
 
     assert await kind(ada, (topic,)).code_at_the_door() == 503
 
 
-async def test_nothing_is_left_of_one_who_leaves(kind: Kind, ada: User, topic: str) -> None:
+async def test_a_client_that_leaves_leaves_nothing_behind(
+    kind: Kind, ada: User, topic: str
+) -> None:
     """No subscriber, no connection, no place."""
     async with kind(ada, (topic, SENTINEL)).watching():
         await is_watched()

@@ -52,7 +52,7 @@ async def test_more_fields_than_a_project_allows_are_refused(ada: User, path: st
 
 
 @both
-async def test_nobody_has_to_log_in_first(path: str) -> None:
+async def test_no_client_is_redirected_to_a_login(path: str) -> None:
     """No redirect to a login page, which a program would take for an answer."""
     assert await code(None, query(path, SENTINEL)) == (401, "not-authenticated")
 
@@ -92,7 +92,7 @@ async def test_another_sites_page_may_not_ask(
 
 @both
 @pytest.mark.parametrize("method", ["POST", "HEAD", "DELETE", "OPTIONS"])
-async def test_there_is_nothing_but_get(ada: User, path: str, method: str) -> None:
+async def test_only_get_is_allowed(ada: User, path: str, method: str) -> None:
     """Clients only receive."""
     async with asking(ada, query(path, SENTINEL), method=method) as request:
         await request.answered()
@@ -145,7 +145,7 @@ async def test_a_ticket_opens_what_has_no_rule(ada: User, path: str) -> None:
 
 
 @both
-async def test_nobody_waits_for_ever_to_be_let_in(
+async def test_admission_has_a_deadline(
     ada: User, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rule that depends on a topic is asked once the backend watches that topic."""
@@ -167,7 +167,7 @@ async def test_tickets_are_not_tried_without_end(ada: User) -> None:
     assert (await code(ada, query("sse", *topics, ticket=tickets)))[0] == 429
 
 
-def _somebody(scope: dict[str, object]) -> User | None:
+def _user_of_header(scope: dict[str, object]) -> User | None:
     """Find a user by a program's header."""
     headers = dict(scope["headers"])  # type: ignore[call-overload]
     return User.objects.get(username="ada") if headers.get(b"x-token") == b"secret" else None
@@ -176,7 +176,7 @@ def _somebody(scope: dict[str, object]) -> User | None:
 @both
 async def test_a_project_finds_its_users_itself(ada: User, path: str) -> None:
     """By the scope of the request, as by that of a socket."""
-    with override_settings(REALTIME={"AUTHENTICATE": f"{__name__}._somebody"}):
+    with override_settings(REALTIME={"AUTHENTICATE": f"{__name__}._user_of_header"}):
         assert (await code(None, query(path, SENTINEL)))[0] == 401
         async with asking(None, query(path, SENTINEL), {"x-token": "secret"}) as request:
             assert (await request.answered()).status == 200

@@ -28,7 +28,7 @@ async def becomes(expected: tuple[int, object]) -> None:
             await asyncio.sleep(0)
 
 
-async def test_a_process_that_hears_its_backend_is_well(pubsub: MemoryPubSub) -> None:
+async def test_a_process_connected_to_its_backend_is_healthy(pubsub: MemoryPubSub) -> None:
     """The answer is the same for every client."""
     with mock.patch.object(hubs, "get_pubsub", return_value=pubsub):
         await becomes((200, {"status": "ok"}))
@@ -39,7 +39,7 @@ async def test_a_process_that_hears_its_backend_is_well(pubsub: MemoryPubSub) ->
         await close_hub()
 
 
-async def test_a_process_that_begins_is_not_well_yet(pubsub: MemoryPubSub) -> None:
+async def test_a_process_that_starts_is_not_healthy_yet(pubsub: MemoryPubSub) -> None:
     """It does not know whether the backend will connect."""
 
     async def never(*_: object) -> None:
@@ -53,7 +53,7 @@ async def test_a_process_that_begins_is_not_well_yet(pubsub: MemoryPubSub) -> No
         await close_hub()
 
 
-async def test_a_process_that_hears_nothing_is_not_well(pubsub: MemoryPubSub) -> None:
+async def test_a_process_without_its_backend_is_not_healthy(pubsub: MemoryPubSub) -> None:
     """Its clients are reset when it reconnects; others should connect elsewhere."""
     away = mock.patch.object(type(pubsub), "connect", side_effect=OSError("no route"))
     with mock.patch.object(hubs, "get_pubsub", return_value=pubsub):
@@ -63,7 +63,7 @@ async def test_a_process_that_hears_nothing_is_not_well(pubsub: MemoryPubSub) ->
         await close_hub()
 
 
-async def test_one_that_is_not_well_is_no_error_of_the_projects(
+async def test_bad_health_is_not_logged_as_the_projects_error(
     pubsub: MemoryPubSub, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is asked every few seconds: Django would mail each 503 to the admins."""
@@ -75,7 +75,7 @@ async def test_one_that_is_not_well_is_no_error_of_the_projects(
     assert not caplog.records
 
 
-async def test_a_process_whose_backend_cannot_be_made_is_not_well() -> None:
+async def test_a_process_whose_backend_cannot_be_made_is_not_healthy() -> None:
     """Its pages are shown all the same."""
     with mock.patch.object(hubs, "get_pubsub", side_effect=ImportError("no redis")):
         assert await status() == (503, {"status": "backend away"})

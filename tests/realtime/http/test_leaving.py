@@ -95,7 +95,7 @@ async def test_a_poll_ends_with_its_client(ada: User, since: str, middleware: st
 
 @with_middleware(f"{__name__}.instead")
 @override_settings(REALTIME={"HANDSHAKE_TIMEOUT": 0.2})
-async def test_a_stream_that_nobody_reads_is_let_go(ada: User) -> None:
+async def test_a_stream_without_a_reader_is_released(ada: User) -> None:
     """Middleware answered otherwise, and does not close the stream that it dropped."""
     async with asking(ada, query("sse", SENTINEL)) as request:
         await request.answered()
@@ -104,7 +104,7 @@ async def test_a_stream_that_nobody_reads_is_let_go(ada: User) -> None:
 
 
 @override_settings(REALTIME={"SSE_SECONDS": 0.3})
-async def test_one_whose_server_waits_for_it_is_cut_off(
+async def test_a_client_that_its_server_waits_for_is_cut_off(
     ada: User, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As uvicorn waits for a client that does not read: messages are merged, then it is cut off."""

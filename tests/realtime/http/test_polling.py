@@ -18,7 +18,7 @@ from tests.realtime.websocket.telling import SENTINEL, tell
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_without_a_cursor_it_is_told_where_to_begin(ada: User, topic: str) -> None:
+async def test_a_poll_without_a_cursor_gets_one(ada: User, topic: str) -> None:
     """At once; the client reads older data itself."""
     await tell(Message(topic, {"a.b": {"1": "left"}}))
 
@@ -30,7 +30,9 @@ async def test_without_a_cursor_it_is_told_where_to_begin(ada: User, topic: str)
     assert set(found["topics"]) == {SENTINEL}
 
 
-async def test_what_followed_is_told_at_once(ada: User, since: str, topic: str) -> None:
+async def test_changes_behind_the_cursor_are_answered_at_once(
+    ada: User, since: str, topic: str
+) -> None:
     """As in a frame, with a cursor behind them."""
     await tell(Message(topic, {"a.b": {"1": "left"}}))
 
@@ -42,7 +44,7 @@ async def test_what_followed_is_told_at_once(ada: User, since: str, topic: str) 
     assert found["topics"] == {}
 
 
-async def test_it_waits_for_news(ada: User, since: str, topic: str) -> None:
+async def test_a_poll_waits_for_changes(ada: User, since: str, topic: str) -> None:
     """And answers when there are any."""
     async with asking(ada, query("changes", topic, since=since, wait=20)) as request:
         async with asyncio.timeout(PATIENCE):
@@ -62,7 +64,7 @@ async def test_it_waits_for_news(ada: User, since: str, topic: str) -> None:
 
 @override_settings(REALTIME={"POLL_WAIT": 0.05})
 @pytest.mark.parametrize("wait", [{}, {"wait": 0.01}, {"wait": 0}, {"wait": 1e9}])
-async def test_it_does_not_wait_for_ever(
+async def test_a_poll_has_a_deadline(
     ada: User, since: str, topic: str, wait: dict[str, float]
 ) -> None:
     """The answer is empty, with a cursor."""
@@ -94,7 +96,7 @@ async def test_of_two_cursors_the_older_wins(ada: User, since: str, topic: str) 
     assert found["topics"][topic]["changes"] == {"a.b": {"left": ["1"]}}
 
 
-async def test_silence_is_not_made_of_not_hearing(
+async def test_an_outage_is_not_answered_as_no_changes(
     ada: User, since: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the backend is away the poll fails: an empty answer would say "no changes"."""

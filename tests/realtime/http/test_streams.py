@@ -215,7 +215,7 @@ async def test_a_stream_ends_after_a_while(ada: User, topic: str) -> None:
 
 
 @override_settings(REALTIME={"SSE_MAX_BYTES": 2_000})
-async def test_one_who_does_not_read_is_bounded(ada: User, topic: str) -> None:
+async def test_a_stream_to_a_client_that_does_not_read_is_bounded(ada: User, topic: str) -> None:
     """If the server accepts everything, as daphne does; a client that reconnects gets the rest."""
     async with streaming(ada, topic) as stream:
         first = await stream.event("subscribed")
@@ -243,9 +243,7 @@ async def everything(stream: Request, topic: str) -> tuple[set[str], str | None]
     return rows, last
 
 
-async def test_what_is_opaque_never_reaches_a_stream(
-    ada: User, shopping: TodoList, topic: str
-) -> None:
+async def test_extra_never_reaches_a_stream(ada: User, shopping: TodoList, topic: str) -> None:
     """`extra` may hold images of rows that this user may not see."""
     async with streaming(ada, topic) as stream:
         await stream.event("subscribed")

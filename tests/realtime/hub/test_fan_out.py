@@ -40,7 +40,7 @@ async def test_a_family_reaches_each_subscriber_under_its_own_topic(
     assert {message.topic for message in await taken(both)} == {LIST, OTHER}
 
 
-async def test_families_of_objects_are_told_by_model(hub: Hub, pubsub: MemoryPubSub) -> None:
+async def test_families_of_objects_reach_one_models_rows(hub: Hub, pubsub: MemoryPubSub) -> None:
     """`object:shop.order/` stands for its rows, and for no other model's."""
     box = mailbox()
     await hub.subscribe(box, Topic("object:shop.order/7"))
@@ -51,7 +51,7 @@ async def test_families_of_objects_are_told_by_model(hub: Hub, pubsub: MemoryPub
     assert [message.topic for message in await taken(box)] == ["object:shop.order/7"]
 
 
-async def test_what_is_opaque_ends_at_the_hub(hub: Hub, pubsub: MemoryPubSub) -> None:
+async def test_extra_ends_at_the_hub(hub: Hub, pubsub: MemoryPubSub) -> None:
     """No mailbox, and so no client, ever holds it."""
     box = mailbox()
     await hub.subscribe(box, LIST)

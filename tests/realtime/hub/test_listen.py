@@ -51,7 +51,7 @@ async def test_messages_are_given_as_they_come(pubsub: MemoryPubSub) -> None:
         assert (told.topic, told.reset) == (LIST, "bulk")
 
 
-async def test_what_was_sent_since_comes_first(pubsub: MemoryPubSub) -> None:
+async def test_messages_behind_the_cursor_come_first(pubsub: MemoryPubSub) -> None:
     """A worker that comes back with the last cursor has had all of them."""
     since = pubsub.position()
     send(pubsub, row(LIST, 1))
@@ -124,7 +124,7 @@ async def test_messages_are_merged_while_a_worker_is_slow(pubsub: MemoryPubSub) 
             told |= set((await within(anext(messages))).changes["shop.order"])
 
 
-async def test_whoever_ends_leaves_nothing_behind(pubsub: MemoryPubSub) -> None:
+async def test_a_listener_that_ends_leaves_nothing_behind(pubsub: MemoryPubSub) -> None:
     """Nor does one that is cancelled while it waits."""
     send(pubsub, row(LIST, 0))
     hub = get_hub(lambda: pubsub)
@@ -149,7 +149,9 @@ async def test_whoever_ends_leaves_nothing_behind(pubsub: MemoryPubSub) -> None:
         (["list:5"], "x", InvalidCursor),
     ],
 )
-async def test_nonsense_is_refused(topics: list[str], since: str, error: type[Exception]) -> None:
+async def test_invalid_topics_and_cursors_are_refused(
+    topics: list[str], since: str, error: type[Exception]
+) -> None:
     """A bare family is for servers only."""
     with pytest.raises(error, match="expected"):
         await anext(listen(topics, since))

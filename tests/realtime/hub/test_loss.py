@@ -32,7 +32,7 @@ from tests.realtime.hub.listening import (
     [UpstreamLost("gone"), RuntimeError("a bug"), OSError(), asyncio.CancelledError()],
     ids=repr,
 )
-async def test_a_lost_upstream_resets_everybody(error: BaseException) -> None:
+async def test_a_lost_upstream_resets_every_client(error: BaseException) -> None:
     """With a cursor of the next one; later messages arrive as before."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
@@ -52,7 +52,7 @@ async def test_a_lost_upstream_resets_everybody(error: BaseException) -> None:
         assert [message.reset for message in await taken(two)] == ["bulk"]
 
 
-async def test_a_listener_that_somebody_ended_is_missed_by_nobody() -> None:
+async def test_a_cancelled_listener_is_replaced() -> None:
     """The next one resets the first one's subscribers, and receives for them."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
@@ -69,7 +69,7 @@ async def test_a_listener_that_somebody_ended_is_missed_by_nobody() -> None:
         assert [message.topic for message in await taken(box)] == [LIST]
 
 
-async def test_a_hub_that_has_not_told_all_knows_of_no_position(
+async def test_a_hub_with_undelivered_resets_has_no_position(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A caller right behind that, before the next upstream, must not get a position."""
@@ -87,7 +87,7 @@ async def test_a_hub_that_has_not_told_all_knows_of_no_position(
     assert hub.head([LIST]) is None
 
 
-async def test_what_a_part_of_the_backend_holds_is_reset_when_that_is_back() -> None:
+async def test_topics_of_an_absent_part_are_reset_when_it_is_back() -> None:
     """By the upstream, as it promised; all others are reset at once."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
@@ -171,7 +171,7 @@ async def test_an_upstream_that_breaks_at_its_first_watch_is_replaced() -> None:
         assert [message.topic for message in await taken(box)] == [LIST]
 
 
-async def test_who_subscribes_while_the_backend_is_away_is_heard_for_afterwards() -> None:
+async def test_a_subscriber_during_an_outage_receives_afterwards() -> None:
     """Whether it subscribed before or after the next upstream was asked."""
     for steps in range(12):
         pubsub = FakePubSub(yields=2)
@@ -206,7 +206,7 @@ async def test_a_dead_upstream_is_no_obstacle_to_leaving() -> None:
 
 
 @pytest.mark.parametrize("error", [UpstreamLost("gone"), RuntimeError("a bug")], ids=repr)
-async def test_what_cannot_be_looked_up_counts_as_missed(error: Exception) -> None:
+async def test_a_failed_replay_is_a_reset(error: Exception) -> None:
     """No replay proves otherwise."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:

@@ -152,7 +152,7 @@ def test_more_rows_than_allowed_are_a_reset(pks: list[int]) -> None:
     assert (taken[0].reset == "overflow") == (len(set(pks)) > 20)
 
 
-async def test_what_two_hold_is_given_out_when_both_release_it() -> None:
+async def test_a_topic_held_twice_is_taken_after_both_releases() -> None:
     """One waits for a confirmation, the other for a rule: each has its reason."""
     mailbox = Mailbox(10)
     mailbox.put(Message(TOPICS[0], reset="bulk"))
@@ -166,7 +166,7 @@ async def test_what_two_hold_is_given_out_when_both_release_it() -> None:
     assert (await asyncio.wait_for(mailbox.take(), 5))[0].reset == "bulk"
 
 
-def test_whoever_empties_a_mailbox_is_woken_for_what_may_be_taken() -> None:
+def test_a_taker_is_woken_for_messages_that_may_be_taken() -> None:
     """And not for held messages."""
     woken: list[int] = []
     mailbox = Mailbox(10, woken=lambda: woken.append(len(mailbox)))

@@ -45,7 +45,7 @@ def watcher() -> Watcher:
     return watcher
 
 
-async def test_an_observers_topics_are_watched_though_nobody_wants_them(watcher: Watcher) -> None:
+async def test_an_observers_topics_are_watched_without_subscribers(watcher: Watcher) -> None:
     """And not unwatched with the last client."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
@@ -61,7 +61,7 @@ async def test_an_observers_topics_are_watched_though_nobody_wants_them(watcher:
         assert [message.topic for message in watcher.seen] == [MODEL, LIST]
 
 
-async def test_what_an_observer_says_is_told_to_those_concerned(watcher: Watcher) -> None:
+async def test_an_observers_messages_reach_their_subscribers(watcher: Watcher) -> None:
     """It sees `extra`, which clients never receive."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
@@ -77,7 +77,7 @@ async def test_what_an_observer_says_is_told_to_those_concerned(watcher: Watcher
         assert (told.topic, told.reset, told.extra) == (MODEL, None, None)
 
 
-async def test_an_observer_that_fails_is_no_silence(watcher: Watcher) -> None:
+async def test_an_observer_that_fails_resets_every_client(watcher: Watcher) -> None:
     """Its resets are unknown then."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:

@@ -118,7 +118,7 @@ async def test_a_subscribe_cancelled_anywhere_leaves_nothing_behind(
             assert pubsub.current.watched == {SENTINEL, SENTINEL.family}, f"after {steps} steps"
 
 
-async def test_who_leaves_while_the_backend_is_away_is_not_watched_for() -> None:
+async def test_a_topic_left_during_an_outage_is_not_watched() -> None:
     """The next upstream is asked for the topics with subscribers at that time."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:

@@ -50,7 +50,7 @@ def test_any_text_is_a_cursor_or_an_error(text: str) -> None:
         5,
     ],
 )
-def test_what_is_no_cursor_is_refused(text: object) -> None:
+def test_other_text_than_a_cursors_is_refused(text: object) -> None:
     """The error says where cursors come from, and quotes no more than the beginning."""
     with pytest.raises(InvalidCursor, match="expected a cursor"):
         Cursor.parse(text)  # type: ignore[arg-type]

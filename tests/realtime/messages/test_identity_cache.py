@@ -41,7 +41,7 @@ def test_no_more_is_kept_than_the_bound() -> None:
     assert calls == [one, two, three, one]
 
 
-def test_what_many_are_told_is_encoded_once() -> None:
+def test_a_message_for_many_is_encoded_once() -> None:
     """All clients receive the very same text."""
     message = Message("list:5", {"a.b": {"1": "left"}})
 

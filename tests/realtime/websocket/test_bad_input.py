@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "1", "null", '"x"', " ", "[" * 20_000, "\x00"])
-async def test_what_is_no_json_object_ends_the_connection(client: LiveClient, text: str) -> None:
+async def test_a_frame_that_is_not_a_json_object_ends_the_connection(
+    client: LiveClient, text: str
+) -> None:
     """After an `error` that says so."""
     await client.send(text)
 
@@ -124,7 +126,7 @@ async def test_very_many_cursors_of_a_topic_are_answered_with_a_reset(
     assert "reset" in (await client.changed())[topic]
 
 
-async def test_one_clients_nonsense_is_nobody_elses(ada: User, topic: str) -> None:
+async def test_one_clients_bad_input_affects_no_other(ada: User, topic: str) -> None:
     """Bad input costs that client its connection, and affects no other."""
     async with connected(ada) as good, connected(ada) as bad:
         await good.subscribe(topic)

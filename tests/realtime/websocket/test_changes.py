@@ -19,7 +19,7 @@ from tests.realtime.websocket.telling import in_thread, tell
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_a_committed_change_is_told(
+async def test_a_committed_change_is_sent(
     client: LiveClient, shopping: TodoList, topic: str
 ) -> None:
     """Another request saves a task; a subscriber of its list gets the row."""
@@ -33,7 +33,7 @@ async def test_a_committed_change_is_told(
     assert cursor != before[topic]["cursor"]
 
 
-async def test_a_change_that_was_rolled_back_is_not_told(
+async def test_a_rolled_back_change_is_not_sent(
     client: LiveClient, shopping: TodoList, topic: str
 ) -> None:
     """Nothing changed, so no frame is sent."""
@@ -51,7 +51,7 @@ async def test_a_change_that_was_rolled_back_is_not_told(
     assert rows == {"entered": [str(sentinel.pk)]}
 
 
-async def test_a_bulk_reset_of_the_family_is_told_under_the_topic(
+async def test_a_reset_of_the_family_is_sent_under_the_topic(
     client: LiveClient, topic: str
 ) -> None:
     """A client knows topics, not families."""
@@ -78,7 +78,7 @@ async def test_every_verb_has_a_list_of_its_own(client: LiveClient, topic: str) 
     assert changes["a.c"] == {"updated": ["1"]}
 
 
-async def test_what_is_opaque_never_reaches_a_client(client: LiveClient, topic: str) -> None:
+async def test_extra_never_reaches_a_client(client: LiveClient, topic: str) -> None:
     """`extra` may hold images of rows that this user may not see."""
     await client.subscribe(topic)
 
@@ -105,7 +105,7 @@ async def test_images_of_rows_never_reach_a_client(
     assert "images" not in output["text"]
 
 
-async def test_a_slow_client_is_told_at_once_what_was_many(
+async def test_messages_for_a_slow_client_are_merged(
     client: LiveClient, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Waiting messages are merged, and too many rows become a reset."""
@@ -118,7 +118,7 @@ async def test_a_slow_client_is_told_at_once_what_was_many(
     assert (await client.changed())[topic]["reset"] == "overflow"
 
 
-async def test_two_clients_hear_the_same(ada: User, topic: str) -> None:
+async def test_two_clients_receive_the_same(ada: User, topic: str) -> None:
     """The hub watches once, and delivers to all."""
     async with connected(ada) as one, connected(ada) as two:
         await one.subscribe(topic)

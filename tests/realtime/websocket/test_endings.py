@@ -42,7 +42,7 @@ async def test_disconnecting_while_subscribing_leaves_nothing(ada: User, topic: 
         assert not hub._subscribers.wanted()
 
 
-async def test_nothing_is_said_after_the_end(ada: User, topic: str) -> None:
+async def test_no_frame_is_sent_after_the_end(ada: User, topic: str) -> None:
     """Servers raise for a frame after the close."""
     async with connected(ada) as ended, connected(ada) as witness:
         await ended.subscribe(topic)

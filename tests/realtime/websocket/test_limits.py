@@ -112,7 +112,7 @@ async def test_too_many_connections_of_a_user_are_not_let_in(
 
 
 @override_settings(REALTIME={"MAX_CONNECTIONS": 2})
-async def test_a_full_process_lets_nobody_in(neighbour: LiveClient, ada: User) -> None:
+async def test_a_full_process_refuses_clients(neighbour: LiveClient, ada: User) -> None:
     """The client retries after a while; a closed connection makes room."""
     async with connected(ada) as first, connected(ada, welcome=False) as second:
         assert await second.closed() == CloseCode.FULL
@@ -124,7 +124,7 @@ async def test_a_full_process_lets_nobody_in(neighbour: LiveClient, ada: User) -
 
 
 @override_settings(REALTIME={"HEARTBEAT": 0.1, "SILENCE": 1})
-async def test_a_silent_client_is_counted_and_let_go(ada: User) -> None:
+async def test_a_silent_client_is_counted_and_closed(ada: User) -> None:
     """One that answers stays."""
     async with connected(ada) as silent, connected(ada) as good:
 

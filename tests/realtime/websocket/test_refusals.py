@@ -23,7 +23,7 @@ async def test_an_anonymous_socket_is_accepted_then_closed() -> None:
         assert await client.closed() == CloseCode.NOT_AUTHENTICATED
 
 
-async def test_an_anonymous_socket_that_goes_on_is_not_heard() -> None:
+async def test_frames_of_a_refused_anonymous_socket_are_ignored() -> None:
     """Frames that it sends before it notices the end reach no handler."""
     async with connected(None, welcome=False) as client:
         await client.closed()
@@ -34,7 +34,7 @@ async def test_an_anonymous_socket_that_goes_on_is_not_heard() -> None:
 
 
 @override_settings(REALTIME={"ALLOW_ANONYMOUS": True})
-async def test_an_anonymous_socket_is_welcome_by_setting() -> None:
+async def test_an_anonymous_socket_is_admitted_by_setting() -> None:
     """The rules get AnonymousUser, and decide."""
     async with connected(None) as client:
         assert SENTINEL in await client.subscribe(SENTINEL)
@@ -56,7 +56,7 @@ async def test_a_foreign_origin_is_refused_before_accept(ada: User, origin: byte
 
 
 @pytest.mark.parametrize("path", ["/", "/ws/", "/ws/live", "/ws/live/more/", "/ws/other/"])
-async def test_a_path_that_nobody_serves_is_refused(ada: User, path: str) -> None:
+async def test_an_unknown_path_is_refused(ada: User, path: str) -> None:
     """Quietly: with Channels alone it would be a traceback in the log."""
     socket = communicator(path, cookie=await cookie_of(ada))
 
@@ -94,7 +94,7 @@ async def test_every_refusal_looks_the_same(client: LiveClient, topic: str) -> N
     assert await client.receive() == {"type": "denied", "topics": {topic: NOT_ALLOWED}}
 
 
-async def test_a_refused_topic_is_not_heard(
+async def test_a_refused_topic_sends_nothing(
     client: LiveClient, shopping: TodoList, topic: str
 ) -> None:
     """Of a frame with several topics, only the allowed ones are watched."""

@@ -28,7 +28,7 @@ async def test_a_stale_cursor_is_echoed_and_then_replayed_from(
     assert told["cursor"] != stale
 
 
-async def test_the_cursor_of_a_replay_is_good(ada: User, shopping: TodoList, topic: str) -> None:
+async def test_the_cursor_of_a_replay_is_valid(ada: User, shopping: TodoList, topic: str) -> None:
     """A client that has caught up, and reconnects with it, gets nothing."""
     stale = str(await aposition())
     await in_thread(lambda: Task.objects.create(list=shopping, title="Milk"))
@@ -50,7 +50,7 @@ async def test_a_fresh_cursor_needs_no_reset(client: LiveClient, topic: str) -> 
     assert await client.nothing_waits()
 
 
-async def test_a_family_reset_since_the_cursor_is_told(client: LiveClient, topic: str) -> None:
+async def test_a_family_reset_since_the_cursor_is_sent(client: LiveClient, topic: str) -> None:
     """It must not be missed because it has another topic."""
     stale = str(await aposition())
     await tell(Message("list:", reset=Reset.BULK))

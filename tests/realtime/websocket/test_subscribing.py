@@ -44,7 +44,7 @@ async def test_unsubscribing_ends_the_messages(client: LiveClient, topic: str) -
 LEFT = {"a.b": {"1": "left"}}
 
 
-async def test_what_comes_before_the_confirmation_waits_for_it(
+async def test_messages_before_the_confirmation_wait_for_it(
     client: LiveClient, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mailbox is added before the backend is asked, and its writer is not blocked."""

@@ -60,7 +60,7 @@ async def test_a_ping_is_answered_while_a_rule_is_asked(client: LiveClient, gate
     await client.receive("subscribed")
 
 
-async def test_what_is_asked_is_done_in_its_order(client: LiveClient, gate: Gate) -> None:
+async def test_frames_are_handled_in_order(client: LiveClient, gate: Gate) -> None:
     """An `unsubscribe` that overtook its `subscribe` would leave the client subscribed."""
     await waiting(client, gate)
     await client.send({"type": "unsubscribe", "topics": [SLOW]})
@@ -91,7 +91,9 @@ async def test_a_client_that_goes_on_asking_is_not_read_on(ada: User, gate: Gate
                 await client.receive("subscribed")
 
 
-async def test_who_leaves_while_it_waits_leaves_nothing_behind(ada: User, gate: Gate) -> None:
+async def test_a_client_that_leaves_while_it_waits_leaves_nothing_behind(
+    ada: User, gate: Gate
+) -> None:
     """Neither its subscription, nor the frames behind it."""
     async with connected(ada) as client:
         await waiting(client, gate)
@@ -115,7 +117,7 @@ async def test_a_frame_that_cannot_be_handled_closes_the_connection(
     assert "out of hands" in caplog.text
 
 
-async def test_who_left_in_the_handshake_is_not_greeted(ada: User) -> None:
+async def test_a_client_gone_in_the_handshake_is_not_greeted(ada: User) -> None:
     """Uvicorn raises RuntimeError then, as for a programming error."""
     socket = communicator(cookie=await cookie_of(ada))
     put = socket.output_queue.put

@@ -50,25 +50,25 @@ class TestById:
         ("since", "told"),
         [(10, [11, 13, 15]), (11, [13, 15]), (12, [13, 15]), (14, [15]), (15, []), (16, [])],
     )
-    def test_what_follows_a_record_is_told(self, since: int, told: list[int]) -> None:
+    def test_messages_behind_a_record_are_replayed(self, since: int, told: list[int]) -> None:
         """From the beginning of the history to its end."""
         assert numbers(self.history().since([TOPIC], at(since))) == told
 
     @pytest.mark.parametrize(
         "since", [at(9), at(17), at(13, life="x"), NOWHERE, Cursor("e13", "x")]
     )
-    def test_what_was_not_read_is_not_known(self, since: Cursor) -> None:
+    def test_a_cursor_of_an_unread_record_is_unknown(self, since: Cursor) -> None:
         """Older, newer, of another epoch, or invalid."""
         assert self.history().since([TOPIC], since) is None
 
-    def test_several_topics_are_told_and_no_others(self) -> None:
+    def test_several_topics_are_replayed_and_no_others(self) -> None:
         """A topic and its family."""
         history = self.history()
 
         assert numbers(history.since([TOPIC, OTHER], at(13))) == [15, 14, 16]
         assert history.since([Topic("list:7")], at(10)) == []
 
-    def test_what_is_opaque_is_not_kept(self) -> None:
+    def test_extra_is_not_kept(self) -> None:
         """It is for observers, which saw it when it arrived."""
         assert [m.extra for m in self.history().since([TOPIC], at(10)) or ()] == [None] * 3
 
@@ -135,7 +135,7 @@ class TestBySnapshot:
     """Histories where a cursor is a snapshot."""
 
     @given(before=steps, behind=steps, most=st.sampled_from([1, 3, 1_000]))
-    def test_what_is_not_told_is_still_to_come(
+    def test_messages_that_are_not_replayed_are_still_to_come(
         self, before: list[tuple[str, int]], behind: list[tuple[str, int]], most: int
     ) -> None:
         """A message that a cursor does not see is replayed, or will be received, or is unknown."""
@@ -152,7 +152,9 @@ class TestBySnapshot:
                 assert world.committed - seen <= {*told, *to_come}
 
     @given(behind=steps)
-    def test_nothing_is_told_again_to_who_has_seen_it(self, behind: list[tuple[str, int]]) -> None:
+    def test_a_replay_holds_no_message_that_the_holder_has_seen(
+        self, behind: list[tuple[str, int]]
+    ) -> None:
         """A history that goes back far enough returns exactly the missed messages."""
         world = World()
         history = History(Cursor("e", world.snapshot().offset), postgres.unseen, 1_000)

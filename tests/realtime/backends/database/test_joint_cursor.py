@@ -16,7 +16,7 @@ cursors = st.builds(Cursor, epochs, offsets)
 
 
 @given(st.lists(cursors, min_size=1, max_size=4))
-def test_what_was_joined_is_split_again(parts: list[Cursor]) -> None:
+def test_splitting_is_the_inverse_of_joining(parts: list[Cursor]) -> None:
     """Also after it was a client's text."""
     joined = Cursor.parse(str(join(parts)))
 
@@ -31,6 +31,6 @@ def test_the_longest_cursors_fit() -> None:
 
 
 @pytest.mark.parametrize("text", ["a.1", "a~b.1", "a.1_2", "a~b~c.1_2_3", "a~.1_2", "a~b._2"])
-def test_what_was_not_joined_of_so_many_is_none(text: str) -> None:
+def test_a_cursor_of_another_number_of_histories_is_none(text: str) -> None:
     """As after a change of the settings: such a cursor proves nothing."""
     assert split(Cursor.parse(text), 2) is None

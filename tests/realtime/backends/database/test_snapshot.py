@@ -52,13 +52,15 @@ def test_a_short_one_sees_nothing_more(snapshot: Snapshot, longest: int) -> None
     "offset",
     ["", "~", "x", "-1", "0", "05", "7~", "7~0", "7~1~2", "7~2~2", "7~8", "7~02", "9" * 19, "7~x"],
 )
-def test_what_no_snapshot_wrote_is_none(offset: str) -> None:
+def test_other_text_than_a_snapshots_is_none(offset: str) -> None:
     """Cursors come from clients."""
     assert Snapshot.parse(offset) is None
 
 
 @given(snapshots(), st.data())
-def test_what_was_seen_grows_by_what_was_delivered(last: Snapshot, data: st.DataObject) -> None:
+def test_a_snapshot_grows_by_the_delivered_transactions(
+    last: Snapshot, data: st.DataObject
+) -> None:
     """All that both see; of new transactions only those up to the one delivered."""
     ended = data.draw(st.sets(st.sampled_from([*last.running, 0])))
     xmax = data.draw(st.integers(last.xmax, LARGEST + 10))
@@ -75,7 +77,7 @@ def test_what_was_seen_grows_by_what_was_delivered(last: Snapshot, data: st.Data
     )
 
 
-def test_ones_own_transaction_is_not_seen() -> None:
+def test_the_callers_own_transaction_is_not_seen() -> None:
     """PostgreSQL does not list it as running, but its later writes are new."""
     assert Snapshot.of("10:14:10,12", 11) == Snapshot(14, (10, 11, 12))
     assert Snapshot.of("10:14:10,12", 14) == Snapshot(14, (10, 12))

@@ -25,7 +25,7 @@ def rows() -> int:
     return OutboxRecord.objects.count()
 
 
-def test_a_commit_is_told_and_leaves_no_row(server) -> None:
+def test_a_commit_is_sent_and_leaves_no_row(server) -> None:
     """The row exists from the commit until the backend has taken the message."""
     with transaction.atomic():
         tell(1)
@@ -36,7 +36,7 @@ def test_a_commit_is_told_and_leaves_no_row(server) -> None:
     until(lambda: rows() == 0)
 
 
-def test_a_rollback_tells_nothing_and_leaves_no_row(server) -> None:
+def test_a_rollback_sends_nothing_and_leaves_no_row(server) -> None:
     """Neither one on request nor one after an error."""
     with transaction.atomic():
         tell(1)
@@ -51,7 +51,7 @@ def test_a_rollback_tells_nothing_and_leaves_no_row(server) -> None:
     assert rows() == 0
 
 
-def test_a_savepoint_that_rolls_back_tells_nothing(server) -> None:
+def test_a_savepoint_that_rolls_back_sends_nothing(server) -> None:
     """Also one rolled back by hand, which `on_commit` does not notice."""
     with transaction.atomic():
         tell(1)
@@ -84,7 +84,7 @@ def test_a_hook_that_fails_loses_nothing(server) -> None:
     until(lambda: metrics.swept == 1)
 
 
-def test_with_autocommit_off_a_commit_is_told(server) -> None:
+def test_with_autocommit_off_a_commit_is_sent(server) -> None:
     """The sweep finds it, since no hook passes it to the relay; a rollback leaves no row."""
     ensure_relay()
     transaction.set_autocommit(False)
@@ -101,7 +101,7 @@ def test_with_autocommit_off_a_commit_is_told(server) -> None:
     until(lambda: rows() == 0)
 
 
-def test_what_is_handed_over_before_its_commit_is_not_told_before_it(server) -> None:
+def test_messages_queued_before_their_commit_are_not_sent_before_it(server) -> None:
     """A transaction that raw SQL began, which Django does not know of."""
     with connection.cursor() as cursor:
         cursor.execute("BEGIN")
@@ -115,7 +115,7 @@ def test_what_is_handed_over_before_its_commit_is_not_told_before_it(server) -> 
     until(lambda: rows() == 0)
 
 
-def test_changes_of_tracked_models_are_told(server) -> None:
+def test_changes_of_tracked_models_are_sent(server) -> None:
     """One row a transaction, for any number of messages."""
     with transaction.atomic():
         Shelf.objects.create(pk=11)
@@ -174,7 +174,9 @@ def test_a_row_that_cannot_be_read_stays_and_holds_up_no_other(server, caplog) -
     assert len([record for record in caplog.records if "cannot read row" in record.message]) == 1
 
 
-def test_what_the_backend_never_takes_becomes_a_reset(server, monkeypatch, caplog) -> None:
+def test_a_message_that_the_backend_never_takes_becomes_a_reset(
+    server, monkeypatch, caplog
+) -> None:
     """It does not block all others for good."""
     from realtime.exceptions import InvalidMessage
     from tests.contract.socket_backend import SocketPubSub

@@ -16,7 +16,7 @@ def committed() -> list[str]:
     return sorted(Group.objects.values_list("name", flat=True))
 
 
-def test_killed_before_its_commit_nothing_is_told(writer, relay_once, server) -> None:
+def test_killed_before_its_commit_nothing_is_sent(writer, relay_once, server) -> None:
     """Neither the row nor its message existed."""
     writer("before").kill()
     writer("end", "sentinel").communicate(timeout=PATIENCE)
@@ -27,7 +27,7 @@ def test_killed_before_its_commit_nothing_is_told(writer, relay_once, server) ->
     assert server.told() == ["sentinel"]
 
 
-def test_killed_behind_its_commit_it_is_told_by_another(writer, relay_once, server) -> None:
+def test_killed_after_its_commit_another_process_sends(writer, relay_once, server) -> None:
     """The row of the outbox stayed."""
     process = writer("after")
     assert server.told() == []
@@ -40,7 +40,7 @@ def test_killed_behind_its_commit_it_is_told_by_another(writer, relay_once, serv
     assert not OutboxRecord.objects.exists()
 
 
-def test_killed_before_its_row_was_deleted_it_is_told_again(writer, relay_once, server) -> None:
+def test_killed_before_its_row_was_deleted_it_is_sent_again(writer, relay_once, server) -> None:
     """A duplicate is harmless."""
     process = writer("sent")
     assert server.told() == ["one"]
@@ -53,7 +53,7 @@ def test_killed_before_its_row_was_deleted_it_is_told_again(writer, relay_once, 
     assert not OutboxRecord.objects.exists()
 
 
-def test_a_running_relay_finds_what_a_crash_left_behind(run, writer, server) -> None:
+def test_a_running_relay_finds_rows_left_by_a_crash(run, writer, server) -> None:
     """By its sweeps; it ends with success when asked to."""
     relay = run("manage.py", "realtime_relay")
     assert relay.stdout.readline() == "Sending the messages left in the outbox.\n"
@@ -80,7 +80,7 @@ def test_a_relay_ends_while_the_backend_hangs(run, writer, server, end) -> None:
     server.thaw()
 
 
-def test_a_process_that_ends_sends_what_it_committed(writer, server) -> None:
+def test_a_process_that_ends_sends_its_committed_messages(writer, server) -> None:
     """So the messages of a management command need no relay process."""
     process = writer("end")
 

@@ -29,14 +29,14 @@ def migrated(run, other) -> dict[str, str]:
     return other
 
 
-def test_what_was_committed_on_another_database_is_told(writer, migrated, server) -> None:
+def test_messages_committed_on_another_database_are_sent(writer, migrated, server) -> None:
     """Its row is stored there."""
     writer("end", "one", "other", **migrated).communicate(timeout=PATIENCE)
 
     assert server.told() == ["one"]
 
 
-def test_what_a_crash_left_on_another_database_is_found(run, writer, migrated, server) -> None:
+def test_rows_left_by_a_crash_on_another_database_are_found(run, writer, migrated, server) -> None:
     """Beside the rows on the first, and without the uncommitted ones."""
     for step, alias in (("after", "other"), ("before", "other"), ("after", "default")):
         writer(step, f"{step} {alias}", alias, **migrated).kill()

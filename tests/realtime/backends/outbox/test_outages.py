@@ -72,7 +72,7 @@ def test_writers_do_not_fail_by_a_backend_that_is_away(server, caplog) -> None:
     assert f"again; {MANY} records waited" in caplog.records[-1].message
 
 
-def test_it_may_be_away_again_and_again(server, caplog) -> None:
+def test_a_backend_may_be_away_again_and_again(server, caplog) -> None:
     """Each outage is logged."""
     for number in range(3):
         server.kill()
@@ -84,7 +84,7 @@ def test_it_may_be_away_again_and_again(server, caplog) -> None:
         assert set(server.told()) == {str(number)}
 
 
-def test_what_does_not_fit_into_memory_is_read_from_the_table(settings_of, server) -> None:
+def test_messages_that_do_not_fit_into_memory_are_read_from_the_table(settings_of, server) -> None:
     """In order, together with messages committed meanwhile."""
     with override_settings(REALTIME=settings_of(OUTBOX_QUEUE=5, OUTBOX_SWEEP=3600)):
         write("before")

@@ -45,7 +45,7 @@ def waiting() -> list[list[str]]:
     return [[str(each.topic) for each in record.messages] for record in records]
 
 
-def test_of_a_row_stays_what_was_not_sent() -> None:
+def test_unsent_messages_of_a_row_stay() -> None:
     """So the next sweep sends only those."""
     halves = Halves()
     chosen = [
@@ -80,7 +80,7 @@ def test_a_sweep_goes_on_behind_what_was_not_sent() -> None:
     assert len(waiting()) == 75
 
 
-def test_every_piece_is_handed_over_before_it_is_said() -> None:
+def test_every_batch_is_sent_before_partly_sent_is_raised() -> None:
     """A part that is away does not block later batches."""
     halves = Halves()
     messages = [
@@ -95,7 +95,7 @@ def test_every_piece_is_handed_over_before_it_is_said() -> None:
     assert caught.value.unsent == [messages[0]]
 
 
-def test_what_is_partly_sent_is_not_sent() -> None:
+def test_partly_sent_counts_as_not_sent() -> None:
     """For callers that do not know of parts."""
     assert issubclass(PartlySent, NotSent)
 
@@ -117,7 +117,7 @@ def test_the_relay_goes_on_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> No
     process.stop_relay()
 
 
-def test_what_has_no_row_is_kept_for_its_part() -> None:
+def test_messages_without_a_row_are_kept_for_their_part() -> None:
     """In memory, since they exist nowhere else."""
     halves = Halves()
     process.hand_over(Unstored(halves, (message("seat:1"), message("list:1"))))
@@ -129,7 +129,7 @@ def test_what_has_no_row_is_kept_for_its_part() -> None:
     process.stop_relay()
 
 
-def test_what_is_worth_nothing_later_is_dropped() -> None:
+def test_passing_messages_are_dropped() -> None:
     """Later messages are sent."""
     halves = Halves()
     process.hand_over(Unstored(halves, (message("seat:1"), message("list:1")), passing=True))
@@ -141,7 +141,7 @@ def test_what_is_worth_nothing_later_is_dropped() -> None:
     process.stop_relay()
 
 
-def test_sweeps_do_not_wait_for_what_has_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sweeps_do_not_wait_for_messages_without_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long its part is away: rows left by a crash are sent meanwhile."""
     halves = Halves()
     monkeypatch.setattr(relay, "project_pubsub", lambda: halves)

@@ -49,9 +49,7 @@ def test_a_page_is_shown_while_the_backend_is_away(server, caplog) -> None:
     assert states(caplog) == [logging.ERROR, logging.WARNING]
 
 
-def test_one_page_waits_for_a_backend_that_hangs_and_those_behind_it_do_not(
-    server, monkeypatch
-) -> None:
+def test_only_one_page_waits_for_a_backend_that_hangs(server, monkeypatch) -> None:
     """It is asked once, not once a page."""
     pubsub, asked = get_pubsub(), []
     ask = pubsub.ask_position

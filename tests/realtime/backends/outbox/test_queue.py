@@ -12,14 +12,14 @@ HERE: Place = ("default", "db")
 THERE: Place = ("other", "db")
 
 
-class Nobody:
+class FakeBackend:
     """A backend that is only compared by identity."""
 
     def send(self, messages: object) -> None:
         raise AssertionError
 
 
-PUBSUB = Nobody()
+PUBSUB = FakeBackend()
 
 
 def stored(row: int, place: Place = HERE) -> Stored:
@@ -56,7 +56,7 @@ def test_a_batch_goes_one_way() -> None:
     """To one backend, from one database, and all with a row or all without."""
     queue = Queue(10)
     items = [stored(1), stored(2), stored(3, THERE), unstored("list:1"), stored(4)]
-    foreign = Stored(Nobody(), HERE, 5)
+    foreign = Stored(FakeBackend(), HERE, 5)
     for item in (*items, foreign):
         queue.put(item)
 
@@ -111,7 +111,7 @@ def test_a_full_queue_resets_families_of_what_has_no_row() -> None:
 
 
 @pytest.mark.parametrize("act", ["put", "spill", "close"])
-def test_whoever_waits_is_woken(act: str) -> None:
+def test_waiting_threads_are_woken(act: str) -> None:
     """By an item, by rejected rows, and by the end."""
     queue = Queue(10)
     assert not queue.wait_for_news(0)

@@ -52,7 +52,7 @@ async def test_relays_answer_too(serving: None) -> None:
     assert report.outbox == report_module.Outbox(waiting=0, left=0)
 
 
-async def test_records_that_nobody_sends_are_found(outbox: None) -> None:
+async def test_records_that_no_relay_sends_are_reported(outbox: None) -> None:
     """After as long as another process may take to find them."""
     await left_behind()
 
@@ -62,7 +62,7 @@ async def test_records_that_nobody_sends_are_found(outbox: None) -> None:
     assert "1 records wait in the outbox, and nobody sends them" in report.problems
 
 
-async def test_records_that_somebody_sends_are_none(
+async def test_records_that_a_relay_sends_are_not_reported(
     run: Callable[..., object], serving: None
 ) -> None:
     """A relay that has them needs some time."""

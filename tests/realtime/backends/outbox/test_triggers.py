@@ -28,7 +28,7 @@ def told(server) -> list[str]:
     return [row for each in server.messages("list:5") for row in each["changes"]["auth.group"]]
 
 
-def test_any_relay_sends_it(run, server) -> None:
+def test_any_relay_sends_a_triggers_record(run, server) -> None:
     """By its sweeps: no process passes them to a relay."""
     relay = run("manage.py", "realtime_relay")
     assert relay.stdout.readline() == "Sending the messages left in the outbox.\n"
@@ -40,7 +40,7 @@ def test_any_relay_sends_it(run, server) -> None:
     assert sorted(told(server)) == ["one", "three", "two"]
 
 
-def test_it_waits_while_the_backend_is_away(run, server, relay_once) -> None:
+def test_triggers_records_wait_while_the_backend_is_away(run, server, relay_once) -> None:
     """As Django's own rows do."""
     server.kill()
     store("one")

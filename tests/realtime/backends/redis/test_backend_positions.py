@@ -37,7 +37,7 @@ async def replayed(pubsub: RedisPubSub, position: Cursor) -> Sequence[Message]:
         await upstream.close()
 
 
-class Held(RedisPubSub):
+class DelayedPubSub(RedisPubSub):
     """Delays the first answer to `held` until `go_on` is set."""
 
     def __init__(self, url: str) -> None:
@@ -53,18 +53,18 @@ class Held(RedisPubSub):
         return position
 
 
-async def test_the_first_position_is_good(server: RedisServer) -> None:
+async def test_the_first_position_is_valid(server: RedisServer) -> None:
     """The partitions' states are made before it is taken."""
     pubsub = RedisPubSub(server.url)
 
     assert await replayed(pubsub, pubsub.ask_position()) == []
 
 
-async def test_one_of_two_first_positions_is_not_from_before_the_beginning(
+async def test_concurrent_first_positions_are_valid(
     server: RedisServer,
 ) -> None:
     """A thread that has asked does not use a state that another made meanwhile."""
-    pubsub = Held(server.url)
+    pubsub = DelayedPubSub(server.url)
     found: list[Cursor] = []
     slow = pubsub.held = threading.Thread(target=lambda: found.append(pubsub.ask_position()))
     slow.start()

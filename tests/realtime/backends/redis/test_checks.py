@@ -23,7 +23,7 @@ def found(url: str) -> list[str]:
     return [str(problem.id) for problem in pubsub.check()]
 
 
-def test_a_server_as_it_should_be_is_nothing_to_speak_of(server: RedisServer) -> None:
+def test_a_server_as_it_should_be_is_not_reported(server: RedisServer) -> None:
     """A default installation without persistence."""
     server.ask("CONFIG SET", "maxmemory-policy", "noeviction")
     server.ask("CONFIG SET", "appendonly", "no")
@@ -38,7 +38,7 @@ def test_a_server_as_it_should_be_is_nothing_to_speak_of(server: RedisServer) ->
         ("appendonly", "yes", "realtime.I001"),
     ],
 )
-def test_what_should_be_otherwise_is_said(
+def test_settings_that_should_differ_are_reported(
     server: RedisServer, name: str, value: str, says: str
 ) -> None:
     """A warning where clients would be reset, and advice where they would not."""

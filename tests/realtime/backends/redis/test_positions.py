@@ -45,26 +45,26 @@ def test_a_topic_is_given_no_position_but_its_own(stands: dict[Topic, ServerPosi
             assert of(cursor, topic) == {}
 
 
-def test_a_position_is_good_for_any_topic() -> None:
+def test_a_position_is_valid_for_any_topic() -> None:
     """On each server."""
     one, other = ServerPosition(ONE, 5, 6), ServerPosition(OTHER, 7, 8)
 
     assert of(cursor_of([one, other]), LIST) == {ONE: one, OTHER: other}
 
 
-def test_of_nothing_nothing_is_known() -> None:
+def test_an_empty_cursor_proves_nothing() -> None:
     """A cursor without positions proves nothing."""
     assert cursor_for({}) == cursor_for({LIST: None}) == NOWHERE
 
 
-def test_what_nobody_made_is_no_cursor() -> None:
+def test_other_text_is_not_a_cursor() -> None:
     """Of another backend, or made up."""
     for offset in ("x", f"{ONE}-1", f"5~{ONE}-1-1", f"~{ONE}-1-1", f"{ONE}-1-1_"):
         assert positions_of(Cursor("redis1", offset)) is None
     assert positions_of(Cursor("layer", f"{ONE}-1-1")) is None
 
 
-class Still:
+class UnconnectedNode:
     """A server without connections."""
 
     def __init__(self, address: Address) -> None:
@@ -79,13 +79,13 @@ class Still:
         self.topics.remove(topic)
 
 
-async def test_a_topic_that_is_heard_from_elsewhere_has_no_position_until_it_is(
+async def test_a_topic_that_moves_has_no_position_until_its_new_server_sends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its waiting messages come first: its former server's positions are not valid for it."""
     upstream = RedisUpstream(config_of("redis://localhost", 1), Names("realtime"))
     addresses = Address("a", 1), Address("b", 1)
-    nodes = {address: Still(address) for address in addresses}
+    nodes = {address: UnconnectedNode(address) for address in addresses}
     monkeypatch.setattr(upstream, "_nodes", nodes)
     upstream._watched = {LIST: TopicState(LIST, None)}
     owners = [*addresses] * (PARTITIONS // 2)
@@ -104,7 +104,7 @@ async def test_a_topic_that_is_heard_from_elsewhere_has_no_position_until_it_is(
     assert upstream.narrow(head, LIST) is None
 
 
-async def test_topics_that_are_heard_from_two_servers_have_one_position_each() -> None:
+async def test_topics_of_two_servers_have_one_position_each() -> None:
     """A moved topic must not get its new server's position, which is behind missed messages."""
     upstream = RedisUpstream(config_of("redis://localhost", 1), Names("realtime"))
     one, other = ServerPosition(ONE, 5, 6), ServerPosition(OTHER, 7, 8)

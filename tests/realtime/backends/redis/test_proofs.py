@@ -244,7 +244,7 @@ def run_machine(server: RedisServer, examples: int, machine: type[Proofs], **mor
 
 
 @pytest.mark.parametrize("machine", [Clock, Statistics])
-def test_nothing_missed_is_said_only_where_nothing_was(
+def test_a_replay_is_empty_only_if_nothing_was_missed(
     server: RedisServer, machine: type[Proofs]
 ) -> None:
     """It is used, too: a backend that always resets would pass otherwise."""
@@ -271,7 +271,7 @@ BROKEN = {
 
 @pytest.mark.long
 @pytest.mark.parametrize("broken", BROKEN)
-def test_what_is_broken_is_found(server: RedisServer, broken: str) -> None:
+def test_a_broken_script_is_detected(server: RedisServer, broken: str) -> None:
     """Each part of the check is needed."""
     base = Statistics if broken == "the count alone" else Clock
     machine = type("Broken", (base,), {"broken": BROKEN[broken]})

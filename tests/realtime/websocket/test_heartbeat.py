@@ -55,7 +55,7 @@ async def test_the_server_pings_at_its_heartbeat(ada: User) -> None:
 
 
 @override_settings(REALTIME={"HEARTBEAT": 0.02, "SILENCE": 0.1})
-async def test_a_silent_client_is_let_go(ada: User) -> None:
+async def test_a_silent_clients_connection_is_closed(ada: User) -> None:
     """It may be gone, behind a dead network."""
     async with connected(ada) as client:
         while (output := await client.communicator.receive_output(PATIENCE))["type"] != (

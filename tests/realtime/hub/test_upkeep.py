@@ -33,7 +33,7 @@ def lingering(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(conf.__dict__, "LINGER", 0.02)
 
 
-async def test_what_nobody_wants_is_watched_a_while_longer(lingering: None) -> None:
+async def test_a_topic_without_subscribers_is_unwatched_later(lingering: None) -> None:
     """Then it is unwatched."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
@@ -46,7 +46,7 @@ async def test_what_nobody_wants_is_watched_a_while_longer(lingering: None) -> N
         await until(lambda: pubsub.current.watched == set())
 
 
-async def test_whoever_comes_back_meanwhile_keeps_it(lingering: None) -> None:
+async def test_a_subscriber_in_time_keeps_the_topic_watched(lingering: None) -> None:
     """Other topics of its family are unwatched."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
@@ -108,7 +108,9 @@ async def test_an_upstream_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("task", ["_refresh", "_receive"])
-async def test_a_task_that_dies_is_no_silence(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_task_that_dies_resets_every_client(
+    task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every client reloads, and another upstream receives later messages."""
     died: list[str] = []
     usual = getattr(Hub, task)
