@@ -1,31 +1,31 @@
-# Everything sets itself up: a fresh clone needs git, make and Python 3.11 or newer with venv.
+# Targets install their own needs: a fresh clone needs git, make and Python 3.11 or newer with venv.
 # `make help` lists the targets.
 
 VENV := .venv
 PY := $(VENV)/bin/python
-# Files that say what is installed; a newer pyproject.toml installs again.
+# Marker files of installed groups; a newer pyproject.toml installs again.
 STAMPS := $(VENV)/.stamps
-# Python compiles what it imports: compiling all of it here would take longer.
+# Python compiles modules when it imports them: compiling all of them here would take longer.
 PIP_INSTALL := $(PY) -m pip install -qq --no-compile --disable-pip-version-check
 TYPESCRIPT := typescript@~7.0.2
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
-# Test processes, one more than two cores since many tests wait; `make test JOBS=0 PYTEST_ARGS="-k hub"`
+# Test processes: one more than two cores, since many tests wait. `make test JOBS=0 PYTEST_ARGS="-k hub"`
 # runs some tests in one process.
 JOBS ?= 3
 DJANGO_VERSIONS := 6.0 6.1
 PYTEST_ARGS ?=
-# What depends on Django, and is run on each of its versions; and what on the kind of database.
+# Tests that depend on Django, run on each of its versions; and tests that depend on the kind of database.
 DJANGO_TESTS := tests/invalidation tests/contract tests/realtime tests/demo_todo
 SOAK_FILE := tests/invalidation/oracle/soak.py
 POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime/pages/test_watch.py \
   tests/realtime/test_publish.py tests/realtime/pages/test_live_head.py tests/realtime/backends/outbox \
   tests/demo_todo tests/convergence
-# Seconds of writes and faults on each database with each backend, in rounds of 180.
+# Seconds of writes and faults on each database with each backend, in rounds of 180 seconds.
 CONVERGENCE_SECONDS ?= 900
 
-# Tests start hundreds of processes, each of which would compile all that it imports.
+# Tests start hundreds of processes, each of which would otherwise compile all its imports.
 unexport PYTHONDONTWRITEBYTECODE
 export VENV PYTHON SEED SOAK_TRANSACTIONS SOAK_EXAMPLES SOAK_ATTACKS
 
@@ -34,7 +34,7 @@ export VENV PYTHON SEED SOAK_TRANSACTIONS SOAK_EXAMPLES SOAK_ATTACKS
 .PHONY: help demo test test-js test-postgres test-long test-versions lint bundle packaging soak soak-convergence bench \
   docs dev clean
 
-help: ## say what there is
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
 demo: $(STAMPS)/demo ## run the demo on http://HOST:PORT/
@@ -50,17 +50,17 @@ test: $(STAMPS)/test ## run all tests but the packaging test, on SQLite and Post
 	@$(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory test-postgres
 
-test-postgres: $(STAMPS)/test ## run what a database matters to on a private PostgreSQL
+test-postgres: $(STAMPS)/test ## run the tests that depend on the database on a private PostgreSQL
 	@sh tools/ensure_system.sh npx postgres
 	@$(PY) tools/postgres.py $(PY) -m pytest -n $(JOBS) -m "not packaging and not sqlite and not long" \
 	  $(PYTEST_ARGS) $(POSTGRES_TESTS)
 
-test-versions: $(STAMPS)/venv ## run what depends on Django on its other versions
+test-versions: $(STAMPS)/venv ## run the tests that depend on Django on its other versions
 	@sh tools/ensure_system.sh npx postgres redis
 	@JOBS='$(JOBS)' PYTEST_ARGS='$(PYTEST_ARGS)' DJANGO_TESTS='$(DJANGO_TESTS)' \
 	  POSTGRES_TESTS='$(POSTGRES_TESTS)' sh tools/test_versions.sh $(DJANGO_VERSIONS)
 
-test-long: $(STAMPS)/test ## run what shows that the long tests notice what is broken
+test-long: $(STAMPS)/test ## break the product on purpose, and show that the long tests notice
 	@sh tools/ensure_system.sh browser nginx npx postgres redis
 	@$(PY) -m pytest -m long $(PYTEST_ARGS)
 
@@ -82,7 +82,7 @@ packaging: $(STAMPS)/test ## build the wheel, follow the README with it in an em
 	@sh tools/ensure_system.sh browser
 	@$(PY) -m pytest -m packaging $(PYTEST_ARGS) tests/packaging
 
-soak: soak-convergence ## look for what is missed, long: SOAK_TRANSACTIONS=… SEED=… SOAK_EXAMPLES=…
+soak: soak-convergence ## search for missed changes, long: SOAK_TRANSACTIONS=… SEED=… SOAK_EXAMPLES=…
 	@$(PY) -m pytest --timeout=0 -p no:randomly $(SOAK_FILE)
 	@$(PY) tools/postgres.py $(PY) -m pytest --timeout=0 -p no:randomly -m "not sqlite" $(SOAK_FILE)
 	@$(PY) -m pytest --timeout=0 -p no:randomly -n0 tests/realtime/hostile/soak.py
@@ -91,7 +91,7 @@ soak: soak-convergence ## look for what is missed, long: SOAK_TRANSACTIONS=… S
 	@HYPOTHESIS_PROFILE=soak $(PY) tools/postgres.py $(PY) -m pytest -n $(JOBS) --timeout=0 \
 	  -m 'hypothesis and postgres' $(if $(SEED),--hypothesis-seed=$(SEED)) $(PYTEST_ARGS)
 
-soak-convergence: $(STAMPS)/test ## its first part alone, which kills: CONVERGENCE_SECONDS=… SEED=…
+soak-convergence: $(STAMPS)/test ## only its first part, which kills processes: CONVERGENCE_SECONDS=… SEED=…
 	@$(MAKE) --no-print-directory test-long
 	@for database in sqlite postgres; do for backend in database socket redis redis-cluster; do \
 	  $(PY) -m tests.convergence --seconds $(CONVERGENCE_SECONDS) --seed $(or $(SEED),1) \
@@ -108,7 +108,7 @@ docs: $(STAMPS)/docs ## build the documentation into docs/_build
 dev: $(STAMPS)/dev ## install everything, for an editor
 	@echo "$(VENV) holds everything. Hooks: $(VENV)/bin/pre-commit install"
 
-clean: ## remove what the other targets made, the demo's database too
+clean: ## remove the files that other targets made, and the demo's database
 	rm -rf $(VENV) .venv-django-* build dist docs/_build demo.sqlite3* .mypy_cache .pytest_cache .ruff_cache \
 	  .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -118,12 +118,12 @@ $(STAMPS)/venv: tools/make_venv.sh
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/demo: pyproject.toml $(STAMPS)/venv
-	@echo "Installing what the demo needs"
+	@echo "Installing the demo's needs"
 	@$(PIP_INSTALL) --editable '.[demo]'
 	@touch $@
 
-# A dependency group, on top of the packages and what the demo needs, which the tests share.
+# A dependency group, on top of the packages and the demo's needs, which the tests share.
 $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/docs $(STAMPS)/dev: $(STAMPS)/demo
-	@echo "Installing what '$(@F)' needs"
+	@echo "Installing the group '$(@F)'"
 	@$(PIP_INSTALL) --group $(@F)
 	@touch $@

@@ -19,7 +19,7 @@ from tools.demo_browser import chromium, log_in
 from tools.demo_server import DemoServer
 
 CHANGES = 100
-PAUSE = 0.3
+CHANGE_INTERVAL = 0.3
 """Seconds between changes, jittered, so that they spread over the reader's interval."""
 
 WRITER = f"""
@@ -27,7 +27,7 @@ import json, random, time
 task = Task.objects.filter(list__members__username="grace").first()
 written = {{}}
 for number in range({CHANGES}):
-    time.sleep({PAUSE} * random.uniform(0.5, 1.5))
+    time.sleep({CHANGE_INTERVAL} * random.uniform(0.5, 1.5))
     task.title = f"Change {{number}}"
     task.save()
     written[task.title] = time.time() * 1000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.sockets.heard import caught_up
+from benchmarks.sockets.client_logs import caught_up
 from benchmarks.sockets.load import Client
 
 ROOT = Path(__file__).resolve().parent.parent

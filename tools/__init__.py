@@ -1,1 +1,1 @@
-"""Programs for those who work on django-livequery; the tests use them too."""
+"""Programs for contributors to django-livequery; the tests use them too."""

@@ -2,9 +2,9 @@
 
     python -m tools.bundle        # writes realtime/static/realtime/live.bundle.js
 
-The modules keep to few forms, so that joining them is a matter of lines: an import names what it
-takes, on one line and without a semicolon; an export stands before its declaration. Any other form
-is an error, and so is a name that two modules declare.
+The modules use few forms of import and export, so that they can be joined line by line. An import
+lists its names, on one line and without a semicolon. An export stands before its declaration. Any
+other form is an error, and so is a name that two modules declare.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ HEAD = """\
 """
 
 IMPORT = re.compile(r'import \{ (?P<names>\w+(?:, \w+)*) \} from "(?P<path>\.\.?/[\w./]+\.js)"')
-# The types of other modules, for comments that the type checker reads.
+# An import of types, for comments that the type checker reads.
 TYPE_IMPORT = re.compile(r"/\*\* @import .* \*/")
 DECLARATION = re.compile(
     r"(?P<export>export )?(?:async )?(?:class|function\*?|const|let|var) (?P<name>\w+)"
 )
 EXPORT_LIST = re.compile(r"export \{ \w+(?:, \w+)* \};")
-# A line that begins so at the top of a module has to be one of the above, and none may import()
-# later: Django's storages would rewrite even one in a comment.
+# A line at the top of a module that begins so must match one of the patterns above. No line may
+# contain import(): Django's storages would rewrite it even in a comment.
 RESTRICTED = re.compile(
     r"(?:import|export|class|(?:async )?function|const|let|var)\b|.*(?<![\w.])import\("
 )
@@ -43,7 +43,7 @@ class BundleError(Exception):
 
 @dataclass
 class Module:
-    """One source file, taken apart."""
+    """One source file, parsed."""
 
     path: Path
     imports: dict[Path, tuple[str, ...]] = field(default_factory=dict)
@@ -54,12 +54,12 @@ class Module:
 
     @property
     def body(self) -> str:
-        """The source without imports and exports, and without the gaps that they leave."""
+        """The source without imports and exports, and without the gaps that they left."""
         return re.sub(r"\n{3,}", "\n\n", "\n".join(self.lines)).strip("\n")
 
 
 def bundle(entry: Path = ENTRY) -> str:
-    """Return the entry and all that it imports as one module, imported modules first."""
+    """Return the entry and all its imports as one module, imported modules first."""
     modules = list(_in_order(entry, read(entry), [], set()))
     _refuse_collisions(modules, entry)
     sections = [f"{_heading(each, entry)}\n\n{each.body}\n" for each in modules]
@@ -67,7 +67,7 @@ def bundle(entry: Path = ENTRY) -> str:
 
 
 def read(path: Path) -> Module:
-    """Take a source file apart."""
+    """Parse a source file."""
     module = Module(path)
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         if not _take(line, module):
@@ -79,7 +79,7 @@ def read(path: Path) -> Module:
 
 
 def _take(line: str, module: Module) -> bool:
-    """Add a line to the module; False if its form is not one that can be joined."""
+    """Add a line to the module; return False if its form cannot be joined."""
     if TYPE_IMPORT.fullmatch(line):
         return True
     if found := IMPORT.fullmatch(line):
@@ -106,7 +106,7 @@ def _declare(found: re.Match[str], line: str, module: Module) -> bool:
 
 
 def _in_order(entry: Path, module: Module, above: list[Path], seen: set[Path]) -> Iterator[Module]:
-    """Yield what the module imports, then the module, each once."""
+    """Yield the module's imports, then the module, each once."""
     above = [*above, module.path]
     for path, names in module.imports.items():
         if path in above:
@@ -146,7 +146,7 @@ def _name(path: Path, entry: Path) -> str:
 
 
 def main() -> None:
-    """Write the bundle."""
+    """Write the bundle file."""
     BUNDLE.write_text(bundle())
 
 

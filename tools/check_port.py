@@ -1,4 +1,4 @@
-"""Say in one line if HOST PORT cannot be listened on: `python tools/check_port.py 127.0.0.1 8000`.
+"""Fail with one line if HOST PORT cannot be bound: `python tools/check_port.py 127.0.0.1 8000`.
 
 Django's server with its reloader would print the reason and then hang.
 """
@@ -8,7 +8,7 @@ import sys
 
 
 def main(host: str, port: str) -> str | None:
-    """Return what is wrong, or None."""
+    """Return the error, or None if the port is free."""
     try:
         socket.create_server((host, int(port))).close()
     except (OSError, OverflowError, ValueError) as error:

@@ -11,16 +11,16 @@ from tools.find_browser import find_browser
 
 PASSWORD = "live-demo"
 LIVE = "html[data-live-state=live]"
-"""Selects what is there once a page hears of changes."""
+"""A selector that matches once a page is live."""
 
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """Run a headless Chromium; make a context in it for each user."""
+    """Run a headless Chromium; the caller makes a context in it for each user."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=find_browser(),
-            # Root, as in a container, may not use the sandbox.
+            # Root, the user in containers, may not use the sandbox.
             args=["--no-sandbox"],
         )
         yield browser

@@ -7,8 +7,8 @@
 
 A database is a file, or the URL of one on a PostgreSQL server.
 
-The listening socket belongs to this process and is handed down, so that the port is known before
-the server runs and stays the same when it is restarted.
+The listening socket belongs to this process and is passed to the server. So the port is known
+before the server runs, and stays the same after a restart.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SERVERS: dict[str, Sequence[str]] = {
 
 
 class DemoServer:
-    """One demo on one database. Not running until `start()`."""
+    """One demo on one database. It runs after `start()`."""
 
     def __init__(
         self, database: Path | str, kind: str = "daphne", settings: str = SETTINGS
@@ -60,7 +60,7 @@ class DemoServer:
         template: Path | None = None,
         settings: str = SETTINGS,
     ) -> Self:
-        """Make a server on a fresh database in `folder`: a copy of `template`, else seeded."""
+        """Make a server on a fresh database in `folder`: a copy of `template`, or a seeded one."""
         database = folder / "demo.sqlite3"
         if template is None:
             prepare_database(database)
@@ -70,7 +70,7 @@ class DemoServer:
 
     @classmethod
     def prepared_on(cls, template: str, kind: str = "daphne") -> Self:
-        """Make a server on a copy of the PostgreSQL database `template`, which nobody may use."""
+        """Make a server on a copy of the PostgreSQL database `template`, which must be unused."""
         name = f"demo_{secrets.token_hex(6)}"
         server, _, original = template.rpartition("/")
         with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
@@ -80,7 +80,7 @@ class DemoServer:
 
     @property
     def url(self) -> str:
-        """Where it listens, without a slash at the end."""
+        """The URL of its root, without a slash at the end."""
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     @property
@@ -99,7 +99,7 @@ class DemoServer:
         self._wait_until_ready()
 
     def kill(self) -> None:
-        """End the server as `kill -9` does: it can say goodbye to nobody."""
+        """End the server as `kill -9` does: it cannot close its connections."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -132,7 +132,7 @@ class DemoServer:
 
 
 def prepare_database(database: Path | str) -> None:
-    """Migrate and seed a database; a file is made by that, one on a server has to be there."""
+    """Migrate and seed a database; SQLite creates the file, a database on a server must exist."""
     manage(database, "migrate", "--verbosity", "0")
     manage(database, "seed")
 

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Ensure what the tests need beside Python: `sh tools/ensure_system.sh browser nginx node npx postgres redis`.
-# Root on Debian or Ubuntu gets what is missing by apt-get; anybody else is told in one line.
+# Ensure the programs that the tests need beside Python: `sh tools/ensure_system.sh browser nginx node npx postgres redis`.
+# Run by root on Debian or Ubuntu, it installs missing programs with apt-get; otherwise it fails with one line.
 set -u
 here=$(dirname "$0")
 python=${VENV:-.venv}/bin/python
 
 has_browser() { "$python" "$here/find_browser.py" >/dev/null 2>&1; }
-# Debian has it where not everybody's PATH leads.
+# Debian's folder for nginx is not on every user's PATH.
 has_nginx() { command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; }
 has_node() { node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null; }
 has_postgres() { "$python" "$here/find_postgres.py" >/dev/null 2>&1; }
@@ -30,10 +30,10 @@ apt_install() {
 give_up() { echo "error: $1" >&2; exit 1; }
 
 ensure_browser() {
-  # A CHROMIUM that is set and wrong is for its owner to mend, not for us to install around.
+  # A wrong CHROMIUM must be corrected by the user: do not install another browser.
   if ! has_browser && [ -z "${CHROMIUM:-}" ]; then
     apt_install chromium fonts-dejavu-core
-    # Ubuntu's package only points at a snap, which containers cannot run.
+    # Ubuntu's package only points to a snap, which containers cannot run.
     has_browser || { apt_is_ours && "$python" -m playwright install --with-deps chromium; }
   fi
   "$python" "$here/find_browser.py" >/dev/null || exit 1
@@ -48,13 +48,13 @@ ensure_npx() {
   has_npx || give_up "npx is missing: install it (Debian/Ubuntu: apt-get install npm)."
 }
 ensure_postgres() {
-  # A server that DATABASE_URL names needs no programs here.
+  # If DATABASE_URL names a server, no local programs are needed.
   case ${DATABASE_URL:-} in postgres://* | postgresql://*) return ;; esac
   has_postgres || install_postgres
   "$python" "$here/find_postgres.py" >/dev/null || exit 1
 }
 install_postgres() {
-  # The programs alone: left to itself the package makes a cluster on port 5432, and starts it.
+  # Programs only: by default the package creates a cluster on port 5432, and starts it.
   settings=/etc/postgresql-common/createcluster.conf
   apt_install postgresql-common && cp "$settings" "$settings.before" || return
   sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' "$settings"
@@ -72,7 +72,7 @@ ensure_redis() {
   has_redis || give_up "Redis 7 or newer is missing: install it (Debian/Ubuntu: apt-get install redis-server), or set REDIS_SERVER to its path."
 }
 apt_install_unstarted() {
-  # The program alone: left to itself the package starts a server on the port that everybody knows.
+  # The program only: by default the package starts a server on the standard port.
   apt_is_ours || return
   policy=/usr/sbin/policy-rc.d
   [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && made=yes; }

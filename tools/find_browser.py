@@ -1,6 +1,6 @@
 """Find the Chromium that the browser tests drive: `python tools/find_browser.py` prints its path.
 
-Looked for in this order: $CHROMIUM, the usual names on PATH, what `playwright install` left.
+Order of search: $CHROMIUM, the usual names on PATH, the browser of `playwright install`.
 """
 
 import os
@@ -17,11 +17,11 @@ HOW_TO_INSTALL = (
 
 
 class BrowserMissing(Exception):
-    """There is no Chromium to run the browser tests with."""
+    """No Chromium was found for the browser tests."""
 
 
 def find_browser() -> Path:
-    """Return the path of a Chromium; raise `BrowserMissing`, saying how to get one."""
+    """Return the path of a Chromium; raise `BrowserMissing` with instructions if there is none."""
     named = os.environ.get("CHROMIUM")
     if named:
         return _executable(named)
@@ -41,7 +41,7 @@ def _executable(named: str) -> Path:
 
 
 def _runs(path: str) -> bool:
-    # Ubuntu's chromium-browser may be a script that only asks for a snap.
+    # Ubuntu's chromium-browser may be a script that only recommends a snap.
     try:
         outcome = subprocess.run([path, "--version"], capture_output=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):

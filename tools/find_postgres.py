@@ -1,6 +1,6 @@
 """Find PostgreSQL's programs: `python tools/find_postgres.py` prints their folder.
 
-Looked for on PATH, then where Debian keeps them off it, newest first.
+Order of search: PATH, then Debian's folders outside of PATH, newest version first.
 """
 
 import os
@@ -16,18 +16,18 @@ HOW_TO_INSTALL = (
 
 
 class PostgresMissing(Exception):
-    """There is no PostgreSQL to run the tests with."""
+    """No PostgreSQL was found for the tests."""
 
 
 def find_postgres() -> Path:
-    """Return the folder of `initdb` and `postgres`; raise `PostgresMissing`, saying how to get it.
+    """Return the folder of `initdb` and `postgres`; raise `PostgresMissing` if there is none.
 
-    Only the programs are looked for: a server that runs already is somebody else's.
+    The error says how to install it. A running server is not used: it belongs to another program.
     """
     on_path = [shutil.which("initdb")]
     off_path = sorted(Path("/").glob(OFF_PATH), key=_version, reverse=True)
     for initdb in (*on_path, *off_path):
-        # The real path: a distribution may link to programs that stand elsewhere together.
+        # The real path: a distribution may link single programs into the folder.
         folder = Path(os.path.realpath(initdb)).parent if initdb else None
         if folder and os.access(folder / "postgres", os.X_OK):
             return folder

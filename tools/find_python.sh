@@ -1,6 +1,6 @@
 #!/bin/sh
-# Print a Python that can make the project's virtual environment, or say in one line what to install.
-# Looked for in this order: $PYTHON, python3, python3.13, python3.12, python3.11.
+# Print a Python that can make the project's virtual environment, or fail with one line on what to install.
+# Order of search: $PYTHON, python3, python3.13, python3.12, python3.11.
 set -u
 
 is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }

@@ -1,9 +1,9 @@
-"""A private nginx for tests: an ordinary process before servers that run elsewhere.
+"""A private nginx for tests: an ordinary process in front of servers that run elsewhere.
 
     with Nginx("server { listen 127.0.0.1:PORT; … }", folder) as nginx:   # nginx.port, nginx.log
 
-What is given stands within `http { }`; PORT in it is a port that was free. All that it writes is in
-`folder`, and it ends with whoever started it.
+The configuration is the content of `http { }`; PORT in it becomes a free port. nginx writes only to
+`folder`, and ends with its parent process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Self
 READY_WITHIN = 10.0
 PR_SET_PDEATHSIG = 1
 SBIN = "/usr/sbin:/usr/local/sbin"
-"""Where it is on Debian, which is not on everybody's PATH."""
+"""Debian's folders for nginx, which are not on every user's PATH."""
 
 MAIN = """
 daemon off;
@@ -46,11 +46,11 @@ http {{
 
 
 class NginxMissing(RuntimeError):
-    """There is no nginx to run."""
+    """No nginx was found."""
 
 
 def find_nginx() -> str:
-    """Return the path of nginx: on PATH, or where Debian has it."""
+    """Return the path of nginx: on PATH, or in Debian's folders."""
     found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:{SBIN}")
     if found is None:
         message = "nginx is missing: install it (Debian/Ubuntu: apt-get install nginx)."
@@ -59,28 +59,28 @@ def find_nginx() -> str:
 
 
 class Nginx:
-    """One nginx. Not running until `start()`. What it says is in `{folder}/nginx.log`."""
+    """One nginx. It runs after `start()`, and logs to `{folder}/nginx.log`."""
 
     def __init__(self, site: str, folder: Path) -> None:
-        # The socket is handed down, so that nobody else takes the port before nginx does.
+        # The socket is inherited, so that no other process takes the port before nginx does.
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._socket.getsockname()[1]
         self.log = folder / "nginx.log"
         self._folder = folder
         self._conf = folder / "nginx.conf"
-        # Its workers would be nobody's, who may not look into a test's folder.
+        # By default its workers run as the user nobody, who may not read a test's folder.
         user = "user root;" if os.geteuid() == 0 else ""
         site = site.replace("PORT", str(self.port))
         self._conf.write_text(MAIN.format(folder=folder, user=user, site=site))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start nginx, and wait until it serves."""
         fd = self._socket.fileno()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [find_nginx(), "-p", str(self._folder), "-c", str(self._conf), "-e", "stderr"],
-                env={"NGINX": f"{fd};"},  # as one nginx tells its successor what it inherits
+                env={"NGINX": f"{fd};"},  # as nginx passes sockets to its successor
                 pass_fds=[fd],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -90,7 +90,7 @@ class Nginx:
         self._wait_until_ready()
 
     def stop(self) -> None:
-        """End it at once, with its workers."""
+        """End nginx at once, with its workers."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait()
@@ -105,7 +105,7 @@ class Nginx:
         self._socket.close()
 
     def _wait_until_ready(self) -> None:
-        """Wait for its pid file, which it writes when it has its sockets and begins to serve."""
+        """Wait for the pid file, which nginx writes when it has its sockets and begins to serve."""
         deadline = time.monotonic() + READY_WITHIN
         while not (self._folder / "nginx.pid").exists():
             assert self._process is not None

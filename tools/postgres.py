@@ -1,14 +1,14 @@
 """Run a command with a private PostgreSQL server: `python tools/postgres.py COMMAND ARGUMENT…`.
 
-The command finds the server in DATABASE_URL and its exit code is handed on. A DATABASE_URL that
-names a PostgreSQL already is used as it is. For tests that stop their server themselves:
+The command gets the server's URL in DATABASE_URL, and its exit code is passed on. If DATABASE_URL
+names a PostgreSQL already, that server is used. For tests that stop their server themselves:
 
     with Postgres(durable=True) as postgres:   # postgres.url
         postgres.kill()                        # as a crash does
         postgres.start()                       # on the same data
 
-The server listens on a socket in a folder of its own under /tmp, so it meets nobody's port, and
-ends with whoever started it.
+The server listens on a socket in a folder of its own under /tmp, so it needs no port. It
+ends with its parent process.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ from tools.find_postgres import PostgresMissing, find_postgres
 READY_WITHIN = 60.0
 INITDB = ("-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 NETWORK = ("-c", "listen_addresses=", "-c", "max_connections=200", "-c", "log_min_messages=fatal")
-# For tests that ask in which order transactions were committed.
+# For tests that query the order of commits.
 TIMED = ("-c", "track_commit_timestamp=on")
-# Data that no crash of the machine need survive.
+# The data need not survive a crash of the machine.
 CARELESS = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 PR_SET_PDEATHSIG = 1
 NOT_RUN = 127
-"""What a shell says of a command that it cannot run."""
+"""The exit code of a shell for a command that it cannot run."""
 
 
 class Postgres:
-    """One server with data of its own, thrown away in the end. Not running until `start()`.
+    """One server with data of its own, deleted at the end. It runs after `start()`.
 
     It listens on a socket in `folder`.
 
-    Start it from a thread that lives as long as the server shall: Linux ends it with that thread.
-    `durable=True` writes as carefully as a server does by default.
+    Start it from a thread that lives as long as the server must: Linux ends it with that thread.
+    `durable=True` waits for the disk, as a server does by default.
     """
 
     def __init__(self, *, durable: bool = False) -> None:
         self._programs = find_postgres()
         self._options = (*NETWORK, *TIMED, *(() if durable else CARELESS))
         self._process: subprocess.Popen[Any] | None = None
-        # Lower case, as mkdtemp makes it: what parses a URL may lower its host.
+        # Lower case, as mkdtemp makes it: a parser of URLs may lower the host.
         self.folder = Path(tempfile.mkdtemp(prefix="livequery-postgres-", dir="/tmp"))
         if account := _account():
             os.chown(self.folder, account["user"], account["group"])
@@ -72,7 +72,7 @@ class Postgres:
         return f"postgres://postgres@{quote(str(self.folder), safe='')}/{database}"
 
     def start(self) -> None:
-        """Start the server on its data, made at the first time, and wait until it answers."""
+        """Start the server, creating its data if needed; wait until it accepts connections."""
         if not self._data.exists():
             self._run("initdb", *INITDB, "-D", str(self._data))
         command = [str(self._programs / "postgres"), "-D", str(self._data), "-k", str(self.folder)]
@@ -83,7 +83,7 @@ class Postgres:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                start_new_session=True,  # Ctrl-C is for the command, which still needs its server
+                start_new_session=True,  # Ctrl-C must end the command, which still needs its server
                 preexec_fn=_end_with_parent,  # noqa: PLW1509 -- one system call
                 **_account(),
             )
@@ -94,7 +94,7 @@ class Postgres:
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """End the server as a crash does, to recover from its log at the next start."""
+        """End the server as a crash does; the next start recovers from its log."""
         self._end(signal.SIGQUIT)
 
     def restart(self) -> None:
@@ -134,7 +134,7 @@ class Postgres:
             time.sleep(0.02)
 
     def _is_ready(self) -> bool:
-        # The server's own word: its last line there is "ready" once it takes connections.
+        # The server writes "ready" as the last line there once it accepts connections.
         try:
             return (self._data / "postmaster.pid").read_text().split()[-1] == "ready"
         except (OSError, IndexError):
@@ -154,7 +154,7 @@ class Postgres:
 
 
 def _account() -> dict[str, Any]:
-    """Return whose processes they are to be: PostgreSQL refuses to run as root."""
+    """Return the user for its processes: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -163,7 +163,7 @@ def _account() -> dict[str, Any]:
 
 
 def _end_with_parent() -> None:
-    """Let Linux end this process with its parent's, however that ends: no orphan stays."""
+    """Make Linux kill this process when its parent ends, so that no orphan remains."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
@@ -187,7 +187,7 @@ def _outcome(command: list[str], url: str) -> int:
             try:
                 code = running.wait()
             except KeyboardInterrupt:
-                continue  # the terminal interrupts the command too, and it says when it is done
+                continue  # the terminal interrupts the command too; wait for its end
             except BaseException:
                 running.terminate()
                 raise
@@ -201,7 +201,7 @@ def _leave(number: int, _: object) -> None:
 if __name__ == "__main__":
     if not sys.argv[1:]:
         sys.exit(f"usage: {sys.argv[0]} COMMAND ARGUMENT…")
-    signal.signal(signal.SIGTERM, _leave)  # so that the server and its folder go too
+    signal.signal(signal.SIGTERM, _leave)  # so that the server and its folder are removed too
     try:
         sys.exit(run(sys.argv[1:]))
     except PostgresMissing as error:

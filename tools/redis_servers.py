@@ -5,8 +5,8 @@
         server.start()                     # on the same data, if it was made durable
     with RedisCluster(replicas=1) as cluster:   # cluster.urls, cluster.servers
 
-Each listens on a port that was free, keeps what it has in a folder of its own under /tmp, and ends
-with whoever started it.
+Each listens on a free port, keeps its data in a folder of its own under /tmp, and ends
+with its parent process.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from redis import Redis
 READY_WITHIN = 30.0
 SLOTS = 16384
 NODE_TIMEOUT = 2000
-"""Milliseconds until a cluster's nodes hold one of them for dead."""
+"""Milliseconds without an answer after which a cluster's nodes count a node as failed."""
 PR_SET_PDEATHSIG = 1
 
 
 class RedisMissing(RuntimeError):
-    """There is no redis-server to run."""
+    """No redis-server was found."""
 
 
 def find_redis() -> str:
@@ -49,9 +49,9 @@ def find_redis() -> str:
 
 
 class RedisServer:
-    """One server. Not running until `start()`; `durable=True` appends what it is told to a file.
+    """One server. It runs after `start()`; with `durable=True` it appends its commands to a file.
 
-    `tls` are the options of its second port, `tls_port`.
+    `tls` holds the options of its second port, `tls_port`.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class RedisServer:
         tls: Sequence[str] = (),
     ) -> None:
         self.port, self._held = _free_port()
-        # The bus's default, 10,000 above the port, may be none.
+        # The bus's default port, 10,000 above, may not exist.
         self.bus_port, self._held_for_bus = _free_port()
         self._options = options
         self._durable = durable
@@ -74,22 +74,22 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its URL."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     @property
     def pid(self) -> int:
-        """The number of its process."""
+        """The process id."""
         assert self._process is not None
         return self._process.pid
 
     @property
     def runs(self) -> bool:
-        """Was it started, and not ended?"""
+        """True between its start and its end."""
         return self._process is not None
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start the server and wait until it answers."""
         self._let_go_of_ports()
         command = [find_redis(), *self._command_line()]
         with (self.folder / "log").open("ab") as log:
@@ -99,7 +99,7 @@ class RedisServer:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                start_new_session=True,  # Ctrl-C is for the tests, which still need it
+                start_new_session=True,  # Ctrl-C must end the tests, which still need it
                 preexec_fn=_end_with_parent,  # noqa: PLW1509 -- one system call
             )
         deadline = time.monotonic() + READY_WITHIN
@@ -130,23 +130,23 @@ class RedisServer:
         self._held_for_tls.close()
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """End the server as a crash does."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def restart(self) -> None:
-        """Kill it and start it again."""
+        """Kill the server and start it again."""
         self.kill()
         self.start()
 
     def freeze(self) -> None:
-        """Let it hang: connections are accepted by the system, and never answered."""
+        """Make the server hang: the system accepts connections, and no command is answered."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Resume a frozen server."""
         os.kill(self.pid, signal.SIGCONT)
 
     def ask(self, *command: object, timeout: float = READY_WITHIN) -> Any:
@@ -173,7 +173,7 @@ class RedisServer:
 
 
 class RedisCluster:
-    """So many primaries, each with so many replicas. `servers` holds the primaries first."""
+    """`primaries` primaries with `replicas` replicas each. `servers` holds the primaries first."""
 
     def __init__(self, *options: str, primaries: int = 3, replicas: int = 1) -> None:
         self._primaries = primaries
@@ -183,7 +183,7 @@ class RedisCluster:
 
     @property
     def urls(self) -> list[str]:
-        """Where its servers listen."""
+        """The URLs of its servers."""
         return [server.url for server in self.servers]
 
     def __enter__(self) -> Self:
@@ -202,11 +202,11 @@ class RedisCluster:
 
     @property
     def primaries(self) -> list[RedisServer]:
-        """Those that began as primaries."""
+        """The servers that began as primaries."""
         return self.servers[: self._primaries]
 
     def is_well(self) -> bool:
-        """Do all servers that run agree that all slots are served?"""
+        """True if all running servers report that all slots are served."""
         running = [server for server in self.servers if server.runs]
         return all(each.ask("CLUSTER INFO")["cluster_state"] == "ok" for each in running)
 
@@ -226,7 +226,7 @@ class RedisCluster:
         wait_until("the cluster", self.is_ready)
 
     def is_ready(self) -> bool:
-        """Are all slots served, and does each primary have its replicas?"""
+        """True if all slots are served and each primary has its replicas."""
         if not self.is_well():
             return False
         replication = [server.ask("INFO", "replication") for server in self.primaries]
@@ -247,7 +247,7 @@ def wait_until(what: str, is_so: Callable[[], bool]) -> None:
 
 
 def _free_port() -> tuple[int, socket.socket]:
-    """Return a port that is free, and the socket that keeps it so until it is needed."""
+    """Return a free port, and the socket that reserves it until it is needed."""
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.bind(("127.0.0.1", 0))
@@ -255,6 +255,6 @@ def _free_port() -> tuple[int, socket.socket]:
 
 
 def _end_with_parent() -> None:
-    """Let Linux end this process with its parent's, however that ends: no orphan stays."""
+    """Make Linux kill this process when its parent ends, so that no orphan remains."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,6 +1,6 @@
-"""Write the JSON Schemas of frames and messages anew: `python -m tools.schemas`.
+"""Write the JSON Schemas of frames and messages: `python -m tools.schemas`.
 
-They come from the types that the server decodes and encodes with, so they cannot say anything else.
+They are made from the types with which the server decodes and encodes, so the two always agree.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SCHEMAS = {
 
 
 def schema(name: str) -> str:
-    """Return one of them, as text."""
+    """Return one schema as text."""
     title, types = SCHEMAS[name]
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
     found: dict[str, Any] = msgspec.json.schema(types)
@@ -34,7 +34,7 @@ def schema(name: str) -> str:
 
 
 def main() -> None:
-    """Write all."""
+    """Write all schemas."""
     FOLDER.mkdir(exist_ok=True)
     for name in SCHEMAS:
         (FOLDER / f"{name}.json").write_text(schema(name))

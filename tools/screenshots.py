@@ -1,7 +1,7 @@
-"""Take the README's picture anew: `python -m tools.screenshots`.
+"""Take the README's picture: `python -m tools.screenshots`.
 
-Two members of a list side by side, right after one of them added a task; the other's page
-has just been told.
+It shows the pages of two members of a list side by side, right after one of them added a task and
+the other's page has shown it.
 """
 
 from __future__ import annotations

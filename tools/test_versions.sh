@@ -1,7 +1,7 @@
 #!/bin/sh
 # Run the tests that depend on Django on each version that pyproject.toml allows beside the one in
-# .venv, in environments of their own: `sh tools/test_versions.sh 6.0 6.1`. They need Python 3.12:
-# where there is none that is said, and it fails, unless MISSING_IS=0.
+# .venv, in environments of their own: `sh tools/test_versions.sh 6.0 6.1`. They need Python 3.12.
+# Without it the script says so and fails, or exits with MISSING_IS if that is set.
 set -eu
 here=$(dirname "$0")
 

@@ -43,7 +43,7 @@ class Carrier(ABC):
         """Close the connections."""
 
 
-class Ours(Carrier):
+class OurCarrier(Carrier):
     """The Redis backend, through its outbox for messages sent on commit."""
 
     def __init__(self, url: str) -> None:
@@ -75,7 +75,7 @@ class Ours(Carrier):
             await self._upstream.close()
 
 
-class Layer(Carrier):
+class LayerCarrier(Carrier):
     """A channel layer, used as documented."""
 
     def __init__(self, url: str, kind: str) -> None:
@@ -114,7 +114,7 @@ class Layer(Carrier):
 
 def carrier(kind: str, url: str) -> Carrier:
     """Return a carrier by its name."""
-    return Ours(url) if kind == "redis" else Layer(url, kind)
+    return OurCarrier(url) if kind == "redis" else LayerCarrier(url, kind)
 
 
 def _message(topic: int, stamp: str) -> Any:

@@ -16,12 +16,12 @@ from tools.redis_servers import RedisCluster, RedisServer
 ROOMS, MESSAGES = 600, 24_000
 """Rooms, and messages sent to the rooms in turns."""
 
-QUIET, RATE = 2_000, 200
+QUIET_MESSAGES, QUIET_RATE = 2_000, 200
 """Messages to a quiet room, and their number a second."""
 
 FLOOD = 1_000_000
 ROUNDS = 3
-PATIENCE = 30.0
+RESET_WITHIN = 30.0
 
 
 def run() -> str:
@@ -76,8 +76,8 @@ def _flooded() -> str:
 def _quiet_p99(cluster: RedisCluster, quiet: int, flooded: int | None) -> float:
     url = ",".join(cluster.urls)
     made = [
-        Worker("redis", url, "listen", quiet, 1, QUIET, cores=[0]),
-        Worker("redis", url, "send", quiet, 1, QUIET, RATE, cores=[0]),
+        Worker("redis", url, "listen", quiet, 1, QUIET_MESSAGES, cores=[0]),
+        Worker("redis", url, "send", quiet, 1, QUIET_MESSAGES, QUIET_RATE, cores=[0]),
     ]
     if flooded is not None:
         made.append(Worker("redis", url, "listen", flooded, 1, FLOOD, cores=[1]))
@@ -86,7 +86,7 @@ def _quiet_p99(cluster: RedisCluster, quiet: int, flooded: int | None) -> float:
         for sender in reversed(made[1::2]):
             sender.go()
         ways = made[0].read()["ways"]
-    return percentile(ways[QUIET // 10 :], 99)
+    return percentile(ways[QUIET_MESSAGES // 10 :], 99)
 
 
 async def _lost() -> str:
@@ -112,14 +112,14 @@ async def _lost() -> str:
             killed = time.monotonic()
             told: dict[Topic, str | None] = {}
             for topic in sorted(held):
-                (message,) = await asyncio.wait_for(boxes[topic].take(), PATIENCE)
+                (message,) = await asyncio.wait_for(boxes[topic].take(), RESET_WITHIN)
                 told[topic] = message.reset
             back = time.monotonic() - killed
             rows = [Message(topic, {"bench.row": {"1": "updated"}}) for topic in topics]
             await sync_to_async(pubsub.send)(rows)
             heard = 0
             for topic in topics:
-                message = (await asyncio.wait_for(boxes[topic].take(), PATIENCE))[-1]
+                message = (await asyncio.wait_for(boxes[topic].take(), RESET_WITHIN))[-1]
                 heard += bool(message.changes)
                 if topic not in held:
                     told[topic] = message.reset

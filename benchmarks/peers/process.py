@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from benchmarks.peers.carriers import Carrier, carrier
 
-QUIET = 3.0
+LOST_AFTER = 3.0
 """Seconds without a message after which a listener counts the rest as lost."""
 
 
@@ -83,7 +83,7 @@ async def _listen(carries: Carrier, first: int, topics: int, count: int) -> None
     ways: list[float] = []
     with suppress(TimeoutError):
         while len(ways) < count:
-            async with asyncio.timeout(QUIET if ways else None):
+            async with asyncio.timeout(LOST_AFTER if ways else None):
                 stamps = await carries.receive()
             now = time.monotonic()
             ways += [(now - float(each.split()[0])) * 1000 for each in stamps if each != "warm"]

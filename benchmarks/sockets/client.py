@@ -13,18 +13,18 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from benchmarks.sockets.client_logs import caught_up, summary
 from benchmarks.sockets.dialects import dialect
-from benchmarks.sockets.heard import caught_up, summary
 from benchmarks.sockets.load import Client, Load
 from benchmarks.sockets.processes import allow_many_files
 
-QUIET = 10.0
+LOST_AFTER = 10.0
 """Seconds without a message after which the rest counts as lost: a server may be busy for some."""
 
 CAUGHT_UP_AFTER = 1.0
 """Seconds without a message after which a client that stalled has read everything."""
 
-PATIENCE = 60.0
+GIVE_UP_AFTER = 60.0
 """Seconds without progress after which clients stop waiting for subscriptions or messages."""
 
 
@@ -58,7 +58,7 @@ class Commands:
         self._cpu = time.process_time()
         return {"clients": len(self._load.clients)}
 
-    def hear(self, expected: int, quiet: float = QUIET, skip: int = 0) -> dict[str, Any]:
+    def receive(self, expected: int, quiet: float = LOST_AFTER, skip: int = 0) -> dict[str, Any]:
         """Wait for `expected` deliveries, or `quiet` seconds without any; report the deliveries.
 
         The first `skip` clients are not counted.
@@ -111,7 +111,7 @@ class Commands:
         self._dropped = self._load.drop_all()
         return {"dropped": len(self._dropped)}
 
-    def come_back(self, window: int) -> dict[str, Any]:
+    def reconnect(self, window: int) -> dict[str, Any]:
         """Reconnect all clients with their cursors; wait until each has received a message."""
         began, used = time.monotonic(), time.process_time()
         joined = self._join([(each.topic, each.cursor, 0) for each in self._dropped], window)
@@ -155,11 +155,11 @@ class Commands:
 
     def _until(self, is_so: Callable[[], bool]) -> None:
         load = self._load
-        heard, deadline = (load.joined, load.told), time.monotonic() + PATIENCE
+        before, deadline = (load.joined, load.told), time.monotonic() + GIVE_UP_AFTER
         while not is_so() and time.monotonic() < deadline:
             load.poll(0.05)
-            if (load.joined, load.told) != heard:
-                heard, deadline = (load.joined, load.told), time.monotonic() + PATIENCE
+            if (load.joined, load.told) != before:
+                before, deadline = (load.joined, load.told), time.monotonic() + GIVE_UP_AFTER
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ class Dialect(ABC):
         return b""
 
 
-class Ours(Dialect):
+class OurDialect(Dialect):
     """The protocol of docs/reference/protocol.md."""
 
     def path(self, number: int) -> str:
@@ -49,7 +49,7 @@ class Ours(Dialect):
         return b""
 
 
-class Plain(Dialect):
+class PlainDialect(Dialect):
     """The Channels consumer's and the bare application's protocol: the path names the topic."""
 
     def path(self, number: int) -> str:
@@ -59,7 +59,7 @@ class Plain(Dialect):
         return payload == b"joined"
 
 
-class SocketIO(Dialect):
+class SocketIODialect(Dialect):
     """Engine.IO 4 over a websocket; the client asks the server to join a room."""
 
     def path(self, number: int) -> str:
@@ -78,4 +78,4 @@ class SocketIO(Dialect):
 
 def dialect(peer: str) -> Dialect:
     """Return the dialect of a peer."""
-    return {"ours": Ours, "socketio": SocketIO}.get(peer, Plain)()
+    return {"ours": OurDialect, "socketio": SocketIODialect}.get(peer, PlainDialect)()

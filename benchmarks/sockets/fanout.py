@@ -34,7 +34,7 @@ def measure(size: Size) -> list[Record]:
             stage.warm_up()
             stage.forget(nap=NAP)
             stage.publish(messages)
-            found = stage.client.do("hear", expected=expected)
+            found = stage.client.do("receive", expected=expected)
         rate = found["deliveries"] / found["seconds"] if found["seconds"] else 0.0
         return {**found, "rate": rate, "arrived": found["deliveries"] / expected}
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 
 from benchmarks.sockets.dialects import Dialect
-from benchmarks.sockets.messages import MARK
+from benchmarks.sockets.messages import STAMP_START
 from benchmarks.sockets.wire import CLOSE, END_OF_HEAD, PING, PONG, frame, handshake, split
 
 CURSOR = re.compile(rb'"cursor":"([^"]+)"')
@@ -129,9 +129,9 @@ class Load:
                 return
         frames, client.rest = split(data)
         for opcode, payload in frames:
-            if MARK in payload or b'"reset":' in payload:
+            if STAMP_START in payload or b'"reset":' in payload:
                 client.log.append((now, payload))
-                self.told += payload.count(MARK)
+                self.told += payload.count(STAMP_START)
                 self.last_news = now
             else:
                 self._other(client, opcode, payload)

@@ -15,7 +15,7 @@ LABEL = "bench.row"
 FAMILY = "row"
 
 STAMP = re.compile(rb'"@(\d+)-(\d+)')
-MARK = b'"@'
+STAMP_START = b'"@'
 """Occurs in a frame once for each message."""
 
 _CURSOR = "r3.AbCdEfGhIjKl.1234.567890.r3.AbCdEfGhIjKl.1234.567890"

@@ -24,7 +24,7 @@ def main() -> None:
     import django
 
     django.setup()
-    publish = _through_us if peer == "ours" else _Layer()
+    publish = _through_us if peer == "ours" else _LayerPublisher()
     while line := sys.stdin.readline():
         asked = json.loads(line)
         asked.pop("do")
@@ -42,7 +42,7 @@ def _through_us(count: int, rate: float, topics: int, rows: int, first: int) -> 
         publish([Message(at, changes)])
 
 
-class _Layer:
+class _LayerPublisher:
     """Publishes by `group_send` on one event loop, one message after the other."""
 
     def __init__(self) -> None:

@@ -87,7 +87,7 @@ class Stage:
         """Send every client a message, so that shared objects have been created."""
         clients = self.client.do("forget")["clients"]
         self.publish(topics, topics=topics)
-        self.client.do("hear", expected=clients)
+        self.client.do("receive", expected=clients)
         self.forget()
 
     def _start(self) -> None:

@@ -17,13 +17,13 @@ WINDOW = 200
 """Clients that connect at a time."""
 
 SPARE_FILES = 200
-QUIET = 0.3
+REDIS_IDLE_AFTER = 0.3
 """Seconds without a command after which Redis has all messages published."""
 
 READS = ("eval", "fcall")
 """The beginnings of the names of commands that read. A script's own calls are counted apart."""
 
-CATCHES_UP_WITHIN = 10
+CATCH_UP_WITHIN = 10
 """Seconds within which all clients must have received what they missed."""
 
 TUNED = "ours, collecting rarely"
@@ -41,7 +41,7 @@ def measure(size: Size) -> list[Record]:
             stage.client.do("drop")
             stage.publish(size.storm_topics, topics=size.storm_topics)
             before = _commands_when_quiet(stage.redis)
-            found = stage.client.do("come_back", window=WINDOW)
+            found = stage.client.do("reconnect", window=WINDOW)
             after = _commands(stage.redis)
         used = {name: count - before.get(name, 0) for name, count in after.items()}
         reads = sum(count for name, count in used.items() if name.startswith(READS))
@@ -85,7 +85,7 @@ def verdicts(records: Sequence[Record]) -> list[Verdict]:
         work = "reconnect storm"
         found.append(Verdict(work, server, "reads a client", 0.01, reads, at_most=True))
         said = "seconds until all are told"
-        found.append(Verdict(work, server, said, CATCHES_UP_WITHIN, took, at_most=True))
+        found.append(Verdict(work, server, said, CATCH_UP_WITHIN, took, at_most=True))
         found.append(Verdict(work, server, "not told", 0, record["untold"], at_most=True))
     return found
 
@@ -93,7 +93,7 @@ def verdicts(records: Sequence[Record]) -> list[Verdict]:
 def _commands_when_quiet(redis: RedisServer) -> dict[str, int]:
     found = _commands(redis)
     while True:
-        time.sleep(QUIET)
+        time.sleep(REDIS_IDLE_AFTER)
         found, before = _commands(redis), found
         if found == before:
             return found

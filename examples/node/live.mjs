@@ -3,7 +3,7 @@
 //   node live.mjs listen  list:5
 //   node live.mjs publish list:5 '{"todo.task": {"17": "updated"}}'
 //
-// REDIS_URL and PREFIX say where; docs/reference/redis-contract.md says why.
+// REDIS_URL and PREFIX name the server and the keys; docs/reference/redis-contract.md explains them.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createClient } from "redis";
@@ -20,7 +20,7 @@ const channel = `${base}:topic:${topic}`;
 
 const client = createClient({ url: REDIS_URL, socket: { reconnectStrategy: false } });
 client.on("error", (error) => {
-  // What was pushed meanwhile is lost: whoever listens has to reload.
+  // Messages pushed meanwhile are lost: the listener must reload.
   console.error(String(error));
   process.exit(1);
 });

@@ -1,4 +1,4 @@
-"""Whose connection it is: a token's user, or else the session's."""
+"""Find the user of a connection: the token's, or without a token the session's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PREFIX = "token."
 
 
 def token_or_session_user(scope: Mapping[str, Any]) -> Any:
-    """Return the user of a connection; None lets nobody in."""
+    """Return the user of a connection; None refuses it."""
     token = token_of(scope)
     if token is None:
         return session_user(scope)

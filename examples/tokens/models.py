@@ -10,7 +10,7 @@ from django.db import models, transaction
 
 
 class Token(models.Model):
-    """One token of a user. Only its digest is stored: whoever reads the table can use none."""
+    """One token of a user. Only its digest is stored, so the table does not reveal tokens."""
 
     digest = models.CharField(max_length=64, unique=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
@@ -20,19 +20,19 @@ class Token(models.Model):
 
     @classmethod
     def issue(cls, user: models.Model) -> str:
-        """Make a token for this user and return it; nobody can read it again."""
+        """Create a token for this user and return it; it cannot be read again."""
         token = secrets.token_urlsafe(32)
         cls.objects.create(digest=digest_of(token), user=user)
         return token
 
     @transaction.atomic
     def withdraw(self) -> None:
-        """Let nobody in by it any longer, and end what it has opened."""
+        """Delete the token, and end the connections that it has opened."""
         self.delete()
-        # Saving a user makes every process look at once whether their connections may stay.
+        # Saving a user makes every process check that user's connections at once.
         self.user.save(update_fields=["is_active"])
 
 
 def digest_of(token: str) -> str:
-    """Return what is stored of a token. It is long and random, so a fast hash will do."""
+    """Return the digest of a token. Tokens are long and random, so a fast hash suffices."""
     return hashlib.sha256(token.encode()).hexdigest()
