@@ -114,7 +114,7 @@ class UsualTests(TestCase):
         with (
             self.assertRaisesMessage(
                 AssertionError,
-                "expected ['shelf:12'] to be told, got ['model:shop.shelf',"
+                "expected messages to ['shelf:12'], got messages to ['model:shop.shelf',"
                 " 'object:shop.shelf/11', 'shelf:11']",
             ),
             assert_invalidates("shelf:11", "shelf:12"),
@@ -129,7 +129,9 @@ class UsualTests(TestCase):
         with assert_invalidates("list:5"):
             invalidate("list:")
         with (
-            self.assertRaisesMessage(AssertionError, "expected silence, got ['list:5'] told"),
+            self.assertRaisesMessage(
+                AssertionError, "expected no messages, got messages to ['list:5']"
+            ),
             assert_not_invalidates("list:5"),
         ):
             invalidate("list:")
@@ -146,12 +148,16 @@ class UsualTests(TestCase):
         with assert_not_invalidates():
             Shelf.objects.filter(pk=404).update(name="x")
         with (
-            self.assertRaisesMessage(AssertionError, "expected silence, got ['model:shop.shelf'"),
+            self.assertRaisesMessage(
+                AssertionError, "expected no messages, got messages to ['model:shop.shelf'"
+            ),
             assert_not_invalidates(),
         ):
             make(12)
         with (
-            self.assertRaisesMessage(AssertionError, "expected silence, got ['shelf:13'] told"),
+            self.assertRaisesMessage(
+                AssertionError, "expected no messages, got messages to ['shelf:13']"
+            ),
             assert_not_invalidates("shelf:13", "maker:me"),
         ):
             make(13)
