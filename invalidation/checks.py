@@ -38,10 +38,10 @@ def check_cascades(**_: Any) -> list[CheckMessage]:
     """Report deletions that the database may cascade by itself, where the rows stay unknown."""
     return [
         checks.Warning(
-            f"deleting a row of {plan.model._meta.label} may let the database delete or change rows"
-            f" of {declaration.label}, which is tracked, by itself: each such deletion resets its"
+            f"deleting a row of {plan.model._meta.label} may make the database delete or change"
+            f" rows of {declaration.label}, a tracked model: each such deletion resets its"
             " families",
-            hint="Use on_delete=CASCADE or SET_NULL, by which Django does it; or silence this.",
+            hint="Use on_delete=CASCADE or SET_NULL, which Django carries out, or silence this.",
             id="invalidation.W002",
         )
         for plan in tracking.registry.plans.values()
@@ -52,7 +52,7 @@ def check_cascades(**_: Any) -> list[CheckMessage]:
 def _check_database(label: str, alias: str) -> list[CheckMessage]:
     vendor = connections[alias].vendor
     if vendor not in {"sqlite", "postgresql"}:
-        what = f"{label} is tracked on {alias!r}, a {vendor} database, where races can be missed"
+        what = f"{label} is tracked on {alias!r}, a {vendor} database, where changes can be missed"
         hint = "Track models on SQLite and PostgreSQL only."
         return [Error(what, hint=hint, id="invalidation.E002")]
     try:
@@ -62,8 +62,8 @@ def _check_database(label: str, alias: str) -> list[CheckMessage]:
     if isinstance(pubsub, DatabasePubSub) and not pubsub.stores_on(alias):
         what = (
             f"{label} is written on {alias!r} while messages are stored on {list(pubsub.aliases)}:"
-            " a crash right behind a commit, or a rollback of what surrounds it there, loses its"
-            " message"
+            " a crash right after a commit, or a rollback of a transaction that is open on the"
+            " messages' database, loses the message"
         )
         hint = f"Add {alias!r} to REALTIME['PUBSUB']['OPTIONS']['aliases']."
         return [checks.Warning(what, hint=hint, id="invalidation.W001")]

@@ -96,7 +96,9 @@ def assert_invalidates(*topics: str) -> Iterator[Captured]:
         yield captured
     missing = sorted(topic for topic in topics if not captured.tells(topic))
     if missing:
-        raise AssertionError(f"expected {missing} to be told, got {sorted(captured.topics)}")
+        raise AssertionError(
+            f"expected messages to {missing}, got messages to {sorted(captured.topics)}"
+        )
 
 
 @contextmanager
@@ -106,7 +108,7 @@ def assert_not_invalidates(*topics: str) -> Iterator[Captured]:
         yield captured
     told = sorted(filter(captured.tells, topics)) if topics else sorted(captured.topics)
     if told:
-        raise AssertionError(f"expected silence, got {told} told")
+        raise AssertionError(f"expected no messages, got messages to {told}")
 
 
 def _seen(connection: BaseDatabaseWrapper) -> tuple[JournalEntry, ...]:

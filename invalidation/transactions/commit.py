@@ -42,8 +42,8 @@ def flush(connection: BaseDatabaseWrapper) -> Callable[[], None] | None:
     messages = messages_of(entries, changes)
     if len(journal_of(connection).entries()) != len(entries):
         raise BadDeclaration(
-            "a topic function wrote to a tracked table while it was asked for topics; expected"
-            " it only to read its row: write in the view, or in a receiver of rows_changed"
+            "a topic function wrote to a tracked table; expected it only to read its row: write in"
+            " the view, or in a receiver of rows_changed"
         )
     if not messages:
         return None

@@ -38,7 +38,7 @@ def check_triggers(**_: Any) -> list[CheckMessage]:
     tables = ", ".join(operation.table for operation in stale)
     return [
         Warning(
-            f"the triggers in the migrations do not fit what is tracked: {tables}",
+            f"the triggers in the migrations are out of date for the tracked models: {tables}",
             hint="Run manage.py make_triggers, then migrate.",
             id="invalidation.W003",
         )

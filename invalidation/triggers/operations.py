@@ -61,7 +61,7 @@ class SetTriggers(Operation):
 
     def describe(self) -> str:
         """Return the line that `migrate --plan` shows."""
-        return f"Set the triggers that tell of writes to {self.table}"
+        return f"Set the triggers that publish writes to {self.table}"
 
     @property
     def migration_name_fragment(self) -> str:

@@ -1,4 +1,4 @@
-"""What the tests of `invalidation` share."""
+"""Fixtures that all tests of `invalidation` share."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.invalidation.told import Told
 from tests.shop.models import Product, Shelf
 
 GIVEN_KEYS = 1_000_000
-"""Keys that tests give to rows themselves are smaller."""
+"""Tests give rows smaller keys than this themselves."""
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker) -> None:
-    """Let the database's own keys begin behind those that tests give.
+    """Start the database's own keys above those that tests give.
 
-    PostgreSQL counts them whatever rows there are, and would come to one that is taken.
+    PostgreSQL's sequences ignore existing rows, and would reach a key that is taken.
     """
     with django_db_blocker.unblock():
         if connection.vendor == "postgresql":
@@ -32,14 +32,14 @@ def _begin_keys_at(number: int) -> None:
             key = model._meta.auto_field
             if isinstance(key, AutoField) and model._meta.managed:
                 table, column = map(connection.ops.quote_name, (model._meta.db_table, key.column))
-                # Also where they are restarted.
+                # `START WITH` holds after a restart of the sequence too.
                 start = f"SET START WITH {number} RESTART"
                 cursor.execute(f"ALTER TABLE {table} ALTER COLUMN {column} {start}")
 
 
 @pytest.fixture
 def told() -> Told:
-    """Return what was told by commits from here on, look by look."""
+    """Return a reader of the records that are stored from here on."""
     return Told()
 
 
@@ -57,7 +57,7 @@ def lamp(shelves) -> Product:
 
 @pytest.fixture
 def declarations(monkeypatch) -> dict:
-    """Return what is declared; what a test declares beside it is forgotten with the test."""
+    """Return the project's declarations; those that a test adds end with the test."""
     known = dict(tracking.registry.declarations)
     monkeypatch.setattr(tracking, "registry", tracking.Registry(known))
     return known

@@ -1,4 +1,4 @@
-"""Starting to capture."""
+"""The app's `ready()` installs capture."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ENDS += ("commit", "rollback", "close", "connect")
 
 
 def wrapped():
-    """Return every method that is wrapped."""
+    """Return every wrapped method."""
     methods = [compiler.execute_sql for compiler in WRITERS]
     return [*methods, *(getattr(BaseDatabaseWrapper, name) for name in ENDS)]
 
 
 def test_starting_again_wraps_nothing_twice():
-    """The app may be made ready more than once, by tests or by a reload."""
+    """`ready()` may run more than once, in tests or on a reload."""
     before = wrapped()
 
     apps.get_app_config("invalidation").ready()
@@ -35,13 +35,13 @@ def test_starting_again_wraps_nothing_twice():
 
 
 def test_reads_are_left_alone():
-    """The delete compiler inherits its method from the one that reads; that one is Django's."""
+    """The delete compiler inherits `execute_sql` from the base class, which stays Django's."""
     assert not hasattr(SQLCompiler.execute_sql, "__wrapped_by_invalidation__")
     assert not hasattr(SQLAggregateCompiler.execute_sql, "__wrapped_by_invalidation__")
 
 
 def test_declarations_were_found():
-    """The live.py of every app has been read, as the admin reads admin.py."""
+    """The live.py of every app is imported, as the admin imports admin.py."""
     from invalidation.tracking.registry import declarations
 
     labels = {declaration.label for declaration in declarations()}

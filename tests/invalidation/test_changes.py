@@ -1,4 +1,4 @@
-"""Joining the changes of a transaction."""
+"""Merging the changes of a transaction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHANGES = st.lists(
 
 
 def test_a_row_that_came_and_went_is_not_a_change():
-    """What nobody could have seen is not told."""
+    """A row that was created and deleted in one transaction was never visible."""
     came = Change(Product, "1", None, {"shelf_id": 1})
     went = Change(Product, "1", {"shelf_id": 1}, None)
 
@@ -25,7 +25,7 @@ def test_a_row_that_came_and_went_is_not_a_change():
 
 
 def test_rows_of_two_models_with_one_key_stay_apart():
-    """A row is its table and its key."""
+    """A row is identified by its model and key."""
     changes = [Change(Product, "1", None, {}), Change(Shelf, "1", None, {})]
 
     assert merge(changes) == changes
@@ -33,7 +33,7 @@ def test_rows_of_two_models_with_one_key_stay_apart():
 
 @given(CHANGES)
 def test_a_row_keeps_its_first_before_and_its_last_after(changes):
-    """However often a row was written: where it was, and where it is."""
+    """Any number of writes of a row become one change."""
     merged = {(c.model, c.pk): (c.before, c.after) for c in merge(changes)}
 
     for row in {(c.model, c.pk) for c in changes}:
@@ -44,7 +44,7 @@ def test_a_row_keeps_its_first_before_and_its_last_after(changes):
 
 @given(CHANGES)
 def test_merging_keeps_the_order_in_which_rows_were_first_written(changes):
-    """The order of what is told is the order of what was done."""
+    """Changes are in the order of the rows' first writes."""
     order = list(dict.fromkeys((c.model, c.pk) for c in changes))
 
     merged = [(c.model, c.pk) for c in merge(changes)]

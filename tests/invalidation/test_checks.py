@@ -1,4 +1,4 @@
-"""System checks."""
+"""System checks of `invalidation`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def ids(problems):
 
 @pytest.mark.sqlite
 def test_settings_of_this_project_are_fine():
-    """No setting needs to be made."""
+    """The default settings pass."""
     assert check_settings() == []
     assert check_databases() == []
 
 
 @override_settings(INVALIDATION={"MAX_ROW": 5})
 def test_unknown_setting_is_refused_with_the_known_ones():
-    """A typing error does not pass for a setting."""
+    """A misspelled setting is an error that lists the valid names."""
     (problem,) = check_settings()
 
     assert problem.id == "invalidation.E001"
@@ -40,7 +40,7 @@ def test_unknown_setting_is_refused_with_the_known_ones():
 
 @override_settings(INVALIDATION=["MAX_ROWS"])
 def test_settings_that_are_no_dict_are_refused():
-    """And said to be none."""
+    """INVALIDATION must be a dictionary."""
     assert ids(check_settings()) == ["invalidation.E001"]
 
 
@@ -55,7 +55,7 @@ def test_setting_with_a_bad_value_is_refused(value):
 
 
 def test_tracked_model_on_another_vendors_database_is_an_error(monkeypatch):
-    """Where races can be missed nothing is promised."""
+    """Changes can be missed on databases other than SQLite and PostgreSQL."""
     monkeypatch.setattr(connections["default"], "vendor", "oracle")
 
     assert ids(check_databases()) == ["invalidation.E002"]
@@ -64,7 +64,7 @@ def test_tracked_model_on_another_vendors_database_is_an_error(monkeypatch):
 @pytest.mark.sqlite
 @override_settings(REALTIME=ELSEWHERE)
 def test_messages_stored_on_another_database_are_a_warning():
-    """The record and the change are then not one unit."""
+    """The record and the change are then in two transactions."""
     problems = check_databases()
 
     assert ids(problems) == ["invalidation.W001"]
@@ -75,5 +75,5 @@ def test_messages_stored_on_another_database_are_a_warning():
 @pytest.mark.sqlite
 @override_settings(REALTIME={"PUBSUB": {"BACKEND": "no.such.Backend"}})
 def test_missing_backend_is_left_to_its_own_check():
-    """One mistake, one report."""
+    """A missing backend is reported once, by `realtime`."""
     assert check_databases() == []

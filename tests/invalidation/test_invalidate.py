@@ -1,4 +1,4 @@
-"""Telling by hand: `invalidate()`."""
+"""Publishing by hand: `invalidate()`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ UNORDERED = Product.objects.order_by()
 
 @pytest.fixture
 def told(lamp, told):
-    """Look only at what follows the arranging."""
+    """Skip the records of the arranged rows."""
     told.records()
     return told
 
 
 @pytest.mark.parametrize("topic", ["shelf:1", "shelf:", "object:shop.shelf/", "nobodys:5"])
 def test_topic_is_reset(topic, told):
-    """A family for all its topics; and one of no model, as of data that is not in the database."""
+    """A topic, a whole family, or a topic of no model is reset."""
     invalidate(topic)
 
     assert told() == {f"{topic} reset server"}
@@ -35,7 +35,7 @@ def test_topic_is_reset(topic, told):
 
 @pytest.mark.parametrize("topic", ["", "shelf", ":1", "my shelf:1"])
 def test_text_that_is_no_topic_is_refused(topic, told):
-    """At once, not when it goes out."""
+    """The error is raised at the call, not at the commit."""
     with pytest.raises((RealtimeError, ValueError)):
         invalidate(topic)
 
@@ -43,7 +43,7 @@ def test_text_that_is_no_topic_is_refused(topic, told):
 
 
 def test_row_is_told_to_the_topics_that_it_has_in_the_database(lamp, told):
-    """Whatever the object says that it is."""
+    """Unsaved values of the object do not count."""
     lamp.maker, lamp.shelf_id = "never saved", 2
 
     invalidate(lamp)
@@ -52,7 +52,7 @@ def test_row_is_told_to_the_topics_that_it_has_in_the_database(lamp, told):
 
 
 def test_row_that_a_manager_hides_is_told(lamp, told):
-    """It is there, even so."""
+    """The row is read with the base manager."""
     Product.objects.update(hidden=True)
     told.records()
 
@@ -62,14 +62,14 @@ def test_row_that_a_manager_hides_is_told(lamp, told):
 
 
 def test_proxy_is_told_as_its_model(lamp, told):
-    """They are one row."""
+    """A proxy's row is published as its concrete model's."""
     invalidate(Discounted.objects.get())
 
     assert told() == lines(lamp, "updated", "shelf:1", "maker:me")
 
 
 def test_row_with_a_composite_key_is_told(told):
-    """By its key's canonical spelling."""
+    """The key is spelled as JSON."""
     stock = Stock.objects.create(shop_number=1, product="nail")
     told.records()
 
@@ -79,7 +79,7 @@ def test_row_with_a_composite_key_is_told(told):
 
 
 def test_row_that_is_gone_is_told_under_its_own_topic(told):
-    """What else it belonged to nobody knows any more."""
+    """Its other topics are unknown."""
     invalidate(Product(pk=404, maker="x"))
 
     assert told() == {"object:shop.product/404 shop.product 404 left"}
@@ -100,14 +100,14 @@ def test_row_that_is_gone_is_told_under_its_own_topic(told):
     ids=["all", "filter", "values", "only", "union", "slice", "distinct", "last"],
 )
 def test_rows_of_a_queryset_are_told(rows, lamp, told):
-    """Of any kind that names rows."""
+    """Every kind of QuerySet that returns rows is accepted."""
     invalidate(rows())
 
     assert told() == lines(lamp, "updated", "shelf:1", "maker:me")
 
 
 def test_slice_of_a_queryset_is_its_own_rows(told):
-    """Those that it would give, in its order."""
+    """A slice keeps its order, which decides on its rows."""
     Product.objects.create(pk=2, maker="z")
     told.records()
 
@@ -117,7 +117,7 @@ def test_slice_of_a_queryset_is_its_own_rows(told):
 
 
 def test_empty_queryset_tells_nothing(told):
-    """There is nothing to tell."""
+    """No rows, no record."""
     invalidate(Product.objects.none())
     invalidate(Product.objects.filter(maker="nobody"))
 
@@ -126,7 +126,7 @@ def test_empty_queryset_tells_nothing(told):
 
 @override_settings(INVALIDATION={"MAX_ROWS": 2})
 def test_rows_over_the_cap_reset_the_model(told):
-    """Up to it they are told one by one."""
+    """Up to MAX_ROWS rows are published one by one."""
     Shelf.objects.create(pk=11)
     told.records()
 
@@ -143,7 +143,7 @@ def test_rows_over_the_cap_reset_the_model(told):
     "what", [lambda: Visit(pk=1), lambda: Visit.objects.all()], ids=["instance", "queryset"]
 )
 def test_untracked_rows_are_refused_with_what_to_write(what, told):
-    """Nothing would be told of them, and nobody would notice."""
+    """The error names the model and the `track()` call to add."""
     with pytest.raises(NotTracked, match=r"shop\.Visit is not tracked.*track\(Visit"):
         invalidate(what())
 
@@ -152,13 +152,13 @@ def test_untracked_rows_are_refused_with_what_to_write(what, told):
 
 @pytest.mark.parametrize("what", [5, None, ["shelf:1"], Product, Product.objects])
 def test_anything_else_is_refused(what, told):
-    """And said to be what it is."""
+    """The error says which arguments are accepted."""
     with pytest.raises(TypeError, match="expected a topic, an instance or a QuerySet"):
         invalidate(what)
 
 
 def test_telling_waits_for_the_commit(lamp, told):
-    """With all else that the transaction tells, in one record."""
+    """The message is in the same record as the transaction's other messages."""
     with transaction.atomic():
         invalidate("year:")
         Shelf.objects.create(pk=11)
@@ -168,7 +168,7 @@ def test_telling_waits_for_the_commit(lamp, told):
 
 
 def test_what_is_rolled_back_is_not_told(lamp, told):
-    """By a transaction or a savepoint."""
+    """A rolled-back transaction or savepoint drops the message."""
     with transaction.atomic():
         invalidate("shelf:1")
         transaction.set_rollback(True)
@@ -180,7 +180,7 @@ def test_what_is_rolled_back_is_not_told(lamp, told):
 
 
 def test_without_autocommit_it_waits_for_the_commit_too(told):
-    """Or for the rollback."""
+    """With autocommit off, `commit()` publishes and `rollback()` drops."""
     transaction.set_autocommit(False)
     try:
         invalidate("shelf:1")
@@ -194,7 +194,7 @@ def test_without_autocommit_it_waits_for_the_commit_too(told):
 
 
 def test_row_that_is_written_as_well_is_told_once(lamp, told):
-    """By what became of it from the beginning to the end."""
+    """Both merge into one change, from the first state to the last."""
     with transaction.atomic():
         invalidate(lamp)
         lamp.delete()
@@ -203,7 +203,7 @@ def test_row_that_is_written_as_well_is_told_once(lamp, told):
 
 
 def test_child_that_is_gone_is_told_with_its_parent(told):
-    """Under the own topics of both."""
+    """Both rows are published as left, to their own topics."""
     invalidate(Book(pk=404))
 
     assert told() == {
@@ -213,7 +213,7 @@ def test_child_that_is_gone_is_told_with_its_parent(told):
 
 @override_settings(INVALIDATION={"MAX_ROWS": 1})
 def test_children_over_the_cap_reset_both_models(told):
-    """They are rows of both tables."""
+    """A multi-table child is a row of both tables."""
     for pk in (5, 6):
         Book.objects.create(pk=pk)
     told.records()
@@ -247,7 +247,7 @@ def test_child_is_told_with_its_parents_topics(told):
     ids=["instance", "filter", "slice of a proxy", "values"],
 )
 def test_parent_is_told_with_its_childrens_topics(what, lamp, told):
-    """They inherit its columns, so what they show may have changed."""
+    """Children inherit the parent's columns, so their pages may have changed."""
     book = Book.objects.create(pk=5, maker="x", author="eve")
     Book.objects.create(pk=4, maker="y", author="ada")
     told.records()
@@ -261,7 +261,7 @@ def test_parent_is_told_with_its_childrens_topics(what, lamp, told):
 
 @override_settings(INVALIDATION={"MAX_ROWS": 1})
 def test_parents_over_the_cap_reset_their_children(told):
-    """Which of them have children is not asked."""
+    """Above the cap the children are not looked up."""
     Book.objects.create(pk=5)
     Product.objects.create(pk=6)
     told.records()

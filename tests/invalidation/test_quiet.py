@@ -22,13 +22,13 @@ PRODUCTS = resets(Product, *FAMILIES) | resets(Book, "author:")
 
 @pytest.fixture
 def told(lamp, told):
-    """Look only at what follows the arranging."""
+    """Skip the records of the arranged rows."""
     told.records()
     return told
 
 
 def test_quiet_writes_reset_the_families_concerned(told):
-    """A child's with its parent's: its rows have the columns."""
+    """A child's families are reset with its parent's, whose columns it inherits."""
     with quiet():
         Product.objects.update(maker="x")
 
@@ -36,7 +36,7 @@ def test_quiet_writes_reset_the_families_concerned(told):
 
 
 def test_quiet_writes_are_told_once_a_transaction(told):
-    """However many they are."""
+    """Any number of writes cause one reset of each family."""
     with transaction.atomic(), quiet():
         Shelf.objects.create(pk=11)
         Shelf.objects.bulk_create([Shelf(pk=12), Shelf(pk=13)])
@@ -46,7 +46,7 @@ def test_quiet_writes_are_told_once_a_transaction(told):
 
 
 def test_quiet_writes_outside_a_transaction_are_told_one_by_one(told):
-    """Each commits, and nobody may be stale until the block ends."""
+    """Each write commits at once, so its reset is sent at once."""
     with quiet():
         Shelf.objects.create(pk=11)
         assert told() == SHELVES
@@ -55,7 +55,7 @@ def test_quiet_writes_outside_a_transaction_are_told_one_by_one(told):
 
 
 def test_quiet_writes_read_nothing(told):
-    """That is what it is for: one statement is one statement."""
+    """A quiet write is one statement."""
     with transaction.atomic(), quiet(), CaptureQueriesContext(connection) as queries:
         Product.objects.update(maker="x")
         Product.objects.filter(pk=1)._raw_delete("default")
@@ -64,7 +64,7 @@ def test_quiet_writes_read_nothing(told):
 
 
 def test_quiet_writes_return_what_django_returns(told):
-    """Counts and keys."""
+    """Counts and keys are Django's."""
     with quiet():
         assert Product.objects.update(maker="x") == 1
         assert Product.objects.create().pk is not None
@@ -73,7 +73,7 @@ def test_quiet_writes_return_what_django_returns(told):
 
 
 def test_quiet_without_reset_tells_nothing(told):
-    """Whoever asks for it knows what he does."""
+    """`reset=False` publishes nothing at all."""
     with quiet(reset=False):
         Product.objects.update(maker="x")
         Shelf.objects.create(pk=11)
@@ -82,7 +82,7 @@ def test_quiet_without_reset_tells_nothing(told):
 
 
 def test_inner_quiet_is_what_counts(told):
-    """And the outer one again behind it."""
+    """The outer block's mode is back after the inner block."""
     with quiet(reset=False):
         with quiet():
             Shelf.objects.create(pk=11)
@@ -99,7 +99,7 @@ def test_inner_quiet_is_what_counts(told):
 
 
 def test_quiet_ends_with_its_block(told):
-    """By an error, too."""
+    """An error ends the mode too."""
     with pytest.raises(ZeroDivisionError), quiet(reset=False):
         raise ZeroDivisionError
 
@@ -108,7 +108,7 @@ def test_quiet_ends_with_its_block(told):
 
 
 def test_quiet_writes_that_are_rolled_back_are_not_told(told):
-    """By a transaction or a savepoint."""
+    """A rolled-back transaction or savepoint drops the resets."""
     with transaction.atomic():
         with transaction.atomic(), quiet():
             Product.objects.update(maker="x")
@@ -119,7 +119,7 @@ def test_quiet_writes_that_are_rolled_back_are_not_told(told):
 
 
 def test_other_writes_of_the_transaction_are_told_by_row(told):
-    """Those before the block and behind it."""
+    """Writes before and after the block publish their rows."""
     with transaction.atomic():
         Shelf.objects.create(pk=11)
         with quiet():
@@ -131,7 +131,7 @@ def test_other_writes_of_the_transaction_are_told_by_row(told):
 
 
 def test_other_threads_are_not_quiet(told):
-    """They know nothing of the block."""
+    """The mode holds in the thread of the block only."""
 
     def write():
         Shelf.objects.create(pk=11)
@@ -146,7 +146,7 @@ def test_other_threads_are_not_quiet(told):
 
 
 def test_async_writes_are_as_quiet_as_their_task(told):
-    """The block holds over the threads that a task works in."""
+    """The mode holds in all threads that an async task uses."""
 
     async def write():
         with quiet():
@@ -159,7 +159,7 @@ def test_async_writes_are_as_quiet_as_their_task(told):
 
 
 def test_what_is_told_by_hand_is_never_quiet(told):
-    """It is the way to tell what `reset=False` does not."""
+    """`invalidate()` publishes within `quiet(reset=False)` too."""
     with quiet(reset=False):
         Product.objects.update(maker="x")
         invalidate("maker:me")

@@ -1,4 +1,4 @@
-"""The signal for other apps: `rows_changed`."""
+"""The signal `rows_changed`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def received(lamp):
-    """Return what is received: sender, changes and alias."""
+    """Return the list of received (sender, changes, alias)."""
     calls = []
 
     def receiver(sender, changes, using, **_):
@@ -30,12 +30,12 @@ def received(lamp):
 
 
 def verbs(changes):
-    """Spell changes by what is there before and after."""
+    """Return, by primary key, whether there are images before and after."""
     return {c.pk: (c.before is not None, c.after is not None) for c in changes}
 
 
 def test_receiver_hears_which_rows_changed(lamp, received):
-    """With what each was and is in the columns that count."""
+    """A Change has the row's tracked columns before and after."""
     lamp.maker = "you"
     lamp.save()
 
@@ -48,7 +48,7 @@ def test_receiver_hears_which_rows_changed(lamp, received):
 
 
 def test_receiver_hears_once_a_model_and_transaction(lamp, received):
-    """Each row once, from the beginning to the end."""
+    """Each row is in one Change, from its first state to its last."""
     with transaction.atomic():
         Shelf.objects.create(pk=11).save()
         lamp.delete()
@@ -60,7 +60,7 @@ def test_receiver_hears_once_a_model_and_transaction(lamp, received):
 
 
 def test_receiver_may_name_its_sender(received):
-    """As of any signal of Django's."""
+    """`sender` filters, as with Django's signals."""
     heard = []
 
     def receiver(sender, **_):
@@ -78,7 +78,7 @@ def test_receiver_may_name_its_sender(received):
 
 @override_settings(INVALIDATION={"MAX_ROWS": 1})
 def test_receiver_hears_of_unknown_rows_as_none(received):
-    """Even where some of the model's are known."""
+    """`changes` is None even if some of the model's rows are known."""
     with transaction.atomic():
         Product.objects.create(pk=7)
         Product.objects.update(maker="x")
@@ -87,7 +87,7 @@ def test_receiver_hears_of_unknown_rows_as_none(received):
 
 
 def test_receiver_hears_nothing_of_what_did_not_happen(lamp, received):
-    """A rollback, a row that came and went, a write that hit nothing."""
+    """A rollback, a row created and deleted, or a write of no rows sends no signal."""
     with transaction.atomic():
         lamp.delete()
         transaction.set_rollback(True)
@@ -99,7 +99,7 @@ def test_receiver_hears_nothing_of_what_did_not_happen(lamp, received):
 
 
 def test_receiver_is_called_when_all_is_committed_and_nothing_sent(lamp, told, monkeypatch):
-    """Behind the commit, before the messages go out and before the project's own hooks."""
+    """The signal comes after the commit, before the messages and the project's on_commit hooks."""
     told.records()
     order, seen, prepare = [], [], commit.prepare
 
@@ -109,7 +109,7 @@ def test_receiver_is_called_when_all_is_committed_and_nothing_sent(lamp, told, m
 
     def receiver(**_):
         order.append("received")
-        # What it asserted would be caught, as all errors of receivers are.
+        # An assertion in the receiver would be caught, like every error of a receiver.
         seen.extend([connection.get_autocommit(), connection.in_atomic_block, told()])
 
     monkeypatch.setattr(commit, "prepare", send_noted)
@@ -127,7 +127,7 @@ def test_receiver_is_called_when_all_is_committed_and_nothing_sent(lamp, told, m
 
 
 def test_receiver_that_raises_harms_nobody(received, told, caplog):
-    """It is logged; others hear, clients hear, and the writer knows nothing of it."""
+    """The error is logged; other receivers, clients and the writer are not affected."""
     told.records()
 
     def receiver(**_):
@@ -148,7 +148,7 @@ def test_receiver_that_raises_harms_nobody(received, told, caplog):
 
 
 def test_receiver_that_writes_is_heard_of_itself(received, told):
-    """Its write is a transaction of its own."""
+    """Its write is a transaction with a signal of its own."""
     told.records()
 
     def receiver(sender, **_):
@@ -168,7 +168,7 @@ def test_receiver_that_writes_is_heard_of_itself(received, told):
 
 
 def test_receiver_that_writes_leaves_hooks_to_their_own_transaction(lamp):
-    """The hooks of the transaction that it hears of come behind it, and their errors are seen."""
+    """The first transaction's hooks run after the receiver, and their errors are raised."""
     order = []
 
     def receiver(sender, **_):
@@ -198,7 +198,7 @@ def test_receiver_that_writes_leaves_hooks_to_their_own_transaction(lamp):
 
 
 def test_receiver_may_query_where_autocommit_is_off(lamp, told):
-    """What it begins is ended for it, and what it writes is told."""
+    """The transaction that the receiver begins is committed, and its writes are published."""
     told.records()
     found = []
 
@@ -226,10 +226,10 @@ def test_receiver_may_query_where_autocommit_is_off(lamp, told):
 
 
 class NothingCommitsTests(TestCase):
-    """A project's own tests."""
+    """A project's own tests, which do not commit."""
 
     def test_receiver_hears_nothing_where_nothing_commits(self) -> None:
-        """There is no commit to come behind."""
+        """Without a commit there is no signal."""
         calls = []
 
         def receiver(sender, **_):

@@ -1,4 +1,4 @@
-"""The shipped test kit, in all kinds of tests that a project may have."""
+"""The shipped test helpers, in each kind of test that a project may have."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.shop.models import Product, Shelf
 
 
 class Broken(MemoryPubSub):
-    """A backend that can take nothing."""
+    """A backend whose `prepare()` fails."""
 
     def prepare(self, messages, using):
-        """Refuse."""
+        """Raise."""
         raise ZeroDivisionError("no message may come here")
 
 
@@ -37,14 +37,14 @@ def make(pk=11):
 
 
 class UsualTests(TestCase):
-    """Each in a transaction that never commits."""
+    """Tests in a transaction that never commits."""
 
     @classmethod
     def setUpTestData(cls) -> None:
         cls.shelf = Shelf.objects.create(pk=1)
 
     def test_block_tells_what_it_wrote(self) -> None:
-        """And nothing of what was written before it or behind it."""
+        """Writes before and after the block are left out."""
         Product.objects.create(pk=1, shelf=self.shelf)
         with capture_invalidations() as told:
             self.assertEqual(told.topics, set())
@@ -58,7 +58,7 @@ class UsualTests(TestCase):
         )
 
     def test_what_was_there_before_is_as_it_was(self) -> None:
-        """A row that the test itself arranged is known with what it was then."""
+        """A row's state before is that at the beginning of the block."""
         lamp = Product.objects.create(pk=1, shelf=self.shelf, maker="me")
         with capture_invalidations() as told:
             lamp.maker = "you"
@@ -69,7 +69,7 @@ class UsualTests(TestCase):
         self.assertEqual(verbs["shelf:1"], "updated")
 
     def test_rolled_back_savepoints_are_not_told(self) -> None:
-        """Of a block or by hand."""
+        """Savepoints of blocks and manual ones drop their changes."""
         with capture_invalidations() as told:
             with transaction.atomic():
                 make(12)
@@ -82,7 +82,7 @@ class UsualTests(TestCase):
         self.assertEqual(told.topics, OF_SHELF)
 
     def test_rollback_to_before_the_block_leaves_what_came_then(self) -> None:
-        """What was told before is not told again by what follows."""
+        """Changes from before the block do not appear again after a rollback."""
         savepoint = connection.savepoint()
         make(12)
         with capture_invalidations() as told:
@@ -92,7 +92,7 @@ class UsualTests(TestCase):
         self.assertEqual(told.topics, OF_SHELF)
 
     def test_blocks_may_be_nested(self) -> None:
-        """Each has its own."""
+        """Each block has its own messages."""
         with capture_invalidations() as outer:
             make(12)
             with capture_invalidations() as inner:
@@ -103,18 +103,18 @@ class UsualTests(TestCase):
         self.assertLess(inner.topics, outer.topics)
 
     def test_told_topics_are_asserted(self) -> None:
-        """One or several."""
+        """One topic or several can be asserted."""
         with assert_invalidates("shelf:11", "object:shop.shelf/11") as told:
             make()
 
         self.assertEqual(told.topics, OF_SHELF)
 
     def test_untold_topic_fails_by_name(self) -> None:
-        """With what was told in its place."""
+        """The failure names the missing topics and those that got messages."""
         with (
             self.assertRaisesMessage(
                 AssertionError,
-                "expected ['shelf:12'] to be told, got ['model:shop.shelf',"
+                "expected messages to ['shelf:12'], got messages to ['model:shop.shelf',"
                 " 'object:shop.shelf/11', 'shelf:11']",
             ),
             assert_invalidates("shelf:11", "shelf:12"),
@@ -122,52 +122,58 @@ class UsualTests(TestCase):
             make()
 
     def test_reset_of_a_family_tells_its_topics(self) -> None:
-        """That is how those who watch them hear it."""
+        """A reset of the family reaches the clients of its topics."""
         families = ("shelf:5", "inside:7", "object:shop.shelf/9", "model:shop.shelf")
         with assert_invalidates(*families), quiet():
             make()
         with assert_invalidates("list:5"):
             invalidate("list:")
         with (
-            self.assertRaisesMessage(AssertionError, "expected silence, got ['list:5'] told"),
+            self.assertRaisesMessage(
+                AssertionError, "expected no messages, got messages to ['list:5']"
+            ),
             assert_not_invalidates("list:5"),
         ):
             invalidate("list:")
 
     def test_one_topic_does_not_tell_its_family(self) -> None:
-        """Nor others of it."""
+        """A message to one topic counts neither for its family nor for other topics."""
         with assert_not_invalidates("shelf:5", "shelf:"):
             make()
 
     def test_silence_is_asserted(self) -> None:
-        """Of some topics, or of all."""
+        """`assert_not_invalidates()` takes some topics, or none for all."""
         with assert_not_invalidates("maker:me"):
             make()
         with assert_not_invalidates():
             Shelf.objects.filter(pk=404).update(name="x")
         with (
-            self.assertRaisesMessage(AssertionError, "expected silence, got ['model:shop.shelf'"),
+            self.assertRaisesMessage(
+                AssertionError, "expected no messages, got messages to ['model:shop.shelf'"
+            ),
             assert_not_invalidates(),
         ):
             make(12)
         with (
-            self.assertRaisesMessage(AssertionError, "expected silence, got ['shelf:13'] told"),
+            self.assertRaisesMessage(
+                AssertionError, "expected no messages, got messages to ['shelf:13']"
+            ),
             assert_not_invalidates("shelf:13", "maker:me"),
         ):
             make(13)
 
     def test_no_topic_to_assert_is_a_mistake(self) -> None:
-        """It would always be true."""
+        """An assertion without topics would always pass."""
         with self.assertRaisesMessage(TypeError, "at least one topic"), assert_invalidates():
             make()
 
     def test_error_of_the_block_is_the_tests(self) -> None:
-        """It is not hidden by what was not told."""
+        """An error in the block is raised, not replaced by the assertion's."""
         with self.assertRaises(ZeroDivisionError), assert_invalidates("shelf:11"):
             raise ZeroDivisionError
 
     def test_hooks_may_be_run(self) -> None:
-        """What they write is told as well."""
+        """Writes of on_commit hooks are captured too."""
         with capture_invalidations() as told, self.captureOnCommitCallbacks(execute=True):
             transaction.on_commit(make)
 
@@ -175,7 +181,7 @@ class UsualTests(TestCase):
 
     @override_settings(REALTIME=BROKEN)
     def test_no_backend_is_needed(self) -> None:
-        """Nothing is given to it where nothing commits."""
+        """The backend gets no messages where nothing commits."""
         with assert_invalidates("shelf:11"):
             make()
 
@@ -184,7 +190,7 @@ class CommittingTests(TransactionTestCase):
     """Tests whose writes commit."""
 
     def test_committed_and_open_transactions_are_told(self) -> None:
-        """In their order."""
+        """Messages are in the order of their transactions."""
         with capture_invalidations() as told:
             make(12)
             with transaction.atomic():
@@ -198,7 +204,7 @@ class CommittingTests(TransactionTestCase):
         self.assertEqual(len(told.messages), 6)
 
     def test_rolled_back_transaction_is_not_told(self) -> None:
-        """Though it was while it was open."""
+        """The messages disappear at the rollback."""
         with capture_invalidations() as told, transaction.atomic():
             make()
             self.assertEqual(told.topics, OF_SHELF)
@@ -208,7 +214,7 @@ class CommittingTests(TransactionTestCase):
 
     @override_settings(REALTIME=BROKEN)
     def test_backend_that_fails_fails_the_commit(self) -> None:
-        """As it does without the kit."""
+        """A failing backend raises at the commit, as without the helpers."""
         with self.assertRaises(ZeroDivisionError), capture_invalidations() as told:
             make()
 
@@ -218,14 +224,14 @@ class CommittingTests(TransactionTestCase):
 
 @pytest.mark.django_db
 def test_kit_works_in_pytests_usual_tests():
-    """They are in a transaction that is rolled back, too."""
+    """pytest-django rolls back its tests too."""
     with assert_invalidates("shelf:11"):
         make()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_kit_hears_what_other_threads_commit():
-    """Of what they have open it cannot know what becomes."""
+    """Committed transactions of other threads count, open ones do not."""
 
     def work():
         with transaction.atomic():
@@ -247,7 +253,7 @@ def test_kit_hears_what_other_threads_commit():
 
 @pytest.mark.django_db(transaction=True)
 def test_kit_forgets_what_comes_behind_its_block():
-    """Nor does it listen any more."""
+    """The block's messages are final, and its listener is removed."""
     with capture_invalidations() as told:
         make()
     make(12)

@@ -1,6 +1,6 @@
-"""Reading what was told: the stored records, spelled so that a test can name all of them.
+"""Read the stored records, as lines that a test can compare.
 
-A line is `topic label pk verb`, or `topic reset why`.
+A line is `topic label pk verb`, or `topic reset reason`.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from realtime.models import StoredRecord
 
 
 class Told:
-    """What was told since the last look."""
+    """Reads the records that were stored since the last read."""
 
     def __init__(self) -> None:
-        # A fresh database has a record of its own making.
+        # A fresh database already holds a record.
         self._seen = StoredRecord.objects.aggregate(newest=Max("id"))["newest"] or 0
 
     def records(self) -> list[set[str]]:
-        """Return the lines of each record that is new."""
+        """Return the lines of each new record."""
         new = [r for r in _all_records() if int(r.cursor.offset) > self._seen]
         self._seen = max([self._seen, *(int(record.cursor.offset) for record in new)])
         return [set().union(*map(lines_of, record.messages)) for record in new]
 
     def __call__(self) -> set[str]:
-        """Return the lines of the one new record; none where there is no record."""
+        """Return the lines of the one new record; an empty set if there is none."""
         records = self.records()
         assert len(records) <= 1, f"expected one record a transaction, got {records}"
         return records[0] if records else set()
@@ -43,7 +43,7 @@ def _all_records() -> list[Record]:
 
 
 def lines_of(message: Message) -> set[str]:
-    """Spell one message."""
+    """Return the lines of one message."""
     if message.reset:
         return {f"{message.topic} reset {message.reset}"}
     return {
@@ -54,7 +54,7 @@ def lines_of(message: Message) -> set[str]:
 
 
 def lines(row: Model | tuple[type[Model], object], verb: str, *topics: str) -> set[str]:
-    """Spell what is told of a row: its model's and its own topic, and `topics`."""
+    """Return the lines of a row's change: to its model's topic, its own topic and `topics`."""
     model, pk = (type(row), row.pk) if isinstance(row, Model) else row
     label = model._meta.concrete_model._meta.label_lower
     own = ("model:" + label, Topic.of("object", label, pk_text(pk)))
@@ -62,7 +62,7 @@ def lines(row: Model | tuple[type[Model], object], verb: str, *topics: str) -> s
 
 
 def moved(row: Model, left: Iterable[str], entered: Iterable[str], updated: Iterable[str] = ()):
-    """Spell what is told of a row that changed topics."""
+    """Return the lines of a row that changed topics."""
     label, pk = row._meta.concrete_model._meta.label_lower, pk_text(row.pk)
     return (
         lines(row, "updated", *updated)
@@ -72,6 +72,6 @@ def moved(row: Model, left: Iterable[str], entered: Iterable[str], updated: Iter
 
 
 def resets(model: type[Model], *families: str) -> set[str]:
-    """Spell what is told when it is not known which rows of a model changed."""
+    """Return the lines of a bulk reset of a model's families."""
     label = model._meta.concrete_model._meta.label_lower
     return {f"{topic} reset bulk" for topic in (f"model:{label}", f"object:{label}/", *families)}

@@ -18,7 +18,7 @@ from invalidation.tracking.explain import explain
 class Command(BaseCommand):
     """Print the topics that receive a change of one row, and the rules that give them."""
 
-    help = "Print the topics that a change of one row is told to, and the rules that give them."
+    help = "Print the topics that receive a change of one row, and the rules that give them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the arguments: a model, a key and a database."""

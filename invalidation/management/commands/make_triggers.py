@@ -25,8 +25,8 @@ class Command(BaseCommand):
     """Write a migration with PostgreSQL triggers, which publish the writes of other programs."""
 
     help = (
-        "Write a migration with PostgreSQL triggers for every tracked model, by which writes of"
-        " other programs are told."
+        "Write a migration with PostgreSQL triggers for every tracked model, which publish the"
+        " writes of other programs."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -45,10 +45,10 @@ class Command(BaseCommand):
         loader = load_migrations()
         operations = differences(loader)
         if not operations:
-            self.stdout.write("The triggers fit what is tracked.")
+            self.stdout.write("The triggers are up to date.")
         elif options["check"]:
             tables = ", ".join(operation.table for operation in operations)
-            raise CommandError(f"Triggers to be made anew: {tables}. Run manage.py make_triggers.")
+            raise CommandError(f"Triggers out of date: {tables}. Run manage.py make_triggers.")
         else:
             app = options["app"] or _app_with_triggers(loader)
             self._write(_migration(app, options["name"], operations, loader), options)

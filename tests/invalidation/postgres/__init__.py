@@ -1,1 +1,1 @@
-"""What needs PostgreSQL."""
+"""Tests that need PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Looking at what follows the arranging, as elsewhere."""
+"""Use the `told` fixture of the capture tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program that is not Django: it writes by a connection of its own."""
+"""A program that is not Django: it writes through its own connection."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def connected(**options: Any) -> Iterator[psycopg.Connection]:
 
 
 def run(*statements: str, **options: Any) -> None:
-    """Run statements, each in a transaction of its own."""
+    """Run statements, each in its own transaction."""
     with connected(**options) as program:
         for statement in statements:
             program.execute(statement)
@@ -33,7 +33,7 @@ def run(*statements: str, **options: Any) -> None:
 
 @contextmanager
 def installed(operations: list[SetTriggers]) -> Iterator[None]:
-    """Apply operations as a migration does, and take them back in the end."""
+    """Apply operations as a migration does, and reverse them at the end."""
     _apply(operations)
     try:
         yield
@@ -43,7 +43,7 @@ def installed(operations: list[SetTriggers]) -> Iterator[None]:
 
 @contextmanager
 def without_triggers() -> Iterator[None]:
-    """Take back those that the test database has by the demo's migrations; then make them again."""
+    """Drop the triggers that the demo's migrations made; create them again at the end."""
     nodes = load_migrations().graph.nodes.values()
     made = [o for node in nodes for o in node.operations if isinstance(o, SetTriggers)]
     _take_back(made)

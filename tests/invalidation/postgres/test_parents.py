@@ -1,7 +1,7 @@
-"""What other programs' writes to multi-table parents tell of the children, which inherit columns.
+"""Triggers: writes of other programs to multi-table parents publish the children's rows.
 
-Random statements run on products and books, and the database is the oracle: every row is read with
-all of its columns, inherited ones too, before and behind each statement.
+Random statements run on products and books, with the database as the oracle: before and after each
+statement every row is read with all of its columns, inherited ones included.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ BOOKS = raw_resets(Book, "author:")
 
 @pytest.fixture(scope="module", autouse=True)
 def triggers(django_db_setup, django_db_blocker):
-    """Make the triggers of all that is tracked."""
+    """Create the triggers of all tracked models."""
     with django_db_blocker.unblock(), installed(differences(load_migrations())):
         yield
 
 
 @pytest.fixture
 def book(told):
-    """Return a book, which is a product too; look only at what follows."""
+    """Return a book, which is a product too; skip its record."""
     book = Book.objects.create(pk=2, author="ada", maker="me")
     told.records()
     return book
@@ -53,7 +53,7 @@ def book(told):
 
 @pytest.fixture
 def untracked(book, monkeypatch, told):
-    """Track books alone, and migrate."""
+    """Track books, but not products, and create the triggers."""
     former = wanted_triggers()
     known = {m: d for m, d in tracking.registry.declarations.items() if m is not Product}
     monkeypatch.setattr(tracking, "registry", tracking.Registry(known))
@@ -64,17 +64,17 @@ def untracked(book, monkeypatch, told):
 
 
 def of_book(verb="updated"):
-    """Spell what is told of the book's own row."""
+    """Return the lines of the book's own row."""
     return lines((Book, 2), verb, "author:ada")
 
 
 def of_product(verb="updated", pk=2):
-    """Spell what is told of its parent row, with the topics of a product of mine."""
+    """Return the lines of its parent row, with the topics of a product by "me"."""
     return lines((Product, pk), verb, "maker:me")
 
 
 def test_inherited_columns_tell_of_the_child(book, told):
-    """To the topics of its own; products that are no books tell of themselves alone."""
+    """The child's own topics get a message; products that are no books cause none for books."""
     run("UPDATE shop_product SET name = '' WHERE id = 2")
     assert told() == of_product() | of_book() | YEAR
 
@@ -84,7 +84,7 @@ def test_inherited_columns_tell_of_the_child(book, told):
 
 @pytest.mark.usefixtures("untracked")
 def test_parent_that_nobody_tracks_tells_of_the_child(told):
-    """Of nothing else: its other rows, and its inserts and deletes, concern nobody."""
+    """Its other rows, its inserts and its deletes publish nothing."""
     run("UPDATE shop_product SET name = '' WHERE id = 2")
     assert told() == of_book()
 
@@ -106,7 +106,7 @@ REPLACE = (
 
 
 def test_parents_row_that_takes_the_place_of_another_tells_of_the_child(book, told):
-    """In one transaction: only at its end must there be one."""
+    """Within a transaction the parent's row may be missing; foreign keys are checked at its end."""
     run(REPLACE)
 
     assert set().union(*told.records()) >= of_product("left") | of_product("entered") | of_book()
@@ -114,7 +114,7 @@ def test_parents_row_that_takes_the_place_of_another_tells_of_the_child(book, to
 
 @pytest.mark.usefixtures("untracked")
 def test_row_of_an_untracked_parent_that_takes_the_place_of_another_tells_of_the_child(told):
-    """The one thing that its inserts can concern."""
+    """An insert of an untracked parent concerns a child in this case only."""
     run(REPLACE)
 
     assert told() == of_book()
@@ -122,7 +122,7 @@ def test_row_of_an_untracked_parent_that_takes_the_place_of_another_tells_of_the
 
 @pytest.mark.parametrize("rows", [Book.objects, Product._base_manager], ids=["child", "parent"])
 def test_update_by_the_orm_is_told_once(rows, book, told):
-    """The seam tells of the children."""
+    """Capture publishes the children, and the trigger skips the marked statement."""
     rows.filter(pk=2).update(name="new")
 
     product = of_product() | {"shout:NEW shop.product 2 entered"}
@@ -132,14 +132,14 @@ def test_update_by_the_orm_is_told_once(rows, book, told):
 @pytest.mark.usefixtures("untracked")
 @pytest.mark.parametrize("rows", [Book.objects, Product._base_manager], ids=["child", "parent"])
 def test_update_of_an_untracked_parent_by_the_orm_is_told_once(rows, told):
-    """Its statements have the marker too."""
+    """Statements on untracked parents are marked too."""
     rows.filter(pk=2).update(name="new")
 
     assert told() == of_book()
 
 
 def test_statement_of_many_rows_resets_the_children(book, told):
-    """Above the bound."""
+    """Above MAX_ROWS rows the children's families are reset."""
     with override_settings(INVALIDATION={"MAX_ROWS": 1}):
         (few,) = [o for o in differences(load_migrations()) if o.table == "shop_product"]
     former = wanted_triggers()[few.table].sql
@@ -157,7 +157,7 @@ def test_statement_of_many_rows_resets_the_children(book, told):
 
 
 def test_child_that_another_writer_holds_is_reset(book, told):
-    """It may be about to move to where nobody would hear of it. The writer does not wait."""
+    """The other writer may move the child to another topic. The statement does not wait for it."""
     with connected() as other, other.transaction():
         other.execute("UPDATE shop_book SET author = 'grace'")
         run("UPDATE shop_product SET name = ''", options="-c lock_timeout=1s")
@@ -170,7 +170,7 @@ def test_child_that_another_writer_holds_is_reset(book, told):
 
 
 def test_child_cannot_move_before_its_parent_is_committed(book):
-    """It would then be told where it no longer is."""
+    """Otherwise the message would go to a topic that the child has left."""
     with connected() as other, other.transaction():
         other.execute("UPDATE shop_product SET name = ''")
         with pytest.raises(psycopg.errors.LockNotAvailable):
@@ -178,7 +178,7 @@ def test_child_cannot_move_before_its_parent_is_committed(book):
 
 
 def test_child_that_was_written_behind_a_snapshot_is_reset(book, told):
-    """A transaction of REPEATABLE READ does not see where it is now, and goes on."""
+    """A REPEATABLE READ transaction does not see the child's new topic, and goes on."""
     with connected() as other, other.transaction():
         other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         other.execute("SELECT FROM shop_book")
@@ -190,7 +190,7 @@ def test_child_that_was_written_behind_a_snapshot_is_reset(book, told):
 
 
 def test_column_of_the_child_that_is_renamed_keeps_nobody_from_writing(book, told):
-    """Its families are reset, and those of the parent."""
+    """The families of child and parent are reset."""
     run("ALTER TABLE shop_book RENAME COLUMN author TO writer")
     try:
         run("UPDATE shop_product SET name = '' WHERE id = 2")
@@ -202,7 +202,7 @@ def test_column_of_the_child_that_is_renamed_keeps_nobody_from_writing(book, tol
 with isolate_apps("tests.shop"):
 
     class Thing(models.Model):
-        """Nobody tracks it."""
+        """Untracked."""
 
         name = models.TextField(default="")
 
@@ -210,7 +210,7 @@ with isolate_apps("tests.shop"):
             app_label = "shop"
 
     class Tool(Thing):
-        """Nor this, which its child does not inherit the key of."""
+        """Untracked too; its child does not share its key."""
 
         code = models.TextField(primary_key=True)
         thing = models.OneToOneField(Thing, models.CASCADE, parent_link=True)
@@ -219,13 +219,13 @@ with isolate_apps("tests.shop"):
             app_label = "shop"
 
     class Saw(Tool):
-        """Two parents up."""
+        """A model with a tracked parent two tables up."""
 
         class Meta:
             app_label = "shop"
 
     class Lid(Thing):
-        """A key that SQL does not spell."""
+        """A model with a key that SQL does not spell."""
 
         width = models.FloatField(primary_key=True)
         thing = models.OneToOneField(Thing, models.CASCADE, parent_link=True)
@@ -234,14 +234,14 @@ with isolate_apps("tests.shop"):
             app_label = "shop"
 
     class Seen(Thing):
-        """A proxy between."""
+        """A proxy between parent and child."""
 
         class Meta:
             app_label = "shop"
             proxy = True
 
     class Lamp(Seen):
-        """Has the parent's table twice among its parents'."""
+        """A model with the same parent table twice among its parents."""
 
         watts = models.FloatField(default=0)
         bulb = models.TextField(default="")
@@ -251,7 +251,7 @@ with isolate_apps("tests.shop"):
 
 
 def declared(model, *templates):
-    """Declare a model's topics, without the registry."""
+    """Return a declaration of a model's topics that is not registered."""
     return Declaration(model, tuple(read_template(t, model) for t in templates))
 
 
@@ -260,7 +260,7 @@ MADE = (Thing, Tool, Saw, Lid, Lamp)
 
 @pytest.fixture
 def things(told):
-    """Make the tables, and the triggers of the parents alone."""
+    """Create the tables, and the triggers of the parents only."""
     saw, lid = declared(Saw), declared(Lid, "width:{width}")
     lamp = declared(Lamp, "bulb:{bulb}", "watts:{watts}")
     plans = make_plans([saw, lid, lamp])
@@ -287,7 +287,7 @@ def things(told):
 
 @pytest.mark.usefixtures("things")
 def test_row_between_that_has_a_key_of_its_own_resets_the_child(told):
-    """The child's key is not that of the row two tables up; one table up it is."""
+    """The child's key is that of the row one table up, but not of the row two tables up."""
     run("UPDATE shop_thing SET name = '' WHERE id = 1")
     assert told() == raw_resets(Saw) | raw_resets(Lid, "width:")
 
@@ -297,7 +297,7 @@ def test_row_between_that_has_a_key_of_its_own_resets_the_child(told):
 
 @pytest.mark.usefixtures("things")
 def test_topics_of_the_child_that_are_not_spelled_are_reset(told):
-    """Where there is a child; once, although there is a proxy between."""
+    """Only if there is a child; once, although a proxy is in between."""
     run("UPDATE shop_thing SET name = '' WHERE id = 2")
 
     others = raw_resets(Saw) | raw_resets(Lid, "width:")
@@ -307,7 +307,7 @@ def test_topics_of_the_child_that_are_not_spelled_are_reset(told):
 
 @pytest.mark.usefixtures("book")
 def test_deletes_fire_no_triggers_of_a_parent_that_nobody_tracks(monkeypatch):
-    """Those of the days when it was tracked are gone; they come back with it."""
+    """The triggers from when it was tracked are dropped; backwards they come back."""
 
     def events():
         with connection.cursor() as cursor:
@@ -345,7 +345,7 @@ CHANGES = [
         "UPDATE shop_product SET hidden = NOT hidden FROM shop_book"
         " WHERE id = product_ptr_id AND author = '{text}'"
     ),
-    # In one statement:
+    # Child and parent in one statement:
     (
         "WITH b AS (UPDATE shop_book SET author = '{text}' WHERE product_ptr_id = {pk})"
         " UPDATE shop_product SET maker = '{text}' WHERE id = {pk}"
@@ -379,7 +379,7 @@ def program(lamp):
 
 
 def rows_now():
-    """Return every row as the ORM reads it, and its topics."""
+    """Return each row as the ORM reads it, with its topics."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {PRODUCT_COLUMNS} FROM shop_product")
         products = {pk: (pk, *image) for pk, *image in cursor.fetchall()}
@@ -400,7 +400,7 @@ def rows_now():
 
 
 def told_of(row, did, does):
-    """Spell what must be told of a row."""
+    """Return the lines that a row's change must have."""
     for topic in did | does:
         verb = "updated" if topic in did & does else "left" if topic in did else "entered"
         yield f"{topic} {row[0]} {row[1]} {verb}"
@@ -409,12 +409,12 @@ def told_of(row, did, does):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(STATEMENTS, min_size=1, max_size=5))
 def test_what_is_told_is_what_other_programs_did(program, statements):
-    """No row is missed, and no family is reset but that of computed topics."""
+    """No row is missing, and only families of computed topics are reset."""
     program.execute(START)
     told, before = Told(), rows_now()
 
     for statement in statements:
-        # A book's product may not be deleted, nor moved onto another.
+        # Foreign keys forbid deleting a book's product, or moving it onto another key.
         with suppress(psycopg.errors.IntegrityError):
             program.execute(statement)
         after = rows_now()
@@ -423,12 +423,12 @@ def test_what_is_told_is_what_other_programs_did(program, statements):
 
 
 def check(found, before, after):
-    """Compare what was told with what became of the rows."""
+    """Compare the lines with the changes of the rows."""
     must, may = set(), set()
     for row in before | after:
         (was, did), (is_now, does) = (rows.get(row, (None, set())) for rows in (before, after))
         all_of_it = set(told_of(row, did, does))
-        # What is told with the parent finds the child as it is by then, and so "updated".
+        # The parent's trigger finds the child's row as it is then, so its verb is "updated".
         may |= all_of_it | {f"{topic} {row[0]} {row[1]} updated" for topic in does}
         if was != is_now:
             must |= all_of_it

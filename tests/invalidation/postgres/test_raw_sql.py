@@ -1,4 +1,4 @@
-"""What is told of raw SQL that only PostgreSQL understands."""
+"""The raw SQL detector with statements that only PostgreSQL has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
 
 def test_raw_query_that_writes_is_told(told):
-    """By a data-modifying WITH."""
+    """A data-modifying WITH in a raw query resets its table."""
     query = "WITH renamed AS (UPDATE shop_shelf SET name = 'raw' RETURNING *) SELECT * FROM renamed"
 
     assert {shelf.name for shelf in Shelf.objects.raw(query)} == {"raw"}
@@ -21,14 +21,14 @@ def test_raw_query_that_writes_is_told(told):
 
 
 def test_several_statements_in_one_text_are_told(told):
-    """In one record: the driver runs them in one transaction."""
+    """The driver runs them in one transaction, so they have one record."""
     execute(f"SELECT 1; {UPDATE}; /* and */ UPDATE shop_product SET name = 'raw'")
 
     assert told() == SHELVES | PRODUCTS
 
 
 def test_several_statements_of_which_one_fails_tell_nothing(told):
-    """All of them are rolled back."""
+    """The database rolls all of them back."""
     with pytest.raises(DatabaseError):
         execute(f"{UPDATE}; SELECT 1 / 0")
 
@@ -37,7 +37,7 @@ def test_several_statements_of_which_one_fails_tell_nothing(told):
 
 
 def test_text_that_ends_transactions_itself_is_told_behind(told):
-    """Although it fails in the end."""
+    """The resets are stored even if the text fails after its COMMIT."""
     with pytest.raises(DatabaseError):
         execute(f"BEGIN; {UPDATE}; COMMIT; SELECT 1 / 0")
 
@@ -46,14 +46,14 @@ def test_text_that_ends_transactions_itself_is_told_behind(told):
 
 
 def test_program_that_commits_is_told_behind(told):
-    """It could not run within a transaction that is made for it."""
+    """It cannot run within a transaction, so its resets are stored afterwards."""
     execute(f"DO $$ BEGIN {UPDATE}; COMMIT; END $$")
 
     assert told() == SHELVES
 
 
 def test_procedure_that_commits_resets_everything(told):
-    """Nobody knows what it writes."""
+    """The text of a CALL does not show the tables that it writes."""
     execute(
         f"CREATE PROCEDURE rename_shelves() LANGUAGE plpgsql AS $$ BEGIN {UPDATE}; COMMIT; END $$"
     )
@@ -66,7 +66,7 @@ def test_procedure_that_commits_resets_everything(told):
 
 
 def test_transaction_begun_by_raw_sql_and_broken_tells_nothing(told):
-    """It can only be rolled back; the connection is usable behind."""
+    """It can only be rolled back; the connection is usable afterwards."""
     execute("BEGIN")
     with pytest.raises(DatabaseError):
         execute("UPDATE shop_shelf SET id = 1")
@@ -77,7 +77,7 @@ def test_transaction_begun_by_raw_sql_and_broken_tells_nothing(told):
 
 
 def test_truncated_table_is_told(told):
-    """With everything, where it cascades."""
+    """TRUNCATE … CASCADE resets all models."""
     with transaction.atomic():
         execute("TRUNCATE shop_stock, shop_shelf CASCADE")
 
@@ -85,7 +85,7 @@ def test_truncated_table_is_told(told):
 
 
 def test_composed_statements_and_bytes_are_read(told):
-    """Psycopg takes more than text."""
+    """Psycopg takes statements of other types than `str`."""
     table = sql.Identifier("public", "shop_shelf")
     execute(sql.SQL("UPDATE {} SET name = {}").format(table, "raw"))
     assert told() == SHELVES

@@ -1,4 +1,4 @@
-"""SQL spells topics and keys exactly as Python does: with Python as the oracle, on random rows."""
+"""SQL spells topics and keys exactly as Python does: on random rows, with Python as the oracle."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MOMENTS = st.datetimes(timezones=st.just(dt.UTC))
 with isolate_apps("tests.shop"):
 
     class Sample(models.Model):
-        """A column of each type that topics are made of."""
+        """A column of each type that topics can have."""
 
         whole = models.BigIntegerField(null=True)
         small = models.SmallIntegerField(null=True)
@@ -57,7 +57,7 @@ with isolate_apps("tests.shop"):
             app_label = "shop"
 
     class Composed(models.Model):
-        """A key of each type that keys are made of."""
+        """A key of each type that keys can have."""
 
         pk = models.CompositePrimaryKey(
             "whole", "text", "yes", "code", "price", "day", "hour", "moment"
@@ -75,7 +75,7 @@ with isolate_apps("tests.shop"):
             app_label = "shop"
 
     class Unspelled(models.Model):
-        """A column of each type that is spelled in another way, or may be."""
+        """A column of each type that SQL spells differently, or may."""
 
         number = models.FloatField()
         smallest = models.DecimalField(max_digits=9, decimal_places=7)
@@ -113,7 +113,7 @@ UNTIED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def declared(model, *templates):
-    """Declare a model's topics, without the registry."""
+    """Return a declaration of a model's topics that is not registered."""
     return Declaration(model, tuple(read_template(t, model) for t in templates))
 
 
@@ -122,9 +122,9 @@ SAMPLE, COMPOSED = declared(Sample, *TEMPLATES), declared(Composed, "text:{text}
 
 @pytest.fixture(scope="module", autouse=True)
 def tables(django_db_setup, django_db_blocker):
-    """Make the tables and their triggers."""
+    """Create the tables and their triggers."""
     helpers = [create_helpers()]
-    # Those of the demo's triggers: they stay.
+    # The helpers of the demo's migrations stay.
     triggers = [SetTriggers("realtime.storedrecord", "", helpers, helpers)]
     for declaration in (SAMPLE, COMPOSED):
         table = declaration.model._meta.db_table
@@ -143,27 +143,27 @@ def tables(django_db_setup, django_db_blocker):
 
 @pytest.fixture
 def program():
-    """Connect another program, whose settings are its own."""
+    """Connect another program, with session settings of its own."""
     with connected(options="-c timezone=Asia/Kathmandu -c datestyle=SQL,DMY") as program:
         yield program
 
 
 def insert(program, model, row):
-    """Insert a row by another program."""
+    """Insert a row as another program."""
     table, names = model._meta.db_table, ", ".join(row)
     places = ", ".join(["%s"] * len(row))
     program.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", list(row.values()))
 
 
 def rows_of(declaration):
-    """Return every row as the ORM reads it, by key."""
+    """Return each row as the ORM reads it, by key."""
     columns = sorted(declaration.columns)
     rows = declaration.model._base_manager.values_list("pk", *columns)
     return {pk: dict(zip(columns, values, strict=True)) for pk, *values in rows}
 
 
 def told_by_python(declaration, before, after):
-    """Return what Python tells of the difference between two states of a table."""
+    """Return the messages that Python makes of two states of a table."""
     changes = [
         Change(declaration.model, pk_text(pk), before.get(pk), after.get(pk))
         for pk in before | after
@@ -173,7 +173,7 @@ def told_by_python(declaration, before, after):
 
 
 def told_by_triggers():
-    """Return what stands in the records, which are deleted."""
+    """Return the messages of the stored records, and delete the records."""
     told = {
         line
         for record in _all_records()
@@ -187,7 +187,7 @@ def told_by_triggers():
 @UNTIED
 @given(SAMPLES, SAMPLES)
 def test_topics_are_spelled_as_python_does(program, first, second):
-    """Of rows that are inserted, changed and deleted, with values of every type."""
+    """Rows with values of every type are inserted, updated and deleted."""
     empty_tables(program)
     insert(program, Sample, first)
     inserted = rows_of(SAMPLE)
@@ -205,7 +205,7 @@ def test_topics_are_spelled_as_python_does(program, first, second):
 @UNTIED
 @given(KEYS)
 def test_composite_keys_are_spelled_as_python_does(program, key):
-    """In topics, and as the key of the row."""
+    """Both in topics and as the row's key."""
     empty_tables(program)
 
     insert(program, Composed, key)
@@ -218,13 +218,13 @@ def test_composite_keys_are_spelled_as_python_does(program, key):
 
 
 def empty_tables(program):
-    """Begin an example."""
+    """Empty the tables before an example."""
     program.execute("TRUNCATE shop_sample, shop_composed")
     StoredRecord.objects.all().delete()
 
 
 def test_every_column_of_the_sample_is_spelled():
-    """The tests above are about them."""
+    """Otherwise the tests above would prove nothing."""
     fields = Sample._meta.local_concrete_fields
 
     assert all(is_spelled(field) for field in fields)
@@ -238,16 +238,16 @@ def test_types_that_python_shows_in_another_way_are_not_spelled(name):
 
 
 class Shouted(models.CharField):
-    """Python sees another text than the database holds."""
+    """A field whose text in Python differs from the database's."""
 
     def from_db_value(self, value, expression, connection):
-        """Return what Python sees."""
+        """Return the text in upper case."""
         return value.upper()
 
 
 @isolate_apps("tests.shop")
 def test_field_that_converts_what_it_reads_is_not_spelled():
-    """Nor is a foreign key to such a field."""
+    """A foreign key to such a field is not spelled either."""
 
     class Loud(models.Model):
         key = Shouted(max_length=5, primary_key=True)
@@ -267,12 +267,12 @@ def test_field_that_converts_what_it_reads_is_not_spelled():
 
 @override_settings(USE_TZ=False)
 def test_moments_without_a_time_zone_are_not_spelled():
-    """Python shows the hour of the project's time zone."""
+    """Python shows them in the project's time zone."""
     assert not is_spelled(Sample._meta.get_field("moment"))
 
 
 def test_moments_of_a_connection_with_a_time_zone_are_not_spelled(monkeypatch):
-    """Python shows its hour."""
+    """Python shows them in the connection's time zone."""
     with monkeypatch.context() as patch:
         patch.setattr(connection, "timezone", ZoneInfo("Asia/Kathmandu"))
         assert not is_spelled(Sample._meta.get_field("moment"))
@@ -281,7 +281,7 @@ def test_moments_of_a_connection_with_a_time_zone_are_not_spelled(monkeypatch):
 
 
 def test_key_that_is_not_spelled_resets_every_family():
-    """There is no row to tell of."""
+    """Without a key there are no row messages."""
 
     @isolate_apps("tests.shop")
     def model():

@@ -1,4 +1,4 @@
-"""What other programs' writes tell, row by row."""
+"""Triggers: writes of other programs are published row by row."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SHELF_2 = (Shelf, 2)
 
 @pytest.fixture(scope="module", autouse=True)
 def triggers(django_db_setup, django_db_blocker):
-    """Make the triggers of all that is tracked."""
+    """Create the triggers of all tracked models."""
     with django_db_blocker.unblock(), installed(differences(load_migrations())):
         yield
 
 
 def test_inserted_rows_are_told(told):
-    """By all of their topics."""
+    """An inserted row enters all of its topics."""
     run("INSERT INTO shop_shelf (id, name, inside_id) VALUES (7, '', 2), (8, '', NULL)")
 
     seven = lines((Shelf, 7), "entered", "shelf:7", "inside:2")
@@ -38,7 +38,7 @@ def test_inserted_rows_are_told(told):
 
 
 def test_updated_row_is_told_where_it_was_and_where_it_is(told):
-    """It leaves the one topic and enters the other."""
+    """The row leaves the former topic and enters the new one."""
     run("UPDATE shop_shelf SET inside_id = 2 WHERE id = 1", "UPDATE shop_shelf SET name = name")
 
     first, second = told.records()
@@ -48,14 +48,14 @@ def test_updated_row_is_told_where_it_was_and_where_it_is(told):
 
 
 def test_deleted_row_is_told(told):
-    """It leaves all of its topics."""
+    """A deleted row leaves all of its topics."""
     run("DELETE FROM shop_shelf WHERE id = 2")
 
     assert told() == lines(SHELF_2, "left", "shelf:2")
 
 
 def test_changed_key_is_told_as_two_rows(told):
-    """The one is gone, the other new."""
+    """The row with the former key left, the one with the new key entered."""
     run("UPDATE shop_shelf SET id = 9 WHERE id = 2")
 
     left, entered = lines(SHELF_2, "left", "shelf:2"), lines((Shelf, 9), "entered", "shelf:9")
@@ -63,7 +63,7 @@ def test_changed_key_is_told_as_two_rows(told):
 
 
 def test_upsert_is_told_as_what_it_did(told):
-    """One record for the rows that it made, and one for those that it changed."""
+    """One record has the inserted rows, one the updated rows."""
     run(
         "INSERT INTO shop_shelf (id, name) VALUES (2, ''), (7, '')"
         " ON CONFLICT (id) DO UPDATE SET name = 'x'"
@@ -75,7 +75,7 @@ def test_upsert_is_told_as_what_it_did(told):
 
 
 def test_statement_that_finds_no_rows_tells_nothing(told):
-    """Triggers fire all the same."""
+    """Statement triggers fire without rows too."""
     run(
         "UPDATE shop_shelf SET name = 'x' WHERE id = 99",
         "DELETE FROM shop_shelf WHERE id = 99",
@@ -86,7 +86,7 @@ def test_statement_that_finds_no_rows_tells_nothing(told):
 
 
 def test_write_that_is_rolled_back_tells_nothing(told):
-    """The record is part of the transaction, and of the savepoint."""
+    """The record is part of the transaction and of the savepoint."""
     with connected() as program:
         with program.transaction(force_rollback=True):
             program.execute("UPDATE shop_shelf SET name = 'x'")
@@ -99,7 +99,7 @@ def test_write_that_is_rolled_back_tells_nothing(told):
 
 
 def test_copied_rows_are_told(told):
-    """COPY is a statement like any other."""
+    """COPY fires the INSERT triggers."""
     into = "COPY shop_country (code, name) FROM STDIN"
     with connected() as program, program.cursor().copy(into) as copy:
         copy.write_row(("it/é", "Italia"))
@@ -109,7 +109,7 @@ def test_copied_rows_are_told(told):
 
 
 def test_truncated_tables_are_reset(told):
-    """Nobody knows which rows they had."""
+    """TRUNCATE does not give the trigger its rows."""
     run("TRUNCATE shop_shelf CASCADE")
 
     assert set().union(*told.records()) >= SHELVES | PRODUCTS
@@ -117,7 +117,7 @@ def test_truncated_tables_are_reset(told):
 
 @pytest.fixture
 def told_of_few(told):
-    """Make triggers that tell of three rows a statement."""
+    """Create triggers with a limit of three rows a statement."""
     with override_settings(INVALIDATION={"MAX_ROWS": 3}):
         of_few = differences(load_migrations())
     former = wanted_triggers()
@@ -127,7 +127,7 @@ def told_of_few(told):
 
 
 def test_statement_of_many_rows_resets(told_of_few):
-    """Above the bound that the triggers were made with; not at it."""
+    """Above the limit that the triggers were made with, not at it."""
     insert = "INSERT INTO shop_country (code, name) SELECT i, i FROM generate_series(1, {}) AS i"
     run(insert.format(3), "DELETE FROM shop_country", insert.format(4), "DELETE FROM shop_country")
 
@@ -138,12 +138,12 @@ def test_statement_of_many_rows_resets(told_of_few):
 
 
 def country(code, verb):
-    """Spell a country whose name is its code."""
+    """Return the lines of a country whose name is its code."""
     return lines((Country, code), verb, f"country:{code}", f"named:{code}")
 
 
 def test_computed_topics_are_reset(told):
-    """They are Python: their families are reset with each statement; the rest is told by row."""
+    """SQL cannot call the Python function: its families are reset, other topics get rows."""
     run("UPDATE shop_product SET maker = 'you', price = 2.5")
 
     product = moved(Product(pk=1), ["maker:me"], ["maker:you", "price:1/2.50"], ["shelf:1"])
@@ -151,7 +151,7 @@ def test_computed_topics_are_reset(told):
 
 
 def test_rows_that_relate_rows_tell_both_ends(lamp, told):
-    """A table that Django made is told with the topics of its ends."""
+    """A through table made by Django publishes to the rows at its ends."""
     tag = Tag.objects.create(pk=5, name="new")
     run("INSERT INTO shop_product_tags (product_id, tag_id) VALUES (1, 5)")
     through = Product.tags.through.objects.get()
@@ -162,7 +162,7 @@ def test_rows_that_relate_rows_tell_both_ends(lamp, told):
 
 
 def test_composite_key_is_told_as_json(told):
-    """As everywhere."""
+    """The spelling is that of capture."""
     run("INSERT INTO shop_stock (shop_number, product, amount) VALUES (-4, E'a\"b/\\n', 1)")
 
     row = (Stock, (-4, 'a"b/\n'))
@@ -170,7 +170,7 @@ def test_composite_key_is_told_as_json(told):
 
 
 def test_statement_of_the_orm_is_told_once(lamp, told):
-    """The seam has told it: in one record, with the rows of its transaction."""
+    """Capture has published it, in the record of its transaction."""
     with transaction.atomic():
         Shelf.objects.filter(pk=2).update(name="x")
         Product.objects.create(pk=2, price=Decimal("1.5"))
@@ -184,7 +184,7 @@ def test_statement_of_the_orm_is_told_once(lamp, told):
 
 
 def test_prepared_statement_of_the_orm_is_told_once(told):
-    """The database shows a trigger the text that was prepared, with its marker."""
+    """The trigger sees the prepared text, with its marker."""
     raw = connection.connection
     raw.execute(with_marker("UPDATE shop_shelf SET name = %s WHERE id = 1"), ["a"], prepare=True)
     raw.execute(with_marker("UPDATE shop_shelf SET name = %s WHERE id = 1"), ["b"], prepare=True)
@@ -195,7 +195,7 @@ def test_prepared_statement_of_the_orm_is_told_once(told):
 
 
 def test_statement_that_another_tool_has_commented_on_is_told_once(told):
-    """Tools that trace queries put comments behind them."""
+    """Tracing tools append comments after the marker."""
     run(with_marker("UPDATE shop_shelf SET name = 'x'") + " /*route='shelves'*/ ")
 
     assert told.records() == []
@@ -210,7 +210,7 @@ def test_statement_that_another_tool_has_commented_on_is_told_once(told):
     ],
 )
 def test_marker_elsewhere_than_at_the_end_proves_nothing(sql, told):
-    """A value that a user has typed silences nobody."""
+    """A marker inside a value that a user has typed does not hide the write."""
     run(sql)
 
     assert told() == lines(SHELF_2, "updated", "shelf:2")
@@ -218,7 +218,7 @@ def test_marker_elsewhere_than_at_the_end_proves_nothing(sql, told):
 
 @pytest.fixture
 def cascading(told):
-    """Let the database delete products with their shelf, and a trigger of the project's write."""
+    """Add a cascade from shelf to product in the database, and a trigger of the project's."""
     with connection.schema_editor() as editor:
         editor.execute(
             "ALTER TABLE shop_product ADD CONSTRAINT with_shelf FOREIGN KEY (shelf_id)"
@@ -238,7 +238,7 @@ def cascading(told):
 
 
 def test_cascade_of_a_marked_statement_is_told(cascading):
-    """The seam sees the statement, not what the database deletes with it."""
+    """Capture sees the statement, but not the rows that the database deletes with it."""
     run(with_marker("DELETE FROM shop_shelf WHERE id = 1"))
 
     product = lines((Product, 1), "left", "shelf:1", "maker:me")
@@ -247,14 +247,14 @@ def test_cascade_of_a_marked_statement_is_told(cascading):
 
 @pytest.mark.parametrize("mark", [with_marker, str])
 def test_what_a_trigger_of_the_projects_writes_is_told(mark, cascading):
-    """Also when the statement that set it off is the seam's."""
+    """Also if a statement of capture fired the project's trigger."""
     run(mark("INSERT INTO shop_visit (page) VALUES ('x')"))
 
     assert cascading() == lines(SHELF_2, "updated", "shelf:2")
 
 
 def test_marked_statement_that_calls_what_writes_another_table_does_not_silence_it(told):
-    """The seam has issued it for its own table."""
+    """The marker holds for the statement's own table only."""
     run("INSERT INTO shop_country (code, name) VALUES ('no', 'x')")
     told.records()
     with connected() as program:
@@ -268,7 +268,7 @@ def test_marked_statement_that_calls_what_writes_another_table_does_not_silence_
 
 
 def test_renamed_column_keeps_nobody_from_writing(told):
-    """Triggers that do not fit any more reset the model; its writer meets a warning, no error."""
+    """Triggers that are out of date reset the model and raise a warning, not an error."""
     execute("ALTER TABLE shop_shelf RENAME COLUMN inside_id TO within_id")
     try:
         told.records()
@@ -283,7 +283,7 @@ def test_renamed_column_keeps_nobody_from_writing(told):
 
 
 def test_column_whose_new_type_is_not_spelled_resets(told):
-    """No topic is spelled wrongly."""
+    """No message has a wrongly spelled topic."""
     execute("ALTER TABLE shop_product ALTER COLUMN maker TYPE double precision USING 1.5")
     try:
         told.records()
@@ -294,7 +294,7 @@ def test_column_whose_new_type_is_not_spelled_resets(told):
 
 
 def test_column_whose_new_type_is_spelled_is_told_by_it(told):
-    """As Python would see it after the same migration."""
+    """The spelling is that of Python after the same migration."""
     execute("ALTER TABLE shop_product ALTER COLUMN maker TYPE boolean USING true")
     try:
         told.records()
@@ -307,7 +307,7 @@ def test_column_whose_new_type_is_spelled_is_told_by_it(told):
 
 @pytest.fixture
 def stranger(told):
-    """Make a role that may write one table, and nothing else."""
+    """Create a role that may write one table only."""
     run(
         "CREATE ROLE stranger LOGIN",
         "GRANT USAGE, CREATE ON SCHEMA public TO stranger",
@@ -319,7 +319,7 @@ def stranger(told):
 
 
 def test_whoever_may_write_the_table_need_not_write_the_records(stranger, told):
-    """The trigger has its owner's rights."""
+    """The trigger runs with its owner's rights."""
     run("UPDATE shop_shelf SET name = 'x' WHERE id = 2", options=stranger)
 
     assert told() == lines(SHELF_2, "updated", "shelf:2")
@@ -340,13 +340,13 @@ CREATE TRIGGER mine AFTER TRUNCATE ON mine EXECUTE FUNCTION livequery_tell_shop_
     ],
 )
 def test_nobody_else_can_store_records(sql, stranger):
-    """Not through the functions either."""
+    """The helper functions are not executable for other roles."""
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         run(sql, options=stranger)
 
 
 def test_names_that_somebody_puts_in_the_way_are_not_used(stranger, told):
-    """Functions with their owner's rights look nothing up in schemas that others write."""
+    """Functions with owner's rights ignore schemas that other roles can write."""
     with connected(options=stranger) as program:
         program.execute("CREATE TEMP TABLE realtime_storedrecord (token text, payload text)")
         program.execute("CREATE FUNCTION pg_temp.upper(text) RETURNS text RETURN 1 / 0")

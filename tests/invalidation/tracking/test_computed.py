@@ -1,4 +1,4 @@
-"""Topics by a function."""
+"""Topics that a function computes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def computed(function, reads=("name", "shelf_id"), families=("shelf",)):
 
 
 def test_function_gives_a_rows_topics():
-    """What the function returns is what the row belongs to."""
+    """The row belongs to the topics that the function returns."""
     rule = computed(lambda row: [f"shelf:{row.shelf_id}", "shelf:all"])
 
     assert rule.fill(ROW) == {"shelf:5", "shelf:all"}
 
 
 def test_function_may_be_a_generator():
-    """Any iterable will do, and none is needed."""
+    """Any iterable is accepted, an empty one too."""
 
     def topics(row):
         if row.name == "lamp":
@@ -36,7 +36,7 @@ def test_function_may_be_a_generator():
 
 @pytest.mark.parametrize("name", ["maker", "shelf", "pk", "_state", "no_such"])
 def test_function_sees_only_what_it_declared(name):
-    """Else the change of a column that nobody watched would go untold."""
+    """A change of an undeclared column would otherwise not be published."""
     rule = computed(lambda row: [f"shelf:{getattr(row, name)}"])
 
     with pytest.raises(NotRead, match=rf"shop.Product read '{name}'.*\['name', 'shelf_id'\]"):
@@ -44,7 +44,7 @@ def test_function_sees_only_what_it_declared(name):
 
 
 def test_function_cannot_write_to_its_row():
-    """The row is what the database had, not an object."""
+    """The row is a frozen image, not a model instance."""
     rule = computed(lambda row: setattr(row, "name", "x"))
 
     with pytest.raises(NotRead, match="the row is frozen"):
@@ -53,7 +53,7 @@ def test_function_cannot_write_to_its_row():
 
 @pytest.mark.parametrize("topic", ["list:5", "shelf:", "model:shop.product"])
 def test_function_may_give_only_topics_of_its_families(topic):
-    """When rows are not known the declared families are reset, so no others may exist."""
+    """A reset of unknown rows covers the declared families only."""
     rule = computed(lambda row: [topic])
 
     with pytest.raises(BadDeclaration, match=r"shop.Product gave .*\['shelf:'\]"):
@@ -62,25 +62,25 @@ def test_function_may_give_only_topics_of_its_families(topic):
 
 @pytest.mark.parametrize("name", ["shelf", "pk", "no_such", "tags"])
 def test_reads_must_be_columns(name):
-    """They are checked like the fields of a template."""
+    """`reads` is checked like the fields of a template."""
     with pytest.raises(BadDeclaration, match=f"reads= of .* names '{name}'"):
         computed(lambda row: [], reads=[name])
 
 
 def test_reads_of_an_inherited_column_name_the_parent():
-    """The column stands in the parent's table, and so must the declaration."""
+    """The column is in the parent's table, and the declaration belongs there."""
     with pytest.raises(BadDeclaration, match="track Product"):
         read_computed(lambda row: [], Book, ["name"], ["shelf"])
 
 
 @pytest.mark.parametrize("families", [[], ["model"], ["shelf", "object"]])
 def test_families_must_be_named_and_not_be_reserved(families):
-    """A function without families could not be reset."""
+    """Without families, a function's topics could not be reset."""
     with pytest.raises(BadDeclaration, match=r"expected families="):
         computed(lambda row: [], families=families)
 
 
 def test_families_that_are_no_family_are_refused_by_model():
-    """A typing error in a family is a bad declaration like any other."""
+    """The error names the model."""
     with pytest.raises(BadDeclaration, match="track.Product"):
         computed(lambda row: [], families=["my shelf"])

@@ -1,4 +1,4 @@
-"""The command that says which topics hear of a row, and why."""
+"""The command `explain_change`: the topics that receive a change of a row, and why."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ pytestmark = pytest.mark.django_db
 
 
 def explained(*args, **options):
-    """Return what the command prints: the topics and the rules, line by line."""
+    """Return the lines that the command prints: topic and rule."""
     out = io.StringIO()
     call_command("explain_change", *args, stdout=out, **options)
     return [tuple(line.split(maxsplit=1)) for line in out.getvalue().splitlines()]
 
 
 def test_each_rule_has_a_line(lamp):
-    """Those that give this row no topic, too."""
+    """A rule that gives this row no topic has a line too."""
     since = timezone.make_aware(timezone.datetime(2020, 1, 31))
     Product.objects.update(since=since)
 
@@ -42,14 +42,14 @@ def test_each_rule_has_a_line(lamp):
 
 
 def test_function_that_gives_nothing_has_a_line(lamp):
-    """As a template has."""
+    """Its line has a dash, as a template's."""
     rules = {rule: topic for topic, rule in explained("shop.Product", "1")}
 
     assert rules["tests.shop.live.by_year(), name = '', since = None"] == "-"
 
 
 def test_columns_stand_below_each_other(lamp):
-    """The longest topic makes the width."""
+    """The longest topic sets the column's width."""
     out = io.StringIO()
     call_command("explain_change", "shop.Product", "1", stdout=out)
 
@@ -58,12 +58,12 @@ def test_columns_stand_below_each_other(lamp):
 
 
 def test_label_may_be_written_in_any_case(lamp):
-    """As Django takes it."""
+    """The label is looked up as Django does."""
     assert explained("shop.product", "1") == explained("shop.Product", "1")
 
 
 def test_rows_of_children_stand_behind_their_parent():
-    """A change of the parent's row is one of theirs."""
+    """A change of the parent's row is a change of the child's."""
     book = Book.objects.create(pk=5, author="eve")
 
     lines = explained("shop.Product", "5")
@@ -77,7 +77,7 @@ def test_rows_of_children_stand_behind_their_parent():
 
 
 def test_child_of_a_parent_with_another_key_is_found():
-    """By the key that it shares."""
+    """It is found by the key that it shares."""
     express = Express.objects.create(hours=3)
     assert Parcel.objects.count() == 1
 
@@ -87,7 +87,7 @@ def test_child_of_a_parent_with_another_key_is_found():
 
 
 def test_row_of_a_table_between_names_its_ends(lamp):
-    """They are told of it."""
+    """A through row's change is published to the rows at its ends."""
     tag = Tag.objects.create(name="x")
     lamp.tags.add(tag)
     row = Product.tags.through.objects.get()
@@ -101,7 +101,7 @@ def test_row_of_a_table_between_names_its_ends(lamp):
 
 
 def test_key_may_be_composite():
-    """It is written as JSON."""
+    """A composite key is given as JSON."""
     Stock.objects.create(shop_number=1, product="nail")
 
     topics = [topic for topic, _ in explained("shop.Stock", '[1,"nail"]')]
@@ -115,7 +115,7 @@ def test_key_may_be_composite():
 
 
 def test_key_may_be_a_uuid_or_a_text():
-    """As people write them."""
+    """A key is given as text."""
     Parcel.objects.create(pk=uuid.UUID(int=7))
     Country.objects.create(code="a/b", name="n")
 
@@ -124,7 +124,7 @@ def test_key_may_be_a_uuid_or_a_text():
 
 
 def test_row_that_a_manager_hides_is_found(lamp):
-    """It is told of, so it can be asked about."""
+    """Changes of hidden rows are published, so they can be explained."""
     Product.objects.update(hidden=True)
 
     assert explained("shop.Product", "1")[0] == ("model:shop.product", "every row")
@@ -146,6 +146,6 @@ def test_row_that_a_manager_hides_is_found(lamp):
     ],
 )
 def test_what_cannot_be_explained_is_said(model, pk, what):
-    """By an error that names what was asked for."""
+    """The error names the model or the key."""
     with pytest.raises(CommandError, match=what):
         explained(model, pk)

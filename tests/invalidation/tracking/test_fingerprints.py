@@ -1,4 +1,4 @@
-"""Processes that run other code: what they do not know of is reset."""
+"""Fingerprints: processes with other declarations cause resets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def by_other_year(product):
 
 
 def declared(*templates, function=None):
-    """Declare something of products."""
+    """Return a declaration of products."""
     computed = (read_computed(function, Product, ["since"], ["year"]),) if function else ()
     return Declaration(Product, tuple(read_template(t, Product) for t in templates), computed)
 
@@ -54,12 +54,12 @@ ALIKE = declared("shelf:{shelf_id}", "maker:{maker}", function=by_year)
     ids=["fewer", "other column", "more", "no function", "other function"],
 )
 def test_other_rules_have_another_fingerprint(other):
-    """Whatever may give a row another topic."""
+    """Each difference that may change a row's topics changes the fingerprint."""
     assert fingerprint(other) != fingerprint(ALIKE)
 
 
 def test_the_same_rules_have_the_same_fingerprint():
-    """In whichever order they were declared."""
+    """The order of declarations does not matter."""
     again = declared("maker:{maker}", "shelf:{shelf_id}", function=by_year)
 
     assert fingerprint(again) == fingerprint(ALIKE)
@@ -75,7 +75,7 @@ print(*sorted(d.label + fingerprint(d) for d in declarations()))
 
 
 def test_fingerprints_are_the_same_in_every_process():
-    """Hashes of texts are salted, and sets have no order."""
+    """They depend neither on salted hashes nor on the order of sets."""
     said = {
         subprocess.run(
             [sys.executable, "-c", SAME],
@@ -92,7 +92,7 @@ def test_fingerprints_are_the_same_in_every_process():
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("blindly", [True, False])
 def test_each_change_of_a_model_bears_its_fingerprint(blindly, settings):
-    """On the message to the model's own topic, which there is for every change."""
+    """It is on the message to the model's own topic, which every change has."""
     if blindly:
         settings.INVALIDATION = {"MAX_ROWS": 1}
     start = head_to_read_from("default")
@@ -107,14 +107,14 @@ def test_each_change_of_a_model_bears_its_fingerprint(blindly, settings):
 
 
 def observe(extra, topic=MODEL):
-    """Return what the observer says of a message."""
+    """Return the resets that the observer gives for a message."""
     return list(
         ForeignCode().observe(Message(topic, {"shop.product": {"1": "updated"}}, extra=extra))
     )
 
 
 def test_a_foreign_fingerprint_resets_all_families_of_the_model():
-    """Of this process's declarations: the other one did not know of them."""
+    """The families are this process's: the other process may not have known them."""
     told = observe({EXTRA_KEY: {"shop.product": "of old code"}})
 
     families = declaration_of(Product).families
@@ -124,14 +124,14 @@ def test_a_foreign_fingerprint_resets_all_families_of_the_model():
 
 @pytest.mark.parametrize("reason", ["backend-restart", "history-expired", "overflow"])
 def test_what_is_lost_may_have_been_foreign(reason):
-    """A part of a backend that has lost the model's topic has lost the fingerprints with it."""
+    """A backend that lost the model's topic has lost fingerprints too, so families are reset."""
     told = list(ForeignCode().observe(Message(MODEL, reset=reason)))
 
     assert {m.topic for m in told} == declaration_of(Product).families - {MODEL}
 
 
 def test_a_reset_that_somebody_sent_is_left_alone():
-    """By hand, or of a topic that is no model's."""
+    """A reset by hand, or of a topic that is no model's, causes no other resets."""
     assert not list(ForeignCode().observe(Message(MODEL, reset="server")))
     assert not list(ForeignCode().observe(Message(Topic("shelf:3"), reset="backend-restart")))
 
@@ -149,19 +149,19 @@ def test_a_reset_that_somebody_sent_is_left_alone():
     ids=repr,
 )
 def test_any_other_message_is_left_alone(extra):
-    """Ours, those of triggers, and of models that are not tracked here."""
+    """Messages of the same code, of triggers, and of untracked models cause no resets."""
     assert observe(extra) == []
 
 
 def test_every_models_topic_is_observed(declarations):
-    """A change is told to it, whatever else it is told to."""
+    """Every change has a message to its model's topic."""
     track(Visit, "page:{page}")
 
     assert {"model:shop.visit", MODEL} <= set(ForeignCode().topics())
 
 
 def test_functions_may_be_of_any_kind():
-    """A callable object has no code of its own to look at."""
+    """A callable object has no `__code__`."""
 
     class ByYear:
         def __call__(self, product):

@@ -1,4 +1,4 @@
-"""What travels beside a message: which columns, which values, and what never does."""
+"""Images beside messages: their columns, their values, and the data that must not be in them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SINCE = dt.datetime(2020, 1, 31, 12, 30, tzinfo=dt.UTC)
 
 @isolate_apps("tests.shop")
 def test_columns_say_which_rows_are_meant_not_what_people_wrote():
-    """Of each kind of column it is settled."""
+    """Each of Django's field classes has images or has none."""
 
     class LowText(models.CharField):
         pass
@@ -76,7 +76,7 @@ def test_columns_say_which_rows_are_meant_not_what_people_wrote():
     ],
 )
 def test_columns_of_the_shop(model, columns):
-    """Keys of any type are among them: they name the rows."""
+    """Keys of any type have images."""
     assert default_image_columns(model) == columns
 
 
@@ -91,13 +91,13 @@ def test_columns_of_the_shop(model, columns):
     ],
 )
 def test_of_auth_and_sessions_only_keys_travel(model, columns):
-    """Not even when somebody logged in last."""
+    """Not even `last_login` has an image."""
     assert default_image_columns(model) == columns
 
 
 @pytest.fixture
 def beside(transactional_db):
-    """Return what goes beside the messages of the newest record, by topic, but fingerprints."""
+    """Return the extras of the newest record's messages, by topic, without fingerprints."""
     seen = StoredRecord.objects.aggregate(newest=Max("id"))["newest"] or 0
 
     def look():
@@ -108,7 +108,7 @@ def beside(transactional_db):
 
 
 def without_fingerprint(extra):
-    """Return what else goes beside a message, if anything."""
+    """Return a message's extra without the fingerprint; None if nothing is left."""
     return {key: value for key, value in (extra or {}).items() if key != EXTRA_KEY} or None
 
 
@@ -118,7 +118,7 @@ def pair(extra, label="shop.product", pk="1"):
 
 
 def test_created_row_has_an_image_after(shelves, beside):
-    """As JSON has it; and each topic's message has it."""
+    """Values are JSON's; each topic's message has the image."""
     Product.objects.create(pk=1, shelf_id=1, price="7.5", since=SINCE, name="secret", maker="x")
 
     image = {"id": 1, "shelf_id": 1, "origin_id": None, "price": "7.50", "hidden": False}
@@ -129,7 +129,7 @@ def test_created_row_has_an_image_after(shelves, beside):
 
 
 def test_changed_row_has_both_images(lamp, beside):
-    """What it was when the transaction first met it, and what it left behind."""
+    """The state before the transaction, and the state after it."""
     with transaction.atomic():
         Product.objects.update(hidden=True, price=1)
         Product._base_manager.update(price=Decimal("1.5"))
@@ -140,7 +140,7 @@ def test_changed_row_has_both_images(lamp, beside):
 
 
 def test_deleted_row_has_an_image_before(lamp, beside):
-    """And none after."""
+    """There is no image after."""
     lamp.delete()
 
     before, after = pair(beside()["shelf:1"])
@@ -148,7 +148,7 @@ def test_deleted_row_has_an_image_before(lamp, beside):
 
 
 def test_columns_that_topics_depend_on_are_no_images_for_that(lamp, beside):
-    """`maker` is read for its topic, and stays here."""
+    """`maker` is read for its topic, but has no image."""
     Product.objects.update(maker="salary")
 
     text = str(list(beside().values()))
@@ -157,7 +157,7 @@ def test_columns_that_topics_depend_on_are_no_images_for_that(lamp, beside):
 
 
 def test_columns_may_be_added(declarations, lamp, beside):
-    """By name; those of every call."""
+    """The columns of all calls of `track()` add up."""
     track(Product, images=["maker"])
     track(Product, images=["name"])
 
@@ -168,7 +168,7 @@ def test_columns_may_be_added(declarations, lamp, beside):
 
 
 def test_columns_may_be_taken_out(declarations, lamp, beside):
-    """All of them; the rows are told all the same."""
+    """Without images the rows are published all the same."""
     track(Product, images=False)
 
     Product.objects.update(maker="x")
@@ -179,7 +179,7 @@ def test_columns_may_be_taken_out(declarations, lamp, beside):
 
 
 def test_users_are_told_without_secrets(declarations, beside):
-    """Tracking them is no reason for anything but keys to travel."""
+    """A tracked user model sends its keys only."""
     track(User, "staff:{is_staff}")
 
     user = User.objects.create_user("ada", password="x", email="a@b.c")
@@ -188,7 +188,7 @@ def test_users_are_told_without_secrets(declarations, beside):
 
 
 def test_rows_of_the_table_between_have_their_keys(lamp, beside):
-    """Beside what its ends hear, whose own rows did not change and have no image."""
+    """The rows at the ends have not changed themselves, and have no image."""
     tag = Tag.objects.create(name="x")
 
     lamp.tags.add(tag)
@@ -201,7 +201,7 @@ def test_rows_of_the_table_between_have_their_keys(lamp, beside):
 
 
 def test_row_with_a_composite_key_has_an_image(beside):
-    """Under its key's spelling."""
+    """The image stands under the key's JSON."""
     Stock.objects.create(shop_number=1, product="nail", amount=3)
 
     image = {"shop_number": 1, "product": "nail", "amount": 3, "shelf_id": None}
@@ -210,7 +210,7 @@ def test_row_with_a_composite_key_has_an_image(beside):
 
 @override_settings(INVALIDATION={"MAX_IMAGE_BYTES": 2_000})
 def test_message_with_too_large_images_goes_without(lamp, beside):
-    """That one; a smaller one of the same transaction has its own."""
+    """A smaller message of the same transaction has its images."""
     with transaction.atomic():
         Product.objects.update(hidden=True)
         Product.objects.bulk_create(Product(pk=pk, maker="x") for pk in range(10, 40))
@@ -223,7 +223,7 @@ def test_message_with_too_large_images_goes_without(lamp, beside):
 
 
 def test_untracked_rows_have_none(lamp, beside):
-    """Nor a message."""
+    """They have no message either."""
     with transaction.atomic():
         Visit.objects.create(page="x")
         Product.objects.update(hidden=True)
@@ -232,7 +232,7 @@ def test_untracked_rows_have_none(lamp, beside):
 
 
 def test_resets_have_none(lamp, beside):
-    """They speak of no row."""
+    """A reset names no rows."""
     with override_settings(INVALIDATION={"MAX_ROWS": 1}):
         Product.objects.bulk_create([Product(), Product()])
 

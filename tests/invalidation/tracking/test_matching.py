@@ -1,4 +1,4 @@
-"""From changes to messages."""
+"""Turning changes into messages."""
 
 from __future__ import annotations
 
@@ -37,29 +37,29 @@ def row(shelf, maker):
 
 
 def test_row_belongs_to_all_its_topics():
-    """Model, object, templates and functions."""
+    """Its model's, its own, and those of templates and functions."""
     assert topics_of(PRODUCT, "7", row(1, "me")) == OWN | {"shelf:1", "maker:me", "made:here"}
 
 
 def test_no_row_belongs_to_no_topic():
-    """Before it was made, and after it is gone."""
+    """There is no row before its insert and after its delete."""
     assert topics_of(PRODUCT, "7", None) == set()
 
 
 def test_null_gives_no_topic():
-    """A product on no shelf is in no shelf's topic."""
+    """A product without a shelf has no shelf topic."""
     assert topics_of(PRODUCT, "7", row(None, "")) == OWN
 
 
 def test_key_is_percent_encoded_in_its_own_topic():
-    """Text keys may hold anything."""
+    """A text key may contain any character."""
     topics = topics_of(Declaration(Country), "a/b c", {})
 
     assert topics == {"model:shop.country", "object:shop.country/a%2Fb%20c"}
 
 
 def test_empty_key_is_told_under_its_models_topic():
-    """No topic can spell it, and its writer is not to be refused for that."""
+    """A topic cannot contain an empty key, but the write must succeed."""
     assert topics_of(Declaration(Country), "", {}) == {"model:shop.country"}
 
 
@@ -91,7 +91,7 @@ def test_empty_key_is_told_under_its_models_topic():
     ],
 )
 def test_verbs_say_what_a_change_is_to_each_topic(before, after, verbs):
-    """Where the row did belong and does: updated; did only: left; does only: entered."""
+    """Topics before and after: updated; only before: left; only after: entered."""
     assert verbs_of(PRODUCT, Change(Product, "7", before, after)) == verbs
 
 
@@ -115,5 +115,5 @@ def test_topic_has_one_message_however_many_rows():
 
 
 def test_nothing_changed_gives_no_message():
-    """Silence where there is nothing to say."""
+    """No changes, no messages."""
     assert messages_for([], {}.get) == []

@@ -1,4 +1,4 @@
-"""Reading topic templates and filling them."""
+"""Parsing and filling topic templates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.shop.models import Book, Product, Stock
 
 
 def test_template_is_filled_from_a_row():
-    """`{field}` stands for the column's value."""
+    """`{field}` is replaced by the column's value."""
     template = read_template("shelf:{shelf_id}", Product)
 
     assert template.fill({"shelf_id": 5}) == "shelf:5"
@@ -26,7 +26,7 @@ def test_template_joins_fields_and_literal_parts():
 
 
 def test_template_percent_encodes_values():
-    """Whatever a text column holds, the topic has one spelling, and a slash ends no part."""
+    """Any text has one spelling as a part, and a slash in it does not end the part."""
     template = read_template("maker:{maker}", Product)
 
     assert template.fill({"maker": "a/b:c d%é"}) == "maker:a%2Fb%3Ac%20d%25%C3%A9"
@@ -34,7 +34,7 @@ def test_template_percent_encodes_values():
 
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_template_without_a_value_gives_no_topic(nothing):
-    """A row with a null belongs to no such topic; neither does one with an empty text."""
+    """A null or an empty text gives no topic."""
     template = read_template("price:{shelf_id}/{maker}", Product)
 
     assert template.fill({"shelf_id": 5, "maker": nothing}) is None
@@ -48,7 +48,7 @@ def test_template_keeps_values_that_are_only_false():
 
 
 def test_template_takes_parts_of_a_composite_key():
-    """The columns behind a composite key are columns like others."""
+    """The columns of a composite key are ordinary columns."""
     template = read_template("stock:{shop_number}/{product}", Stock)
 
     assert template.fill({"shop_number": 1, "product": "nail"}) == "stock:1/nail"
@@ -67,7 +67,7 @@ def test_template_takes_parts_of_a_composite_key():
     ],
 )
 def test_template_with_an_unknown_field_is_refused_by_name(text, model, what):
-    """The error names field and model, and what to write instead."""
+    """The error names field and model, and the field to write instead."""
     name = text.partition("{")[2].rstrip("}")
 
     with pytest.raises(BadDeclaration) as error:
@@ -101,7 +101,7 @@ def test_template_with_an_unknown_field_is_refused_by_name(text, model, what):
     ],
 )
 def test_template_that_cannot_be_kept_is_refused(text):
-    """Mixed parts, conversions, formats, empty parts, reserved families: all at start-up."""
+    """Mixed parts, conversions, formats, empty parts and reserved families fail at start-up."""
     with pytest.raises(BadDeclaration, match=r"track\(Product\)") as error:
         read_template(text, Product)
 

@@ -1,4 +1,4 @@
-"""Declaring what is tracked."""
+"""Declaring models with `track()`."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from tests.shop.models import Abstract, Book, Discounted, Product, Tag, Visit
 
 @pytest.fixture(autouse=True)
 def undeclared(monkeypatch):
-    """Let a test declare what it likes; the declarations of live.py come back after it."""
+    """Start without declarations; those of live.py are restored after the test."""
     monkeypatch.setattr(tracking, "registry", tracking.Registry())
 
 
 def test_tracked_model_has_topics_of_its_own():
-    """Without any template a row still belongs to its model's topic and to its own."""
+    """A row belongs to its model's topic and to its own, without any template."""
     track(Visit)
 
     assert declaration_of(Visit).families == {"model:shop.visit", "object:shop.visit/"}
 
 
 def test_model_that_nobody_tracks_has_no_declaration():
-    """Nothing is told of it."""
+    """Changes of an untracked model are not published."""
     assert declaration_of(Visit) is None
     assert declarations() == ()
 
 
 def test_tracking_again_adds_up():
-    """Two apps may each declare what they need of a third one's model."""
+    """Two apps may each declare topics of a third app's model."""
     track(Product, "shelf:{shelf_id}")
     track(Product, "shelf:{shelf_id}", "maker:{maker}")
     track(Product, lambda row: [], reads=["price"], families=["price"])
@@ -43,7 +43,7 @@ def test_tracking_again_adds_up():
 
 
 def test_templates_and_functions_may_be_declared_together():
-    """`reads` and `families` are the function's; a template brings its own."""
+    """`reads` and `families` belong to the function; a template has its own."""
     track(
         Product,
         *("shelf:{shelf_id}", lambda row: []),
@@ -57,7 +57,7 @@ def test_templates_and_functions_may_be_declared_together():
 
 
 def test_proxies_and_their_model_are_one():
-    """They are one table: declared of either, told of both."""
+    """They share a table, and so a declaration."""
     track(Discounted, "shelf:{shelf_id}")
 
     assert declaration_of(Product) is declaration_of(Discounted)
@@ -65,21 +65,21 @@ def test_proxies_and_their_model_are_one():
 
 
 def test_multi_table_child_is_a_model_of_its_own():
-    """They are two tables."""
+    """Parent and child have two tables."""
     track(Product)
 
     assert declaration_of(Book) is None
 
 
 def test_abstract_model_is_refused():
-    """It has no rows."""
+    """An abstract model has no rows."""
     with pytest.raises(BadDeclaration, match=r"track\(Abstract\).*table of its own"):
         track(Abstract)
 
 
 @pytest.mark.parametrize("thing", ["shop.Product", object, None, Product()])
 def test_what_is_no_model_is_refused(thing):
-    """And said to be none."""
+    """The error says that it is not a model."""
     with pytest.raises(BadDeclaration, match="expected a model class, got"):
         track(thing)
 

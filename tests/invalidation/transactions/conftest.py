@@ -1,3 +1,3 @@
-"""The tests of transactions look at what is told as those of capture do."""
+"""Use the `told` fixture of the capture tests."""
 
 from tests.invalidation.capture.conftest import told  # noqa: F401 -- a fixture

@@ -1,4 +1,4 @@
-"""What is told where the writer ends transactions by hand."""
+"""Publishing while autocommit is off and the caller commits by hand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def told(told):
-    """Turn autocommit off behind the arranging, and on again at the end."""
+    """Turn autocommit off after the arranging, and on again at the end."""
     transaction.set_autocommit(False)
     yield told
     if not connection.get_autocommit():
@@ -23,17 +23,17 @@ def told(told):
 
 
 def entered(*pks):
-    """Spell the shelves that were made."""
+    """Return the lines of the created shelves."""
     return set().union(*(lines((Shelf, pk), "entered", f"shelf:{pk}") for pk in pks))
 
 
 def make(pk):
-    """Make a shelf."""
+    """Create a shelf."""
     return Shelf.objects.create(pk=pk)
 
 
 def test_commit_by_hand_is_told(told):
-    """Once, with all that was written since the last."""
+    """One record holds all writes since the last commit."""
     make(11)
     make(12)
     transaction.commit()
@@ -45,7 +45,7 @@ def test_commit_by_hand_is_told(told):
 
 
 def test_rollback_by_hand_is_not_told(told):
-    """Nor does it show in the next commit."""
+    """The rolled-back writes are not in the next record either."""
     make(11)
     transaction.rollback()
     make(12)
@@ -56,7 +56,7 @@ def test_rollback_by_hand_is_not_told(told):
 
 @pytest.mark.sqlite
 def test_turning_autocommit_on_is_told(told):
-    """That commits what is open."""
+    """It commits the open transaction."""
     make(11)
 
     transaction.set_autocommit(True)
@@ -67,7 +67,7 @@ def test_turning_autocommit_on_is_told(told):
 
 @pytest.mark.sqlite
 def test_turning_autocommit_on_that_failed_may_be_tried_again(told):
-    """What was written before is told with what put it right."""
+    """The earlier writes are published with the one that repairs the commit."""
     bed = Product.objects.create(pk=5, shelf_id=404)
     with pytest.raises(IntegrityError):
         transaction.set_autocommit(True)
@@ -81,7 +81,7 @@ def test_turning_autocommit_on_that_failed_may_be_tried_again(told):
 
 @pytest.mark.sqlite
 def test_turning_autocommit_on_that_failed_leaves_it_off(told):
-    """For the driver too: it would commit each statement, and nobody would tell of it."""
+    """The driver's autocommit is off too; else it would commit each statement unpublished."""
     Product.objects.create(pk=5, shelf_id=404)
     with pytest.raises(IntegrityError):
         transaction.set_autocommit(True)
@@ -98,7 +98,7 @@ def test_turning_autocommit_on_that_failed_leaves_it_off(told):
 
 @pytest.mark.sqlite
 def test_savepoint_that_sqlite_does_not_make_undoes_nothing(told):
-    """Outside a block there are none on SQLite; to roll back to one or release it does nothing."""
+    """Outside a block SQLite makes no savepoints; a rollback to one or its release does nothing."""
     savepoint = connection.savepoint()
     make(11)
     transaction.savepoint_rollback(savepoint)
@@ -112,7 +112,7 @@ def test_savepoint_that_sqlite_does_not_make_undoes_nothing(told):
 
 @pytest.mark.postgres
 def test_turning_autocommit_on_may_be_refused(told):
-    """While a transaction is open, which may go either way yet."""
+    """PostgreSQL refuses it in an open transaction, which may still be committed or rolled back."""
     make(11)
     with pytest.raises(ProgrammingError):
         transaction.set_autocommit(True)
@@ -128,7 +128,7 @@ def test_turning_autocommit_on_may_be_refused(told):
 
 @pytest.mark.postgres
 def test_savepoint_outside_a_block_is_one(told):
-    """It undoes what came behind it."""
+    """Rolling back to it drops the later writes."""
     make(11)
     savepoint = connection.savepoint()
     make(12)
@@ -140,7 +140,7 @@ def test_savepoint_outside_a_block_is_one(told):
 
 @pytest.mark.postgres
 def test_block_does_not_end_the_transaction(told):
-    """It is told when the transaction commits, or not at all."""
+    """Its writes are published when the transaction commits."""
     with transaction.atomic():
         make(11)
     assert told.records() == []
@@ -155,7 +155,7 @@ def test_block_does_not_end_the_transaction(told):
 
 @pytest.mark.sqlite
 def test_block_that_begins_the_transaction_is_told_when_it_ends(told):
-    """Its savepoint is the transaction: releasing it commits, and no rollback undoes it."""
+    """Its savepoint began the transaction: releasing it commits, and no rollback undoes it."""
     with transaction.atomic():
         make(11)
         with transaction.atomic():
@@ -167,7 +167,7 @@ def test_block_that_begins_the_transaction_is_told_when_it_ends(told):
 
 
 def test_block_within_the_transaction_is_told_with_it(told):
-    """Its savepoint is one."""
+    """Its savepoint is an ordinary one."""
     make(11)
     with transaction.atomic():
         make(12)
@@ -182,7 +182,7 @@ def test_block_within_the_transaction_is_told_with_it(told):
 
 @pytest.mark.sqlite
 def test_commit_that_failed_may_be_tried_again(told):
-    """What was written before is told with what put it right."""
+    """The earlier writes are published with the one that repairs the commit."""
     bed = Product.objects.create(pk=5, shelf_id=404)
     with pytest.raises(IntegrityError):
         transaction.commit()
@@ -196,7 +196,7 @@ def test_commit_that_failed_may_be_tried_again(told):
 
 @pytest.mark.sqlite
 def test_commit_that_failed_is_sent_when_it_succeeds(told, monkeypatch):
-    """A backend that stores nothing must be given all of it then, and nothing before."""
+    """A backend that stores nothing gets all messages after the commit, and none before."""
     sent = []
     monkeypatch.setattr(commit, "prepare", lambda messages, using: lambda: sent.extend(messages))
     bed = Product.objects.create(pk=5, shelf_id=404)
@@ -213,7 +213,7 @@ def test_commit_that_failed_is_sent_when_it_succeeds(told, monkeypatch):
 
 @pytest.mark.postgres
 def test_commit_that_failed_is_not_told(told):
-    """It was a rollback; the next transaction knows nothing of it."""
+    """On PostgreSQL it was a rollback; the next record holds none of its writes."""
     Product.objects.create(pk=5, shelf_id=404)
     with pytest.raises(IntegrityError):
         transaction.commit()
@@ -226,7 +226,7 @@ def test_commit_that_failed_is_not_told(told):
 
 @pytest.mark.sqlite
 def test_statement_that_failed_halfway_resets_its_models(told):
-    """Django has updated the child's row when the parent's is refused, and does not undo it."""
+    """Django has updated the child's row when the parent's update fails, and does not undo it."""
     Book.objects.create(pk=5, author="eve")
     transaction.commit()
     told.records()
@@ -241,7 +241,7 @@ def test_statement_that_failed_halfway_resets_its_models(told):
 
 
 def test_hooks_do_not_matter(told):
-    """With autocommit off Django refuses them; what is told does not depend on them."""
+    """Django refuses on_commit hooks while autocommit is off; publishing does not need them."""
     with pytest.raises(transaction.TransactionManagementError):
         transaction.on_commit(lambda: None)
     make(11)

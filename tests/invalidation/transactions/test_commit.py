@@ -13,7 +13,7 @@ ONE, TWO, THREE = (Change(Product, pk, None, {}) for pk in "123")
 
 
 def test_journal_goes_back_to_a_savepoint():
-    """What was noted since is forgotten; what was noted before stays."""
+    """Entries after the savepoint are dropped, those before it stay."""
     journal = Journal()
     journal.add([ONE])
     journal.note_savepoint("a")
@@ -26,7 +26,7 @@ def test_journal_goes_back_to_a_savepoint():
 
 
 def test_journal_goes_back_over_inner_savepoints():
-    """And can go back to the same one again."""
+    """It can go back to the same savepoint twice."""
     journal = Journal()
     for savepoint, change in (("a", ONE), ("b", TWO)):
         journal.note_savepoint(savepoint)
@@ -40,7 +40,7 @@ def test_journal_goes_back_over_inner_savepoints():
 
 
 def test_journal_that_cannot_know_how_far_to_go_back_says_so():
-    """A savepoint made by raw SQL was never marked: any row may be as it was, or not."""
+    """For a savepoint of raw SQL the journal keeps resets: any row may have been rolled back."""
     journal = Journal()
     journal.add([ONE, Change(Shelf, "1", None, {}), TWO])
 
@@ -51,7 +51,7 @@ def test_journal_that_cannot_know_how_far_to_go_back_says_so():
 
 
 def test_cleared_journal_knows_nothing():
-    """Neither changes nor savepoints outlive their transaction."""
+    """Entries and savepoints end with their transaction."""
     journal = Journal()
     journal.note_savepoint("a", begins=True)
     journal.add([ONE])
@@ -63,5 +63,5 @@ def test_cleared_journal_knows_nothing():
 
 
 def test_connection_and_its_proxy_have_one_journal():
-    """`django.db.connection` stands for the connection of this thread."""
+    """`django.db.connection` is a proxy of the thread's connection."""
     assert journal_of(connection) is journal_of(connections["default"])

@@ -1,4 +1,4 @@
-"""What is told of transactions: all that was committed, and nothing else."""
+"""Publishing what transactions commit, and nothing else."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Refused(Exception):
-    """What a test raises to end a block."""
+    """An error that a test raises to end a block."""
 
 
 @contextmanager
 def ends_by(error, **options):
-    """Open a block that ends by an error."""
+    """Open a block that ends with an error."""
     with pytest.raises(error), transaction.atomic(**options):
         yield
 
 
 def entered(*pks):
-    """Spell the shelves that were made."""
+    """Return the lines of the created shelves."""
     return set().union(*(lines((Shelf, pk), "entered", f"shelf:{pk}") for pk in pks))
 
 
 def make(pk):
-    """Make a shelf."""
+    """Create a shelf."""
     return Shelf.objects.create(pk=pk)
 
 
 def assert_usable():
-    """Assert that a connection is as it should be between transactions."""
+    """Assert that a connection is idle, with autocommit on and an empty journal."""
     assert connection.get_autocommit()
     assert not connection.in_atomic_block
     assert not is_in_transaction(connection)
@@ -48,7 +48,7 @@ def assert_usable():
 
 
 def test_transaction_is_told_in_one_record_when_it_commits(lamp, told):
-    """Not before; and each row once, from where it was to where it is."""
+    """Not earlier, and with each row once, from its first state to its last."""
     with transaction.atomic():
         make(11)
         for maker in ("x", "y", "z"):
@@ -60,7 +60,7 @@ def test_transaction_is_told_in_one_record_when_it_commits(lamp, told):
 
 
 def test_transaction_that_changed_nothing_tracked_has_no_record(told):
-    """An empty message would wake everybody for nothing."""
+    """An empty record would wake every process for nothing."""
     with transaction.atomic():
         Visit.objects.create()
 
@@ -68,7 +68,7 @@ def test_transaction_that_changed_nothing_tracked_has_no_record(told):
 
 
 def test_write_outside_a_transaction_is_told_at_once(told):
-    """It is a transaction of its own."""
+    """It gets a transaction of its own."""
     make(11)
     make(12)
 
@@ -76,7 +76,7 @@ def test_write_outside_a_transaction_is_told_at_once(told):
 
 
 def test_nested_blocks_are_told_with_the_outermost(told):
-    """Whether they make savepoints or not."""
+    """Blocks with and without savepoints are alike."""
     with transaction.atomic():
         make(11)
         with transaction.atomic():
@@ -89,7 +89,7 @@ def test_nested_blocks_are_told_with_the_outermost(told):
 
 
 def test_durable_block_is_told(told):
-    """It is an outermost one that insists on it."""
+    """A durable block is an outermost one."""
     with transaction.atomic(durable=True):
         make(11)
 
@@ -97,7 +97,7 @@ def test_durable_block_is_told(told):
 
 
 def test_rolled_back_transaction_is_not_told(told):
-    """It did not happen, nor does it show in the next."""
+    """Its writes are not in the next record either."""
     with ends_by(Refused):
         make(11)
         raise Refused
@@ -108,7 +108,7 @@ def test_rolled_back_transaction_is_not_told(told):
 
 
 def test_inner_block_that_rolls_back_is_not_told(told):
-    """What stands around it is."""
+    """The outer block's writes are published."""
     with transaction.atomic():
         make(11)
         with ends_by(Refused):
@@ -122,7 +122,7 @@ def test_inner_block_that_rolls_back_is_not_told(told):
 
 
 def test_row_is_told_as_it_was_before_what_was_rolled_back(lamp, told):
-    """The undone part of its way is no part of it."""
+    """A rolled-back state of the row is no part of its change."""
     with transaction.atomic():
         Product.objects.update(maker="a")
         with ends_by(Refused):
@@ -133,7 +133,7 @@ def test_row_is_told_as_it_was_before_what_was_rolled_back(lamp, told):
 
 
 def test_rollback_that_was_asked_for_is_not_told(told):
-    """By `set_rollback`, at the outermost block or an inner one."""
+    """`set_rollback` drops the writes of an outermost or inner block."""
     with transaction.atomic():
         make(11)
         with transaction.atomic():
@@ -149,7 +149,7 @@ def test_rollback_that_was_asked_for_is_not_told(told):
 
 
 def test_error_without_a_savepoint_of_its_own_undoes_all(told):
-    """The outer block must roll back then, though the error was caught."""
+    """The outer block must roll back, though the error was caught."""
     with ends_by(transaction.TransactionManagementError):
         make(11)
         with ends_by(Refused, savepoint=False):
@@ -162,7 +162,7 @@ def test_error_without_a_savepoint_of_its_own_undoes_all(told):
 
 
 def test_manual_savepoints_are_followed(told):
-    """Back to one, on, back to it again, and released."""
+    """Rolled back to, written after, rolled back to again, and released."""
     with transaction.atomic():
         make(11)
         outer = connection.savepoint()
@@ -183,7 +183,7 @@ def test_manual_savepoints_are_followed(told):
 
 
 def test_released_savepoint_is_undone_with_the_one_around_it(told):
-    """Releasing is not committing."""
+    """A release is not a commit."""
     with transaction.atomic():
         outer = connection.savepoint()
         inner = connection.savepoint()
@@ -196,7 +196,7 @@ def test_released_savepoint_is_undone_with_the_one_around_it(told):
 
 
 def test_savepoint_made_by_raw_sql_resets_what_was_written(told):
-    """Django knows it by name only, so it is not known what of the journal still holds."""
+    """The journal does not know which entries came before it, so it keeps resets."""
     with transaction.atomic():
         make(11)
         with connection.cursor() as cursor:
@@ -209,7 +209,7 @@ def test_savepoint_made_by_raw_sql_resets_what_was_written(told):
 
 
 def test_refused_rollback_undoes_nothing(told):
-    """Within a block it is an error, and the block goes on."""
+    """Django refuses `rollback()` in a block, and the block goes on."""
     with transaction.atomic():
         make(11)
         with pytest.raises(transaction.TransactionManagementError):
@@ -221,7 +221,7 @@ def test_refused_rollback_undoes_nothing(told):
 
 
 def test_hooks_that_raise_do_not_keep_it_from_being_told(told):
-    """Other people's on_commit hooks run when all is done."""
+    """The messages are sent before the project's on_commit hooks run."""
 
     def hook():
         raise Refused
@@ -235,7 +235,7 @@ def test_hooks_that_raise_do_not_keep_it_from_being_told(told):
 
 
 def test_hook_that_writes_is_told_on_its_own(told):
-    """It writes after the commit."""
+    """A hook's write is a transaction of its own."""
     with transaction.atomic():
         transaction.on_commit(lambda: make(12))
         make(11)
@@ -244,7 +244,7 @@ def test_hook_that_writes_is_told_on_its_own(told):
 
 
 def test_hook_runs_when_the_record_is_there(told):
-    """Whoever is called on commit finds it told."""
+    """An on_commit hook finds the stored record."""
     seen = []
 
     with transaction.atomic():
@@ -255,7 +255,7 @@ def test_hook_runs_when_the_record_is_there(told):
 
 
 def test_refused_statement_leaves_the_rest_of_its_transaction(told):
-    """An IntegrityError in a block of its own is an everyday thing."""
+    """An IntegrityError in a block of its own drops that block's writes only."""
     with transaction.atomic():
         make(11)
         with ends_by(IntegrityError):
@@ -266,7 +266,7 @@ def test_refused_statement_leaves_the_rest_of_its_transaction(told):
 
 
 def test_commit_that_fails_tells_nothing(told):
-    """Foreign keys are checked at commit."""
+    """Foreign keys are checked at the commit."""
     with ends_by(IntegrityError):
         Product.objects.create(shelf_id=404)
 
@@ -276,7 +276,7 @@ def test_commit_that_fails_tells_nothing(told):
 
 
 def test_write_outside_a_transaction_that_fails_tells_nothing(told):
-    """Just as one without us would have failed."""
+    """It fails with the same error as without capture."""
     with pytest.raises(IntegrityError):
         Product.objects.create(shelf_id=404)
 
@@ -285,7 +285,7 @@ def test_write_outside_a_transaction_that_fails_tells_nothing(told):
 
 
 def test_connection_closed_within_a_block_tells_nothing(told):
-    """The database has rolled back."""
+    """The database rolls back."""
     with ends_by(DatabaseError):
         make(11)
         connection.close()
@@ -296,7 +296,7 @@ def test_connection_closed_within_a_block_tells_nothing(told):
 
 
 def test_topic_function_that_raises_refuses_the_commit(told):
-    """The error reaches the writer: neither the change nor its message is there."""
+    """The writer gets the error; neither the change nor its message is stored."""
     with ends_by(ZeroDivisionError):
         make(11)
         Product.objects.create(name="explode")
@@ -307,7 +307,7 @@ def test_topic_function_that_raises_refuses_the_commit(told):
 
 
 def test_topic_function_that_raises_refuses_a_lone_write(told):
-    """Outside a transaction, too."""
+    """The same outside a transaction."""
     with pytest.raises(ZeroDivisionError):
         Product.objects.create(name="explode")
 
@@ -317,7 +317,7 @@ def test_topic_function_that_raises_refuses_a_lone_write(told):
 
 
 def test_topic_function_that_raises_does_so_at_the_write(told):
-    """Not first at the commit, which a TestCase never comes to."""
+    """A TestCase, which never commits, shows the error too."""
     with ends_by(Refused):
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             Product.objects.create(name="explode")
@@ -328,7 +328,7 @@ def test_topic_function_that_raises_does_so_at_the_write(told):
 
 
 def test_topic_function_that_writes_refuses_the_commit(told):
-    """What it writes while the messages are made would not be among them."""
+    """Its writes would be missing from the messages that are being made."""
     with ends_by(BadDeclaration):
         Product.objects.create(name="write")
 
@@ -340,7 +340,7 @@ def test_topic_function_that_writes_refuses_the_commit(told):
 
 @pytest.fixture
 def store_nothing(lamp, monkeypatch):
-    """Return what to call for no record to be stored from then on."""
+    """Return a function that makes storing a record fail from then on."""
 
     def write(*_):
         raise Refused
@@ -361,7 +361,7 @@ def store_nothing(lamp, monkeypatch):
     ids=["create", "update", "save", "raw delete", "delete", "bulk create"],
 )
 def test_lone_write_and_its_record_are_one_unit(write, store_nothing):
-    """Without the record there is no write."""
+    """If the record cannot be stored, the write is rolled back."""
     store_nothing()
 
     with pytest.raises(Refused):
@@ -372,7 +372,7 @@ def test_lone_write_and_its_record_are_one_unit(write, store_nothing):
 
 
 def test_transaction_and_its_record_are_one_unit(store_nothing):
-    """Nor is there a transaction without its record, and its hooks do not run."""
+    """If the record cannot be stored, the transaction is rolled back and its hooks do not run."""
     hooks = []
     store_nothing()
 

@@ -1,4 +1,4 @@
-"""What is told within transactions that raw SQL begins and ends, of which Django does not know."""
+"""Publishing within transactions that raw SQL begins and ends, which Django does not know of."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def execute(sql):
 
 @pytest.fixture
 def begun(told):
-    """Begin a transaction behind Django's back; roll back in the end what is still open."""
+    """Begin a transaction by raw SQL; roll back at the end if it is still open."""
     execute("BEGIN")
     yield
     connection.close()
@@ -29,7 +29,7 @@ def begun(told):
 
 @pytest.mark.usefixtures("begun")
 def test_write_is_told_with_the_transaction(lamp, told):
-    """Each write's record stands beside it, and whoever commits commits both."""
+    """Each write stores its record in the transaction, and the COMMIT commits both."""
     Shelf.objects.create(pk=11)
     Product.objects.update(maker="you")
     execute("COMMIT")
@@ -42,7 +42,7 @@ def test_write_is_told_with_the_transaction(lamp, told):
 
 @pytest.mark.usefixtures("begun")
 def test_rolled_back_write_is_not_told(told):
-    """The record is gone with it."""
+    """The ROLLBACK drops the record."""
     Shelf.objects.create(pk=11)
     invalidate("year:")
     with quiet():
@@ -55,7 +55,7 @@ def test_rolled_back_write_is_not_told(told):
 
 @pytest.mark.usefixtures("begun")
 def test_nothing_is_left_for_the_next_transaction(told):
-    """Neither of what was committed nor of what was not."""
+    """The journal is empty after the transaction, committed or not."""
     Shelf.objects.create(pk=11)
     assert journal_of(connection).entries() == ()
     execute("ROLLBACK")
@@ -67,7 +67,7 @@ def test_nothing_is_left_for_the_next_transaction(told):
 
 @pytest.mark.usefixtures("begun")
 def test_quiet_and_by_hand_work_as_elsewhere(told):
-    """With each write, since nobody says when the end is."""
+    """Each write stores its messages at once, since Django does not see the end."""
     with quiet():
         Shelf.objects.create(pk=11)
     invalidate("year:")

@@ -1,1 +1,1 @@
-"""Tests of the migrations that make triggers."""
+"""Tests of the migrations with triggers."""

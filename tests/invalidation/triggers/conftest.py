@@ -1,4 +1,4 @@
-"""Migrations that a test may write."""
+"""A folder of migrations that tests may write."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
 
 @pytest.fixture
 def migrations(tmp_path, monkeypatch, settings) -> Iterator[Path]:
-    """Return the folder of the depot's migrations, in a project that has no triggers yet."""
+    """Return the folder of the depot's migrations, in a project without triggers so far."""
     name = f"migrations_of_{tmp_path.name}"
     of_depot, of_demo = f"{name}_depot", f"{name}_demo"
     for package in (of_depot, of_demo):

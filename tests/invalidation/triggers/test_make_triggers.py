@@ -1,4 +1,4 @@
-"""`manage.py make_triggers`, and the check that asks for it."""
+"""The command `make_triggers`, and the check W003."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OTHER_BOUND = {"MAX_ROWS": 5}
 
 
 def make_triggers(*arguments, **options):
-    """Run the command; return what it says."""
+    """Run the command; return its output."""
     said = StringIO()
     call_command("make_triggers", *arguments, stdout=said, **options)
     importlib.invalidate_caches()
@@ -32,13 +32,13 @@ def written(folder):
 
 
 def operations(folder, name):
-    """Return what a migration does, by table."""
+    """Return the operations of a migration, by table."""
     module = importlib.import_module(f"{folder.name}.{name}")
     return {operation.table: operation for operation in module.Migration.operations}
 
 
 def test_migration_holds_the_triggers_of_all_that_is_tracked(migrations):
-    """And the helpers before them; it comes after what makes the tables."""
+    """The helpers come first; the migration depends on the tables' migrations."""
     assert "0002_livequery_triggers" in make_triggers("depot")
 
     (name,) = written(migrations)
@@ -52,23 +52,23 @@ def test_migration_holds_the_triggers_of_all_that_is_tracked(migrations):
 
 
 def test_made_triggers_are_up_to_date(migrations):
-    """Asked again, there is nothing to do."""
+    """A second run has nothing to write."""
     make_triggers("depot")
 
-    assert "fit" in make_triggers("--check")
-    assert "fit" in make_triggers()
+    assert "up to date" in make_triggers("--check")
+    assert "up to date" in make_triggers()
     assert check_triggers() == []
     assert len(written(migrations)) == 1
 
 
 def test_triggers_that_do_not_fit_are_made_anew(migrations):
-    """Behind the former, which come back when the new migration is taken back."""
+    """The new migration depends on the former; backwards it restores the former triggers."""
     make_triggers("depot")
     with override_settings(INVALIDATION=OTHER_BOUND):
         with pytest.raises(CommandError, match="shop_shelf"):
             make_triggers("--check")
         assert "0003_smaller" in make_triggers(name="smaller")
-        assert "fit" in make_triggers("--check")
+        assert "up to date" in make_triggers("--check")
 
     first, second = (operations(migrations, name) for name in written(migrations))
     assert second["shop_shelf"].former == first["shop_shelf"].sql != second["shop_shelf"].sql
@@ -78,7 +78,7 @@ def test_triggers_that_do_not_fit_are_made_anew(migrations):
 
 
 def test_triggers_of_what_is_tracked_no_more_are_dropped(migrations, monkeypatch):
-    """And those of the others stay."""
+    """The triggers of the other tables stay."""
     make_triggers("depot")
     others = {m: d for m, d in registry.declarations.items() if m is not Shelf}
     monkeypatch.setattr(registry, "declarations", others)
@@ -88,11 +88,11 @@ def test_triggers_of_what_is_tracked_no_more_are_dropped(migrations, monkeypatch
     first, second = (operations(migrations, name) for name in written(migrations))
     assert list(second) == ["shop_shelf"]
     assert second["shop_shelf"].sql == first["shop_shelf"].former
-    assert "fit" in make_triggers("--check")
+    assert "up to date" in make_triggers("--check")
 
 
 def test_dry_run_shows_the_migration(migrations):
-    """And writes nothing."""
+    """It writes no file."""
     said = make_triggers("depot", dry_run=True)
 
     compile(said, "migration", "exec")
@@ -101,31 +101,31 @@ def test_dry_run_shows_the_migration(migrations):
 
 
 def test_check_fails_where_nothing_is_made_yet(migrations):
-    """For a project that wants triggers, and asks in its CI."""
+    """CI of a project that wants triggers can ask for them."""
     with pytest.raises(CommandError, match="make_triggers"):
         make_triggers("--check")
 
 
 @pytest.mark.parametrize("app", [None, "shop", "nowhere"])
 def test_app_must_be_one_with_migrations(app, migrations):
-    """A migration would keep the tables of any other from being made."""
+    """A migration in any other app would keep Django from creating its tables."""
     with pytest.raises(CommandError, match="app"):
         make_triggers(*([app] if app else []))
 
 
 def test_name_must_be_one(migrations):
-    """It becomes a file's, and a module's."""
+    """The name becomes a file's and a module's."""
     with pytest.raises(CommandError, match="name"):
         make_triggers("depot", name="../evil")
 
 
 def test_project_without_triggers_is_not_warned(migrations):
-    """They are for those who want them."""
+    """Triggers are optional."""
     assert check_triggers() == []
 
 
 def test_project_whose_triggers_do_not_fit_is_warned(migrations):
-    """By every `manage.py check`."""
+    """Every `manage.py check` reports W003."""
     make_triggers("depot")
     with override_settings(INVALIDATION=OTHER_BOUND):
         (problem,) = check_triggers()
@@ -136,7 +136,7 @@ def test_project_whose_triggers_do_not_fit_is_warned(migrations):
 
 
 def test_project_without_the_driver_is_not_warned(migrations, monkeypatch):
-    """It cannot have PostgreSQL."""
+    """A project without psycopg does not use PostgreSQL."""
     make_triggers("depot")
 
     def missing():

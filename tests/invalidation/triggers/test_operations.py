@@ -1,4 +1,4 @@
-"""Migrating forwards and backwards."""
+"""The migration operation, forwards and backwards."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SELECT (SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'livequery%'),
 
 
 def migrate(name):
-    """Migrate the depot to a migration."""
+    """Migrate the depot app to a migration."""
     call_command("migrate", "depot", name, verbosity=0)
 
 
 def counts():
-    """Return how many triggers and functions there are."""
+    """Return the number of triggers and of functions."""
     with connection.cursor() as cursor:
         cursor.execute(COUNTS)
         return cursor.fetchone()
@@ -38,7 +38,7 @@ def counts():
 
 @pytest.mark.sqlite
 def test_other_databases_have_no_triggers(migrations):
-    """The migration does nothing there; forwards and backwards."""
+    """On other databases the operation does nothing, in both directions."""
     make_triggers("depot")
     try:
         migrate("0002_livequery_triggers")
@@ -51,7 +51,7 @@ def test_other_databases_have_no_triggers(migrations):
 
 @pytest.fixture
 def bare(transactional_db):
-    """Begin with a database that has no triggers."""
+    """Start with a database without triggers."""
     with without_triggers():
         yield
 
@@ -59,7 +59,7 @@ def bare(transactional_db):
 @pytest.mark.postgres
 @pytest.mark.usefixtures("bare")
 def test_migrations_make_and_change_and_drop_triggers(migrations, told):
-    """And each way back leads to what was before."""
+    """Each step backwards restores the former triggers."""
     make_triggers("depot")
     with override_settings(INVALIDATION=OTHER_BOUND):
         make_triggers(name="smaller")
@@ -91,13 +91,13 @@ def test_migrations_make_and_change_and_drop_triggers(migrations, told):
 
 
 def shelf(pk):
-    """Spell a new shelf."""
+    """Return the lines of a new shelf."""
     return lines((Shelf, pk), "entered", f"shelf:{pk}")
 
 
 @pytest.mark.postgres
 def test_sql_of_a_migration_can_be_shown(migrations):
-    """For those who run it by hand."""
+    """`sqlmigrate` prints it, for projects that run SQL by hand."""
     make_triggers("depot")
     shown = StringIO()
 
@@ -111,7 +111,7 @@ def test_sql_of_a_migration_can_be_shown(migrations):
 
 @pytest.mark.postgres
 def test_views_are_left_alone():
-    """They cannot have such triggers."""
+    """Views cannot have such triggers."""
     operation = SetTriggers("shop.seen", "seen", ["SELECT 1 / 0"], ["SELECT 1 / 0"])
     with connection.schema_editor() as editor:
         editor.execute("CREATE TEMP VIEW seen AS SELECT 1")
@@ -120,7 +120,7 @@ def test_views_are_left_alone():
 
 
 def test_model_of_another_database_is_left_alone(monkeypatch):
-    """Routers are asked."""
+    """The routers' `allow_migrate` decides."""
     asked = []
 
     def refuse(alias, app_label, **hints):
@@ -138,7 +138,7 @@ def test_model_of_another_database_is_left_alone(monkeypatch):
 
 
 def test_operation_says_what_it_does():
-    """In `migrate --plan`."""
+    """`migrate --plan` names the table."""
     operation = SetTriggers("shop.shelf", "shop_shelf", ["SELECT 1"], [])
 
     assert "shop_shelf" in operation.describe()
