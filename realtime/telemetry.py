@@ -32,7 +32,8 @@ class Counters:
     opened      connections that were let in, by transport
     refused     connections that were not let in, by close code
     resets      resets that clients were told, by reason
-    answers     what rules said when clients asked: yes, no, failed; and how many were `late`
+    answers     what rules said when clients asked: yes, no, failed; and for how many topics it,
+                or its `depends`, was `late`
     """
 
     received: int = 0
