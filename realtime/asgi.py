@@ -28,6 +28,7 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     `get_asgi_application()`, which sets Django up.
     """
     # Needs the apps to be ready, as they are once get_asgi_application() has been called.
+    from realtime.backends.outage import Outage  # noqa: PLC0415
     from realtime.hub.hub import get_hub  # noqa: PLC0415
     from realtime.protocol import WEBSOCKET_PATH  # noqa: PLC0415
     from realtime.transports.websocket import live_socket  # noqa: PLC0415
@@ -35,19 +36,23 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     others = AuthMiddlewareStack(URLRouter([*routes, re_path(r"", _Nowhere.as_asgi())]))
     application: Application = ProtocolTypeRouter({"http": http, "websocket": others})
 
-    is_deaf = False
+    outage = Outage(
+        logger,
+        away="this process hears nothing: its backend cannot be made",
+        back="this process hears its backend",
+        expected=(),
+    )
 
     async def with_hub(scope: Any, receive: Any, send: Any) -> None:
-        nonlocal is_deaf
         # Not only when somebody subscribes: it sends what a crash left behind, and says that this
         # process is there.
         try:
             get_hub().start()
-        except Exception:
+        except Exception as error:
             # Pages that have nothing live are shown all the same.
-            if not is_deaf:
-                is_deaf = True
-                logger.exception("this process hears nothing: its backend cannot be made")
+            outage.begin(error)
+        else:
+            outage.end()
         if scope["type"] == "websocket" and not is_ours(_origin_of(scope)):
             await WebsocketDenier()(scope, receive, send)
         elif scope["type"] == "websocket" and _path_of(scope) == WEBSOCKET_PATH:

@@ -14,6 +14,8 @@ from django.db import Error, connections
 from realtime.backends.database import records
 from realtime.backends.database.record import Record
 from realtime.backends.database.wakeup import waiter_for
+from realtime.backends.outage import Outage
+from realtime.concurrency import Backoff
 from realtime.exceptions import UpstreamLost
 from realtime.messages.cursors import NOWHERE, Cursor
 
@@ -32,8 +34,8 @@ ALERT = 30.0
 BREATH = 0.005
 """Seconds between two looks at least, however often it is woken."""
 
-PATIENCE = 1.0
-"""Seconds to wait after the database refused to answer. Nothing is lost: the rows stay."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+"""Seconds between attempts at a database that is away: see Backoff. The rows stay meanwhile."""
 
 ENDS_WITHIN = 5.0
 """Seconds that whoever stops a reader waits for its look to end."""
@@ -79,6 +81,13 @@ class Reader:
         self._reopen_at = 0.0
         self._marks: deque[tuple[float, Cursor]] = deque()
         self._waiter = waiter_for(alias)
+        self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+        self._outage = Outage(
+            logger,
+            away=f"cannot read stored records on {alias!r}, trying again",
+            back=f"stored records on {alias!r} can be read again",
+            level=logging.WARNING,
+        )
         self._alert_until = 0.0
         self._stopped = threading.Event()
         self._looking_since: float | None = None
@@ -146,11 +155,14 @@ class Reader:
                 found = self._read()
                 self._prune()
         except Error as error:
-            logger.warning("cannot read stored records on %r, trying again: %s", self.alias, error)
+            self._outage.begin(error)
             self._reopen_at = 0.0
             # What was announced meanwhile was not heard.
             self._alert_until = monotonic() + ALERT
-            self._stopped.wait(PATIENCE)
+            self._stopped.wait(self._backoff.next())
+        else:
+            self._outage.end()
+            self._backoff.reset()
         return found
 
     def _reopen_now_and_then(self) -> None:

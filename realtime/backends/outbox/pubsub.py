@@ -35,7 +35,11 @@ class Positions:
     """
 
     def __init__(self) -> None:
-        self._outage = Outage("the backend gives no position", so="pages are reset later")
+        self._outage = Outage(
+            logger,
+            away="the backend gives no position; pages are reset later",
+            back="the backend gives positions again",
+        )
         self._not_before = 0.0
 
     def take(self, ask: Callable[[], Cursor]) -> Cursor:
@@ -52,8 +56,7 @@ class Positions:
             self._not_before = monotonic() + PAUSE
             return NOWHERE
         self._not_before = 0.0
-        if self._outage.end():
-            logger.warning("the backend gives positions again")
+        self._outage.end()
         return found
 
 

@@ -16,6 +16,7 @@ from realtime.backends.outbox.pubsub import OutboxPubSub, project_pubsub
 from realtime.backends.outbox.queue import Item, Queue, Sender, Stored, Unstored
 from realtime.backends.outbox.send import send_all
 from realtime.backends.outbox.stats import RelayStatus, metrics
+from realtime.concurrency import Backoff
 from realtime.backends.outbox.sweep import BATCH, Sweep
 from realtime.conf import conf
 from realtime.exceptions import NotSent, PartlySent
@@ -24,7 +25,7 @@ from realtime.messages.message import Message
 logger = logging.getLogger("realtime.outbox")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
-"""Seconds between attempts at a backend that is away; doubled each time, with jitter."""
+"""Seconds between attempts at a backend that is away: see Backoff."""
 
 PART_SWEEP = 0.5
 """Seconds between sweeps while a part of the backend does not take its share, which waits there."""
@@ -48,11 +49,23 @@ class Relay:
         self._swept: float | None = None
         """When a sweep had last been done."""
         self._last_used: Sender | None = None
-        self._backend = Outage("the backend does not take messages")
-        self._part = Outage("a part of the backend does not take messages")
-        self._database = Outage("cannot send from the outbox")
+        self._backend = Outage(
+            logger,
+            away="the backend does not take messages; they wait in the outbox",
+            back="the backend takes messages again",
+        )
+        self._part = Outage(
+            logger,
+            away="a part of the backend does not take messages; they wait in the outbox",
+            back="all parts of the backend take messages again",
+        )
+        self._database = Outage(
+            logger,
+            away="cannot send from the outbox; messages wait there",
+            back="sending from the outbox works again",
+        )
         self._taken = 0
-        self._pause = FIRST_PAUSE
+        self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         self._thread = threading.Thread(target=self._run, name="realtime-relay", daemon=True)
 
     @property
@@ -164,8 +177,7 @@ class Relay:
             self._database.begin(error)
             connections[alias].close()
         else:
-            if self._database.end():
-                logger.warning("sending from the outbox works again")
+            self._database.end()
 
     def _send_left_behind(self) -> bool:
         """Do a step of what is found in the tables; say whether there was one to do."""
@@ -178,8 +190,7 @@ class Relay:
         if self._sweeping is not None and next(self._sweeping, None) is None:
             self._sweeping = None
             self._swept = monotonic()
-            if self._part.end():
-                logger.warning("all parts of the backend take messages again")
+            self._part.end()
         return self._sweeping is not None
 
     def _send_spilled(self) -> None:
@@ -209,15 +220,14 @@ class Relay:
     def _try_again_later(self) -> None:
         self._sweeping = None
         connections.close_all()
-        self.queue.wait_until_closed(self._pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
-        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        self.queue.wait_until_closed(self._backoff.next())
 
     def _note_success(self, sent: int) -> None:
         if self._taken:
-            self._pause = FIRST_PAUSE
-            if self._backend.end():
+            self._backoff.reset()
+            if self._backend.lasts:
                 waited = sent + max(len(self.queue), self._sweep.count())
-                logger.warning("the backend takes messages again; %d records waited", waited)
+                self._backend.end(f"; {waited} records waited")
 
     def _wait_for_work(self) -> None:
         """Wait for the queue or the next sweep, and keep no database waiting meanwhile."""
