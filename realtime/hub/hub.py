@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from realtime.backends import PubSub, Upstream, get_pubsub
 from realtime.backends.outage import Outage
-from realtime.backends.outbox.process import ensure_relay
 from realtime.concurrency import Backoff, end, until_one_ends
 from realtime.conf import conf
 from realtime.exceptions import CannotReplay, UpstreamLost
@@ -227,8 +226,7 @@ class Hub:
             await asyncio.sleep(backoff.next())
 
     async def _listen_once(self) -> None:
-        # What a crash left in the outbox is sent, also where nobody writes.
-        ensure_relay()
+        self._pubsub.serve()
         upstream = self._pubsub.connect()
         try:
             await self._start(upstream)

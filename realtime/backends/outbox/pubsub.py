@@ -13,7 +13,7 @@ from django.core.checks import CheckMessage
 from realtime.backends import get_pubsub
 from realtime.backends.base import PubSub, nothing_to_do
 from realtime.backends.outage import Outage
-from realtime.backends.outbox import process
+from realtime.backends.outbox import process, rows
 from realtime.backends.outbox.queue import Stored, Unstored
 from realtime.concurrency import off_loop
 from realtime.conf import conf
@@ -110,17 +110,20 @@ class OutboxPubSub(PubSub):
 
     def stores_on(self, using: str) -> bool:
         """Messages are stored in the writer's transaction, on any database that has the outbox."""
-        from realtime.backends.outbox import rows  # noqa: PLC0415 -- models
-
         return conf.OUTBOX and rows.may_be_on(using)
 
     def reads_on(self, using: str) -> bool:
         """A position is the backend's: no transaction's snapshot has a part in it."""
         return False
 
+    def serve(self) -> None:
+        """Let this process sweep the outbox, if this is the project's backend."""
+        if project_pubsub() is self:
+            process.ensure_relay(self)
+
     def send_now(self, messages: Sequence[Message]) -> None:
         """Hand messages to the relay, without a row: what is not taken then is dropped."""
-        process.hand_over(Unstored(self, tuple(messages), passing=True))
+        process.hand_over(Unstored(self, tuple(messages), passing=True), project_pubsub())
 
     def facts(self) -> Mapping[str, object]:
         """Return how far the backend is; raise what came, where a page would just be reset."""
@@ -128,15 +131,14 @@ class OutboxPubSub(PubSub):
 
     def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:
         """Store the messages with the writer's transaction; hand them to the relay behind it."""
-        from realtime.backends.outbox import rows  # noqa: PLC0415 -- models
-
         if not messages:
             return nothing_to_do
+        sweeps_for = project_pubsub()
         if not self.stores_on(using):
             unstored = Unstored(self, tuple(messages))
-            return lambda: process.hand_over(unstored)
+            return lambda: process.hand_over(unstored, sweeps_for)
         stored = Stored(self, rows.place(using), rows.write(messages, using))
-        return lambda: process.hand_over(stored)
+        return lambda: process.hand_over(stored, sweeps_for)
 
 
 def project_pubsub() -> OutboxPubSub | None:

@@ -12,12 +12,11 @@ from django.db import Error, connections
 
 from realtime.backends.outage import Outage
 from realtime.backends.outbox import rows
-from realtime.backends.outbox.pubsub import OutboxPubSub, project_pubsub
 from realtime.backends.outbox.queue import Item, Queue, Sender, Stored, Unstored
 from realtime.backends.outbox.send import send_all
 from realtime.backends.outbox.stats import RelayStatus, metrics
-from realtime.concurrency import Backoff
 from realtime.backends.outbox.sweep import BATCH, Sweep
+from realtime.concurrency import Backoff
 from realtime.conf import conf
 from realtime.exceptions import NotSent, PartlySent
 from realtime.messages.message import Message
@@ -43,6 +42,8 @@ class Relay:
 
     def __init__(self) -> None:
         self.queue = Queue(conf.OUTBOX_QUEUE)
+        self.sweeps_for: Sender | None = None
+        """Takes what a sweep finds; None sweeps nothing. Any thread may set it."""
         self._sweep = Sweep(self._send_swept)
         self._sweeping: Iterator[int] | None = None
         self._next_sweep = 0.0
@@ -106,7 +107,7 @@ class Relay:
                 self._turn()
         finally:
             connections.close_all()
-            if isinstance(self._last_used, OutboxPubSub):
+            if self._last_used is not None:
                 self._last_used.ended()
 
     def _turn(self) -> None:
@@ -136,7 +137,6 @@ class Relay:
         batch = self.queue.head(BATCH)
         if not batch:
             return False
-        self._last_used = batch[0].pubsub
         try:
             if isinstance(batch[0], Stored):
                 self._send_rows(batch[0], [item.row for item in batch if isinstance(item, Stored)])
@@ -186,7 +186,7 @@ class Relay:
             return True
         if self._sweeping is None and monotonic() >= self._next_sweep:
             self._next_sweep = monotonic() + conf.OUTBOX_SWEEP * random.uniform(0.8, 1)  # noqa: S311
-            self._sweeping = self._sweep.steps() if project_pubsub() else None
+            self._sweeping = self._sweep.steps() if self.sweeps_for else None
         if self._sweeping is not None and next(self._sweeping, None) is None:
             self._sweeping = None
             self._swept = monotonic()
@@ -204,12 +204,13 @@ class Relay:
             raise
 
     def _send_swept(self, messages: Sequence[Message]) -> None:
-        pubsub = project_pubsub() or self._last_used
+        pubsub = self.sweeps_for or self._last_used
         if pubsub is None:
             raise NotSent("the project's backend has changed, and none sends through the outbox")
         self._send_to(pubsub, messages)
 
     def _send_to(self, pubsub: Sender, messages: Sequence[Message]) -> None:
+        self._last_used = pubsub
         send_all(pubsub, messages)
         self._taken += 1
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from realtime.backends.database.record import record_of
 from realtime.backends.outbox import process, relay, rows
 from realtime.backends.outbox.queue import Stored, Unstored
 from realtime.backends.outbox.send import MOST, send_all
 from realtime.backends.outbox.sweep import Sweep
 from realtime.exceptions import NotSent, PartlySent
-from realtime.messages.cursors import NOWHERE
+from realtime.messages.codec import messages_of
 from realtime.messages.message import Message
 from realtime.models import OutboxRecord
 from tests.realtime.backends.outbox.conftest import PATIENCE, until
@@ -33,6 +32,9 @@ class Halves:
         if unsent := [each for each in messages if each not in here]:
             raise PartlySent("a part is away", unsent)
 
+    def ended(self) -> None:
+        """Keep nothing."""
+
 
 def message(topic: str) -> Message:
     return Message(topic, {"a.b": {"1": "updated"}})  # type: ignore[arg-type]
@@ -41,8 +43,7 @@ def message(topic: str) -> Message:
 def waiting() -> list[list[str]]:
     """Return the topics of each row that is left."""
     payloads = OutboxRecord.objects.order_by("id").values_list("payload", flat=True)
-    records = [record_of(payload, NOWHERE, 0) for payload in payloads]
-    return [[str(each.topic) for each in record.messages] for record in records]
+    return [[str(each.topic) for each in messages_of(payload, None)] for payload in payloads]
 
 
 def test_of_a_row_stays_what_was_not_sent() -> None:
@@ -100,10 +101,9 @@ def test_what_is_partly_sent_is_not_sent() -> None:
 def test_the_relay_goes_on_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is for a part that is there is sent at once; the rest once its part is back."""
     halves = Halves()
-    monkeypatch.setattr(relay, "project_pubsub", lambda: halves)
     for topic in ("seat:1", "list:1"):
         row = rows.write([message(topic)], "default")
-        process.hand_over(Stored(halves, rows.place("default"), row))
+        process.hand_over(Stored(halves, rows.place("default"), row), halves)
 
     until(lambda: halves.taken == ["list:1"])
     halves.away = False
@@ -117,8 +117,8 @@ def test_the_relay_goes_on_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_has_no_row_is_kept_for_its_part() -> None:
     """In memory, where nothing else has it."""
     halves = Halves()
-    process.hand_over(Unstored(halves, (message("seat:1"), message("list:1"))))
-    process.hand_over(Unstored(halves, (message("list:2"),)))
+    process.hand_over(Unstored(halves, (message("seat:1"), message("list:1"))), halves)
+    process.hand_over(Unstored(halves, (message("list:2"),)), halves)
 
     until(lambda: halves.taken == ["list:1", "list:2"])
     halves.away = False
@@ -129,8 +129,10 @@ def test_what_has_no_row_is_kept_for_its_part() -> None:
 def test_what_is_worth_nothing_later_is_dropped() -> None:
     """What is behind it is sent."""
     halves = Halves()
-    process.hand_over(Unstored(halves, (message("seat:1"), message("list:1")), passing=True))
-    process.hand_over(Unstored(halves, (message("list:2"),)))
+    process.hand_over(
+        Unstored(halves, (message("seat:1"), message("list:1")), passing=True), halves
+    )
+    process.hand_over(Unstored(halves, (message("list:2"),)), halves)
 
     assert process.flush_relay(PATIENCE)
 
@@ -141,9 +143,8 @@ def test_what_is_worth_nothing_later_is_dropped() -> None:
 def test_sweeps_do_not_wait_for_what_has_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long its part is away: what a crash has left is sent meanwhile."""
     halves = Halves()
-    monkeypatch.setattr(relay, "project_pubsub", lambda: halves)
     monkeypatch.setattr(relay.conf, "OUTBOX_SWEEP", 0.1)
-    process.hand_over(Unstored(halves, (message("seat:1"),)))
+    process.hand_over(Unstored(halves, (message("seat:1"),)), halves)
     rows.write([message("list:1")], "default")
 
     until(lambda: halves.taken == ["list:1"])
