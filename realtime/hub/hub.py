@@ -102,7 +102,6 @@ class Hub:
         for topic in topics:
             sink.discard(topic)
             if self._subscribers.remove(topic, sink):
-                self._fan_out.rates.forget(topic)
                 last.append(topic)
         if not conf.LINGER:
             return last
@@ -163,10 +162,6 @@ class Hub:
     def audiences(self) -> list[tuple[Topic, int]]:
         """Return the topics that are watched here, and by how many; in any thread."""
         return self._subscribers.audiences()
-
-    def messages_a_minute(self, topic: Topic) -> float:
-        """Return how many messages a watched topic had within the last minute, roughly."""
-        return self._fan_out.rates.of(topic)
 
     async def close(self) -> None:
         """Stop listening and let the backend go."""
