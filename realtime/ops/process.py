@@ -22,16 +22,11 @@ def process_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def is_named(name: str) -> bool:
-    """Is this process meant: by its own name, by its host's, or as everybody is?"""
-    return name in ("", socket.gethostname(), process_name())
-
-
 class ProcessStatus(msgspec.Struct, frozen=True):
     """A process: its host and number, seconds since it began, its hub and its relay.
 
-    `topics` counts those that somebody here watches, `connections` who does. A process
-    whose backend needs no outbox has no relay. One that is draining lets nobody in.
+    `topics` counts what is watched in it, `connections` its clients. A process whose backend needs
+    no outbox has no relay. One that is draining accepts no client.
     """
 
     host: str
@@ -41,6 +36,11 @@ class ProcessStatus(msgspec.Struct, frozen=True):
     connections: int
     relay: RelayStatus | None
     draining: bool = False
+
+    @property
+    def process(self) -> str:
+        """Its name among others: `host:pid`."""
+        return f"{self.host}:{self.pid}"
 
 
 def status_of(hub: Hub) -> ProcessStatus:
