@@ -1,7 +1,8 @@
-"""Who looks at messages in every process that serves, before they are fanned out.
+"""Observers: they see every message in each process that serves, before it is fanned out.
 
 An observer sees what is opaque here, `Message.extra`, and may have topics reset in this process.
-`invalidation` registers one, which notices messages of a process that runs other code.
+Packages register theirs in `AppConfig.ready()`: one that notices messages of a process that runs
+other code, for example.
 """
 
 from __future__ import annotations

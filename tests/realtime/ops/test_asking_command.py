@@ -100,11 +100,11 @@ async def test_who_logs_more_is_printed(serving: None) -> None:
     logger.setLevel("ERROR")
 
     code, printed = await arun(
-        "realtime_log", "debug", "--logger", logger.name, "--minutes", "0.01"
+        "realtime_log", "debug", "--logger", logger.name, "--minutes", "0.05"
     )
 
     assert code == 0
-    assert printed == f"{process_name()}  realtime.draining: ERROR -> DEBUG, for 0.01 minutes\n"
+    assert printed == f"{process_name()}  realtime.draining: ERROR -> DEBUG, for 0.05 minutes\n"
     assert logger.level == logging.DEBUG
     await until(lambda: logger.level == logging.ERROR)
     logger.setLevel(logging.NOTSET)
