@@ -20,7 +20,7 @@ PYTEST_ARGS ?=
 DJANGO_TESTS := tests/invalidation tests/contract tests/realtime tests/demo_todo
 SOAK_FILE := tests/invalidation/oracle/soak.py
 POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime/pages/test_watch.py \
-  tests/realtime/test_publish.py tests/realtime/pages/test_live_head.py tests/realtime/backends/outbox \
+  tests/realtime/test_publish.py tests/realtime/test_migrations.py tests/realtime/pages/test_live_head.py tests/realtime/backends/outbox \
   tests/demo_todo tests/convergence
 # Seconds of writes and faults on each database with each backend, in rounds of 180 seconds.
 CONVERGENCE_SECONDS ?= 900

@@ -22,9 +22,11 @@ class InvalidationConfig(AppConfig):
         from invalidation.tracking.foreign_code import ForeignCode  # noqa: PLC0415
         from invalidation.triggers import checks as trigger_checks  # noqa: F401, PLC0415
         from realtime.access.identity import user_model  # noqa: PLC0415
+        from realtime.ops.log_level import LOGGERS  # noqa: PLC0415
 
         capture.install()
         observers.register(ForeignCode())
+        LOGGERS["invalidation"] = "captured writes and what is published because of them"
         if users := user_model():
             rows_changed.connect(users_written, sender=users, dispatch_uid="invalidation.signals")
         setting_changed.connect(conf.forget, dispatch_uid="invalidation.conf")

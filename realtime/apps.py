@@ -27,7 +27,7 @@ class RealtimeConfig(AppConfig):
         from realtime.connections import subscribe  # noqa: F401, PLC0415 -- it registers handlers
         from realtime.connections.revocation import revocation  # noqa: PLC0415
         from realtime.hub import observers  # noqa: PLC0415
-        from realtime.ops.answer import Answering  # noqa: PLC0415
+        from realtime.ops.rpc import Answering  # noqa: PLC0415
         from realtime.pages.replicas import forget  # noqa: PLC0415
 
         observers.register(Answering())

@@ -28,6 +28,7 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     `get_asgi_application()`, which sets Django up.
     """
     # Imported here since the apps must be ready, as they are after get_asgi_application().
+    from realtime.backends.outage import Outage  # noqa: PLC0415
     from realtime.hub.hub import get_hub  # noqa: PLC0415
     from realtime.protocol import WEBSOCKET_PATH  # noqa: PLC0415
     from realtime.transports.websocket import live_socket  # noqa: PLC0415
@@ -35,19 +36,23 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     others = AuthMiddlewareStack(URLRouter([*routes, re_path(r"", _UnknownPath.as_asgi())]))
     application: Application = ProtocolTypeRouter({"http": http, "websocket": others})
 
-    is_logged = False
+    outage = Outage(
+        logger,
+        away="this process receives no changes: its backend cannot be made",
+        back="this process receives changes: its backend was made",
+        expected=(),
+    )
 
     async def with_hub(scope: Any, receive: Any, send: Any) -> None:
-        nonlocal is_logged
         # At every request, not only at a subscription: the hub sends rows left by a crash, and
         # reports that this process runs.
         try:
             get_hub().start()
-        except Exception:
+        except Exception as error:
             # Pages without live data are shown all the same.
-            if not is_logged:
-                is_logged = True
-                logger.exception("this process receives no changes: its backend cannot be made")
+            outage.begin(error)
+        else:
+            outage.end()
         if scope["type"] == "websocket" and not is_ours(_origin_of(scope)):
             await WebsocketDenier()(scope, receive, send)
         elif scope["type"] == "websocket" and _path_of(scope) == WEBSOCKET_PATH:

@@ -1,9 +1,10 @@
-"""Tasks that end together, and calls in threads."""
+"""Tasks that end together, calls in threads, and pauses between attempts."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import random
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
@@ -52,6 +53,29 @@ async def until_one_ends(*works: Coroutine[Any, Any, object]) -> NoReturn:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
     raise UpstreamLost("a task that must not end has ended")
+
+
+class Backoff:
+    """Pauses between attempts at something that is away. Owner: the loop that makes the attempts.
+
+    Full jitter: each pause is drawn between 0 and a ceiling, which doubles with each failure. So
+    processes that lost the same server do not come back to it together.
+    """
+
+    def __init__(self, first: float, longest: float) -> None:
+        self._first = first
+        self._longest = longest
+        self._ceiling = first
+
+    def next(self) -> float:
+        """Return for how many seconds to pause now."""
+        pause = random.uniform(0, self._ceiling)  # noqa: S311 -- jitter
+        self._ceiling = min(2 * self._ceiling, self._longest)
+        return pause
+
+    def reset(self) -> None:
+        """Begin with short pauses again: an attempt succeeded."""
+        self._ceiling = self._first
 
 
 P = ParamSpec("P")

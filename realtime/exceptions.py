@@ -5,6 +5,7 @@ RealtimeError
 ├── InvalidMessage    (also a ValueError)  a message holds a verb, pk or reset that cannot be sent
 ├── InvalidCursor     (also a ValueError)  a cursor's text is not one that this library made
 ├── InvalidRule       (also a TypeError)   `allow()` was given an object that cannot be a rule
+├── AlreadyRegistered (also a ValueError)  a name in a registry has another entry
 ├── CannotReplay      the messages behind a cursor are not known: its holder is reset
 ├── BackendMissing    (also an ImproperlyConfigured)  REALTIME["PUBSUB"] names no usable backend
 ├── UpstreamLost      the connection to the backend broke: later messages may have been missed
@@ -37,6 +38,10 @@ class InvalidCursor(RealtimeError, ValueError):
 
 class InvalidRule(RealtimeError, TypeError):
     """A rule given to `allow()` could never be asked."""
+
+
+class AlreadyRegistered(RealtimeError, ValueError):
+    """Two packages, or two parts of one, registered different entries under one name."""
 
 
 class BackendMissing(RealtimeError, ImproperlyConfigured):

@@ -7,12 +7,8 @@ from collections.abc import Awaitable, Callable
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.cache import patch_cache_control
 
-from realtime.pages.watch import watched
-
-POSITION = "Live-Position"
-"""The response header with the position that was taken before any data was read for it."""
+from realtime.pages.responses import around
 
 
 class LiveResponses:
@@ -36,19 +32,16 @@ class LiveResponses:
         """Call the view, and add the position to its response."""
         if self._is_async:
             return self._later(request)
-        response = self._get_response(request)
-        assert isinstance(response, HttpResponseBase)
-        return _marked(request, response)
+        with around(request) as finish:
+            response = self._get_response(request)
+            assert isinstance(response, HttpResponseBase)
+            finish(response)
+            return response
 
     async def _later(self, request: HttpRequest) -> HttpResponseBase:
-        response = self._get_response(request)
-        assert not isinstance(response, HttpResponseBase)
-        return _marked(request, await response)
-
-
-def _marked(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    found = watched(request)
-    if found is not None:
-        response.headers[POSITION] = str(found.cursor)
-        patch_cache_control(response, private=True, no_store=True)
-    return response
+        with around(request) as finish:
+            waiting = self._get_response(request)
+            assert not isinstance(waiting, HttpResponseBase)
+            response = await waiting
+            finish(response)
+            return response

@@ -32,7 +32,8 @@ class Counters:
     opened      connections that were admitted, by transport
     refused     connections that were not admitted, by close code
     resets      resets that clients were sent, by reason
-    answers     rules' answers to clients' questions: yes, no, failed; and how many were `late`
+    answers     rules' answers to clients' questions: yes, no, failed; and for how many topics the
+                rule, or its `depends`, was `late`
     """
 
     received: int = 0

@@ -1,23 +1,25 @@
-"""Asking the rules: for views, and for whatever serves clients.
+"""Asking rules: for views, and for the connections that clients subscribe on.
 
-All questions of a frame are asked together: rules that are not async one after another in one
-thread, and a rule for many once. A rule that raises, or takes too long, has said no. What was to be
-asked behind it is asked again, in another thread.
+All questions of a frame are asked together: sync functions one after another in one thread, and a
+rule for many once. A rule that raises or times out denies. The questions behind it are asked again,
+in another thread.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeVar
 
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 
 from realtime.access.rule_threads import await_in_time, in_time, inside
-from realtime.access.rules import Asked, Question, question_of
+from realtime.access.rules import Question, question_of
 from realtime.access.signatures import name_of
 from realtime.conf import conf
 from realtime.telemetry import counters
@@ -25,11 +27,13 @@ from realtime.telemetry import counters
 logger = logging.getLogger("realtime.access")
 
 MOST = 50
-"""Questions that one hop into a thread answers; a deadline is for all of them."""
+"""Calls that one hop into a thread makes; the deadline is for all of them."""
+
+T = TypeVar("T")
 
 
 class Answer(Enum):
-    """What a rule said. FAILED is no answer: it raised, or took too long."""
+    """What a rule said. FAILED is no answer: it raised, or timed out."""
 
     YES = "yes"
     NO = "no"
@@ -39,30 +43,53 @@ class Answer(Enum):
 Answers = dict[str, Answer]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Call(Generic[T]):
+    """One call of a project's function: for which topics, and how its result is read by topic.
+
+    `name` says in the log which function of a topic this is.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    arguments: Sequence[Any]
+    topics: Sequence[str]
+    read: Callable[[Any], Mapping[str, T]]
+
+    @property
+    def is_async(self) -> bool:
+        """Must the result be awaited?"""
+        return iscoroutinefunction(self.function)
+
+
+Heard = dict[Call[T], Mapping[str, T]]
+"""What calls gave, by topic; a call that raised gave nothing, one that hangs is missing."""
+
+
 def allowed(user: object, topic: str) -> bool:
     """Return whether `user` may watch `topic`; views can share the answer.
 
     False for a topic without a rule, a bare family, a key that does not convert, and a rule that
     raises (which is logged).
     """
-    question = question_of(topic)
-    if question is None:
-        return False
-    answers: Answers = {}
-    ask = async_to_sync(_ask_async) if question.asked.is_async else _ask_sync
-    ask(user, question.asked, {topic: question}, answers)
-    return answers[topic] is Answer.YES
+    calls = _rule_calls(user, [topic])
+    heard: Heard[Answer] = {}
+    if any(call.is_async for call in calls):
+        async_to_sync(_make_async)(calls, heard)
+    else:
+        _make(calls, heard)
+    return _merged(heard).get(topic) is Answer.YES
 
 
 async def aallowed(user: object, topic: str) -> bool:
     """Return whether `user` may watch `topic`, from async code in a request."""
-    question = question_of(topic)
-    if question is None:
-        return False
-    answers: Answers = {}
-    ask = _ask_async if question.asked.is_async else sync_to_async(_ask_sync)
-    await ask(user, question.asked, {topic: question}, answers)
-    return answers[topic] is Answer.YES
+    calls = _rule_calls(user, [topic])
+    heard: Heard[Answer] = {}
+    if any(call.is_async for call in calls):
+        await _make_async(calls, heard)
+    elif calls:
+        await sync_to_async(_make)(calls, heard)
+    return _merged(heard).get(topic) is Answer.YES
 
 
 async def ask_all(user: object, topics: Iterable[str]) -> Answers:
@@ -70,153 +97,133 @@ async def ask_all(user: object, topics: Iterable[str]) -> Answers:
 
     NO where there is no rule, or a key does not convert.
     """
-    answers: Answers = {}
-    waiting, threaded = [], []
-    for asked, questions in _by_rule(topics, answers):
-        if asked.is_async:
-            waiting.append((asked, questions))
-        else:
-            threaded.append((asked, questions))
-    for asked, questions in waiting:
-        _note(await _within(user, asked, questions), questions, answers)
-    while batch := _next_batch(threaded, answers):
-        heard = await _threaded(user, batch)
-        answers.update(heard)
-        for asked, questions in batch:
-            if not questions.keys() <= heard.keys():
-                # It hangs, so it is asked nothing more; those behind it were not asked yet.
-                _note({}, [each for each in _of(asked, threaded) if each not in answers], answers)
-                break
+    answers = dict.fromkeys(topics, Answer.NO)
+    calls = _rule_calls(user, answers)
+    answers |= {topic: Answer.FAILED for call in calls for topic in call.topics}
+    answers |= await make_all(calls)
     counters.answers.update(answer.value for answer in answers.values())
     return answers
 
 
-Batch = list[tuple[Asked, dict[str, Question]]]
+async def make_all(calls: Sequence[Call[T]]) -> dict[str, T]:
+    """Make the calls off the event loop, each in time; return what they gave, by topic.
+
+    Topics whose call raised or timed out are logged, and missing. A function that hangs is called
+    no more; the calls behind it are made again.
+    """
+    found: dict[str, T] = {}
+    left = sorted(calls, key=lambda call: not call.is_async)
+    while left:
+        batch = _next_batch(left)
+        heard = await _make_in_time(batch)
+        found |= _merged(heard)
+        left = [call for call in left if call not in heard]
+        hanging = next((call.function for call in batch if call not in heard), None)
+        if hanging is not None:
+            _log_late([call for call in left if call.function is hanging])
+            left = [call for call in left if call.function is not hanging]
+    return found
 
 
-def _by_rule(
-    topics: Iterable[str], answers: Answers
-) -> Iterator[tuple[Asked, dict[str, Question]]]:
-    groups: dict[int, tuple[Asked, dict[str, Question]]] = {}
-    for topic in topics:
-        question = question_of(topic)
-        if question is None:
-            answers[topic] = Answer.NO
+def _next_batch(calls: Sequence[Call[T]]) -> Sequence[Call[T]]:
+    """Return what to call next under one deadline: one async function, or some sync ones."""
+    first = calls[0]
+    if first.is_async:
+        return [call for call in calls if call.function is first.function]
+    return calls[:MOST]
+
+
+async def _make_in_time(batch: Sequence[Call[T]]) -> Heard[T]:
+    heard: Heard[T] = {}
+    with suppress(TimeoutError):
+        if batch[0].is_async:
+            await await_in_time(_make_async(batch, heard))
         else:
-            group = groups.setdefault(id(question.asked), (question.asked, {}))
-            group[1][topic] = question
-    yield from groups.values()
-
-
-def _next_batch(groups: Batch, answers: Answers) -> Batch:
-    """Return what to ask next, no more than is answered in time; one for many is one question."""
-    batch: Batch = []
-    room = MOST
-    for asked, questions in groups:
-        left = [topic for topic in questions if topic not in answers]
-        part = left if asked.many else left[:room]
-        if part and room:
-            batch.append((asked, {topic: questions[topic] for topic in part}))
-            room -= 1 if asked.many else len(part)
-    return batch
-
-
-def _of(asked: Asked, groups: Batch) -> Iterable[str]:
-    return next(questions for each, questions in groups if each is asked)
-
-
-async def _within(user: object, asked: Asked, questions: dict[str, Question]) -> Answers:
-    heard: Answers = {}
-    with suppress(TimeoutError):
-        await await_in_time(_ask_async(user, asked, questions, heard))
-    # What it says from here on is not heard.
+            await in_time(_make, batch, heard)
+    # A copy: what a function that timed out says later is not heard.
     return dict(heard)
 
 
-async def _threaded(user: object, batch: Batch) -> Answers:
-    heard: Answers = {}
-    with suppress(TimeoutError):
-        await in_time(_ask_batch, user, batch, heard)
-    # What the thread says from here on is not heard.
-    return dict(heard)
-
-
-def _note(heard: Answers, topics: Iterable[str], answers: Answers) -> None:
-    answers.update(heard)
-    late = [topic for topic in topics if topic not in heard]
-    if late:
-        counters.answers["late"] += len(late)
-        logger.error(
-            "the rule for %s has not answered within %g seconds; the answer is no",
-            ", ".join(late[:3]),
-            conf.RULE_TIMEOUT,
-        )
-        answers.update(dict.fromkeys(late, Answer.FAILED))
-
-
-def _ask_batch(user: object, batch: Batch, answers: Answers) -> None:
-    for asked, questions in batch:
-        _ask_sync(user, asked, questions, answers)
-
-
-def _ask_sync(user: object, asked: Asked, questions: dict[str, Question], answers: Answers) -> None:
-    for topics, arguments in _calls(asked, questions):
+def _make(calls: Iterable[Call[T]], heard: Heard[T]) -> None:
+    for call in calls:
         try:
-            with inside(asked.function):
-                found = _no_coroutine(asked, asked.function(user, *arguments))
-                answers.update(_read(asked, found, topics, questions))
+            with inside(call.function):
+                result = _no_coroutine(call.function, call.function(*call.arguments))
+                # A query is evaluated here, where it may block.
+                heard[call] = call.read(result)
         except Exception as error:
-            _note_failed(topics, answers, error)
+            heard[call] = _nothing(call, error)
 
 
-async def _ask_async(
-    user: object, asked: Asked, questions: dict[str, Question], answers: Answers
-) -> None:
-    for topics, arguments in _calls(asked, questions):
+async def _make_async(calls: Iterable[Call[T]], heard: Heard[T]) -> None:
+    for call in calls:
         try:
-            found = await asked.function(user, *arguments)
-            answers.update(_read(asked, found, topics, questions))
+            heard[call] = call.read(await call.function(*call.arguments))
         except Exception as error:
-            _note_failed(topics, answers, error)
+            heard[call] = _nothing(call, error)
 
 
-def _calls(
-    asked: Asked, questions: dict[str, Question]
-) -> Iterator[tuple[Sequence[str], Sequence[Any]]]:
-    """Give what to call the rule with, and for which topics."""
-    if asked.many:
-        yield tuple(questions), ([asked.key(each.arguments) for each in questions.values()],)
-    else:
-        for topic, question in questions.items():
-            yield (topic,), question.arguments
+def _nothing(call: Call[T], error: Exception) -> Mapping[str, T]:
+    named = ", ".join(call.topics[:3])
+    logger.error("%s for %s raised; the answer is no", call.name, named, exc_info=error)
+    return {}
 
 
-def _read(
-    asked: Asked, found: Any, topics: Sequence[str], questions: dict[str, Question]
-) -> Answers:
-    # A query is evaluated here, where it may block.
-    if not asked.many:
-        return {topics[0]: Answer.YES if found else Answer.NO}
-    granted = set(found)
-    return {
-        topic: Answer.YES if asked.key(questions[topic].arguments) in granted else Answer.NO
-        for topic in topics
-    }
+def _log_late(calls: Iterable[Call[T]]) -> None:
+    calls = list(calls)
+    topics = [topic for call in calls for topic in call.topics]
+    counters.answers["late"] += len(topics)
+    logger.error(
+        "%s for %s has not answered within %g seconds; the answer is no",
+        calls[0].name,
+        ", ".join(topics[:3]),
+        conf.RULE_TIMEOUT,
+    )
 
 
-def _no_coroutine(asked: Asked, answer: Any) -> Any:
-    if inspect.isawaitable(answer):
-        if inspect.iscoroutine(answer):
-            answer.close()
+def _merged(heard: Heard[T]) -> dict[str, T]:
+    return {topic: value for each in heard.values() for topic, value in each.items()}
+
+
+def _no_coroutine(function: Callable[..., Any], result: Any) -> Any:
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()
         # It would be true, whatever it was going to say.
         raise TypeError(
-            f"expected {name_of(asked.function)} to return an answer, or to be an `async def`,"
-            f" got {answer!r}"
+            f"expected {name_of(function)} to return an answer, or to be an `async def`,"
+            f" got {result!r}"
         )
-    return answer
+    return result
 
 
-def _note_failed(topics: Sequence[str], answers: Answers, error: Exception) -> None:
-    what = ", ".join(topics[:3])
-    logger.error("the rule for %s raised; the answer is no", what, exc_info=error)
-    answers.update(dict.fromkeys(topics, Answer.FAILED))
+def _rule_calls(user: object, topics: Iterable[str]) -> list[Call[Answer]]:
+    """Return the calls of the rules of these topics, rule by rule."""
+    groups: dict[int, dict[str, Question]] = {}
+    for topic in topics:
+        question = question_of(topic)
+        if question is not None:
+            groups.setdefault(id(question.asked), {})[topic] = question
+    return [call for questions in groups.values() for call in _calls_of(user, questions)]
+
+
+def _calls_of(user: object, questions: Mapping[str, Question]) -> Iterator[Call[Answer]]:
+    """Give the calls of one rule: one for many topics, or one a topic."""
+    asked = next(iter(questions.values())).asked
+    if asked.many:
+        keys = {topic: asked.key(each.arguments) for topic, each in questions.items()}
+        arguments = user, list(keys.values())
+        yield Call("the rule", asked.function, arguments, tuple(keys), partial(_read_many, keys))
+        return
+    for topic, question in questions.items():
+        arguments = user, *question.arguments
+        yield Call("the rule", asked.function, arguments, (topic,), partial(_read_one, topic))
+
+
+def _read_one(topic: str, result: Any) -> Answers:
+    return {topic: Answer.YES if result else Answer.NO}
+
+
+def _read_many(keys: Mapping[str, Any], result: Any) -> Answers:
+    granted = set(result)
+    return {topic: Answer.YES if key in granted else Answer.NO for topic, key in keys.items()}

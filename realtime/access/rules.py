@@ -18,8 +18,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from asgiref.sync import iscoroutinefunction
-
 from realtime.access.signatures import convert, name_of, types_of, types_of_many
 from realtime.exceptions import InvalidRule, InvalidTopic
 from realtime.messages.topics import RESERVED, Topic
@@ -72,11 +70,6 @@ class Asked:
     types: tuple[Any, ...]
     depends: Callable[..., Any] | None = None
     many: bool = False
-
-    @property
-    def is_async(self) -> bool:
-        """Must its answer be awaited?"""
-        return iscoroutinefunction(self.function)
 
     def key(self, arguments: list[Any]) -> Any:
         """Return the arguments as a rule for many is given them."""

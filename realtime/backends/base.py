@@ -114,6 +114,9 @@ class PubSub(ABC):
         """Return a cursor for "now", from async code."""
         return await sync_to_async(self.position)()
 
+    def serve(self) -> None:  # noqa: B027 -- optional
+        """Take note that this process serves clients: the hub calls it before `connect()`."""
+
     @abstractmethod
     def connect(self) -> Upstream:
         """Make a connection for the running event loop. It watches no topic yet."""

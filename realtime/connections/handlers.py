@@ -1,7 +1,7 @@
 """The registry of frame handlers: which code answers which frame of a client.
 
-`realtime` registers its own; `invalidation` adds `watch` and `query` to the same registry. A frame
-that does not fit its type never reaches a handler.
+Other packages add handlers of their own frames. A frame that does not fit its type never reaches a
+handler.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from realtime.protocol import Error, Frame
+from realtime.registry import Registry
 
 F = TypeVar("F", bound=Frame)
 Handler = Callable[[Any, F], Awaitable[None]]
@@ -26,13 +27,14 @@ class _Kind:
     at_once: bool
 
 
-_kinds: dict[str, _Kind] = {}
+_kinds: Registry[_Kind] = Registry("handler of frames")
 
 
 def handles(frame: type[F], *, at_once: bool = False) -> Callable[[Handler[F]], Handler[F]]:
     """Register the decorated coroutine function as the handler of `frame`s from clients.
 
     One handler at a time, in the order of the frames; but those `at_once` pass by one that waits.
+    Raise AlreadyRegistered for a type of frame that has another handler.
     """
 
     def register(handler: Handler[F]) -> Handler[F]:

@@ -10,7 +10,6 @@ from realtime.hub.subscribers import Subscribers
 from realtime.messages.merge import merge_all
 from realtime.messages.message import Message, checked
 from realtime.messages.topics import Topic
-from realtime.rates import Rates
 from realtime.telemetry import counters, note_fan_out
 
 
@@ -22,12 +21,10 @@ class FanOut:
 
     def __init__(self, subscribers: Subscribers) -> None:
         self._subscribers = subscribers
-        self.rates = Rates()
 
     def received(self, upstream: Upstream, messages: Sequence[Message]) -> None:
         """Deliver messages that arrived together; merge each topic's once, not in each mailbox."""
         counters.received += len(messages)
-        self.rates.turn()
         by_topic: dict[Topic, list[Message]] = {}
         for message in messages:
             for added in observe(message):
@@ -40,7 +37,6 @@ class FanOut:
         """Deliver one message to all mailboxes that it concerns."""
         width = 0
         for topic in self._subscribers.reached_by(message.topic):
-            self.rates.count(topic)
             width += self._deliver(upstream, topic, message)
         counters.fan_outs += width > 0
         counters.delivered += width

@@ -14,8 +14,8 @@ from contextlib import suppress
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from realtime.backends import PubSub, Upstream, get_pubsub
-from realtime.backends.outbox.process import ensure_relay
-from realtime.concurrency import end, until_one_ends
+from realtime.backends.outage import Outage
+from realtime.concurrency import Backoff, end, until_one_ends
 from realtime.conf import conf
 from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.hub.delayed_unwatch import DelayedUnwatch
@@ -30,7 +30,7 @@ from realtime.telemetry import counters
 logger = logging.getLogger("realtime.hub")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds between attempts to reach a backend that is away; doubled each time, with jitter."""
+"""Seconds between attempts to reach a backend that is away: see Backoff."""
 
 PATIENCE = 1.0
 """Seconds that a part of a backend has to answer. Who needs what it holds waits on, alone."""
@@ -58,8 +58,13 @@ class Hub:
         self._upstream: Upstream | None = None
         self._connected = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
-        self._is_away = False
-        """Is it known, and logged, that the backend cannot be reached?"""
+        self._outage = Outage(
+            logger,
+            away="the backend is away, or may have lost messages; clients are reset",
+            back="the backend is back",
+            level=logging.WARNING,
+            expected=UpstreamLost,
+        )
         self._was_connected = False
         """Has there been an upstream? Whoever was told by it is reset by its successor."""
         self._locks: WeakValueDictionary[Topic, asyncio.Lock] = WeakValueDictionary()
@@ -97,7 +102,6 @@ class Hub:
         for topic in topics:
             sink.discard(topic)
             if self._subscribers.remove(topic, sink):
-                self._fan_out.rates.forget(topic)
                 last.append(topic)
         if not conf.LINGER:
             return last
@@ -144,7 +148,7 @@ class Hub:
     @property
     def is_away(self) -> bool:
         """Is it known that the backend cannot be reached? While it was not tried yet it is not."""
-        return self._is_away
+        return self._outage.lasts
 
     def start(self) -> None:
         """Begin to listen, if that was not begun yet, or has ended."""
@@ -158,10 +162,6 @@ class Hub:
     def audiences(self) -> list[tuple[Topic, int]]:
         """Return the topics that are watched here, and by how many; in any thread."""
         return self._subscribers.audiences()
-
-    def messages_a_minute(self, topic: Topic) -> float:
-        """Return how many messages a watched topic had within the last minute, roughly."""
-        return self._fan_out.rates.of(topic)
 
     async def close(self) -> None:
         """Stop listening and let the backend go."""
@@ -206,7 +206,7 @@ class Hub:
         return self._locks.setdefault(topic.family, asyncio.Lock())
 
     async def _listen(self) -> None:
-        pause = FIRST_PAUSE
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         while True:
             started = asyncio.get_running_loop().time()
             try:
@@ -215,25 +215,13 @@ class Hub:
                 # A backend that raises this by itself must not end the listening unnoticed.
                 if _is_cancelled():
                     raise
-                self._note_lost(error)
-            lasted = asyncio.get_running_loop().time() - started
-            pause = FIRST_PAUSE if lasted > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
-            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
-
-    def _note_lost(self, error: BaseException) -> None:
-        """Log it once a change of state, however many attempts fail."""
-        counters.lost += not self._is_away
-        if self._is_away:
-            logger.debug("the backend is still away: %s", error)
-        elif isinstance(error, UpstreamLost):
-            logger.warning("the backend may have lost messages; clients are reset: %s", error)
-        else:
-            logger.error("listening to the backend failed; clients are reset", exc_info=error)
-        self._is_away = True
+                counters.lost += self._outage.begin(error)
+            if asyncio.get_running_loop().time() - started > LONGEST_PAUSE:
+                backoff.reset()
+            await asyncio.sleep(backoff.next())
 
     async def _listen_once(self) -> None:
-        # What a crash left in the outbox is sent, also where nobody writes.
-        ensure_relay()
+        self._pubsub.serve()
         upstream = self._pubsub.connect()
         try:
             await self._start(upstream)
@@ -275,11 +263,11 @@ class Hub:
         # From here on nothing is awaited: whoever subscribes after this finds the new upstream.
         self._upstream = upstream
         self._connected.set()
-        self._is_away, self._was_connected = False, True
+        self._outage.end()
+        self._was_connected = True
         # Also at first: clients may have been let in before this process heard of anything.
         missed()
         if reset:
-            logger.info("the backend is back")
             head = upstream.head()
             for topic in watched:
                 # Observers would have no topics to add: everybody is reset.

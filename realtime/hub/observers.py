@@ -1,7 +1,8 @@
 """Observers: they see every message in each serving process, before it is fanned out.
 
 An observer sees `Message.extra`, which is opaque here, and may reset topics in this process.
-`invalidation` registers an observer that detects messages of a process with other code.
+Packages register observers in `AppConfig.ready()`, for example one that detects messages of a
+process with other code.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import msgspec
 from django.core.management import BaseCommand, CommandError
 
 from realtime.backends import get_pubsub
-from realtime.ops.ask import NotTaken, Reply, collect
+from realtime.ops.rpc import NotTaken, Reply, collect
 
 NOBODY = 2
 """The exit code where no process has answered."""
@@ -71,7 +71,7 @@ class AskingCommand(ExitsAtOnce):
         if not answers:
             whom = f"{to} has not" if to else "no process that serves has"
             self._nobody(f"{whom} answered within {patience:g} seconds")
-        return answers
+        return [answer.reply for answer in answers]
 
     def print_json(self, value: object) -> None:
         """Print something as one JSON object."""

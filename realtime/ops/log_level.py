@@ -9,9 +9,12 @@ import msgspec
 
 from realtime.hub.hub import Hub
 from realtime.ops.process import process_name
+from realtime.registry import Registry
 
-OURS = ("realtime", "invalidation")
-"""The loggers that can be set, with all below them."""
+LOGGERS: Registry[str] = Registry("logger")
+"""The loggers that can be set, with all below them, and what they log. Packages add their own."""
+
+LOGGERS["realtime"] = "messages, connections and backends"
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -34,7 +37,7 @@ class Level(msgspec.Struct, frozen=True):
 
 def is_ours(name: str) -> bool:
     """Is this a logger that can be set?"""
-    return name in OURS or name.startswith(tuple(f"{each}." for each in OURS))
+    return any(name == each or name.startswith(f"{each}.") for each in LOGGERS)
 
 
 def set_level_here(

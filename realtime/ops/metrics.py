@@ -165,7 +165,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "realtime_rules_late_total",
-        "Those of them that failed because RULE_TIMEOUT had passed.",
+        "Topics for which a rule, or its `depends`, took longer than RULE_TIMEOUT.",
         lambda: counters.answers["late"],
         "counter",
     ),

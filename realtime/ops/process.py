@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from typing import Any
 
 import msgspec
 
@@ -13,6 +14,7 @@ from realtime.backends.outbox.stats import RelayStatus
 from realtime.connections.drain import drain, take_in
 from realtime.connections.registry import connections_of
 from realtime.hub.hub import Hub
+from realtime.ops.sections import sections_here
 
 _began = time.monotonic()
 
@@ -22,16 +24,12 @@ def process_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def is_named(name: str) -> bool:
-    """Is this process meant: by its own name, by its host's, or as everybody is?"""
-    return name in ("", socket.gethostname(), process_name())
-
-
 class ProcessStatus(msgspec.Struct, frozen=True):
     """A process: its host and number, seconds since it began, its hub and its relay.
 
-    `topics` counts those that somebody here watches, `connections` who does. A process
-    whose backend needs no outbox has no relay. One that is draining lets nobody in.
+    `topics` counts what is watched in it, `connections` its clients. A process whose backend needs
+    no outbox has no relay. One that is draining accepts no client.
+    `sections` are what other packages report, if there are any.
     """
 
     host: str
@@ -41,6 +39,12 @@ class ProcessStatus(msgspec.Struct, frozen=True):
     connections: int
     relay: RelayStatus | None
     draining: bool = False
+    sections: dict[str, dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def process(self) -> str:
+        """Its name among others: `host:pid`."""
+        return f"{self.host}:{self.pid}"
 
 
 def status_of(hub: Hub) -> ProcessStatus:
@@ -54,6 +58,7 @@ def status_of(hub: Hub) -> ProcessStatus:
         connections=len(connections),
         relay=relay_status(),
         draining=connections.draining,
+        sections=sections_here(hub) or msgspec.UNSET,
     )
 
 

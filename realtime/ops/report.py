@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import aclosing
 from enum import IntEnum
 from time import monotonic
 from typing import Any, TypeVar
@@ -19,8 +18,8 @@ from realtime.backends.outbox.process import relay_status
 from realtime.backends.outbox.pubsub import OutboxPubSub
 from realtime.concurrency import off_loop
 from realtime.conf import conf
-from realtime.ops.ask import OTHERS, NotTaken, ask, read_answer
 from realtime.ops.process import ProcessStatus
+from realtime.ops.rpc import NotTaken, collect
 
 T = TypeVar("T")
 
@@ -40,7 +39,7 @@ class State(IntEnum):
 
 
 class Outbox(msgspec.Struct, frozen=True):
-    """Rows that `waiting` for the backend now, and how many of them nobody sends: `left`."""
+    """Rows that `waiting` for the backend now, and how many of them no relay sends: `left`."""
 
     waiting: int
     left: int
@@ -100,8 +99,8 @@ def _away(facts: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 async def _ask_processes(pubsub: PubSub, report: Report, patience: float) -> None:
     try:
         report.processes = await _answers(pubsub, patience)
-    except Exception as error:
-        report.find(State.BACKEND_AWAY, f"the backend carries no messages: {_text(error)}")
+    except NotTaken as error:
+        report.find(State.BACKEND_AWAY, f"the backend carries no messages: {error}")
         return
     if not report.processes:
         what = f"no process that serves has answered within {patience:g} seconds"
@@ -109,32 +108,17 @@ async def _ask_processes(pubsub: PubSub, report: Report, patience: float) -> Non
 
 
 async def _answers(pubsub: PubSub, patience: float) -> list[Answer]:
-    """Return the answers of all processes, those that come within a moment of each other."""
-    found: dict[tuple[str, int], Answer] = {}
-    asked = monotonic()
-    try:
-        async with (
-            asyncio.timeout(None) as deadline,
-            aclosing(ask(pubsub, "status", taking=patience)) as answers,
-        ):
-            now = asyncio.get_running_loop().time
-            async for answer in answers:
-                if answer is None:
-                    asked = monotonic()
-                    deadline.reschedule(now() + patience)
-                elif (status := read_answer(answer, ProcessStatus)) is not None:
-                    seconds = round(monotonic() - asked, 4)
-                    found.setdefault((status.host, status.pid), Answer(seconds, status))
-                    deadline.reschedule(now() + OTHERS)
-    except TimeoutError:
-        relay = relay_status()
-        if not found and relay and (relay.away or relay.queued):
-            raise NotTaken("it did not take a question in time") from None
-    return sorted(found.values(), key=lambda each: each.seconds)
+    """Return the answers of all processes, the quickest first."""
+    found = await collect(pubsub, "status", ProcessStatus, patience, taking=patience)
+    relay = relay_status()
+    if not found and relay and (relay.away or relay.queued):
+        raise NotTaken("it did not take a question in time")
+    answers = [Answer(round(each.seconds, 4), each.reply) for each in found]
+    return sorted(answers, key=lambda each: each.seconds)
 
 
 async def _look_at_outbox(report: Report, patience: float) -> None:
-    """Find out whether somebody sends what waits."""
+    """Find out whether a relay sends what waits."""
     try:
         seen = await _in_time(patience, _waiting)
         left = seen

@@ -1,7 +1,8 @@
-"""What is watched in this process, and how much is told of it."""
+"""What is watched in this process."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from heapq import nlargest
 
@@ -16,11 +17,10 @@ MOST = 1_000
 
 
 class WatchedTopic(msgspec.Struct, frozen=True):
-    """A topic, by how many it is watched, and its messages within the last minute, roughly."""
+    """A topic, and by how many it is watched."""
 
     topic: str
     subscribers: int
-    a_minute: float
 
 
 class WatchedTopics(msgspec.Struct, frozen=True):
@@ -36,25 +36,14 @@ def topics_here(hub: Hub, limit: int = 100) -> WatchedTopics:
     own = f"{RESERVED}:"
     watched = [each for each in hub.audiences() if not each[0].startswith(own)]
     largest = nlargest(min(limit, MOST), watched, key=lambda each: each[1])
-    rows = [
-        WatchedTopic(str(topic), subscribers, round(hub.messages_a_minute(topic), 1))
-        for topic, subscribers in largest
-    ]
+    rows = [WatchedTopic(str(topic), subscribers) for topic, subscribers in largest]
     return WatchedTopics(process_name(), len(watched), rows)
 
 
 def together(answers: Iterable[WatchedTopics]) -> list[WatchedTopic]:
-    """Return the topics of all processes: subscribers are added, messages are the same in each."""
-    found: dict[str, WatchedTopic] = {}
+    """Return the topics of all processes, their subscribers added up, the largest first."""
+    found: Counter[str] = Counter()
     for each in (topic for answer in answers for topic in answer.topics):
-        known = found.get(each.topic)
-        found[each.topic] = (
-            each
-            if known is None
-            else WatchedTopic(
-                each.topic,
-                known.subscribers + each.subscribers,
-                max(known.a_minute, each.a_minute),
-            )
-        )
-    return sorted(found.values(), key=lambda each: (-each.subscribers, -each.a_minute, each.topic))
+        found[each.topic] += each.subscribers
+    rows = [WatchedTopic(topic, subscribers) for topic, subscribers in found.items()]
+    return sorted(rows, key=lambda each: (-each.subscribers, each.topic))

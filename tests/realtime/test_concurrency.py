@@ -1,4 +1,4 @@
-"""Tasks that end together."""
+"""Tasks that end together, and pauses between attempts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from realtime import concurrency
-from realtime.concurrency import until_one_ends
+from realtime.concurrency import Backoff, until_one_ends
 from realtime.exceptions import UpstreamLost
 
 
@@ -84,3 +84,13 @@ async def test_a_cancellation_cancels_all() -> None:
         await asyncio.wait_for(task, 5)
 
     assert [work.was_cancelled for work in works] == [True, True]
+
+
+def test_pauses_are_drawn_below_a_ceiling_that_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to the longest; a success begins anew."""
+    monkeypatch.setattr("random.uniform", lambda low, high: (low, high))
+    backoff = Backoff(0.5, 3.0)
+
+    assert [backoff.next() for _ in range(5)] == [(0, 0.5), (0, 1.0), (0, 2.0), (0, 3.0), (0, 3.0)]
+    backoff.reset()
+    assert backoff.next() == (0, 0.5)

@@ -14,6 +14,8 @@ from django.db import Error, connections
 from realtime.backends.database import records
 from realtime.backends.database.record import Record
 from realtime.backends.database.wakeup import waiter_for
+from realtime.backends.outage import Outage
+from realtime.concurrency import Backoff
 from realtime.exceptions import UpstreamLost
 from realtime.messages.cursors import NOWHERE, Cursor
 
@@ -33,8 +35,8 @@ UNNOTIFIED_FOR = 30.0
 SHORTEST_INTERVAL = 0.005
 """Seconds between two polls at least, however often the reader is woken."""
 
-RETRY_AFTER = 1.0
-"""Seconds to wait after a database error. No message is lost: the rows stay."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+"""Seconds between attempts at a database that is away: see Backoff. The rows stay meanwhile."""
 
 STOP_TIMEOUT = 5.0
 """Seconds that `stop()` waits for the poll to end."""
@@ -80,6 +82,13 @@ class Reader:
         self._reopen_at = 0.0
         self._read_at: deque[tuple[float, Cursor]] = deque()
         self._waiter = waiter_for(alias)
+        self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+        self._outage = Outage(
+            logger,
+            away=f"cannot read stored records on {alias!r}, trying again",
+            back=f"stored records on {alias!r} can be read again",
+            level=logging.WARNING,
+        )
         self._unnotified_until = 0.0
         self._stopped = threading.Event()
         self._polling_since: float | None = None
@@ -149,11 +158,14 @@ class Reader:
                 found = self._read()
                 self._prune()
         except Error as error:
-            logger.warning("cannot read stored records on %r, trying again: %s", self.alias, error)
+            self._outage.begin(error)
             self._reopen_at = 0.0
             # A notification may have been missed meanwhile.
             self._unnotified_until = monotonic() + UNNOTIFIED_FOR
-            self._stopped.wait(RETRY_AFTER)
+            self._stopped.wait(self._backoff.next())
+        else:
+            self._outage.end()
+            self._backoff.reset()
         return found
 
     def _reopen_if_due(self) -> None:

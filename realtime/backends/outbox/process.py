@@ -1,4 +1,7 @@
-"""This process's relay: made when there is something to send, one a process, also behind a fork."""
+"""This process's relay: one, made when there is something to send; a forked process makes its own.
+
+Which backend the relay sweeps for is handed to it: the project's, if that sends through the outbox.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,10 @@ import atexit
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING
 
-from realtime.backends.outbox.queue import Item
+from realtime.backends.outbox.queue import Item, Sender
+from realtime.backends.outbox.relay import Relay
 from realtime.backends.outbox.stats import RelayStatus, metrics
-
-if TYPE_CHECKING:
-    from realtime.backends.outbox.relay import Relay
 
 logger = logging.getLogger("realtime.outbox")
 
@@ -23,24 +23,22 @@ _lock = threading.Lock()
 _relay: Relay | None = None
 
 
-def hand_over(item: Item) -> None:
+def hand_over(item: Item, sweeps_for: Sender | None) -> None:
     """Let this process's relay send what was committed. Never raise, never wait for the backend."""
     try:
-        _running().queue.put(item)
+        _running(sweeps_for).queue.put(item)
     except RuntimeError as error:
         # No thread can be started, as in an interpreter that ends.
         logger.warning("cannot send messages now: %s; those stored are left to a sweep", error)
 
 
-def ensure_relay() -> None:
-    """Make sure that this process's relay runs, if the project's backend needs one.
+def ensure_relay(sweeps_for: Sender) -> None:
+    """Make sure that this process's relay runs.
 
-    For processes that serve: so what others left behind is sent even if nobody writes.
+    For processes that serve: what a crashed process left in the outbox is sent, even if no process
+    writes.
     """
-    from realtime.backends.outbox.pubsub import project_pubsub  # noqa: PLC0415 -- it imports this module
-
-    if project_pubsub() is not None:
-        _running()
+    _running(sweeps_for)
 
 
 def relay_status() -> RelayStatus | None:
@@ -61,16 +59,14 @@ def stop_relay(seconds: float = LAST_WORDS) -> None:
         stopped.stop(seconds)
 
 
-def _running() -> Relay:
+def _running(sweeps_for: Sender | None) -> Relay:
     global _relay  # noqa: PLW0603 -- one a process; the lock is its owner
-    # Models, which are not loaded yet where a project's settings name a backend.
-    from realtime.backends.outbox.relay import Relay  # noqa: PLC0415
-
     with _lock:
         if _relay is None or not _relay.runs:
             relay = Relay()
             relay.start()
             _relay = relay
+        _relay.sweeps_for = sweeps_for
         return _relay
 
 

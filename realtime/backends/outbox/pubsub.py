@@ -13,7 +13,7 @@ from django.core.checks import CheckMessage
 from realtime.backends import get_pubsub
 from realtime.backends.base import PubSub, nothing_to_do
 from realtime.backends.outage import Outage
-from realtime.backends.outbox import process
+from realtime.backends.outbox import process, rows
 from realtime.backends.outbox.queue import Stored, Unstored
 from realtime.concurrency import off_loop
 from realtime.conf import conf
@@ -36,7 +36,11 @@ class PositionSource:
     """
 
     def __init__(self) -> None:
-        self._outage = Outage("the backend gives no position", so="pages are reset later")
+        self._outage = Outage(
+            logger,
+            away="the backend gives no position; pages are reset later",
+            back="the backend gives positions again",
+        )
         self._not_before = 0.0
 
     def take(self, ask: Callable[[], Cursor]) -> Cursor:
@@ -53,8 +57,7 @@ class PositionSource:
             self._not_before = monotonic() + ASK_AGAIN_AFTER
             return NOWHERE
         self._not_before = 0.0
-        if self._outage.end():
-            logger.warning("the backend gives positions again")
+        self._outage.end()
         return found
 
 
@@ -108,17 +111,20 @@ class OutboxPubSub(PubSub):
 
     def stores_on(self, using: str) -> bool:
         """Return True for a database with the outbox's table: its transactions store messages."""
-        from realtime.backends.outbox import rows  # noqa: PLC0415 -- models
-
         return conf.OUTBOX and rows.may_be_on(using)
 
     def reads_on(self, using: str) -> bool:
         """Return False: a position is the backend's, not that of a transaction's snapshot."""
         return False
 
+    def serve(self) -> None:
+        """Let this process sweep the outbox, if this is the project's backend."""
+        if project_pubsub() is self:
+            process.ensure_relay(self)
+
     def send_now(self, messages: Sequence[Message]) -> None:
         """Pass messages to the relay without a row; drop them if the backend does not take them."""
-        process.hand_over(Unstored(self, tuple(messages), passing=True))
+        process.hand_over(Unstored(self, tuple(messages), passing=True), project_pubsub())
 
     def facts(self) -> Mapping[str, object]:
         """Return the backend's position; raise its error, where a page would just be reset."""
@@ -126,15 +132,14 @@ class OutboxPubSub(PubSub):
 
     def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:
         """Store the messages in the writer's transaction; after its commit the relay gets them."""
-        from realtime.backends.outbox import rows  # noqa: PLC0415 -- models
-
         if not messages:
             return nothing_to_do
+        sweeps_for = project_pubsub()
         if not self.stores_on(using):
             unstored = Unstored(self, tuple(messages))
-            return lambda: process.hand_over(unstored)
+            return lambda: process.hand_over(unstored, sweeps_for)
         stored = Stored(self, rows.place(using), rows.write(messages, using))
-        return lambda: process.hand_over(stored)
+        return lambda: process.hand_over(stored, sweeps_for)
 
 
 def project_pubsub() -> OutboxPubSub | None:

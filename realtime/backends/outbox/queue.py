@@ -19,10 +19,13 @@ Place = tuple[str, str]
 
 
 class Sender(Protocol):
-    """Sends messages to a backend: an `OutboxPubSub`."""
+    """Sends messages to a backend: an `OutboxPubSub`. The relay's thread calls it."""
 
     def send(self, messages: Sequence[Message]) -> None:
         """Send messages to the backend, or raise."""
+
+    def ended(self) -> None:
+        """Let go of what `send()` keeps in the relay's thread, which ends."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

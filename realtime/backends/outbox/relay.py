@@ -12,11 +12,11 @@ from django.db import Error, connections
 
 from realtime.backends.outage import Outage
 from realtime.backends.outbox import rows
-from realtime.backends.outbox.pubsub import OutboxPubSub, project_pubsub
 from realtime.backends.outbox.queue import Item, Queue, Sender, Stored, Unstored
 from realtime.backends.outbox.send import send_all
 from realtime.backends.outbox.stats import RelayStatus, metrics
 from realtime.backends.outbox.sweep import SWEEP_BATCH, Sweep
+from realtime.concurrency import Backoff
 from realtime.conf import conf
 from realtime.exceptions import NotSent, PartlySent
 from realtime.messages.message import Message
@@ -24,7 +24,7 @@ from realtime.messages.message import Message
 logger = logging.getLogger("realtime.outbox")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
-"""Seconds between attempts at a backend that is away; doubled each time, with jitter."""
+"""Seconds between attempts at a backend that is away: see Backoff."""
 
 PART_SWEEP = 0.5
 """Seconds between sweeps while a part of the backend does not take its share, which waits there."""
@@ -42,17 +42,31 @@ class Relay:
 
     def __init__(self) -> None:
         self.queue = Queue(conf.OUTBOX_QUEUE)
+        self.sweeps_for: Sender | None = None
+        """Takes what a sweep finds; None sweeps nothing. Any thread may set it."""
         self._sweep = Sweep(self._send_swept)
         self._sweeping: Iterator[int] | None = None
         self._next_sweep = 0.0
         self._swept: float | None = None
         """When a sweep had last been done."""
         self._last_used: Sender | None = None
-        self._backend = Outage("the backend does not take messages")
-        self._part = Outage("a part of the backend does not take messages")
-        self._database = Outage("cannot send from the outbox")
+        self._backend = Outage(
+            logger,
+            away="the backend does not take messages; they wait in the outbox",
+            back="the backend takes messages again",
+        )
+        self._part = Outage(
+            logger,
+            away="a part of the backend does not take messages; they wait in the outbox",
+            back="all parts of the backend take messages again",
+        )
+        self._database = Outage(
+            logger,
+            away="cannot send from the outbox; messages wait there",
+            back="sending from the outbox works again",
+        )
         self._taken = 0
-        self._pause = FIRST_PAUSE
+        self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         self._thread = threading.Thread(target=self._run, name="realtime-relay", daemon=True)
 
     @property
@@ -93,7 +107,7 @@ class Relay:
                 self._turn()
         finally:
             connections.close_all()
-            if isinstance(self._last_used, OutboxPubSub):
+            if self._last_used is not None:
                 self._last_used.ended()
 
     def _turn(self) -> None:
@@ -123,7 +137,6 @@ class Relay:
         batch = self.queue.head(SWEEP_BATCH)
         if not batch:
             return False
-        self._last_used = batch[0].pubsub
         try:
             if isinstance(batch[0], Stored):
                 self._send_rows(batch[0], [item.row for item in batch if isinstance(item, Stored)])
@@ -164,8 +177,7 @@ class Relay:
             self._database.begin(error)
             connections[alias].close()
         else:
-            if self._database.end():
-                logger.warning("sending from the outbox works again")
+            self._database.end()
 
     def _send_left_behind(self) -> bool:
         """Do a step of what is found in the tables; say whether there was one to do."""
@@ -174,12 +186,11 @@ class Relay:
             return True
         if self._sweeping is None and monotonic() >= self._next_sweep:
             self._next_sweep = monotonic() + conf.OUTBOX_SWEEP * random.uniform(0.8, 1)  # noqa: S311
-            self._sweeping = self._sweep.steps() if project_pubsub() else None
+            self._sweeping = self._sweep.steps() if self.sweeps_for else None
         if self._sweeping is not None and next(self._sweeping, None) is None:
             self._sweeping = None
             self._swept = monotonic()
-            if self._part.end():
-                logger.warning("all parts of the backend take messages again")
+            self._part.end()
         return self._sweeping is not None
 
     def _send_spilled(self) -> None:
@@ -193,12 +204,13 @@ class Relay:
             raise
 
     def _send_swept(self, messages: Sequence[Message]) -> None:
-        pubsub = project_pubsub() or self._last_used
+        pubsub = self.sweeps_for or self._last_used
         if pubsub is None:
             raise NotSent("the project's backend has changed, and none sends through the outbox")
         self._send_to(pubsub, messages)
 
     def _send_to(self, pubsub: Sender, messages: Sequence[Message]) -> None:
+        self._last_used = pubsub
         send_all(pubsub, messages)
         self._taken += 1
 
@@ -209,15 +221,14 @@ class Relay:
     def _try_again_later(self) -> None:
         self._sweeping = None
         connections.close_all()
-        self.queue.wait_until_closed(self._pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
-        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        self.queue.wait_until_closed(self._backoff.next())
 
     def _note_success(self, sent: int) -> None:
         if self._taken:
-            self._pause = FIRST_PAUSE
-            if self._backend.end():
+            self._backoff.reset()
+            if self._backend.lasts:
                 waited = sent + max(len(self.queue), self._sweep.count())
-                logger.warning("the backend takes messages again; %d records waited", waited)
+                self._backend.end(f"; {waited} records waited")
 
     def _wait_for_work(self) -> None:
         """Wait for the queue or the next sweep, and keep no database waiting meanwhile."""

@@ -48,12 +48,11 @@ class Sweep:
         """
         self._partly = None
         for alias, place in self._places.items():
-            outage = self._outages.setdefault(alias, Outage(f"cannot read the outbox on {alias!r}"))
+            outage = self._outages.setdefault(alias, _outage(alias))
             try:
                 for table in rows.tables_on(alias) if place == rows.place(alias) else ():
                     yield from self._steps(alias, table, everything)
-                if outage.end():
-                    logger.warning("the outbox on %r can be read again", alias)
+                outage.end()
             except NotSent:
                 raise
             except Exception as error:
@@ -101,3 +100,11 @@ class Sweep:
         sent = metrics.sent - before
         metrics.count("swept", sent)
         return sent
+
+
+def _outage(alias: str) -> Outage:
+    return Outage(
+        logger,
+        away=f"cannot read the outbox on {alias!r}; messages wait there",
+        back=f"the outbox on {alias!r} can be read again",
+    )

@@ -20,7 +20,7 @@ from realtime.backends.redis.scripts import SINCE, begin
 from realtime.backends.redis.sweep import PartitionSweep, now
 from realtime.backends.redis.topic_state import Gap, MemoryBudget, TopicState
 from realtime.backends.redis.topology import Address
-from realtime.concurrency import end, until_one_ends
+from realtime.concurrency import Backoff, end, until_one_ends
 from realtime.exceptions import UpstreamLost
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
@@ -28,7 +28,10 @@ from realtime.messages.topics import Topic
 logger = logging.getLogger("realtime.redis")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
-"""Seconds between attempts to connect to a server that is away; doubled each time, with jitter."""
+"""Seconds between attempts to connect to a server that is away: see Backoff."""
+
+LIVED = 1.0
+"""Seconds after which a connection that ends does not count as a failed attempt."""
 
 SWEEP_INTERVAL = 2.0
 """Seconds between checks that all pushes have arrived."""
@@ -78,7 +81,12 @@ class Node:
         """The topics for which the server has just refused to answer."""
         self._memory_budget = MemoryBudget()
         self._partition_sweep = PartitionSweep(names, on_trouble)
-        self._outage = Outage(f"redis at {address}", so="asking again", log=logger.warning)
+        self._outage = Outage(
+            logger,
+            away=f"redis at {address} is away, connecting again",
+            back=f"redis at {address} answers again",
+            level=logging.WARNING,
+        )
         self._task = asyncio.create_task(self._run(), name=f"realtime-redis-{address}")
 
     @property
@@ -156,7 +164,7 @@ class Node:
     # -- the life of the connections -----------------------------------------------------------
 
     async def _run(self) -> None:
-        pause = FIRST_PAUSE
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
@@ -164,9 +172,10 @@ class Node:
                 await self._stay_connected()
             except TROUBLE as error:
                 self._outage.begin(error)
-            pause = FIRST_PAUSE if loop.time() - started > 1 else min(pause * 2, LONGEST_PAUSE)
+            if loop.time() - started > LIVED:
+                backoff.reset()
             self._on_trouble()
-            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 -- jitter
+            await asyncio.sleep(backoff.next())
 
     async def _stay_connected(self) -> None:
         timeout = self._config.timeout
@@ -306,8 +315,7 @@ class Node:
         self._emit(NodeEvent(self.address, left=left))
         self._caught_up = True
         self._emit(NodeEvent(self.address, position=position))
-        if self._outage.end():
-            logger.warning("redis at %s answers again", self.address)
+        self._outage.end()
 
     def _release_returned(self) -> None:
         """Release the topics that were live before: no `watch()` waits for them."""

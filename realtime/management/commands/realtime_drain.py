@@ -11,9 +11,9 @@ from typing import Any
 from django.core.management import CommandError
 
 from realtime.backends import get_pubsub
-from realtime.ops.ask import NotTaken, collect
 from realtime.ops.command import AskingCommand, seconds
 from realtime.ops.process import Drained
+from realtime.ops.rpc import NotTaken, collect
 
 CHECK_INTERVAL = 0.5
 """Seconds between checks of the connections left."""
@@ -80,7 +80,8 @@ class Command(AskingCommand):
         patience, to = options["timeout"], options["process"]
         asking = collect(get_pubsub(), "drained", Drained, patience, to=to, expected=names)
         try:
-            now = {each.process: each.connections for each in asyncio.run(asking)}
+            replies = [answer.reply for answer in asyncio.run(asking)]
         except NotTaken:
             return left
+        now = {each.process: each.connections for each in replies}
         return {name: now.get(name, 0) for name in names}

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management import CommandError
 
 from realtime.ops.command import AskingCommand, seconds
-from realtime.ops.log_level import LEVELS, Level, is_ours
+from realtime.ops.log_level import LEVELS, LOGGERS, Level, is_ours
 
 
 class Command(AskingCommand):
@@ -20,7 +20,8 @@ class Command(AskingCommand):
         """Add the level, the logger, and for how long."""
         super().add_arguments(parser)
         parser.add_argument("level", metavar="LEVEL", type=str.upper, choices=LEVELS)
-        what = "this logger, and all below it (default: realtime)"
+        known = "; ".join(f"{name}: {what}" for name, what in LOGGERS.items())
+        what = f"this one, and all below it (default: realtime). {known}"
         parser.add_argument("--logger", default="realtime", metavar="NAME", help=what)
         what = "minutes until the earlier level returns (default: 10)"
         parser.add_argument("--minutes", type=seconds, default=10.0, help=what)

@@ -40,7 +40,7 @@ class Command(BaseCommand):
         if options["once"]:
             self._empty(pubsub)
         else:
-            self._run()
+            self._run(pubsub)
 
     def _empty(self, pubsub: OutboxPubSub) -> None:
         sweep = Sweep(lambda messages: send_all(pubsub, messages))
@@ -57,11 +57,11 @@ class Command(BaseCommand):
             raise CommandError(f"the outbox cannot be read on {', '.join(broken)}. Sent {sent}")
         self.stdout.write(f"Sent {sent}, {sweep.count()} are left.")
 
-    def _run(self) -> None:
+    def _run(self, pubsub: OutboxPubSub) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        ensure_relay()
+        ensure_relay(pubsub)
         self.stdout.write("Sending the messages left in the outbox.")
         self.stdout.flush()
         stop.wait()

@@ -54,6 +54,9 @@ def _lines(report: Report) -> Iterator[str]:
         yield "processes  not asked: messages of this backend stay within each"
     for answer in report.processes or ():
         yield f"process    {_process(answer)}"
+        for name, facts in (answer.process.sections or {}).items():
+            told = ", ".join(f"{key} {value}" for key, value in facts.items())
+            yield f"{name:<10} {answer.process.process}: {told}"
     yield from (f"problem    {problem}" for problem in report.problems)
     if not report.problems:
         yield "all is well"

@@ -11,7 +11,7 @@ from realtime.ops.topics import WatchedTopics, together
 class Command(AskingCommand):
     """Prints the topics that are watched, those of all processes together."""
 
-    help = "Print the watched topics, their subscribers, and their messages a minute."
+    help = "Print the watched topics, and their subscribers."
     takes_limit = True
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -27,6 +27,6 @@ class Command(AskingCommand):
                 {"processes": processes, "topics": found[:limit], "left_off": max(left_off, 0)}
             )
             return
-        rows = ((each.topic, each.subscribers, f"{each.a_minute:g}") for each in found[:limit])
-        self.print_table(("topic", "subscribers", "messages a minute"), rows)
+        rows = ((each.topic, each.subscribers) for each in found[:limit])
+        self.print_table(("topic", "subscribers"), rows)
         self.print_left_off(left_off)

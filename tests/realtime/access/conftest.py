@@ -71,7 +71,7 @@ def hops(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         seen.append(function)
         return await hop(function, *args)  # type: ignore[arg-type]
 
-    for module in ("evaluate", "dependencies", "identity"):
+    for module in ("evaluate", "identity"):
         monkeypatch.setattr(f"realtime.access.{module}.in_time", count)
     return seen
 

@@ -177,6 +177,7 @@ def raises(user: object, key: str) -> list[str]:
         lambda user, key: "members:1",  # its letters are no topics
         lambda user, key: None,
         lambda user: ["members:1"],
+        lambda user, key: as_async(user, key),  # never awaited
     ],
 )
 async def test_what_cannot_be_watched_is_denied(

@@ -14,7 +14,9 @@ import realtime.transports.websocket  # noqa: F401 -- the transport registers it
 from realtime.connections import handlers as frames
 from realtime.connections.handlers import BadFrame, Received, client_frames, handles, read_frame
 from realtime.connections.subscribe import subscribe, unsubscribe
+from realtime.exceptions import AlreadyRegistered
 from realtime.protocol import ClientPong, Frame, Subscribe, Unsubscribe, Wanted
+from realtime.registry import Registry
 
 json_values = st.recursive(
     st.none()
@@ -51,13 +53,15 @@ def test_signs_of_life_pass_by_what_may_wait() -> None:
 
 
 def test_what_this_version_understands() -> None:
-    """`invalidation` adds its own to the same registry, when it has some."""
+    """Other packages may have added theirs."""
     assert {"subscribe", "unsubscribe", "ping", "pong"} <= client_frames()
 
 
 def test_another_package_may_register_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its handler then gets the frames of that type."""
-    monkeypatch.setattr(frames, "_kinds", dict(frames._kinds))
+    added = Registry[Any]("handler of frames")
+    added.update(frames._kinds)
+    monkeypatch.setattr(frames, "_kinds", added)
 
     class Dance(Frame, frozen=True, tag="dance"):
         steps: int
@@ -67,6 +71,18 @@ def test_another_package_may_register_a_frame(monkeypatch: pytest.MonkeyPatch) -
 
     assert read_frame('{"type":"dance","steps":2}') == Received(Dance(2), dance, at_once=False)
     assert bad('{"type":"dance","id":"d"}').error.id == "d"
+
+
+def test_a_frame_has_one_handler() -> None:
+    """Else what is done with it depended on the order of imports."""
+
+    class Dance(Frame, frozen=True, tag="ping"):
+        steps: int
+
+    with pytest.raises(AlreadyRegistered, match="ping"):
+
+        @handles(Dance)
+        async def dance(connection: Any, frame: Dance) -> None: ...
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from realtime.hub import observers
 from realtime.hub.hub import close_hub, get_hub
-from realtime.ops.answer import Answering
+from realtime.ops.rpc import Answering
 from tests.realtime.hub.listening import until
 
 

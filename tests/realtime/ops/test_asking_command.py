@@ -91,9 +91,7 @@ async def test_columns_are_aligned(serving: None) -> None:
     code, printed = await arun("realtime_topics")
 
     assert code == 0
-    assert printed == (
-        "topic   subscribers  messages a minute\nlist:5            1                  0\n"
-    )
+    assert printed == "topic   subscribers\nlist:5            1\n"
 
 
 async def test_who_logs_more_is_printed(serving: None) -> None:
@@ -102,11 +100,11 @@ async def test_who_logs_more_is_printed(serving: None) -> None:
     logger.setLevel("ERROR")
 
     code, printed = await arun(
-        "realtime_log", "debug", "--logger", logger.name, "--minutes", "0.01"
+        "realtime_log", "debug", "--logger", logger.name, "--minutes", "0.05"
     )
 
     assert code == 0
-    assert printed == f"{process_name()}  realtime.draining: ERROR -> DEBUG, for 0.01 minutes\n"
+    assert printed == f"{process_name()}  realtime.draining: ERROR -> DEBUG, for 0.05 minutes\n"
     assert logger.level == logging.DEBUG
     await until(lambda: logger.level == logging.ERROR)
     logger.setLevel(logging.NOTSET)

@@ -45,7 +45,6 @@ async def test_operators_see_what_all_processes_have(servers: TwoServers) -> Non
     assert topics["processes"] == sorted(servers.names)
     counted = [(each["topic"], each["subscribers"]) for each in topics["topics"]]
     assert (counted, topics["left_off"]) == ([(LIST, 3), (OTHER, 1)], 0)
-    assert 0 < topics["topics"][0]["a_minute"] <= 1
 
     code, printed = await servers.command("realtime_connections", "--limit", "3")
     lines = printed.splitlines()

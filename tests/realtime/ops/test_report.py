@@ -15,8 +15,8 @@ from django.db import OperationalError
 
 from realtime.backends import get_pubsub
 from realtime.backends.memory import MemoryPubSub
-from realtime.ops import ask as ask_module
 from realtime.ops import report as report_module
+from realtime.ops import rpc
 from realtime.ops.report import State, look
 from tests.realtime.ops.serving import serving_here
 
@@ -68,12 +68,12 @@ async def test_a_backend_that_hangs_is_away(serving: None, monkeypatch) -> None:
     async def hang(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(ask_module, "send", hang)
+    monkeypatch.setattr(rpc, "send", hang)
     report = await look(SOON)
 
     assert report.state is State.BACKEND_AWAY
     assert report.problems == [
-        "the backend carries no messages: NotTaken: it did not take a question in time"
+        "the backend carries no messages: it did not take a question in time"
     ]
 
 
@@ -91,7 +91,7 @@ async def test_a_backend_that_does_not_answer_in_time_is_away(serving: None, mon
 
 async def test_an_answer_of_another_version_is_left_out(serving: None, monkeypatch) -> None:
     """It harms none of the others."""
-    ask = report_module.ask
+    ask = rpc.ask
 
     async def with_a_stranger(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         async with aclosing(ask(*args, **kwargs)) as answers:
@@ -99,7 +99,7 @@ async def test_an_answer_of_another_version_is_left_out(serving: None, monkeypat
                 yield answer
                 yield {"spoken": "otherwise"}
 
-    monkeypatch.setattr(report_module, "ask", with_a_stranger)
+    monkeypatch.setattr(rpc, "ask", with_a_stranger)
     report = await look(PATIENCE)
 
     assert (report.state, len(report.processes or ())) == (State.WELL, 1)

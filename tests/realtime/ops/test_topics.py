@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
-from realtime import rates
-from realtime.backends.memory import MemoryPubSub
 from realtime.hub.hub import Hub
-from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 from realtime.ops.topics import WatchedTopic, WatchedTopics, together, topics_here
-from realtime.rates import Rates
-from tests.realtime.hub.listening import FAMILY, LIST, OTHER, mailbox, row, send, taken, within
+from tests.realtime.hub.listening import LIST, OTHER, mailbox, within
 
 
 async def test_topics_are_listed_with_their_subscribers(hub: Hub) -> None:
@@ -42,54 +36,9 @@ async def test_how_processes_speak_is_left_out(hub: Hub) -> None:
     assert topics_here(hub).total == 0
 
 
-async def test_messages_are_counted_by_topic(hub: Hub, pubsub: MemoryPubSub) -> None:
-    """A reset of the family counts for each topic of it."""
-    box, other = mailbox(), mailbox()
-    await within(hub.subscribe(box, LIST))
-    await within(hub.subscribe(other, OTHER))
-
-    for message in (row(LIST, 1), row(LIST, 2), Message(FAMILY, reset=Reset.BULK)):
-        send(pubsub, message)
-        await taken(box)
-
-    found = {each.topic: each.a_minute for each in topics_here(hub).topics}
-    assert found == {LIST: pytest.approx(3, abs=0.1), OTHER: pytest.approx(1, abs=0.1)}
-
-
-async def test_of_a_topic_that_nobody_watches_nothing_is_kept(
-    hub: Hub, pubsub: MemoryPubSub
-) -> None:
-    """However many come and go."""
-    box = mailbox()
-    await within(hub.subscribe(box, LIST))
-    send(pubsub, row(LIST, 1))
-    await taken(box)
-
-    await within(hub.unsubscribe(box, LIST))
-
-    assert hub.messages_a_minute(LIST) == 0
-
-
-def test_the_last_minute_is_guessed_from_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one before counts by the part of it that is not longer ago."""
-    now = 1_000.0
-    monkeypatch.setattr(rates, "monotonic", lambda: now)
-    counted = Rates()
-    for _ in range(40):
-        counted.count(LIST)
-
-    now += 75
-    counted.turn()
-    counted.count(LIST)
-    assert counted.of(LIST) == pytest.approx(1 + 40 * 0.75)
-
-    now += 130
-    assert counted.of(LIST) == 0
-
-
 def test_those_of_several_processes_are_added_up() -> None:
-    """Each of them hears the same messages."""
-    one = WatchedTopics("a:1", 2, [WatchedTopic("list:5", 3, 7), WatchedTopic("list:6", 2, 0)])
-    two = WatchedTopics("b:2", 1, [WatchedTopic("list:6", 4, 1)])
+    """The largest first."""
+    one = WatchedTopics("a:1", 2, [WatchedTopic("list:5", 3), WatchedTopic("list:6", 2)])
+    two = WatchedTopics("b:2", 1, [WatchedTopic("list:6", 4)])
 
-    assert together([one, two]) == [WatchedTopic("list:6", 6, 1), WatchedTopic("list:5", 3, 7)]
+    assert together([one, two]) == [WatchedTopic("list:6", 6), WatchedTopic("list:5", 3)]

@@ -123,7 +123,7 @@ async def test_a_user_who_cannot_be_awaited_any_more_has_no_tickets(
 
 def test_a_project_below_a_path_has_its_socket_there(request_: HttpRequest) -> None:
     """As all of its URLs."""
-    with mock.patch("realtime.templatetags.realtime.get_script_prefix", return_value="/shop/"):
+    with mock.patch("realtime.pages.head.get_script_prefix", return_value="/shop/"):
         assert head_of(rendered(request_))["url"] == "/shop/ws/live/"
 
 
@@ -227,7 +227,7 @@ def test_what_is_watched_cannot_leave_its_script(request_: HttpRequest) -> None:
 
 def test_nothing_in_the_head_can_leave_its_script(request_: HttpRequest) -> None:
     """Topics and cursors hold nothing that could; whatever is added to them might."""
-    with mock.patch("realtime.templatetags.realtime.WEBSOCKET_PATH", EVIL):
+    with mock.patch("realtime.pages.head.WEBSOCKET_PATH", EVIL):
         html = rendered(request_)
 
     assert EVIL not in html

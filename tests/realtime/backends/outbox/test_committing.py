@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from realtime import Message, position, publish
 from realtime.backends import get_pubsub
-from realtime.backends.outbox import ensure_relay, flush_relay, metrics, process, stop_relay
+from realtime.backends.outbox import flush_relay, metrics, process, stop_relay
 from realtime.backends.outbox.relay import Relay
 from realtime.messages.cursors import NOWHERE
 from realtime.models import OutboxRecord
@@ -71,7 +71,7 @@ def test_a_savepoint_that_rolls_back_sends_nothing(server) -> None:
 
 def test_a_hook_that_fails_loses_nothing(server) -> None:
     """A row that an earlier hook has kept from the relay is found by the sweep."""
-    ensure_relay()
+    get_pubsub().serve()
 
     def fail() -> None:
         raise ZeroDivisionError
@@ -86,7 +86,7 @@ def test_a_hook_that_fails_loses_nothing(server) -> None:
 
 def test_with_autocommit_off_a_commit_is_sent(server) -> None:
     """The sweep finds it, since no hook passes it to the relay; a rollback leaves no row."""
-    ensure_relay()
+    get_pubsub().serve()
     transaction.set_autocommit(False)
     try:
         tell(1)
@@ -162,7 +162,7 @@ def test_a_position_within_a_transaction_proves_nothing() -> None:
 def test_a_row_that_cannot_be_read_stays_and_holds_up_no_other(server, caplog) -> None:
     """Another version of the code may have written it, and can read it."""
     foreign = OutboxRecord.objects.create(payload='[{"subject": 5}]')
-    ensure_relay()
+    get_pubsub().serve()
     tell(1)
     stranger = OutboxRecord.objects.create(
         payload='[{"topic": "list:5", "changes": {"a.b": {"2": "left"}}}]'
@@ -235,19 +235,19 @@ def test_switched_off_what_was_stored_before_is_still_sent(settings_of, server) 
     """The sweep does not depend on the setting."""
     OutboxRecord.objects.create(payload='[{"topic": "list:5", "changes": {"a.b": {"2": "left"}}}]')
     with override_settings(REALTIME=settings_of(OUTBOX=False)):
-        ensure_relay()
+        get_pubsub().serve()
         until(lambda: server.told() == ["2"])
 
 
 def test_a_process_has_one_relay_until_it_is_stopped() -> None:
     """However often it is asked for."""
-    ensure_relay()
+    get_pubsub().serve()
     first = process._relay
-    ensure_relay()
+    get_pubsub().serve()
     assert process._relay is first
     assert isinstance(first, Relay)
 
     stop_relay(5)
     assert not first.runs
-    ensure_relay()
+    get_pubsub().serve()
     assert process._relay is not first

@@ -10,7 +10,8 @@ from django.db import OperationalError
 from django.db.models import QuerySet
 from django.test import override_settings
 
-from realtime.backends.outbox import ensure_relay, flush_relay, metrics
+from realtime.backends import get_pubsub
+from realtime.backends.outbox import flush_relay, metrics
 from realtime.models import OutboxRecord
 from tests.realtime.backends.outbox.conftest import until, write
 
@@ -112,7 +113,7 @@ def test_a_database_that_fails_for_a_while_loses_nothing(server, monkeypatch, ca
         return delete(self, using)
 
     monkeypatch.setattr(QuerySet, "_raw_delete", fail)
-    ensure_relay()
+    get_pubsub().serve()
     write(1)
 
     until(lambda: not OutboxRecord.objects.exists())

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from realtime.backends.database.record import record_of
 from realtime.backends.outbox import process, relay, rows
 from realtime.backends.outbox.queue import Stored, Unstored
 from realtime.backends.outbox.send import BATCH_SIZE, send_all
 from realtime.backends.outbox.sweep import Sweep
 from realtime.exceptions import NotSent, PartlySent
-from realtime.messages.cursors import NOWHERE
+from realtime.messages.codec import messages_of
 from realtime.messages.message import Message
 from realtime.models import OutboxRecord
 from tests.realtime.backends.outbox.conftest import PATIENCE, until
@@ -33,6 +32,9 @@ class Halves:
         if unsent := [each for each in messages if each not in here]:
             raise PartlySent("a part is away", unsent)
 
+    def ended(self) -> None:
+        """Keep nothing."""
+
 
 def message(topic: str) -> Message:
     return Message(topic, {"a.b": {"1": "updated"}})  # type: ignore[arg-type]
@@ -41,8 +43,7 @@ def message(topic: str) -> Message:
 def waiting() -> list[list[str]]:
     """Return the topics of each row that is left."""
     payloads = OutboxRecord.objects.order_by("id").values_list("payload", flat=True)
-    records = [record_of(payload, NOWHERE, 0) for payload in payloads]
-    return [[str(each.topic) for each in record.messages] for record in records]
+    return [[str(each.topic) for each in messages_of(payload, None)] for payload in payloads]
 
 
 def test_unsent_messages_of_a_row_stay() -> None:
@@ -103,10 +104,9 @@ def test_partly_sent_counts_as_not_sent() -> None:
 def test_the_relay_goes_on_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages for available parts are sent at once; the rest once their part is back."""
     halves = Halves()
-    monkeypatch.setattr(relay, "project_pubsub", lambda: halves)
     for topic in ("seat:1", "list:1"):
         row = rows.write([message(topic)], "default")
-        process.hand_over(Stored(halves, rows.place("default"), row))
+        process.hand_over(Stored(halves, rows.place("default"), row), halves)
 
     until(lambda: halves.taken == ["list:1"])
     halves.away = False
@@ -120,8 +120,8 @@ def test_the_relay_goes_on_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> No
 def test_messages_without_a_row_are_kept_for_their_part() -> None:
     """In memory, since they exist nowhere else."""
     halves = Halves()
-    process.hand_over(Unstored(halves, (message("seat:1"), message("list:1"))))
-    process.hand_over(Unstored(halves, (message("list:2"),)))
+    process.hand_over(Unstored(halves, (message("seat:1"), message("list:1"))), halves)
+    process.hand_over(Unstored(halves, (message("list:2"),)), halves)
 
     until(lambda: halves.taken == ["list:1", "list:2"])
     halves.away = False
@@ -132,8 +132,10 @@ def test_messages_without_a_row_are_kept_for_their_part() -> None:
 def test_passing_messages_are_dropped() -> None:
     """Later messages are sent."""
     halves = Halves()
-    process.hand_over(Unstored(halves, (message("seat:1"), message("list:1")), passing=True))
-    process.hand_over(Unstored(halves, (message("list:2"),)))
+    process.hand_over(
+        Unstored(halves, (message("seat:1"), message("list:1")), passing=True), halves
+    )
+    process.hand_over(Unstored(halves, (message("list:2"),)), halves)
 
     assert process.flush_relay(PATIENCE)
 
@@ -144,9 +146,8 @@ def test_passing_messages_are_dropped() -> None:
 def test_sweeps_do_not_wait_for_messages_without_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long its part is away: rows left by a crash are sent meanwhile."""
     halves = Halves()
-    monkeypatch.setattr(relay, "project_pubsub", lambda: halves)
     monkeypatch.setattr(relay.conf, "OUTBOX_SWEEP", 0.1)
-    process.hand_over(Unstored(halves, (message("seat:1"),)))
+    process.hand_over(Unstored(halves, (message("seat:1"),)), halves)
     rows.write([message("list:1")], "default")
 
     until(lambda: halves.taken == ["list:1"])

@@ -18,6 +18,9 @@ class FakeBackend:
     def send(self, messages: object) -> None:
         raise AssertionError
 
+    def ended(self) -> None:
+        raise AssertionError
+
 
 PUBSUB = FakeBackend()
 

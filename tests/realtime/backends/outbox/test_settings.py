@@ -10,7 +10,7 @@ from django.test import override_settings
 
 from realtime import Message
 from realtime.backends import get_pubsub
-from realtime.backends.outbox import ensure_relay, flush_relay, process, stop_relay
+from realtime.backends.outbox import flush_relay, process, stop_relay
 from realtime.checks import check_backend, check_settings
 
 
@@ -47,7 +47,7 @@ def test_a_setting_that_cannot_work_is_refused(name: str) -> None:
 def test_other_backends_need_no_relay() -> None:
     """Asking for one does nothing, and the command says so."""
     stop_relay()
-    ensure_relay()
+    get_pubsub().serve()
 
     assert process._relay is None
     with pytest.raises(CommandError, match="needs no relay"):

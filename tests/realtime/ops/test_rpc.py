@@ -22,10 +22,9 @@ from realtime.hub import observers
 from realtime.hub.hub import Hub, close_hub, get_hub
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
-from realtime.ops import answer as answer_module
-from realtime.ops.answer import MOST_AT_ONCE, Answering
-from realtime.ops.ask import ASKED, Question, ask
+from realtime.ops import rpc
 from realtime.ops.process import process_name
+from realtime.ops.rpc import ASKED, MOST_AT_ONCE, Answering, Question, ask
 from tests.realtime.hub.listening import LIST, mailbox, send, until, within
 from tests.realtime.transports import connection_of
 
@@ -34,7 +33,7 @@ from tests.realtime.transports import connection_of
 def as_the_projects(pubsub: MemoryPubSub) -> Iterator[Answering]:
     observer = Answering()
     observers.register(observer)
-    with mock.patch("realtime.ops.answer.get_pubsub", return_value=pubsub):
+    with mock.patch("realtime.ops.rpc.get_pubsub", return_value=pubsub):
         yield observer
 
 
@@ -136,7 +135,7 @@ async def test_questions_are_not_remembered_without_end(
     pubsub: MemoryPubSub, serving: Hub, as_the_projects: Answering
 ) -> None:
     """However many come."""
-    with mock.patch.object(answer_module, "MOST_KNOWN", 3):
+    with mock.patch.object(rpc, "MOST_KNOWN", 3):
         for _ in range(5):
             await first_answer(pubsub)
 
@@ -152,7 +151,7 @@ async def test_not_everything_is_answered_at_once(
     async def hang(*_: object) -> None:
         await hanging.wait()
 
-    with mock.patch.object(answer_module, "send", hang):
+    with mock.patch.object(rpc, "send", hang):
         send(pubsub, *(question("status", str(number)) for number in range(50)))
         await until(lambda: len(as_the_projects._tasks) == MOST_AT_ONCE)
         hanging.set()
@@ -165,7 +164,7 @@ async def test_an_answer_that_fails_is_logged(
     pubsub: MemoryPubSub, serving: Hub, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And nothing else is harmed."""
-    with mock.patch.dict(answer_module.ANSWERS, {"wrong": lambda hub: 1 / 0}):
+    with mock.patch.dict(rpc.CALLS, {"wrong": lambda hub: 1 / 0}):
         send(pubsub, question("wrong"))
         await first_answer(pubsub)
 
