@@ -93,7 +93,9 @@ class HttpTransport:
         never run ahead of what the client is told.
         """
         connection = self._connection
-        if connection is None or connection.pending or len(connection.mailbox) or self.refused:
+        if connection is None or self.refused:
+            return None
+        if connection.subscriptions.pending() or len(connection.mailbox):
             return None
         return self._hub.head([Topic(text) for text in self.asked.topics])
 
@@ -124,7 +126,7 @@ class HttpTransport:
         self.news.set()
         if isinstance(frame, Denied | Revoked):
             self.refused.update(frame.topics)
-            if self._connection is not None and not self._connection.topics:
+            if self._connection is not None and not self._connection.subscriptions.cursors:
                 await self.close(CloseCode.REFUSED)
 
     async def close(self, code: CloseCode) -> None:
