@@ -16,9 +16,17 @@ from typing import TYPE_CHECKING
 
 from realtime.access.dependencies import dependencies_of
 from realtime.access.evaluate import Answer, Answers, ask_all
-from realtime.access.rules import has_rule, path_of
+from realtime.access.refusals import ticket_checks
+from realtime.access.rules import has_rule, path_of, question_of
 from realtime.access.tickets import holds
-from realtime.connections.subscriptions import CHANGED, RECHECK, Doubt, State, Subscription
+from realtime.connections.subscriptions import (
+    CHANGED,
+    RECHECK,
+    TICKET,
+    Doubt,
+    State,
+    Subscription,
+)
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Denied, Revoked
@@ -43,7 +51,9 @@ Questions = Mapping[Topic, Subscription]
 
 
 class Authorization:
-    """Who asks the rules for one connection. Owner: its event loop; one task at a time asks again.
+    """Who asks the rules for one connection. Owner: its event loop.
+
+    One task at a time asks again for what is held, and one for what tickets opened.
 
     `connection.subscriptions` has the state of each subscription. To the hub this is a mailbox: it
     is put the messages of the topics on which the rules' answers depend.
@@ -52,7 +62,7 @@ class Authorization:
     """
 
     # One for each client: without a dict for its attributes it takes less.
-    __slots__ = ("_asks", "_connection", "_depend", "_user_in_doubt")
+    __slots__ = ("_asks", "_asks_behind", "_connection", "_depend", "_user_in_doubt")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -62,12 +72,31 @@ class Authorization:
         """Is it in doubt whether the user may be here; strictly, or by the recheck alone?"""
         self._asks = False
         """Is a task asking again?"""
+        self._asks_behind = False
+        """Is a task asking behind tickets, or waiting for its turn to?"""
 
-    async def ask(self, wanted: Mapping[str, Collection[str]]) -> list[Topic]:
-        """Return which of these topics the client may watch; each is PENDING then.
+    def open(self, wanted: Mapping[str, Collection[str]]) -> list[Topic]:
+        """Grant what the tickets given for it open, and return it; each is PENDING then.
 
-        `wanted` gives the tickets that came with each: they open what has no rule. What is watched
-        already and refused now is watched no more.
+        Those that have a rule are in doubt, and are not held for that. `ask_behind()` asks.
+        """
+        subscriptions = self._connection.subscriptions
+        opened = [Topic(text) for text, tickets in wanted.items() if self._opens(text, tickets)]
+        for topic in opened:
+            subscriptions.grant(topic)
+        subscriptions.doubt(filter(has_rule, opened), TICKET)
+        return opened
+
+    def ask_behind(self) -> None:
+        """Let a task ask the rules of what tickets opened. Call it once the client is served."""
+        if not self._asks_behind and self._connection.subscriptions.has_question(held=False):
+            self._asks_behind = True
+            self._connection.spawn(self._ask_behind())
+
+    async def ask(self, wanted: Iterable[str]) -> list[Topic]:
+        """Return which of these topics the rules let the client watch; each is PENDING then.
+
+        What is watched already and refused now is watched no more.
         """
         subscriptions = self._connection.subscriptions
         topics = [Topic(text) for text in wanted if path_of(text) is not None]
@@ -76,11 +105,8 @@ class Authorization:
             answers = await self._answers(topics)
             if self._connection.has_ended:
                 return []  # a rule that cannot be cancelled went on
-            granted = [
-                topic
-                for topic in topics
-                if answers.get(topic) is Answer.YES or self._has_ticket(topic, wanted[topic])
-            ]
+            self._note(answers)
+            granted = [topic for topic in topics if answers.get(topic) is Answer.YES]
             await self._connection.unsubscribe(set(topics).difference(granted))
             for topic in granted:
                 subscriptions.grant(topic)
@@ -116,19 +142,43 @@ class Authorization:
         """Forget what waits of a topic: nothing does. From the hub."""
 
     def forget(self, topics: Iterable[Topic]) -> None:
-        """Depend on nothing for these any longer."""
-        self._drop(set(topics))
+        """Depend on nothing for these any longer; call it before the subscriptions end.
+
+        What a ticket opened, and no rule has judged, counts as refused from here on: else a client
+        that leaves early, again and again, would never hear the rule's no.
+        """
+        topics = set(topics)
+        subscriptions = self._connection.subscriptions
+        for topic in topics:
+            known = subscriptions.unsettled(topic)
+            if known is not None and not known.has_ended and Doubt.UNPROVEN in known.in_doubt:
+                ticket_checks().refusals.add(self._connection.identity, topic)
+        self._drop(topics)
 
     def leave(self) -> list[Topic]:
         """Depend on nothing; return what the hub need not watch any longer."""
         dependencies, self._depend = list(self._depend), {}
         return self._connection.hub.leave(self, *dependencies)
 
-    def _has_ticket(self, topic: Topic, tickets: Collection[str]) -> bool:
-        if has_rule(topic):
-            return False
+    def _opens(self, text: str, tickets: Collection[str]) -> bool:
+        """Does one of these tickets open this topic, before a rule is asked?"""
         owner = self._connection.identity
-        return any(holds(each, topic, owner.key, owner.session) for each in tickets)
+        if not tickets or path_of(text) is None:
+            return False
+        if has_rule(text) and (
+            question_of(text) is None or ticket_checks().refusals.may_include(owner, text)
+        ):
+            return False
+        return any(holds(each, text, owner.key, owner.session) for each in tickets)
+
+    def _note(self, answers: Answers) -> None:
+        """Remember what was refused, and forget what is allowed by now."""
+        refusals, owner = ticket_checks().refusals, self._connection.identity
+        for text, answer in answers.items():
+            if answer is Answer.YES:
+                refusals.forget(owner, text)
+            elif question_of(text) is not None:
+                refusals.add(owner, text)
 
     async def _answers(self, topics: Iterable[Topic]) -> Answers:
         """Ask the rules of these topics that have one, and watch first what they depend on."""
@@ -177,7 +227,7 @@ class Authorization:
             self._connection.spawn(self._connection.hub.unwatch(last))
 
     def _begin(self) -> None:
-        """Let a task ask what is to be asked again, if none does."""
+        """Let a task ask what is in doubt and held, if none does."""
         if self._asks:
             return
         is_needed = self._connection.subscriptions.has_question(held=True)
@@ -197,6 +247,22 @@ class Authorization:
                 await self._judge(questions, await self._answers(questions))
         finally:
             self._asks = False
+
+    async def _ask_behind(self) -> None:
+        """Ask the rules of what tickets opened, when it is this connection's turn.
+
+        While it waits, something on which an answer depends may change. Then the subscription is
+        held, and the other task asks at once.
+        """
+        subscriptions, turns = self._connection.subscriptions, ticket_checks().turns
+        try:
+            while subscriptions.has_question(held=False):
+                async with turns:
+                    questions = subscriptions.question(held=False)
+                    answers = await self._answers(questions)
+                await self._judge(questions, answers)
+        finally:
+            self._asks_behind = False
 
     async def _user_may_stay(self) -> bool:
         """Look at the user anew; permissions are kept with one, so their rules need that too."""
@@ -223,15 +289,20 @@ class Authorization:
             if answers.get(topic) is Answer.FAILED and Doubt.REVOKES in each.question
         }
         settled = {topic: each for topic, each in questions.items() if topic not in failed}
+        self._note({t: said for t, said in answers.items() if said is not Answer.FAILED})
         await self._settle(settled, {t for t in settled if answers.get(t) is Answer.NO})
         if failed:
             await asyncio.sleep(RETRY)
             answers = await self._answers(failed)
+            self._note(answers)
             no = {Answer.NO, Answer.FAILED}
             await self._settle(failed, {t for t in failed if answers.get(t) in no})
         # The client may have given up some while they were asked for.
         gone = (None, State.ENDED)
         self._drop([t for t in questions if self._connection.subscriptions.state(t) in gone])
+        # A doubt that came while the other kind of question was asked had to wait for it.
+        self._begin()
+        self.ask_behind()
 
     async def _settle(self, questions: Questions, refused: Collection[Topic]) -> None:
         """Let what is not refused go on, and revoke the rest."""

@@ -47,9 +47,10 @@ async def subscribe(connection: Connection, frame: Subscribe) -> None:
 async def begin(connection: Connection, wanted: Mapping[str, AskedFor], asked: int = 0) -> None:
     """Watch these topics, as far as rules and tickets allow it, and tell the client the result.
 
-    All rules are asked together, and all topics are watched together. What a part of the backend
-    that is away holds up is confirmed when it is back, and holds up nothing else. `asked` is how
-    many subscriptions the client named, if that is more than there are topics.
+    What tickets open is watched first, and its rules are asked behind that. The other rules are
+    asked together, and their topics are watched together. What a part of the backend that is away
+    holds up is confirmed when it is back, and holds up nothing else. `asked` is how many
+    subscriptions the client named, if that is more than there are topics.
 
     A task that is cancelled in here belongs to a connection that ends. What was asked for is
     forgotten at once; what was granted ends with the connection.
@@ -59,12 +60,17 @@ async def begin(connection: Connection, wanted: Mapping[str, AskedFor], asked: i
     if asked > conf.MAX_SUBSCRIPTIONS or longest > conf.MAX_TOPIC_LENGTH:
         await connection.close(CloseCode.TOO_MANY)
         return
-    granted = await connection.authorization.ask(
-        {text: each.tickets for text, each in wanted.items()}
-    )
+    opened = connection.authorization.open({text: each.tickets for text, each in wanted.items()})
+    if opened:
+        await _start(connection, {topic: wanted[topic].cursors for topic in opened})
+        connection.authorization.ask_behind()
+    others = wanted.keys() - set(opened)
+    if not others:
+        return
+    granted = await connection.authorization.ask(text for text in wanted if text in others)
     if granted:
         await _start(connection, {topic: wanted[topic].cursors for topic in granted})
-    denied = dict.fromkeys((text for text in wanted if text not in granted), NOT_ALLOWED)
+    denied = dict.fromkeys((text for text in wanted if text in others - set(granted)), NOT_ALLOWED)
     if denied:
         counters.denied += len(denied)
         await connection.send(Denied(denied))
