@@ -1,9 +1,10 @@
-"""Tickets: proof that the server has shown a user a topic.
+"""Tickets: proof that the server has just shown a user a topic.
 
-A view that watches a topic shows its data, so its page may hear of it, also where no rule says who
-else may. A ticket is signed, and bound to the user, their session and the topic, so that it is
-worth nothing to anybody else; and it is short-lived: a page that comes back late fetches another.
-It opens what has no rule. Where there is one, the rule alone decides.
+A view that watches a topic shows its data, so its page may hear of it. A ticket is signed, and
+bound to the user, their session and the topic, so that it opens nothing for another user. It is
+short-lived: a page that comes back late fetches another. A ticket opens its topic at once. Where
+the topic has a rule, the rule is asked right behind it, and ends the subscription by a no.
+`realtime.access.refusals` remembers that no, so that the ticket does not open the topic again.
 """
 
 from __future__ import annotations

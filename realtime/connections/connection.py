@@ -12,9 +12,9 @@ from realtime.access.identity import Identity
 from realtime.concurrency import end
 from realtime.conf import conf
 from realtime.connections.authorization import Authorization
+from realtime.connections.subscriptions import Subscriptions
 from realtime.hub.hub import Hub
 from realtime.hub.mailbox import Mailbox
-from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Frame
@@ -46,10 +46,10 @@ class Transport(Protocol):
 
 
 class Connection:
-    """What frame handlers are given. Owner: the event loop; `topics` belongs to its handlers.
+    """What frame handlers are given. Owner: the event loop.
 
-    What the hub has to say waits in `mailbox` for the transport. Whatever runs for a connection
-    beside the handling of its frames is begun by `spawn()`, and ends with it.
+    Messages from the hub wait in `mailbox` for the transport. `spawn()` begins each task that runs
+    for a connection beside the handling of its frames, and the task ends with the connection.
     """
 
     # One for each client: without a dict for its attributes it takes less.
@@ -62,9 +62,7 @@ class Connection:
         "id",
         "identity",
         "mailbox",
-        "pending",
-        "replaying",
-        "topics",
+        "subscriptions",
         "transport",
     )
 
@@ -74,16 +72,8 @@ class Connection:
         self.hub = hub
         self.transport = transport
         self.mailbox = Mailbox(conf.MAX_WAITING_ROWS, conf.MAX_MAILBOX_ROWS, transport.wake)
-        self.topics: dict[Topic, Cursor | str | None] = {}
-        """What it may watch and does, and the cursor that the client was told last of each.
-
-        As an object, if it came from the backend: that one is all connections' together.
-        """
+        self.subscriptions: Subscriptions[Topic] = Subscriptions(self.mailbox)
         self.authorization = Authorization(self)
-        self.replaying = asyncio.Lock()
-        """Held by whoever looks for what this client missed: one look at a time."""
-        self.pending: dict[asyncio.Task[Cursor | str], Topic] = {}
-        """Subscriptions that the client has not been told of yet."""
         self.has_ended = False
         self.began = monotonic()
         # Few, and mostly none, of which an empty set would take four times as much memory.
@@ -107,8 +97,8 @@ class Connection:
         for message in messages:
             if message.reset:
                 counters.resets[message.reset] += 1
-            if message.topic in self.topics and message.cursor is not None:
-                self.topics[message.topic] = message.cursor
+            if message.topic in self.subscriptions.cursors and message.cursor is not None:
+                self.subscriptions.cursors[message.topic] = message.cursor
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something for this connection beside the rest; if it fails, the connection ends."""
@@ -121,33 +111,28 @@ class Connection:
         # A task that is cancelled before its first step never comes to what it was made for.
         task.add_done_callback(lambda _: work.close())
 
-    def no_longer_pending(self, task: asyncio.Task[Cursor | str]) -> None:
-        """Take note that a subscription is not wanted any longer, or was confirmed, or failed."""
-        if task.cancelled():
-            self.pending.pop(task, None)
-        else:
-            task.exception()  # whoever waits for it raises it; several may fail together
+    def leave(self, topics: Iterable[Topic]) -> list[Topic]:
+        """End these subscriptions; return what is to be given to the hub's `unwatch()` now.
+
+        Nothing is awaited here: a task that is cancelled later leaves nothing behind.
+        """
+        topics = list(topics)
+        self.authorization.forget(topics)
+        return self.hub.leave(self.mailbox, *self.subscriptions.end(topics))
 
     async def unsubscribe(self, topics: Iterable[Topic]) -> None:
-        """Watch these no more, whether they were confirmed or not."""
-        unwanted = [topic for topic in topics if self.topics.pop(topic, "") != ""]
-        for task, topic in list(self.pending.items()):
-            if topic in unwanted and not task.cancel():
-                # Confirmed, and now the client is not told so.
-                del self.pending[task]
-        self.authorization.forget(unwanted)
-        await self.hub.unsubscribe(self.mailbox, *unwanted)
+        """End these subscriptions, in whatever state they are."""
+        await self.hub.unwatch(self.leave(topics))
 
     async def let_go(self) -> None:
         """Unsubscribe from everything; nothing is left behind in the hub."""
         self.has_ended = True
-        tasks = [*self._tasks, *self.pending]
+        tasks = [*self._tasks, *self.subscriptions.tasks()]
         for task in tasks:
             task.cancel()
-        topics, self.topics = self.topics, {}
         # Nothing is awaited before all of this is out of the hub: a task that dies leaves nothing.
-        last = [*self.hub.leave(self.mailbox, *topics), *self.authorization.leave()]
-        await self.hub.unwatch(last)
+        dependencies = self.authorization.leave()
+        await self.hub.unwatch([*dependencies, *self.leave(self.subscriptions.keys())])
         await end(*tasks)
 
     async def _or_fail(self, work: Coroutine[Any, Any, None]) -> None:

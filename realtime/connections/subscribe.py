@@ -6,11 +6,13 @@ import asyncio
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from realtime.conf import conf
 from realtime.connections.authorization import NOT_ALLOWED
 from realtime.connections.connection import Connection
 from realtime.connections.handlers import handles
+from realtime.connections.subscriptions import Subscription
 from realtime.exceptions import InvalidCursor
 from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.messages.message import Message, Reset
@@ -43,23 +45,32 @@ async def subscribe(connection: Connection, frame: Subscribe) -> None:
 
 
 async def begin(connection: Connection, wanted: Mapping[str, AskedFor], asked: int = 0) -> None:
-    """Watch these topics, as far as rules and tickets allow it, and say what came of that.
+    """Watch these topics, as far as rules and tickets allow it, and tell the client the result.
 
-    All rules are asked together, and all topics are watched together. What a part of the backend
-    that is away holds up is confirmed when it is back, and holds up nothing else. `asked` is how
-    many subscriptions the client named, if that is more than there are topics.
+    What tickets open is watched first, and its rules are asked behind that. The other rules are
+    asked together, and their topics are watched together. What a part of the backend that is away
+    holds up is confirmed when it is back, and holds up nothing else. `asked` is how many
+    subscriptions the client named, if that is more than there are topics.
+
+    A task that is cancelled in here belongs to a connection that ends. What was asked for is
+    forgotten at once; what was granted ends with the connection.
     """
-    asked = max(len(connection.topics.keys() | wanted.keys()), asked)
+    asked = max(len(connection.subscriptions.cursors.keys() | wanted.keys()), asked)
     longest = max(map(len, wanted), default=0)
     if asked > conf.MAX_SUBSCRIPTIONS or longest > conf.MAX_TOPIC_LENGTH:
         await connection.close(CloseCode.TOO_MANY)
         return
-    granted = await connection.authorization.ask(
-        {text: each.tickets for text, each in wanted.items()}
-    )
+    opened = connection.authorization.open({text: each.tickets for text, each in wanted.items()})
+    if opened:
+        await _start(connection, {topic: wanted[topic].cursors for topic in opened})
+        connection.authorization.ask_behind()
+    others = wanted.keys() - set(opened)
+    if not others:
+        return
+    granted = await connection.authorization.ask(text for text in wanted if text in others)
     if granted:
         await _start(connection, {topic: wanted[topic].cursors for topic in granted})
-    denied = dict.fromkeys((text for text in wanted if text not in granted), NOT_ALLOWED)
+    denied = dict.fromkeys((text for text in wanted if text in others - set(granted)), NOT_ALLOWED)
     if denied:
         counters.denied += len(denied)
         await connection.send(Denied(denied))
@@ -67,56 +78,63 @@ async def begin(connection: Connection, wanted: Mapping[str, AskedFor], asked: i
 
 @handles(Unsubscribe)
 async def unsubscribe(connection: Connection, frame: Unsubscribe) -> None:
-    """Watch these topics no more."""
+    """End the subscriptions to these topics."""
     unwanted = frozenset(frame.topics)
-    # Not the client's text, but our Topics.
-    await connection.unsubscribe([topic for topic in connection.topics if topic in unwanted])
+    # Our Topics, since the client's text may be none.
+    known = connection.subscriptions.cursors
+    await connection.unsubscribe([topic for topic in known if topic in unwanted])
+
+
+class Pending(NamedTuple):
+    """A task that subscribes a topic at the hub, and what it does that for."""
+
+    task: asyncio.Task[Cursor | str]
+    topic: Topic
+    subscription: Subscription
 
 
 async def _start(connection: Connection, wanted: dict[Topic, list[str]]) -> None:
     """Subscribe at the hub, say so, and only then let messages through.
 
-    Held topics gather from before the backend is asked, so nothing falls between; a client is
+    Granted topics are held since before the backend is asked, so nothing falls between; a client is
     never told of a change to a topic before it was told that it is subscribed.
     """
-    pending = set()
+    pending = []
     for topic, cursors in wanted.items():
-        connection.mailbox.hold(topic)
-        before = [task for task, each in connection.pending.items() if each == topic]
+        subscription = connection.subscriptions.unsettled(topic)
+        assert subscription is not None
+        before = list(subscription.tasks)
         task = asyncio.create_task(_subscribe_from(connection, topic, cursors, before))
-        connection.pending[task] = topic
-        task.add_done_callback(connection.no_longer_pending)
-        pending.add((task, topic))
+        connection.subscriptions.begin(topic, subscription, task)
+        pending.append(Pending(task, topic, subscription))
     late = await _confirm(connection, pending, PATIENCE)
     if late:
         connection.spawn(_confirm_late(connection, late))
 
 
-Pending = set[tuple["asyncio.Task[Cursor | str]", Topic]]
-
-
-async def _confirm(connection: Connection, pending: Pending, patience: float | None) -> Pending:
+async def _confirm(
+    connection: Connection, pending: Sequence[Pending], patience: float | None
+) -> list[Pending]:
     """Say which topics are confirmed by now, and let their messages through; return the others."""
-    tasks = [task for task, _ in pending]
     when = asyncio.ALL_COMPLETED if patience else asyncio.FIRST_COMPLETED
+    tasks = [each.task for each in pending]
     done, _ = await asyncio.wait(tasks, timeout=patience, return_when=when)
-    # One that is pending no more belongs to a topic that is not wanted any longer.
-    told: dict[Topic, Cursor | str] = {}
-    for task, topic in pending:
-        if task in done and task in connection.pending and not task.cancelled():
-            del connection.pending[task]
-            told[topic] = task.result()
-    for topic in told:
-        connection.mailbox.release(topic)
-    if not connection.pending:
-        connection.pending.clear()  # what is emptied one by one keeps its memory
+    # A subscription that has ended is not told, though the backend may have confirmed it.
+    found = [
+        (each, each.task.result())
+        for each in pending
+        if each.task in done and not each.subscription.has_ended and not each.task.cancelled()
+    ]
+    for each, _ in found:
+        connection.subscriptions.confirm(each.topic, each.subscription)
+    told = {str(each.topic): At(str(at)) for each, at in found}
     if told:
         # Nothing was awaited since, and frames go before messages.
-        await connection.send(Subscribed({str(topic): At(str(at)) for topic, at in told.items()}))
-    return {(task, topic) for task, topic in pending if task not in done}
+        await connection.send(Subscribed(told))
+    return [each for each in pending if each.task not in done]
 
 
-async def _confirm_late(connection: Connection, pending: Pending) -> None:
+async def _confirm_late(connection: Connection, pending: list[Pending]) -> None:
     while pending:
         pending = await _confirm(connection, pending, None)
 
@@ -125,7 +143,7 @@ async def _subscribe_from(
     connection: Connection,
     topic: Topic,
     cursors: Sequence[str],
-    before: Collection[asyncio.Task[Cursor | str]],
+    before: Collection[asyncio.Future[Any]],
 ) -> Cursor | str:
     """Subscribe one topic and return where; what followed each cursor, or a reset, follows.
 
@@ -133,13 +151,15 @@ async def _subscribe_from(
     with it on another connection, would miss what still waits here.
     """
     if before:
+        # Among them are those of subscriptions that have ended: they leave the hub first.
         await asyncio.wait(before)
     head = await connection.hub.subscribe(connection.mailbox, topic)
-    at, most = connection.topics.get(topic) or head, 0
+    known = connection.subscriptions.cursors
+    at, most = known.get(topic) or head, 0
     for text in cursors:
         # One after another: a client that asks for many topics occupies one of the threads in which
         # backends may block, and leaves the others to its neighbours.
-        async with connection.replaying:
+        async with connection.subscriptions.turn():
             missed = await _missed(connection, topic, text, head)
         for message in missed:
             connection.mailbox.put(message)
@@ -147,8 +167,8 @@ async def _subscribe_from(
         weight = _RESET if any(message.reset for message in missed) else len(missed)
         if weight > most:
             at, most = text, weight
-    if topic in connection.topics:
-        connection.topics[topic] = at
+    if topic in known:
+        known[topic] = at
     return at
 
 

@@ -24,9 +24,9 @@ class Mailbox:
     """Messages that one connection has not been sent yet.
 
     Owner: the event loop of its connection. The hub puts, one task takes. A topic that is held
-    gathers and is not given out: while its subscription is not confirmed, since a client hears of
-    nothing before it is told that it is subscribed; and while it is in doubt whether its client
-    may watch it. Whoever holds it releases it; it is given out when nobody holds it any longer.
+    gathers and is not given out. `realtime.connections.subscriptions` alone holds and releases:
+    while a subscription is not confirmed, since a client hears of nothing before it is told that
+    it is subscribed; and while it is in doubt whether the client may watch it.
 
     `woken` is called when there is something to take where there was nothing.
     """
@@ -41,7 +41,7 @@ class Mailbox:
         self._most = most or 10 * most_rows
         self._woken = woken
         self._waiting: dict[Topic, Message] = {}
-        self._holds: dict[Topic, int] = {}
+        self._holds: dict[Topic, None] = {}
         self._rows = 0
         """How many rows wait."""
         self._news: asyncio.Event | None = None
@@ -62,24 +62,21 @@ class Mailbox:
             self._wake()
 
     def hold(self, topic: Topic) -> None:
-        """Give out nothing of this topic, what waits included, until it is released as often."""
-        self._holds[topic] = self._holds.get(topic, 0) + 1
+        """Give out nothing of this topic, what waits included, until it is released."""
+        self._holds[topic] = None
 
     def release(self, topic: Topic) -> None:
-        """Give out what a topic gathered, once nobody else holds it."""
-        holds = self._holds.get(topic, 0)
-        if holds > 1:
-            self._holds[topic] = holds - 1
-        elif holds:
-            del self._holds[topic]
-            if not self._holds:
-                self._holds.clear()  # what is emptied one by one keeps its memory
-            if topic in self._waiting:
-                self._wake()
+        """Give out what a held topic gathered."""
+        if topic not in self._holds:
+            return
+        del self._holds[topic]
+        if not self._holds:
+            self._holds.clear()  # what is emptied one by one keeps its memory
+        if topic in self._waiting:
+            self._wake()
 
     def discard(self, topic: Topic) -> None:
-        """Forget what waits of a topic that is watched no more, and who holds it."""
-        self._holds.pop(topic, None)
+        """Drop what waits of a topic that is watched no more. A hold stays until `release()`."""
         message = self._waiting.pop(topic, None)
         if message is not None:
             self._rows -= size(message)
@@ -112,10 +109,6 @@ class Mailbox:
     def waiting(self) -> dict[Topic, int]:
         """Return of which topics something waits, and how many rows of each."""
         return {topic: size(message) for topic, message in self._waiting.items()}
-
-    def held(self) -> frozenset[Topic]:
-        """Return the topics of which nothing is given out."""
-        return frozenset(self._holds)
 
     def __len__(self) -> int:
         """Return of how many topics something waits."""

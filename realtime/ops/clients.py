@@ -9,7 +9,10 @@ import msgspec
 
 from realtime.connections.connection import Connection
 from realtime.connections.registry import connections_of
+from realtime.connections.subscriptions import State, Subscription
 from realtime.hub.hub import Hub
+from realtime.messages.cursors import Cursor
+from realtime.messages.topics import Topic
 from realtime.ops.process import process_name
 from realtime.ops.topics import MOST
 
@@ -92,7 +95,7 @@ def _client(connection: Connection) -> Client:
         user=connection.identity.key,
         transport=connection.transport.name,
         seconds=round(monotonic() - connection.began, 1),
-        topics=len(connection.topics),
+        topics=len(connection.subscriptions.cursors),
         waiting_topics=len(connection.mailbox),
         waiting_rows=connection.mailbox.rows,
         waiting_frames=frames if isinstance(frames, int) else 0,
@@ -102,19 +105,24 @@ def _client(connection: Connection) -> Client:
 
 
 def _watches(connection: Connection) -> list[Watch]:
-    waiting, held = connection.mailbox.waiting(), connection.mailbox.held()
-    pending, in_doubt = set(connection.pending.values()), connection.authorization.in_doubt()
+    waiting = connection.mailbox.waiting()
     return [
-        Watch(
-            topic=str(topic),
-            cursor=None if cursor is None else str(cursor),
-            waiting_rows=waiting.get(topic),
-            pending=topic in pending,
-            in_doubt=topic in in_doubt,
-            held=topic in held,
-        )
-        for topic, cursor in connection.topics.items()
+        _watch(topic, cursor, waiting.get(topic), connection.subscriptions.unsettled(topic))
+        for topic, cursor in connection.subscriptions.cursors.items()
     ]
+
+
+def _watch(
+    topic: Topic, cursor: Cursor | str | None, rows: int | None, unsettled: Subscription | None
+) -> Watch:
+    return Watch(
+        topic=str(topic),
+        cursor=None if cursor is None else str(cursor),
+        waiting_rows=rows,
+        pending=unsettled is not None and unsettled.state is State.PENDING,
+        in_doubt=unsettled is not None and bool(unsettled.in_doubt),
+        held=unsettled is not None and unsettled.is_held,
+    )
 
 
 def _urgency(watch: Watch) -> tuple[bool, bool, int]:

@@ -92,7 +92,9 @@ class HttpTransport:
         The cursor must never be ahead of the messages sent to the client.
         """
         connection = self._connection
-        if connection is None or connection.pending or len(connection.mailbox) or self.refused:
+        if connection is None or self.refused:
+            return None
+        if connection.subscriptions.pending() or len(connection.mailbox):
             return None
         return self._hub.head([Topic(text) for text in self.parameters.topics])
 
@@ -123,7 +125,7 @@ class HttpTransport:
         self.news.set()
         if isinstance(frame, Denied | Revoked):
             self.refused.update(frame.topics)
-            if self._connection is not None and not self._connection.topics:
+            if self._connection is not None and not self._connection.subscriptions.cursors:
                 await self.close(CloseCode.REFUSED)
 
     async def close(self, code: CloseCode) -> None:

@@ -308,7 +308,7 @@ class Interleavings(RuleBasedStateMachine):
 
 
 async def _settled(connection: Connection) -> None:
-    while connection.pending or connection._tasks:
+    while connection.subscriptions.pending() or connection._tasks:
         await asyncio.sleep(0.001)
 
 

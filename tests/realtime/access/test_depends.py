@@ -41,6 +41,9 @@ async def watch(connection: Connection, *topics: str) -> list[str]:
     granted = await connection.authorization.ask(dict.fromkeys(topics, ()))
     for topic in granted:
         await connection.hub.subscribe(connection.mailbox, topic)
+        subscription = connection.subscriptions.unsettled(topic)
+        assert subscription is not None
+        connection.subscriptions.confirm(topic, subscription)
     return [str(topic) for topic in granted]
 
 
@@ -228,7 +231,7 @@ async def test_a_change_while_the_rule_is_asked_is_asked_about_again(
         if club.asked == 1:
             club.is_open = False
             send(hub, Message(f"members:{key}", ROW))
-            await until(lambda: connection.authorization._stale)
+            await until(lambda: connection.subscriptions.unsettled(Topic(f"list:{key}")).doubt)
         return answer
 
     assert await watch(connection, "list:1") == ["list:1"]
@@ -266,4 +269,4 @@ async def test_who_leaves_while_dependencies_are_watched_leaves_nothing(
     await asyncio.gather(asking, return_exceptions=True)
 
     assert not fake_hub._subscribers.wanted()
-    assert Topic("list:1") not in connection.topics
+    assert Topic("list:1") not in connection.subscriptions.cursors

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from realtime import Message
+from realtime import Message, Topic
 from realtime.access import allow
 from realtime.access.identity import Identity
 from realtime.connections import authorization as grants
@@ -38,6 +38,12 @@ def transport_of(connection: Connection) -> FakeTransport:
     return connection.transport
 
 
+def in_doubt_twice(connection: Connection, topic: str) -> bool:
+    """Is the rule being asked, and to be asked again?"""
+    found = connection.subscriptions.unsettled(Topic(topic))
+    return found is not None and bool(found.question) and bool(found.doubt)
+
+
 async def settled(connection: Connection) -> None:
     """Wait until nothing is in doubt."""
     await until(lambda: not connection.authorization._asks)
@@ -50,7 +56,7 @@ async def test_a_topic_in_doubt_is_held_and_others_are_not(
     await watch(connection, "list:1", "list:2")
     connection.mailbox.put(Message("list:1", ROW))
 
-    connection.authorization.doubt([t for t in connection.topics if t == "list:1"])
+    connection.authorization.doubt([Topic("list:1")])
     connection.mailbox.put(Message("list:2", ROW))
 
     assert [m.topic for m in connection.mailbox.take_now()] == ["list:2"]
@@ -77,7 +83,7 @@ async def test_two_doubts_at_once_are_two_questions_and_one_release(
         send(hub, Message("members:1", ROW))
         await until(lambda: asked)
         send(hub, Message("members:1", ROW), Message("list:1", ROW))
-        await until(lambda: connection.authorization._doubted)
+        await until(lambda: in_doubt_twice(connection, "list:1"))
         gate.set()
         await settled(connection)
 
@@ -92,9 +98,9 @@ async def test_unsubscribing_while_asked_is_told_nothing(
     """And whoever watches again meanwhile is not let through by the older question."""
     await watch(connection, "list:1")
     club.is_open = False
-    connection.authorization.doubt(list(connection.topics))
+    connection.authorization.doubt(list(connection.subscriptions.cursors))
 
-    await connection.unsubscribe(list(connection.topics))
+    await connection.unsubscribe(list(connection.subscriptions.cursors))
     await settled(connection)
 
     assert frames_of(connection) == []
@@ -164,12 +170,12 @@ async def test_the_net_revokes_what_the_rule_refuses_and_not_where_it_fails(
 
 async def test_what_a_ticket_opened_holds_on(connection: Connection, hub: Hub) -> None:
     """There is no rule to ask, as long as the user may be there."""
-    connection.topics[Message("page:1").topic] = None
+    connection.subscriptions.cursors[Topic("page:1")] = None
 
     connection.authorization.doubt_all()
     await settled(connection)
 
-    assert list(connection.topics) == ["page:1"]
+    assert list(connection.subscriptions.cursors) == ["page:1"]
     assert transport_of(connection).closed is None
 
 
@@ -259,7 +265,7 @@ async def test_what_is_refused_when_asked_anew_is_watched_no_more(
 
     assert await watch(connection, "list:1") == []
 
-    assert not connection.topics
+    assert not connection.subscriptions.cursors
     assert not hub._subscribers.wanted()
 
 

@@ -15,6 +15,7 @@ from demo_todo.models import Task, TodoList
 from realtime import Message
 from realtime.access import allow
 from realtime.access.signals import logged_out, users_changed
+from realtime.connections.connection import Connection
 from realtime.connections.registry import connections_of
 from realtime.hub.hub import get_hub
 from tests.realtime.http.watchers import PollWatcher, SocketWatcher, StreamWatcher, Watcher
@@ -32,8 +33,13 @@ Kind = type[Watcher]
 async def is_watched() -> None:
     """Wait until a connection is subscribed to all topics that it asked for."""
     async with asyncio.timeout(PATIENCE):
-        while not any(each.topics and not each.pending for each in connections_of(get_hub())):
+        while not any(map(_is_subscribed, connections_of(get_hub()))):
             await asyncio.sleep(0.001)
+
+
+def _is_subscribed(connection: Connection) -> bool:
+    found = connection.subscriptions
+    return bool(found.cursors) and not found.pending()
 
 
 async def test_a_change_is_sent(kind: Kind, ada: User, shopping: TodoList, topic: str) -> None:

@@ -59,20 +59,21 @@ async def test_those_of_one_user_are_found(hub: Hub, ada: Connection) -> None:
 
 async def test_a_connection_tells_how_far_each_topic_is(hub: Hub, ada: Connection) -> None:
     """Those that are held or wait come first."""
-    ada.topics = {LIST: "here.1", OTHER: "here.2"}
-    ada.mailbox.hold(OTHER)
+    ada.subscriptions.cursors.update({LIST: "here.1", OTHER: "here.2"})
+    ada.subscriptions.grant(OTHER)
     ada.mailbox.put(row(OTHER, 1))
 
     found = client_here(hub, ada.id)
 
     first, second = found.watches
     assert (first.topic, first.cursor, first.waiting_rows, first.held) == (OTHER, "here.2", 1, True)
+    assert first.pending
     assert (second.topic, second.waiting_rows, second.held) == (LIST, None, False)
 
 
 async def test_what_is_asked_again_is_in_doubt(hub: Hub, ada: Connection, no_rules: None) -> None:
     """Until the rule has answered."""
-    ada.topics = {LIST: None}
+    ada.subscriptions.cursors[LIST] = None
 
     ada.authorization.doubt([LIST])
 
@@ -82,7 +83,7 @@ async def test_what_is_asked_again_is_in_doubt(hub: Hub, ada: Connection, no_rul
 
 async def test_a_limit_leaves_topics_off(hub: Hub, ada: Connection) -> None:
     """An answer goes over the backend."""
-    ada.topics = {LIST: None, OTHER: None}
+    ada.subscriptions.cursors.update({LIST: None, OTHER: None})
 
     found = client_here(hub, ada.id, limit=1)
 

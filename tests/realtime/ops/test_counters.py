@@ -45,7 +45,7 @@ async def test_what_is_revoked_is_counted(hub, no_rules: None) -> None:
     answers[0] = False
     connection.authorization.doubt([LIST])
 
-    await until(lambda: not connection.topics)
+    await until(lambda: not connection.subscriptions.cursors)
     assert counters.revoked == before + 1
     await within(connection.let_go())
 
