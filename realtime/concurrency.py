@@ -19,7 +19,7 @@ RECANCEL_AFTER = 1.0
 """Seconds after which a task that has not ended is cancelled again."""
 
 
-async def end(*tasks: asyncio.Task[Any], again: float | None = None) -> None:
+async def end(*tasks: asyncio.Future[Any], again: float | None = None) -> None:
     """Cancel tasks and wait until all have ended; their errors are dropped.
 
     Some libraries swallow a cancellation: `asyncio.wait_for` does before Python 3.12, if it arrives
@@ -28,7 +28,7 @@ async def end(*tasks: asyncio.Task[Any], again: float | None = None) -> None:
     included.
     """
     pause = RECANCEL_AFTER if again is None else again
-    pending: set[asyncio.Task[Any]] = set(tasks)
+    pending: set[asyncio.Future[Any]] = set(tasks)
     while pending:
         for task in pending:
             task.cancel()
