@@ -14,7 +14,6 @@ from tests.convergence.imitation.denials import Denials
 from tests.convergence.imitation.gate import Gate
 from tests.convergence.imitation.news import News
 from tests.convergence.imitation.page import Fetched, load
-from tests.convergence.imitation.renewal import Renewed
 from tests.convergence.imitation.subscription import Options, Subscription
 
 
@@ -75,7 +74,6 @@ class RowsClient(Client):
         options = Options(
             cursor=entry.cursor,
             ticket=entry.ticket,
-            renew=partial(self._renew, topic),
             since=page.since,
             on_denied=partial(self._deny, topic),
         )
@@ -98,11 +96,6 @@ class RowsClient(Client):
         self._rows[topic] = others | fetched
         asked = news.reset or sorted(news.pks)
         self.tools.note("applied", topic=topic, asked=asked, got=fetched, began=began)
-
-    async def _renew(self, topic: str) -> Renewed | None:
-        """Get a fresh ticket, as a page would bring it."""
-        entry = (await load(self._fetch, [topic])).entries.get(topic)
-        return Renewed(entry.ticket, entry.cursor) if entry else None
 
     def _deny(self, topic: str, reason: str) -> None:
         self._rows[topic] = {}

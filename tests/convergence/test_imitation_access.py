@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 
 import pytest
 
 from tests.convergence.fakes import Handler, Scene, settle, until
 from tests.convergence.imitation.page import Fetched, Page, load
 from tests.convergence.imitation.region import Region
-from tests.convergence.imitation.renewal import Renewed
 from tests.convergence.imitation.subscription import Options
 
 LIST, OTHER = "list:1", "list:2"
-
-
-def renewing(*tickets: str) -> Callable[[], object]:
-    """What gets these tickets, one after another."""
-    left = [*tickets]
-
-    async def renew() -> Renewed:
-        return Renewed(left.pop(0), "late")
-
-    return renew
 
 
 class CountedPage(Page):
@@ -123,39 +111,48 @@ async def test_a_refused_topic_whose_ticket_has_changed_is_asked_for_again() -> 
     assert subscription in scene.live._subscriptions.all()
 
 
-async def test_a_script_gets_a_fresh_ticket_once_a_connection() -> None:
-    """After a random pause; a fresh one that is denied as well is the end."""
+async def test_a_script_hands_a_fresh_ticket_in_once_a_connection() -> None:
+    """The denied topic is asked for again; a fresh ticket that is denied as well is the end."""
     scene, denied = Scene(), []
-    options = Options(cursor="c0", ticket="old", renew=renewing("new"), on_denied=denied.append)
+    options = Options(cursor="c0", ticket="old", on_denied=denied.append)
     scene.live.subscribe(LIST, options, Handler())
     await scene.welcome()
-
     await scene.deny(LIST)
     assert len(scene.server.asked) == 1
-    await scene.clock.advance(0.5)
+
+    scene.live.renew_tickets({LIST: "new"})
+    await settle()
     assert scene.server.asked[1] == {"topic": LIST, "cursor": "c0", "ticket": "new"}
     await scene.deny(LIST)
+    scene.live.renew_tickets({LIST: "newer"})
+    await settle()
 
-    assert denied == ["not allowed"]
+    assert len(scene.server.asked) == 2
+    assert denied == ["not allowed", "not allowed"]
     assert scene.live.state == "stale"
 
 
-async def test_a_ticket_that_does_not_come_is_given_up() -> None:
-    """After thirty seconds."""
-    scene, denied = Scene(), []
-
-    async def never() -> None:
-        await asyncio.Event().wait()
-
-    scene.live.subscribe(LIST, Options(renew=never, on_denied=denied.append), Handler())
+async def test_a_run_under_way_at_a_denial_is_the_only_one_until_it_ends() -> None:
+    """Also after the renewal; what came meanwhile follows."""
+    scene, handler = Scene(), Handler()
+    options = Options(cursor="c0", ticket="old")
+    subscription = scene.live.subscribe(LIST, options, handler)
     await scene.welcome()
+    await scene.confirm(LIST)
+    await scene.change(LIST, "1", "c1")
+    await scene.reconnect()
     await scene.deny(LIST)
 
-    await scene.clock.advance(30.4)
-    assert denied == []
-    await scene.clock.advance(0.2)
-    assert denied == ["not allowed"]
-    await scene.tools.end()
+    scene.live.renew_tickets({LIST: "new"})
+    await settle()
+    await scene.confirm(LIST)
+    await scene.change(LIST, "2", "c2")
+    assert len(handler.told) == 1
+    handler.go.set()
+    await settle()
+
+    assert [sorted(news.pks) for news in handler.told] == [["1"], ["2"]]
+    assert subscription.cursor == "c2"
 
 
 async def test_nothing_is_run_after_access_ended() -> None:

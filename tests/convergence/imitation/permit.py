@@ -1,12 +1,8 @@
-"""`permit.js`: one subscription's leave to be told: what it asked for, and what was answered."""
+"""`ticket.js`: one subscription's ticket, the request that carries it, and the server's answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-from tests.convergence.imitation.renewal import Renew, Renewal, Renewed
-from tests.convergence.imitation.tools import Tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +16,14 @@ class Asked:
 class Permit:
     """A ticket, and whether the server has confirmed."""
 
-    def __init__(self, ticket: str | None, renew: Renew | None, tools: Tools) -> None:
+    def __init__(self, ticket: str | None) -> None:
         self.ticket = ticket
         self.confirmed = False
         self.was_confirmed = False
-        """On whichever connection."""
-        self._renewal = Renewal(renew, tools)
+        """On any connection."""
         self._asked: Asked | None = None
-
-    @property
-    def is_wanting(self) -> bool:
-        """Is the server still to be asked?"""
-        return not self.confirmed and not self._renewal.is_under_way
+        self._is_repeatable = False
+        self._is_repeated = False
 
     def ask(self, cursor: str | None) -> Asked:
         """Build the request, and remember what it names."""
@@ -41,39 +33,29 @@ class Permit:
     def confirm(self) -> bool:
         """Note the server's answer: True if it replays from a cursor that the request named."""
         self.confirmed = self.was_confirmed = True
-        self._renewal.succeeded()
         return self._asked is not None and bool(self._asked.cursor)
 
-    def refuse(self, again: Callable[[str | None], None], give_up: Callable[[], None]) -> None:
-        """Note that the request was refused: get another ticket, if there is a way."""
-        if self._has_other_ticket:
-            again(None)
-            return
-        if not self._renewal.is_possible:
-            give_up()
-            return
+    def deny(self) -> bool:
+        """Note a denial: True if it is of an earlier ticket than the present one."""
+        if self._asked is None or self.ticket != self._asked.ticket:
+            return True
+        self._is_repeatable = not self._is_repeated
+        return False
 
-        def done(renewed: Renewed | None) -> None:
-            if renewed is not None and renewed.ticket is not None:
-                self.ticket = renewed.ticket
-            if self._has_other_ticket:
-                again(renewed.cursor if renewed else None)
-            else:
-                give_up()
+    def renew(self, ticket: str) -> bool:
+        """Take a fresh ticket: True if the denied request is to be repeated with it."""
+        is_repeat = self._is_repeatable and ticket != self.ticket
+        self.ticket = ticket
+        if is_repeat:
+            self._is_repeatable, self._is_repeated = False, True
+        return is_repeat
 
-        self._renewal.begin(done)
-
-    @property
-    def _has_other_ticket(self) -> bool:
-        # What was refused is no longer what would be asked: of another ticket or connection.
-        return self._asked is None or self.ticket != self._asked.ticket
+    def retire(self) -> None:
+        """Repeat the denied request with no ticket."""
+        self._is_repeatable = False
 
     def lose(self) -> None:
-        """Note that the connection is lost, and with it what the server knew of us."""
+        """Note that the connection is lost, and with it what the server knew."""
         self.confirmed = False
         self._asked = None
-        self._renewal.connection_lost()
-
-    def stop(self) -> None:
-        """Want nothing more."""
-        self._renewal.stop()
+        self._is_repeated = False

@@ -72,5 +72,6 @@ class RegionTopics:
     def _deny(self, topic: str, subscription: Subscription, reason: str) -> None:
         if self._subscriptions.get(topic) is subscription:
             self._denied[topic] = self._subscriptions.pop(topic)
+            subscription.permit.retire()
             was_confirmed = subscription.permit.was_confirmed
             self._on_denied(topic, Denial(reason == REVOKED, was_confirmed))

@@ -38,6 +38,7 @@ class Runner:
         self._backoff = Backoff(tools.random.random)
         self._owed: News | None = None
         self._state = "idle"
+        self._is_stopped = False
         self._alarm = Alarm(tools)
         self._call_off: Callable[[], None] = lambda: None
         self._under_way = 0
@@ -45,7 +46,7 @@ class Runner:
     @property
     def idle(self) -> bool:
         """Is there nothing to do?"""
-        return self._state in ("idle", "stopped") and not self._under_way
+        return (self._is_stopped or self._state == "idle") and not self._under_way
 
     def start_from(self, cursor: str | None) -> None:
         """Take a first position."""
@@ -54,7 +55,7 @@ class Runner:
 
     def tell(self, news: News) -> None:
         """Owe the handler this news; run it, in its pace, unless a run is under way or a wait."""
-        if self._state == "stopped":
+        if self._is_stopped:
             return
         if self._tools.careless:
             self._tools.spawn(self._run_carelessly(news))
@@ -77,10 +78,19 @@ class Runner:
 
     def stop(self) -> None:
         """Run nothing more, and forget how a run under way ends."""
-        self._state = "stopped"
+        self._is_stopped = True
+        self._owed = None
+        if self._state != "running":
+            self._state = "idle"
         self._call_off()
         self._alarm.clear()
         self._set_behind(False)
+
+    def restart(self) -> None:
+        """Run again, for news after the cursor; a run still under way counts again."""
+        self._is_stopped = False
+        if self._state == "running":
+            self._alarm.set(OVERDUE, self._fall_behind)
 
     def _begin(self, owed: News) -> None:
         if owed.is_empty:
@@ -100,7 +110,8 @@ class Runner:
 
     async def _run(self, news: News) -> None:
         applied = news.is_empty or await self._call(news)
-        if self._is_stopped():
+        self._state = "idle"
+        if self._is_stopped:
             return
         if not applied:
             self._retry_later(news)
@@ -108,7 +119,6 @@ class Runner:
         self.cursor = news.cursor if news.cursor is not None else self.cursor
         self._backoff.reset()
         self._set_behind(False)
-        self._state = "idle"
         if self._owed:
             self._begin(self._owed)
         else:
@@ -144,10 +154,6 @@ class Runner:
         self._state = "waiting"
         self._alarm.set(self._backoff.next(), self._start)
         self._set_behind(True)
-
-    def _is_stopped(self) -> bool:
-        # A method, for the type checker does not see that an await may change the state.
-        return self._state == "stopped"
 
     def _fall_behind(self) -> None:
         self._set_behind(True)

@@ -12,7 +12,6 @@ from tests.convergence.imitation.gate import Gate
 from tests.convergence.imitation.news import News
 from tests.convergence.imitation.pace import Pace
 from tests.convergence.imitation.permit import Asked, Permit
-from tests.convergence.imitation.renewal import Renew
 from tests.convergence.imitation.runner import Handler, Runner
 from tests.convergence.imitation.tools import Tools
 
@@ -26,7 +25,6 @@ class Options:
 
     cursor: str | None = None
     ticket: str | None = None
-    renew: Renew | None = None
     catch_up: bool = False
     together: bool = False
     jitter: float | None = None
@@ -40,7 +38,6 @@ class Owner(Protocol):
     """Whose subscription it is."""
 
     def changed(self) -> None: ...
-    def wants(self) -> None: ...
     def cancelled(self, subscription: Subscription) -> None: ...
     def denied(self, subscription: Subscription) -> None: ...
 
@@ -59,7 +56,7 @@ class Subscription:
         owner: Owner,
     ) -> None:
         self.topic = topic
-        self.permit = Permit(options.ticket, options.renew, tools)
+        self.permit = Permit(options.ticket)
         self.since = time.monotonic() if options.since is None else options.since
         self.told: Counter[Told] = Counter()
         self._pace = Pace(options.jitter, options.reset_jitter, gate, tools)
@@ -75,7 +72,7 @@ class Subscription:
 
     def cancel(self) -> None:
         """Watch no more."""
-        self._stop()
+        self.runner.stop()
         self._owner.cancelled(self)
 
     def ask(self) -> Asked:
@@ -97,26 +94,18 @@ class Subscription:
         self.told.update((label, pk) for label, verbs in news.rows.items() for pk in verbs)
         self.runner.tell(news if self.permit.confirmed else news.without_cursor())
 
-    def refuse(self, give_up: Callable[[], None]) -> None:
-        """Note that the request was refused: ask again with another ticket, if there is one."""
-
-        def again(cursor: str | None) -> None:
-            # What is shown stands where it stood: no later cursor may take the place of one.
-            if not self._options.catch_up:
-                self.runner.start_from(cursor)
-            self._owner.wants()
-
-        self.permit.refuse(again, give_up)
+    def renew(self, ticket: str) -> bool:
+        """Take a fresh ticket: True if a denial had ended the subscription, and it begins again."""
+        is_repeat = self.permit.renew(ticket)
+        if is_repeat:
+            self.runner.restart()
+        return is_repeat
 
     def deny(self, reason: str) -> None:
         """End: the server does not allow it, or no longer."""
-        self._stop()
+        self.runner.stop()
         self._owner.denied(self)
         kind = "ended" if reason == "revoked" else "refused"
         self._tools.note(kind, topic=self.topic)
         self._tools.counts[f"{kind} {self.topic.partition(':')[0]}"] += 1
         self._options.on_denied(reason)
-
-    def _stop(self) -> None:
-        self.runner.stop()
-        self.permit.stop()

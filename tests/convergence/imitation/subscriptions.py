@@ -60,8 +60,7 @@ class Subscriptions:
         subscription = Subscription(
             topic, options, handler, tools=self._tools, gate=gate, owner=self
         )
-        self._topics.setdefault(topic, WatchedTopic(topic)).subscriptions.append(subscription)
-        self.wants()
+        self._add(subscription)
         return subscription
 
     def opened(self) -> None:
@@ -83,11 +82,12 @@ class Subscriptions:
             subscription.runner.hurry()
 
     def renew_tickets(self, tickets: Mapping[str, str | None]) -> None:
-        """Use these tickets from the next request on."""
-        for subscription in self.all():
+        """Use these tickets from now on, and repeat requests that were denied with others."""
+        for subscription in [*self.all(), *self.refused]:
             fresh = tickets.get(subscription.topic)
-            if fresh is not None:
-                subscription.permit.ticket = fresh
+            if fresh and subscription.renew(fresh):
+                self.refused.discard(subscription)
+                self._add(subscription)
 
     def received(self, frame: Frame) -> None:
         """Take a frame. Topics that are not watched (any more) are passed over."""
@@ -133,6 +133,11 @@ class Subscriptions:
         """Remember one that is not told."""
         self.refused.add(subscription)
         self.changed()
+
+    def _add(self, subscription: Subscription) -> None:
+        watched = self._topics.setdefault(subscription.topic, WatchedTopic(subscription.topic))
+        watched.subscriptions.append(subscription)
+        self.wants()
 
     def _tell(self, topics: Mapping[str, Any]) -> None:
         for topic, entry in topics.items():

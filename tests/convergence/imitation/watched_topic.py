@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 from tests.convergence.imitation.subscription import Subscription
@@ -38,7 +37,7 @@ class WatchedTopic:
 
     def ask(self) -> list[dict[str, Any]]:
         """Return what to ask the server for now; nothing while an answer is awaited."""
-        wanting = [each for each in self.subscriptions if each.permit.is_wanting]
+        wanting = [each for each in self.subscriptions if not each.permit.confirmed]
         if self._asking is not None or not wanting:
             return []
         self._asking = wanting
@@ -64,8 +63,9 @@ class WatchedTopic:
     def deny(self, reason: str) -> None:
         """Take the server's refusal of the request; what was opened earlier stays open."""
         refused, self._asking = self._asking or [], None
-        for each in refused:
-            each.refuse(partial(self._end, [each], reason))
+        for each in list(refused):
+            if not each.permit.deny():
+                self._end([each], reason)
 
     def revoke(self) -> None:
         """Take the end of access; a request on its way gets an answer of its own."""
@@ -83,4 +83,4 @@ class WatchedTopic:
         for subscription in list(ended):
             if subscription in self.subscriptions:
                 self.subscriptions.remove(subscription)
-            subscription.deny(reason)
+                subscription.deny(reason)
