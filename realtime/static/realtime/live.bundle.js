@@ -914,9 +914,10 @@ class HandlerRunner {
   /** What the next run is called with. @type {ChangeSet | null} */ #owed = null;
   /**
    * `spread` waits for the run's random part of the jitter, `waiting` for a failed run's retry.
-   * @type {"idle" | "spread" | "running" | "waiting" | "stopped"}
+   * @type {"idle" | "spread" | "running" | "waiting"}
    */
   #state = "idle";
+  #isStopped = false;
   #behind = false;
   #wokenAt = -Infinity;
   /** The retry, or the deadline of a run or of its wait. @type {unknown} */ #timer = null;
@@ -963,7 +964,7 @@ class HandlerRunner {
    * @param {ChangeSet} changes
    */
   tell(changes) {
-    if (this.#state === "stopped") return;
+    if (this.#isStopped) return;
     this.#owed = this.#owed ? mergeChanges(this.#owed, changes) : changes;
     if (this.#state === "idle") this.#begin(this.#owed);
   }
@@ -982,10 +983,19 @@ class HandlerRunner {
 
   /** Call the handler no more, and ignore how a run under way ends. */
   stop() {
-    this.#state = "stopped";
+    this.#isStopped = true;
+    // A run under way may fail unseen: what follows it must not move the cursor after a restart.
+    this.#owed = null;
+    if (this.#state !== "running") this.#state = "idle";
     this.#cancelWait();
     this.#clock.clearTimeout(this.#timer);
     this.#setBehind(false);
+  }
+
+  /** Call the handler again, for changes after the cursor; a run still under way counts again. */
+  restart() {
+    this.#isStopped = false;
+    if (this.#state === "running") this.#setTimer(() => this.#setBehind(true), RUN_TIMEOUT);
   }
 
   /** @param {ChangeSet} owed */
@@ -1005,12 +1015,12 @@ class HandlerRunner {
     const changes = /** @type {ChangeSet} */ (this.#owed);
     this.#owed = null;
     const isApplied = isEmpty(changes) || (await this.#call(changes));
-    if (this.#isStopped()) return;
+    this.#state = "idle";
+    if (this.#isStopped) return;
     if (!isApplied) return this.#retryLater(changes);
     this.#cursor = changes.cursor ?? this.#cursor;
     this.#backoff.reset();
     this.#setBehind(false);
-    this.#state = "idle";
     if (this.#owed) this.#begin(this.#owed);
   }
 
@@ -1024,7 +1034,7 @@ class HandlerRunner {
       await this.#handler(toTold(changes));
       return true;
     } catch (error) {
-      if (!this.#isStopped()) console.warn("live: a handler failed and will be retried", error);
+      if (!this.#isStopped) console.warn("live: a handler failed and will be retried", error);
       return false;
     } finally {
       this.#clock.clearTimeout(this.#timer);
@@ -1037,11 +1047,6 @@ class HandlerRunner {
     this.#state = "waiting";
     this.#setTimer(() => void this.#run(), this.#backoff.next());
     this.#setBehind(true);
-  }
-
-  // A method, since the type checker does not see that an await may change the state.
-  #isStopped() {
-    return this.#state === "stopped";
   }
 
   /** @param {boolean} behind */
@@ -1063,27 +1068,9 @@ class HandlerRunner {
 
 // ---- subscriptions/ticket.js --------------------------------------------------------------------
 
-/**
- * @typedef {{ticket?: string | null, cursor?: string | null}} Renewed
- * @typedef {() => Renewed | null | Promise<Renewed | null>} Renew
- *   gets a fresh ticket; null, or a rejection, for "there is none"
- */
-
-/** How long `renew` may take, in milliseconds. */
-const RENEW_TIMEOUT = 30_000;
-
-/**
- * One subscription's ticket: the request that carries it, the server's answer, and the renewal.
- *
- * A denied ticket may have expired, so `renew` gets another: once per connection, and after pauses
- * that grow until the server confirms. If the server denies a fresh ticket too, age is not the
- * reason.
- */
+/** One subscription's ticket, the request that carries it, and the server's answer. */
 class Ticket {
-  /** What the next request carries. @type {string | null} */ text;
-  #renew;
-  #clock;
-  #backoff;
+  #text;
   #isConfirmed = false;
   #wasConfirmed = false;
   /**
@@ -1091,22 +1078,19 @@ class Ticket {
    * @type {{cursor: string | null, ticket: string | null} | null}
    */
   #request = null;
-  /** True if `renew` was called on this connection. */
-  #isRenewed = false;
-  /** The renewal's pause, then its deadline. @type {unknown} */ #timer = null;
-  /** The renewal under way; the result of any other is ignored. @type {object | null} */
-  #renewal = null;
+  /** True if the request was denied, and another ticket would repeat it. */
+  #isRepeatable = false;
+  /** True if the request was repeated after a denial on this connection. */
+  #isRepeated = false;
 
-  /**
-   * @param {string | null} text
-   * @param {Renew | undefined} renew
-   * @param {Pick<Environment, "clock" | "random">} environment
-   */
-  constructor(text, renew, { clock, random }) {
-    this.text = text;
-    this.#renew = renew;
-    this.#clock = clock;
-    this.#backoff = new Backoff({ random });
+  /** @param {string | null} text */
+  constructor(text) {
+    this.#text = text;
+  }
+
+  /** What the next request carries. */
+  get text() {
+    return this.#text;
   }
 
   /** True if the server has confirmed the request on this connection. */
@@ -1119,17 +1103,12 @@ class Ticket {
     return this.#wasConfirmed;
   }
 
-  /** True if the server has still to be asked. While a renewal is under way that waits for it. */
-  get isWanting() {
-    return !this.#isConfirmed && this.#renewal === null;
-  }
-
   /**
    * Build the request, and remember what it carries.
    * @param {string | null} cursor
    */
   ask(cursor) {
-    this.#request = { cursor, ticket: this.text };
+    this.#request = { cursor, ticket: this.#text };
     return this.#request;
   }
 
@@ -1137,59 +1116,40 @@ class Ticket {
   confirm() {
     this.#isConfirmed = true;
     this.#wasConfirmed = true;
-    this.#backoff.reset();
     return Boolean(this.#request?.cursor);
   }
 
+  /** Note a denial; true if it is of an earlier ticket than the present one. */
+  deny() {
+    if (this.#text !== this.#request?.ticket) return true;
+    // If the server denies a fresh ticket too, age is not the reason.
+    this.#isRepeatable = !this.#isRepeated;
+    return false;
+  }
+
   /**
-   * Handle a denial, perhaps of an expired ticket: get another, if that is possible.
-   * @param {(cursor: string | null) => void} askAgain the ticket is another one now
-   * @param {() => void} giveUp
+   * Take a fresh ticket; true if the denied request is to be repeated with it.
+   * @param {string} text
    */
-  deny(askAgain, giveUp) {
-    if (this.#isOther) return askAgain(null);
-    if (!this.#renew || this.#isRenewed) return giveUp();
-    this.#isRenewed = true;
-    const renewal = (this.#renewal = {});
-    /** @param {Renewed | null} renewed */
-    const settle = (renewed) => {
-      if (this.#renewal !== renewal) return;
-      this.stop();
-      this.text = renewed?.ticket ?? this.text;
-      if (this.#isOther) askAgain(renewed?.cursor ?? null);
-      else giveUp();
-    };
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#timer = this.#clock.setTimeout(() => settle(null), RENEW_TIMEOUT);
-      void this.#callRenew().then(settle);
-    }, this.#backoff.next());
+  renew(text) {
+    const isRepeat = this.#isRepeatable && text !== this.#text;
+    this.#text = text;
+    if (!isRepeat) return false;
+    this.#isRepeatable = false;
+    this.#isRepeated = true;
+    return true;
+  }
+
+  /** Repeat the denied request with no ticket: its owner makes another subscription. */
+  retire() {
+    this.#isRepeatable = false;
   }
 
   /** Note that the connection is lost, and with it what the server knew. */
   lose() {
     this.#isConfirmed = false;
     this.#request = null;
-    this.#isRenewed = false;
-  }
-
-  /** Ignore the result of a renewal under way. */
-  stop() {
-    this.#clock.clearTimeout(this.#timer);
-    this.#renewal = null;
-  }
-
-  /** True if the next request would differ from the denied one: another ticket or connection. */
-  get #isOther() {
-    return this.text !== this.#request?.ticket;
-  }
-
-  async #callRenew() {
-    try {
-      return (await this.#renew?.()) ?? null;
-    } catch (error) {
-      console.warn("live: no fresh ticket", error);
-      return null;
-    }
+    this.#isRepeated = false;
   }
 }
 
@@ -1200,13 +1160,13 @@ class Ticket {
  * @property {string | null} [cursor] the position of the caller's data; without one, the handler
  *   is called for changes from the server's confirmation on
  * @property {string | null} [ticket] the server's proof that it showed this user the topic
- * @property {Renew} [renew] gets a fresh ticket when the server denies the topic
  * @property {boolean} [catchUp] the caller's data was read earlier, at an unknown position: call
  *   the handler once, as for a reset, when the server has confirmed
  * @property {boolean} [together] the handler's waits end together with those of all others that
  *   have this option: they share one fetch
  * @property {(reason: string) => void} [onDenied] called when the server does not, or no longer,
- *   allow the topic; the subscription has ended then
+ *   allow the topic: the handler is not called again, unless `renewTickets` brings another ticket
+ *   than the denied one
  *
  * @typedef {OwnOptions & JitterOptions} SubscribeOptions
  *
@@ -1214,7 +1174,6 @@ class Ticket {
  * @property {Environment} environment
  * @property {Jitter} jitter
  * @property {() => void} stateChanged
- * @property {() => void} requestNeeded the server has to be asked again
  * @property {(subscription: Subscription) => void} cancelled
  * @property {(subscription: Subscription) => void} denied
  */
@@ -1237,10 +1196,10 @@ class Subscription {
    * @param {SubscriptionOwner} owner
    */
   constructor(topic, options, handler, owner) {
-    const { cursor = null, ticket = null, catchUp = false, renew, onDenied } = options;
+    const { cursor = null, ticket = null, catchUp = false, onDenied } = options;
     const { jitter = null, resetJitter } = options;
     const { environment, stateChanged } = owner;
-    this.ticket = new Ticket(ticket, renew, environment);
+    this.ticket = new Ticket(ticket);
     this.#topic = topic;
     const jitterOptions = (this.#jitterOptions = { jitter, resetJitter });
     this.#runner = new HandlerRunner(
@@ -1276,7 +1235,7 @@ class Subscription {
 
   /** End the subscription. */
   cancel() {
-    this.#stop();
+    this.#runner.stop();
     this.#owner.cancelled(this);
   }
 
@@ -1319,15 +1278,13 @@ class Subscription {
   }
 
   /**
-   * Handle a denial of the request: ask again with another ticket, if there is one.
-   * @param {() => void} giveUp
+   * Take a fresh ticket; true if a denial had ended the subscription, and it begins again.
+   * @param {string} ticket
    */
-  deny(giveUp) {
-    this.ticket.deny((cursor) => {
-      // The caller's data has its own position: a later cursor must not replace it.
-      if (!this.#catchUp) this.#runner.startFrom(cursor);
-      this.#owner.requestNeeded();
-    }, giveUp);
+  renew(ticket) {
+    if (!this.ticket.renew(ticket)) return false;
+    this.#runner.restart();
+    return true;
   }
 
   /**
@@ -1335,7 +1292,7 @@ class Subscription {
    * @param {string} reason
    */
   end(reason) {
-    this.#stop();
+    this.#runner.stop();
     this.#owner.denied(this);
     console.warn(`live: ${this.#topic} may not be watched: ${reason}`);
     try {
@@ -1344,11 +1301,6 @@ class Subscription {
       // A bug of the page, no doubt about the connection: the frame's other topics go on.
       console.error("live: onDenied failed", error);
     }
-  }
-
-  #stop() {
-    this.#runner.stop();
-    this.ticket.stop();
   }
 }
 
@@ -1411,7 +1363,7 @@ class Topic {
    * @returns {TopicRequest[]}
    */
   ask() {
-    const wanting = this.subscriptions.filter((subscription) => subscription.ticket.isWanting);
+    const wanting = this.subscriptions.filter(({ ticket }) => !ticket.isConfirmed);
     if (this.#asking || wanting.length === 0) return [];
     this.#asking = new Set(wanting);
     /** @type {Map<string, TopicRequest>} */
@@ -1434,13 +1386,16 @@ class Topic {
   }
 
   /**
-   * Handle a denial of the request. Subscriptions that were confirmed earlier go on.
+   * Handle a denial of the request. Subscriptions that were confirmed earlier go on, and those
+   * whose ticket was renewed after the request are requested again.
    * @param {string} reason
    */
   deny(reason) {
-    const denied = this.#asking ?? [];
+    const asking = [...(this.#asking ?? [])];
     this.#asking = null;
-    for (const each of denied) each.deny(() => this.#end([each], reason));
+    for (const each of asking) {
+      if (!each.ticket.deny()) this.#end([each], reason);
+    }
   }
 
   /** Handle the end of access. A request under way gets an answer of its own. */
@@ -1463,8 +1418,8 @@ class Topic {
    */
   #end(ended, reason) {
     for (const subscription of [...ended]) {
-      this.#subscriptions.delete(subscription);
-      subscription.end(reason);
+      // The `onDenied` of an earlier one may have cancelled it.
+      if (this.#subscriptions.delete(subscription)) subscription.end(reason);
     }
   }
 }
@@ -1529,17 +1484,13 @@ class Subscriptions {
       environment: this.#environment,
       jitter: options.together ? this.#sharedJitter : new Jitter(this.#environment),
       stateChanged: this.#stateChanged,
-      requestNeeded: () => this.#scheduleFlush(),
       cancelled: (cancelled) => this.#remove(cancelled),
       denied: (denied) => {
         this.#denied.add(denied);
         this.#stateChanged();
       },
     });
-    const known = this.#topics.get(topic) ?? new Topic(topic);
-    this.#topics.set(topic, known);
-    known.add(subscription);
-    this.#scheduleFlush();
+    this.#add(subscription);
     return subscription;
   }
 
@@ -1562,12 +1513,15 @@ class Subscriptions {
   }
 
   /**
-   * Use these tickets from the next request on.
+   * Use these tickets from the next request on, and repeat requests that were denied with others.
    * @param {Record<string, string | null | undefined>} tickets by topic
    */
   renewTickets(tickets) {
-    for (const { topic, ticket } of this.#all()) {
-      ticket.text = tickets[topic] ?? ticket.text;
+    for (const subscription of [...this.#all(), ...this.#denied]) {
+      const ticket = tickets[subscription.topic];
+      if (!ticket || !subscription.renew(ticket)) continue;
+      this.#denied.delete(subscription);
+      this.#add(subscription);
     }
   }
 
@@ -1608,6 +1562,15 @@ class Subscriptions {
 
   #all() {
     return [...this.#topics.values()].flatMap((topic) => topic.subscriptions);
+  }
+
+  /** @param {Subscription} subscription */
+  #add(subscription) {
+    const { topic } = subscription;
+    const known = this.#topics.get(topic) ?? new Topic(topic);
+    this.#topics.set(topic, known);
+    known.add(subscription);
+    this.#scheduleFlush();
   }
 
   /** @param {Subscription} subscription */
@@ -1741,7 +1704,8 @@ class Live extends EventTarget {
   }
 
   /**
-   * Use fresh tickets from the next request on: those of a page that was fetched just now.
+   * Use fresh tickets from the next request on: those of a page that was fetched just now. What was
+   * denied with another ticket is requested again, once per connection; what was revoked is not.
    * @param {Record<string, string | null | undefined>} tickets by topic; others are ignored
    */
   renewTickets(tickets) {
@@ -2652,6 +2616,8 @@ class RegionTopics {
     if (this.#subscriptions.get(topic) !== subscription) return;
     this.#subscriptions.delete(topic);
     this.#denied.set(topic, subscription);
+    // The region asks again when it has looked; until then it does not expect to be told.
+    subscription.ticket.retire();
     const { wasConfirmed } = subscription.ticket;
     this.#listener.denied(topic, { isRevoked: reason === REVOKED, wasConfirmed });
   }

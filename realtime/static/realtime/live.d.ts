@@ -32,7 +32,10 @@ export interface Live extends EventTarget {
   /** Subscribe to a topic. */
   subscribe(topic: string, options: SubscribeOptions, handler: Handler): Subscription;
   subscribe(topic: string, handler: Handler): Subscription;
-  /** Use fresh tickets, by topic, from the next request on. */
+  /**
+   * Use fresh tickets, by topic, from the next request on. What was denied with another ticket is
+   * requested again, once per connection.
+   */
   renewTickets(tickets: Record<string, string | null | undefined>): void;
   /** Check now that what the page shows is true. */
   wake(): void;
@@ -66,8 +69,6 @@ export interface SubscribeOptions {
   cursor?: string | null;
   /** The server's proof that it showed this user the topic. */
   ticket?: string | null;
-  /** Gets a fresh ticket when the server denied the topic; null for "there is none". */
-  renew?: () => Renewed | null | Promise<Renewed | null>;
   /** The data was read earlier, at an unknown position: call the handler once when confirmed. */
   catchUp?: boolean;
   /** Milliseconds over which all calls are spread. */
@@ -76,14 +77,11 @@ export interface SubscribeOptions {
   resetJitter?: number | null;
   /** End waits together with those of all others that have this option: they share one fetch. */
   together?: boolean;
-  /** Called when the server does not, or no longer, allow the topic; the subscription has ended. */
+  /**
+   * Called when the server does not, or no longer ("revoked"), allow the topic: the handler is not
+   * called again, unless `renewTickets` brings another ticket than the denied one.
+   */
   onDenied?: (reason: string) => void;
-}
-
-export interface Renewed {
-  ticket?: string | null;
-  /** Used only if the subscription has no position yet. */
-  cursor?: string | null;
 }
 
 /** One handler's subscription to one topic. */

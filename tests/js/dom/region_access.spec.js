@@ -127,6 +127,27 @@ export const tests = {
     ]);
   },
 
+  async "a denied region asks when it has looked, not with the ticket of another region's fetch"() {
+    const topics = { "list:5": "c0", "list:6": "c0" };
+    const made = new RegionPage(both("old"), topics, { random: () => 0.9 });
+    await made.open();
+    await reconnect(made);
+    const asked = made.server.asked;
+    await made.server.confirm({ "list:5": "c0" });
+    await made.server.send({ type: "denied", topics: { "list:6": "not allowed" } });
+    await made.server.change("list:5", "c1");
+    await turn();
+    await made.answer(both("new"), topics, { "list:6": "fresh" });
+    equal(made.server.asked, asked);
+
+    await until(() => made.fetches.length === 2);
+    await made.answer(both("newer"), { ...topics, "list:6": "c2" }, { "list:6": "fresh" });
+
+    equal(made.server.asked, [{ topic: "list:6", cursor: "c2", ticket: "fresh" }]);
+    await made.confirm();
+    equal([byId("s").textContent, made.live.state], ["newer", "live"]);
+  },
+
   async "the head that the page was loaded with does not bring an old ticket back"() {
     const topics = { "list:5": "c0" };
     const made = new RegionPage(region("old"), topics, { tickets: { "list:5": "old" } });

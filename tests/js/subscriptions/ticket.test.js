@@ -8,188 +8,243 @@ import { makeLive, makeWatching, reconnect } from "../support/live.js";
 import { quietConsole } from "../support/quiet.js";
 
 const DENIED = { type: "denied", topics: { "list:5": "not allowed" } };
+const FRESH = { topic: "list:5", cursor: "c0", ticket: "new" };
 
-/** A subscription that is confirmed, and denied on the next connection; its handler records. */
-async function makeDenied(renew, options = {}) {
+/** A subscription that was confirmed, and denied on the next connection. */
+async function makeDenied(handler = recorder(), options = {}) {
   const denied = [];
   const onDenied = (reason) => denied.push(reason);
-  const handler = recorder();
-  const made = await makeWatching(handler, {
-    cursor: "c0", ticket: "old", renew, onDenied, ...options,
-  });
+  const made = await makeWatching(handler, { cursor: "c0", ticket: "old", onDenied, ...options });
   await reconnect(made);
   await made.server.send(DENIED);
   return { ...made, denied, handler };
 }
 
-/** A `renew` that gives a new ticket each time: t1, t2 and so on. */
-function tickets() {
-  let calls = 0;
-  return Object.assign(async () => ({ ticket: `t${++calls}` }), { count: () => calls });
+async function renew({ live }, ticket = "new") {
+  live.renewTickets({ "list:5": ticket });
+  await settle();
 }
 
-test("a denied topic is requested again with the ticket that `renew` gives", async (t) => {
+test("a script that fetches a ticket in `onDenied` is subscribed again, from its cursor", async (t) => {
   quietConsole(t);
-  const { live, server, clock, denied, handler } = await makeDenied(tickets());
-  assert.equal(live.state, "reconnecting");
+  const fetched = deferred();
+  const handler = recorder();
+  const { live, server } = makeLive();
+  const onDenied = async () => live.renewTickets(await fetched());
+  const options = { cursor: "c0", ticket: "old", onDenied };
+  const subscription = live.subscribe("list:5", options, handler);
+  await server.welcome();
+  await server.send(DENIED);
+  assert.equal(live.state, "stale");
 
-  await clock.advance(500);
-  assert.deepEqual(server.asked, [{ topic: "list:5", cursor: "c0", ticket: "t1" }]);
+  fetched.runs[0].succeed({ "list:5": "new" });
+  await settle();
+  assert.deepEqual(server.asked, [FRESH]);
   await server.confirm({ "list:5": "c0" });
   await server.change("list:5", "c1");
 
+  assert.deepEqual([handler.told.length, subscription.cursor], [1, "c1"]);
   assert.equal(live.state, "live");
-  assert.deepEqual([denied, handler.told.length], [[], 1]);
 });
 
-test("`renew` is called after a short random pause: many clients may need a ticket at once", async (t) => {
+test("a ticket that `onDenied` has at hand is sent at once, for all handlers of the topic", async (t) => {
   quietConsole(t);
-  const renew = tickets();
-  const { clock } = await makeDenied(renew);
-
-  await clock.advance(499);
-  assert.equal(renew.count(), 0);
-  await clock.advance(1);
-
-  assert.equal(renew.count(), 1);
-});
-
-test("a fresh ticket that is denied too ends the subscription", async (t) => {
-  quietConsole(t);
-  const renew = tickets();
-  const { live, server, clock, denied } = await makeDenied(renew);
-  await clock.advance(500);
+  const { live, server } = makeLive();
+  const denied = [];
+  const onDenied = (reason) => {
+    denied.push(reason);
+    live.renewTickets({ "list:5": "new" });
+  };
+  live.subscribe("list:5", { cursor: "c0", ticket: "old", onDenied }, recorder());
+  live.subscribe("list:5", { cursor: "c1", ticket: "old", onDenied }, recorder());
+  await server.welcome();
 
   await server.send(DENIED);
-  await clock.advance(60_000);
+  assert.deepEqual(server.asked.map(({ cursor }) => cursor).sort(), ["c0", "c1"]);
+  assert.ok(server.asked.every(({ ticket }) => ticket === "new"));
+  await server.confirm({ "list:5": "c1" });
 
-  assert.deepEqual([denied, renew.count(), live.state], [["not allowed"], 1, "stale"]);
+  assert.deepEqual([denied, live.state], [["not allowed"], "live"]);
 });
 
-for (const [what, renew] of [
-  ["rejects", async () => { throw new Error("logged out"); }],
-  ["throws", () => { throw new Error("logged out"); }],
-  ["gives nothing", async () => null],
-  ["gives no ticket", async () => ({})],
-  ["gives the same ticket", async () => ({ ticket: "old" })],
-]) {
-  test(`a \`renew\` that ${what} ends the subscription`, async (t) => {
-    quietConsole(t);
-    const { live, server, clock, denied } = await makeDenied(renew);
-    const before = server.sent.length;
-    const states = [];
-    live.addEventListener("state", () => states.push(live.state));
-
-    await clock.advance(500);
-
-    assert.deepEqual(denied, ["not allowed"]);
-    assert.deepEqual(states, ["stale"]);
-    assert.equal(server.sent.length, before);
-  });
-}
-
-test("a `renew` that does not settle is given up", async (t) => {
+test("a fresh ticket that is denied too ends the subscription: age is not the reason", async (t) => {
   quietConsole(t);
-  const runs = deferred();
-  const { clock, denied } = await makeDenied(() => runs());
+  const made = await makeDenied();
+  await renew(made);
 
-  await clock.advance(500 + 29_999);
-  assert.deepEqual(denied, []);
-  await clock.advance(1);
-  assert.deepEqual(denied, ["not allowed"]);
-  runs.runs[0].fail();
-  await settle();
+  await made.server.send(DENIED);
+  const before = made.server.sent.length;
+  await renew(made, "newer");
 
-  assert.deepEqual(denied, ["not allowed"]);
+  assert.deepEqual([made.denied.length, made.live.state], [2, "stale"]);
+  assert.equal(made.server.sent.length, before);
 });
 
-test("pauses grow from connection to connection until the server confirms", async (t) => {
+test("each connection may need a fresh ticket", async (t) => {
   quietConsole(t);
-  const renew = tickets();
-  const made = await makeDenied(renew);
-  const counts = [];
-  for (const pause of [500, 1_000, 2_000]) {
-    await made.clock.advance(pause - 1);
-    counts.push(renew.count());
-    await made.clock.advance(1);
-    counts.push(renew.count());
-    await reconnect(made);
-    await made.server.send(DENIED);
-  }
-  await made.clock.advance(4_000);
+  const made = await makeDenied();
+  await renew(made);
   await made.server.confirm({ "list:5": "c0" });
 
   await reconnect(made);
   await made.server.send(DENIED);
-  await made.clock.advance(500);
+  await renew(made, "newer");
 
-  assert.deepEqual(counts, [0, 1, 1, 2, 2, 3]);
-  assert.equal(renew.count(), 5);
+  assert.deepEqual(made.server.asked, [{ ...FRESH, ticket: "newer" }]);
 });
 
-test("a ticket that arrives after the connection was lost is used on the next one", async (t) => {
+test("the denied ticket, none, and those of other topics repeat no request", async (t) => {
   quietConsole(t);
-  const runs = deferred();
-  const made = await makeDenied(() => runs());
-  await made.clock.advance(500);
-  await reconnect(made);
-  assert.deepEqual(made.server.sent, []);
+  const made = await makeDenied();
+  const before = made.server.sent.length;
 
-  runs.runs[0].succeed({ ticket: "new" });
+  made.live.renewTickets({ "list:5": "old", "list:6": "new" });
+  made.live.renewTickets({ "list:5": null });
+  made.live.renewTickets({});
   await settle();
 
-  assert.deepEqual(made.server.asked, [{ topic: "list:5", cursor: "c0", ticket: "new" }]);
+  assert.equal(made.server.sent.length, before);
+  assert.equal(made.live.state, "stale");
 });
 
-test("a `renew` that fails without a network ends no subscription: the next connection requests it", async (t) => {
+test("a ticket that comes without a connection is sent on the next one", async (t) => {
   quietConsole(t);
-  const runs = deferred();
-  const made = await makeDenied(() => runs());
-  await made.clock.advance(500);
+  const made = await makeDenied();
   await made.server.close();
 
-  runs.runs[0].fail();
+  await renew(made);
   await reconnect(made);
 
-  assert.deepEqual(made.denied, []);
-  assert.deepEqual(made.server.asked, [{ topic: "list:5", cursor: "c0", ticket: "old" }]);
+  assert.deepEqual(made.server.asked, [FRESH]);
 });
 
-test("a subscription that ends during a renewal is not requested again", async (t) => {
+test("a subscription that was cancelled or revoked is not requested with a fresh ticket", async (t) => {
   quietConsole(t);
-  for (const [end, reasons] of [
-    [({ subscription }) => subscription.cancel(), []],
-    [({ server }) => server.send({ type: "revoked", topics: ["list:5"] }), ["revoked"]],
-  ]) {
-    const renew = tickets();
-    const made = await makeDenied(renew);
+  const cancelled = await makeDenied();
+  const revoked = await makeWatching(recorder(), { cursor: "c0", ticket: "old" });
+  cancelled.subscription.cancel();
+  await revoked.server.send({ type: "revoked", topics: ["list:5"] });
+
+  for (const made of [cancelled, revoked]) {
     const before = made.server.sent.length;
-
-    await end(made);
-    await made.clock.advance(20_000);
-
-    assert.deepEqual([made.denied, renew.count()], [reasons, 0]);
+    await renew(made);
     assert.equal(made.server.sent.length, before);
   }
 });
 
-test("a renewed cursor is used as a first position only, so it skips no change", async (t) => {
+test("a subscription that another's `onDenied` cancelled is not denied", async (t) => {
   quietConsole(t);
-  const renew = async () => ({ ticket: "new", cursor: "c9" });
-  const made = makeLive();
-  const asked = async (options) => {
-    made.live.subscribe("list:5", { ticket: "old", renew, ...options }, recorder());
-    await settle();
-    await made.server.send(DENIED);
-    await made.clock.advance(500);
-    await made.server.confirm({ "list:5": "c9" });
-    return made.server.asked[0].cursor;
-  };
-  await made.server.welcome();
+  const { live, server } = makeLive();
+  const denied = [];
+  const onDenied = () => second.cancel();
+  const first = live.subscribe("list:5", { onDenied }, recorder());
+  const second = live.subscribe("list:5", { onDenied: () => denied.push("second") }, recorder());
+  await server.welcome();
 
-  assert.equal(await asked({}), "c9");
-  assert.equal(await asked({ cursor: "c0" }), "c0");
-  assert.equal(await asked({ catchUp: true }), undefined);
+  await server.send(DENIED);
+  first.cancel();
+  await settle();
+
+  assert.deepEqual([denied, live.state], [[], "live"]);
+});
+
+test("a failed run is not retried after a denial, but replayed when the ticket is renewed", async (t) => {
+  quietConsole(t);
+  const told = [];
+  let fails = true;
+  const handler = async (changes) => {
+    told.push(changes);
+    if (fails) throw new Error("could not apply");
+  };
+  const made = await makeWatching(handler, { cursor: "c0", ticket: "old" });
+  await made.server.change("list:5", "c1");
+  await reconnect(made);
+  await made.server.send(DENIED);
+  const before = told.length;
+  fails = false;
+
+  await renew(made);
+  await made.clock.advance(20_000);
+  assert.equal(told.length, before);
+  assert.deepEqual(made.server.asked, [FRESH]);
+  await made.server.confirm({ "list:5": "c0" });
+  await made.server.change("list:5", "c1");
+
+  assert.deepEqual([told.length, made.subscription.cursor], [before + 1, "c1"]);
+  assert.equal(made.live.state, "live");
+});
+
+test("a run that is under way at a denial is the only one until it ends", async (t) => {
+  quietConsole(t);
+  const handler = deferred();
+  const made = await makeWatching(handler, { cursor: "c0", ticket: "old" });
+  await made.server.change("list:5", "c1");
+  await reconnect(made);
+  await made.server.send(DENIED);
+
+  await renew(made);
+  await made.server.confirm({ "list:5": "c0" });
+  await made.server.change("list:5", "c2");
+  assert.equal(handler.runs.length, 1);
+  handler.runs[0].succeed();
+  await settle();
+  assert.equal(handler.runs.length, 2);
+  handler.runs[1].succeed();
+  await settle();
+
+  assert.deepEqual([made.subscription.cursor, made.live.state], ["c2", "live"]);
+});
+
+test("a run that ended while the topic was denied leaves the handler free after the renewal", async (t) => {
+  quietConsole(t);
+  const handler = deferred();
+  const made = await makeWatching(handler, { cursor: "c0", ticket: "old" });
+  await made.server.change("list:5", "c1");
+  await reconnect(made);
+  await made.server.send(DENIED);
+  handler.runs[0].succeed();
+  await settle();
+
+  await renew(made);
+  assert.deepEqual(made.server.asked, [FRESH]);
+  await made.server.confirm({ "list:5": "c0" });
+  await made.server.change("list:5", "c1");
+
+  assert.equal(handler.runs.length, 2);
+});
+
+test("a run that failed while the topic was denied is not skipped by what followed it", async (t) => {
+  quietConsole(t);
+  const handler = deferred();
+  const made = await makeWatching(handler, { cursor: "c0", ticket: "old" });
+  await made.server.change("list:5", "c1");
+  await made.server.change("list:5", "c2");
+  await reconnect(made);
+  await made.server.send(DENIED);
+  handler.runs[0].fail();
+  await settle();
+
+  await renew(made);
+  await made.server.change("list:5", "c3"); // ahead of the replay
+  handler.runs[1].succeed();
+  await settle();
+
+  assert.equal(made.subscription.cursor, "c0");
+});
+
+test("a run that hangs over a denial and its renewal shows as stale", async (t) => {
+  quietConsole(t);
+  const made = await makeWatching(deferred(), { cursor: "c0", ticket: "old" });
+  await made.server.change("list:5", "c1");
+  await reconnect(made);
+  await made.server.send(DENIED);
+  await renew(made);
+  await made.server.confirm({ "list:5": "c0" });
+  assert.equal(made.live.state, "live");
+
+  await made.clock.advance(30_000);
+
+  assert.equal(made.live.state, "stale");
 });
 
 test("tickets from `renewTickets` are used from the next request on", async () => {
@@ -198,7 +253,7 @@ test("tickets from `renewTickets` are used from the next request on", async () =
   made.live.renewTickets({ "list:5": "new", "list:6": "not ours" });
   await reconnect(made);
 
-  assert.deepEqual(made.server.asked, [{ topic: "list:5", cursor: "c0", ticket: "new" }]);
+  assert.deepEqual(made.server.asked, [FRESH]);
 });
 
 test("a ticket that was renewed while the old one was being denied is sent", async () => {
@@ -208,5 +263,5 @@ test("a ticket that was renewed while the old one was being denied is sent", asy
 
   await made.server.send(DENIED);
 
-  assert.deepEqual(made.server.asked, [{ topic: "list:5", cursor: "c0", ticket: "new" }]);
+  assert.deepEqual(made.server.asked, [FRESH]);
 });

@@ -20,7 +20,6 @@ const handler: Handler = async ({ changes, reset, cursor }: Told) => {
 const options: SubscribeOptions = {
   cursor: "c0",
   ticket: null,
-  renew: async () => ({ ticket: "fresh" }),
   jitter: 2_000,
   onDenied: (reason) => reason.toUpperCase(),
 };

@@ -99,7 +99,8 @@ export class Live extends EventTarget {
   }
 
   /**
-   * Use fresh tickets from the next request on: those of a page that was fetched just now.
+   * Use fresh tickets from the next request on: those of a page that was fetched just now. What was
+   * denied with another ticket is requested again, once per connection; what was revoked is not.
    * @param {Record<string, string | null | undefined>} tickets by topic; others are ignored
    */
   renewTickets(tickets) {

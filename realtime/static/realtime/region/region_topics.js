@@ -107,6 +107,8 @@ export class RegionTopics {
     if (this.#subscriptions.get(topic) !== subscription) return;
     this.#subscriptions.delete(topic);
     this.#denied.set(topic, subscription);
+    // The region asks again when it has looked; until then it does not expect to be told.
+    subscription.ticket.retire();
     const { wasConfirmed } = subscription.ticket;
     this.#listener.denied(topic, { isRevoked: reason === REVOKED, wasConfirmed });
   }

@@ -31,9 +31,10 @@ export class HandlerRunner {
   /** What the next run is called with. @type {ChangeSet | null} */ #owed = null;
   /**
    * `spread` waits for the run's random part of the jitter, `waiting` for a failed run's retry.
-   * @type {"idle" | "spread" | "running" | "waiting" | "stopped"}
+   * @type {"idle" | "spread" | "running" | "waiting"}
    */
   #state = "idle";
+  #isStopped = false;
   #behind = false;
   #wokenAt = -Infinity;
   /** The retry, or the deadline of a run or of its wait. @type {unknown} */ #timer = null;
@@ -80,7 +81,7 @@ export class HandlerRunner {
    * @param {ChangeSet} changes
    */
   tell(changes) {
-    if (this.#state === "stopped") return;
+    if (this.#isStopped) return;
     this.#owed = this.#owed ? mergeChanges(this.#owed, changes) : changes;
     if (this.#state === "idle") this.#begin(this.#owed);
   }
@@ -99,10 +100,19 @@ export class HandlerRunner {
 
   /** Call the handler no more, and ignore how a run under way ends. */
   stop() {
-    this.#state = "stopped";
+    this.#isStopped = true;
+    // A run under way may fail unseen: what follows it must not move the cursor after a restart.
+    this.#owed = null;
+    if (this.#state !== "running") this.#state = "idle";
     this.#cancelWait();
     this.#clock.clearTimeout(this.#timer);
     this.#setBehind(false);
+  }
+
+  /** Call the handler again, for changes after the cursor; a run still under way counts again. */
+  restart() {
+    this.#isStopped = false;
+    if (this.#state === "running") this.#setTimer(() => this.#setBehind(true), RUN_TIMEOUT);
   }
 
   /** @param {ChangeSet} owed */
@@ -122,12 +132,12 @@ export class HandlerRunner {
     const changes = /** @type {ChangeSet} */ (this.#owed);
     this.#owed = null;
     const isApplied = isEmpty(changes) || (await this.#call(changes));
-    if (this.#isStopped()) return;
+    this.#state = "idle";
+    if (this.#isStopped) return;
     if (!isApplied) return this.#retryLater(changes);
     this.#cursor = changes.cursor ?? this.#cursor;
     this.#backoff.reset();
     this.#setBehind(false);
-    this.#state = "idle";
     if (this.#owed) this.#begin(this.#owed);
   }
 
@@ -141,7 +151,7 @@ export class HandlerRunner {
       await this.#handler(toTold(changes));
       return true;
     } catch (error) {
-      if (!this.#isStopped()) console.warn("live: a handler failed and will be retried", error);
+      if (!this.#isStopped) console.warn("live: a handler failed and will be retried", error);
       return false;
     } finally {
       this.#clock.clearTimeout(this.#timer);
@@ -154,11 +164,6 @@ export class HandlerRunner {
     this.#state = "waiting";
     this.#setTimer(() => void this.#run(), this.#backoff.next());
     this.#setBehind(true);
-  }
-
-  // A method, since the type checker does not see that an await may change the state.
-  #isStopped() {
-    return this.#state === "stopped";
   }
 
   /** @param {boolean} behind */

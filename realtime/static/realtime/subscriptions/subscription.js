@@ -2,7 +2,6 @@
 /** @import { ChangeSet } from "./changes.js" */
 /** @import { Handler } from "./handler_runner.js" */
 /** @import { Jitter, JitterOptions } from "./jitter.js" */
-/** @import { Renew } from "./ticket.js" */
 import { resetChanges } from "./changes.js"
 import { HandlerRunner } from "./handler_runner.js"
 import { Ticket } from "./ticket.js"
@@ -12,13 +11,13 @@ import { Ticket } from "./ticket.js"
  * @property {string | null} [cursor] the position of the caller's data; without one, the handler
  *   is called for changes from the server's confirmation on
  * @property {string | null} [ticket] the server's proof that it showed this user the topic
- * @property {Renew} [renew] gets a fresh ticket when the server denies the topic
  * @property {boolean} [catchUp] the caller's data was read earlier, at an unknown position: call
  *   the handler once, as for a reset, when the server has confirmed
  * @property {boolean} [together] the handler's waits end together with those of all others that
  *   have this option: they share one fetch
  * @property {(reason: string) => void} [onDenied] called when the server does not, or no longer,
- *   allow the topic; the subscription has ended then
+ *   allow the topic: the handler is not called again, unless `renewTickets` brings another ticket
+ *   than the denied one
  *
  * @typedef {OwnOptions & JitterOptions} SubscribeOptions
  *
@@ -26,7 +25,6 @@ import { Ticket } from "./ticket.js"
  * @property {Environment} environment
  * @property {Jitter} jitter
  * @property {() => void} stateChanged
- * @property {() => void} requestNeeded the server has to be asked again
  * @property {(subscription: Subscription) => void} cancelled
  * @property {(subscription: Subscription) => void} denied
  */
@@ -49,10 +47,10 @@ export class Subscription {
    * @param {SubscriptionOwner} owner
    */
   constructor(topic, options, handler, owner) {
-    const { cursor = null, ticket = null, catchUp = false, renew, onDenied } = options;
+    const { cursor = null, ticket = null, catchUp = false, onDenied } = options;
     const { jitter = null, resetJitter } = options;
     const { environment, stateChanged } = owner;
-    this.ticket = new Ticket(ticket, renew, environment);
+    this.ticket = new Ticket(ticket);
     this.#topic = topic;
     const jitterOptions = (this.#jitterOptions = { jitter, resetJitter });
     this.#runner = new HandlerRunner(
@@ -88,7 +86,7 @@ export class Subscription {
 
   /** End the subscription. */
   cancel() {
-    this.#stop();
+    this.#runner.stop();
     this.#owner.cancelled(this);
   }
 
@@ -131,15 +129,13 @@ export class Subscription {
   }
 
   /**
-   * Handle a denial of the request: ask again with another ticket, if there is one.
-   * @param {() => void} giveUp
+   * Take a fresh ticket; true if a denial had ended the subscription, and it begins again.
+   * @param {string} ticket
    */
-  deny(giveUp) {
-    this.ticket.deny((cursor) => {
-      // The caller's data has its own position: a later cursor must not replace it.
-      if (!this.#catchUp) this.#runner.startFrom(cursor);
-      this.#owner.requestNeeded();
-    }, giveUp);
+  renew(ticket) {
+    if (!this.ticket.renew(ticket)) return false;
+    this.#runner.restart();
+    return true;
   }
 
   /**
@@ -147,7 +143,7 @@ export class Subscription {
    * @param {string} reason
    */
   end(reason) {
-    this.#stop();
+    this.#runner.stop();
     this.#owner.denied(this);
     console.warn(`live: ${this.#topic} may not be watched: ${reason}`);
     try {
@@ -156,10 +152,5 @@ export class Subscription {
       // A bug of the page, no doubt about the connection: the frame's other topics go on.
       console.error("live: onDenied failed", error);
     }
-  }
-
-  #stop() {
-    this.#runner.stop();
-    this.ticket.stop();
   }
 }

@@ -68,17 +68,13 @@ export class Subscriptions {
       environment: this.#environment,
       jitter: options.together ? this.#sharedJitter : new Jitter(this.#environment),
       stateChanged: this.#stateChanged,
-      requestNeeded: () => this.#scheduleFlush(),
       cancelled: (cancelled) => this.#remove(cancelled),
       denied: (denied) => {
         this.#denied.add(denied);
         this.#stateChanged();
       },
     });
-    const known = this.#topics.get(topic) ?? new Topic(topic);
-    this.#topics.set(topic, known);
-    known.add(subscription);
-    this.#scheduleFlush();
+    this.#add(subscription);
     return subscription;
   }
 
@@ -101,12 +97,15 @@ export class Subscriptions {
   }
 
   /**
-   * Use these tickets from the next request on.
+   * Use these tickets from the next request on, and repeat requests that were denied with others.
    * @param {Record<string, string | null | undefined>} tickets by topic
    */
   renewTickets(tickets) {
-    for (const { topic, ticket } of this.#all()) {
-      ticket.text = tickets[topic] ?? ticket.text;
+    for (const subscription of [...this.#all(), ...this.#denied]) {
+      const ticket = tickets[subscription.topic];
+      if (!ticket || !subscription.renew(ticket)) continue;
+      this.#denied.delete(subscription);
+      this.#add(subscription);
     }
   }
 
@@ -147,6 +146,15 @@ export class Subscriptions {
 
   #all() {
     return [...this.#topics.values()].flatMap((topic) => topic.subscriptions);
+  }
+
+  /** @param {Subscription} subscription */
+  #add(subscription) {
+    const { topic } = subscription;
+    const known = this.#topics.get(topic) ?? new Topic(topic);
+    this.#topics.set(topic, known);
+    known.add(subscription);
+    this.#scheduleFlush();
   }
 
   /** @param {Subscription} subscription */

@@ -1,27 +1,6 @@
-/** @import { Environment } from "../connection/environment.js" */
-import { Backoff } from "../connection/backoff.js"
-
-/**
- * @typedef {{ticket?: string | null, cursor?: string | null}} Renewed
- * @typedef {() => Renewed | null | Promise<Renewed | null>} Renew
- *   gets a fresh ticket; null, or a rejection, for "there is none"
- */
-
-/** How long `renew` may take, in milliseconds. */
-const RENEW_TIMEOUT = 30_000;
-
-/**
- * One subscription's ticket: the request that carries it, the server's answer, and the renewal.
- *
- * A denied ticket may have expired, so `renew` gets another: once per connection, and after pauses
- * that grow until the server confirms. If the server denies a fresh ticket too, age is not the
- * reason.
- */
+/** One subscription's ticket, the request that carries it, and the server's answer. */
 export class Ticket {
-  /** What the next request carries. @type {string | null} */ text;
-  #renew;
-  #clock;
-  #backoff;
+  #text;
   #isConfirmed = false;
   #wasConfirmed = false;
   /**
@@ -29,22 +8,19 @@ export class Ticket {
    * @type {{cursor: string | null, ticket: string | null} | null}
    */
   #request = null;
-  /** True if `renew` was called on this connection. */
-  #isRenewed = false;
-  /** The renewal's pause, then its deadline. @type {unknown} */ #timer = null;
-  /** The renewal under way; the result of any other is ignored. @type {object | null} */
-  #renewal = null;
+  /** True if the request was denied, and another ticket would repeat it. */
+  #isRepeatable = false;
+  /** True if the request was repeated after a denial on this connection. */
+  #isRepeated = false;
 
-  /**
-   * @param {string | null} text
-   * @param {Renew | undefined} renew
-   * @param {Pick<Environment, "clock" | "random">} environment
-   */
-  constructor(text, renew, { clock, random }) {
-    this.text = text;
-    this.#renew = renew;
-    this.#clock = clock;
-    this.#backoff = new Backoff({ random });
+  /** @param {string | null} text */
+  constructor(text) {
+    this.#text = text;
+  }
+
+  /** What the next request carries. */
+  get text() {
+    return this.#text;
   }
 
   /** True if the server has confirmed the request on this connection. */
@@ -57,17 +33,12 @@ export class Ticket {
     return this.#wasConfirmed;
   }
 
-  /** True if the server has still to be asked. While a renewal is under way that waits for it. */
-  get isWanting() {
-    return !this.#isConfirmed && this.#renewal === null;
-  }
-
   /**
    * Build the request, and remember what it carries.
    * @param {string | null} cursor
    */
   ask(cursor) {
-    this.#request = { cursor, ticket: this.text };
+    this.#request = { cursor, ticket: this.#text };
     return this.#request;
   }
 
@@ -75,58 +46,39 @@ export class Ticket {
   confirm() {
     this.#isConfirmed = true;
     this.#wasConfirmed = true;
-    this.#backoff.reset();
     return Boolean(this.#request?.cursor);
   }
 
+  /** Note a denial; true if it is of an earlier ticket than the present one. */
+  deny() {
+    if (this.#text !== this.#request?.ticket) return true;
+    // If the server denies a fresh ticket too, age is not the reason.
+    this.#isRepeatable = !this.#isRepeated;
+    return false;
+  }
+
   /**
-   * Handle a denial, perhaps of an expired ticket: get another, if that is possible.
-   * @param {(cursor: string | null) => void} askAgain the ticket is another one now
-   * @param {() => void} giveUp
+   * Take a fresh ticket; true if the denied request is to be repeated with it.
+   * @param {string} text
    */
-  deny(askAgain, giveUp) {
-    if (this.#isOther) return askAgain(null);
-    if (!this.#renew || this.#isRenewed) return giveUp();
-    this.#isRenewed = true;
-    const renewal = (this.#renewal = {});
-    /** @param {Renewed | null} renewed */
-    const settle = (renewed) => {
-      if (this.#renewal !== renewal) return;
-      this.stop();
-      this.text = renewed?.ticket ?? this.text;
-      if (this.#isOther) askAgain(renewed?.cursor ?? null);
-      else giveUp();
-    };
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#timer = this.#clock.setTimeout(() => settle(null), RENEW_TIMEOUT);
-      void this.#callRenew().then(settle);
-    }, this.#backoff.next());
+  renew(text) {
+    const isRepeat = this.#isRepeatable && text !== this.#text;
+    this.#text = text;
+    if (!isRepeat) return false;
+    this.#isRepeatable = false;
+    this.#isRepeated = true;
+    return true;
+  }
+
+  /** Repeat the denied request with no ticket: its owner makes another subscription. */
+  retire() {
+    this.#isRepeatable = false;
   }
 
   /** Note that the connection is lost, and with it what the server knew. */
   lose() {
     this.#isConfirmed = false;
     this.#request = null;
-    this.#isRenewed = false;
-  }
-
-  /** Ignore the result of a renewal under way. */
-  stop() {
-    this.#clock.clearTimeout(this.#timer);
-    this.#renewal = null;
-  }
-
-  /** True if the next request would differ from the denied one: another ticket or connection. */
-  get #isOther() {
-    return this.text !== this.#request?.ticket;
-  }
-
-  async #callRenew() {
-    try {
-      return (await this.#renew?.()) ?? null;
-    } catch (error) {
-      console.warn("live: no fresh ticket", error);
-      return null;
-    }
+    this.#isRepeated = false;
   }
 }

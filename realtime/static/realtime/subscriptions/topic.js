@@ -57,7 +57,7 @@ export class Topic {
    * @returns {TopicRequest[]}
    */
   ask() {
-    const wanting = this.subscriptions.filter((subscription) => subscription.ticket.isWanting);
+    const wanting = this.subscriptions.filter(({ ticket }) => !ticket.isConfirmed);
     if (this.#asking || wanting.length === 0) return [];
     this.#asking = new Set(wanting);
     /** @type {Map<string, TopicRequest>} */
@@ -80,13 +80,16 @@ export class Topic {
   }
 
   /**
-   * Handle a denial of the request. Subscriptions that were confirmed earlier go on.
+   * Handle a denial of the request. Subscriptions that were confirmed earlier go on, and those
+   * whose ticket was renewed after the request are requested again.
    * @param {string} reason
    */
   deny(reason) {
-    const denied = this.#asking ?? [];
+    const asking = [...(this.#asking ?? [])];
     this.#asking = null;
-    for (const each of denied) each.deny(() => this.#end([each], reason));
+    for (const each of asking) {
+      if (!each.ticket.deny()) this.#end([each], reason);
+    }
   }
 
   /** Handle the end of access. A request under way gets an answer of its own. */
@@ -109,8 +112,8 @@ export class Topic {
    */
   #end(ended, reason) {
     for (const subscription of [...ended]) {
-      this.#subscriptions.delete(subscription);
-      subscription.end(reason);
+      // The `onDenied` of an earlier one may have cancelled it.
+      if (this.#subscriptions.delete(subscription)) subscription.end(reason);
     }
   }
 }
