@@ -109,7 +109,9 @@ export class Client {
    * @param {string} path
    */
   async fetch(path) {
-    const { status, body } = await this.request(path, {}, this.timeout(FETCH_TIMEOUT));
+    // Nothing is disturbed before all have loaded, so a slow machine has time for it.
+    const signal = this.hasLoaded ? this.timeout(FETCH_TIMEOUT) : AbortSignal.timeout(FETCH_TIMEOUT);
+    const { status, body } = await this.request(path, {}, signal);
     if (status !== 200) throw new NotAnswered(`${path}: ${status}`);
     return body;
   }
