@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import subprocess
 import sys
 import time
 
@@ -45,7 +46,6 @@ def main() -> int:
             least_commits=LEAST_COMMITS if long else 1,
             only=only,
             sabotage=given.sabotage,
-            clients=given.which,
         )
         is_evidence = long and size == Size() and not (only or given.faultless or given.sabotage)
         failed += _run(wanted, is_evidence=is_evidence)
@@ -71,6 +71,7 @@ def _entry(what: str, report: Report, seconds: float) -> evidence.Entry:
     failed = {"failed": "; ".join(report.problems)[:200]} if report.problems else {}
     return {
         **evidence.about(what, report.database),
+        "node": _node_version(),
         "seed": report.seed,
         "commits": report.commits,
         "clients": report.clients,
@@ -82,6 +83,11 @@ def _entry(what: str, report: Report, seconds: float) -> evidence.Entry:
         "quiet_seconds": report.quiet_seconds,
         "seconds": round(seconds),
     } | failed
+
+
+def _node_version() -> str:
+    done = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.strip().removeprefix("v")
 
 
 def _kind(database: str) -> str:
@@ -102,7 +108,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=defaults.rate, help=rate)
     parser.add_argument("--least", type=int, default=1, help="faults of each kind")
     parser.add_argument("--faults", default="", help="their kinds, with commas between; else all")
-    parser.add_argument("--which", default="node", choices=("node", "imitation", "both"))
     parser.add_argument("--faultless", action="store_true")
     parser.add_argument("--sabotage", choices=SWITCHES, default="")
     return parser.parse_args()

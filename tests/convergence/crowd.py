@@ -9,7 +9,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.convergence.imitated_crowd import ImitatedCrowd
 from tests.convergence.judging import Truth, unaware
 from tests.convergence.node_crowd import Client, NodeCrowd
 from tests.convergence.sabotage import STATIC
@@ -35,8 +34,6 @@ class Crowd:
         ports: Sequence[int],
         folder: Path,
         static: Path = STATIC,
-        which: str = "node",
-        careless: bool = False,
     ) -> None:
         *choice, self.sentinels = topics
         specs = [
@@ -44,44 +41,29 @@ class Crowd:
             for each in range(number)
         ]
         self._ports = ports
-        self._node = NodeCrowd(specs if which != "imitation" else [], folder / "node.log", static)
-        self._imitated = ImitatedCrowd(
-            specs if which != "node" else [], choice, ports, careless=careless
-        )
-        self._parts = (self._node, self._imitated)
-        self.clients: list[Client] = [*self._node.clients, *self._imitated.clients]
+        self._node = NodeCrowd(specs, folder / "node.log", static)
+        self.clients: list[Client] = self._node.clients
 
     async def start(self) -> None:
         """Have every client load its page; return when all show something."""
-        await asyncio.gather(
-            self._node.start(self._ports, PACE, LOADED_WITHIN), self._imitated.start()
-        )
+        await self._node.start(self._ports, PACE, LOADED_WITHIN)
 
     async def settle(self) -> None:
         """Let no client change any more what it watches."""
-        await asyncio.gather(self._node.ask("settle", SETTLED_WITHIN), self._imitated.settle())
+        await self._node.ask("settle", SETTLED_WITHIN)
 
     async def wait(self, done: Callable[[], bool], seconds: float) -> bool:
         """Wait until `done()`, asked whenever something happened; False when time is up."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        while True:
-            await asyncio.gather(*(part.look() for part in self._parts))
-            if done():
-                return True
-            if not await self._news(deadline - loop.time()):
-                await asyncio.gather(*(part.look() for part in self._parts))
-                return done()
-
-    async def _news(self, seconds: float) -> bool:
-        """Return True when there is news of a client, False when time is up."""
-        waits = [asyncio.create_task(part.news.wait()) for part in self._parts]
-        came, _ = await asyncio.wait(
-            waits, timeout=max(0, seconds), return_when=asyncio.FIRST_COMPLETED
-        )
-        for wait in waits:
-            wait.cancel()
-        return bool(came)
+        await self._node.look()
+        while not done():
+            try:
+                await asyncio.wait_for(self._node.news.wait(), max(0, deadline - loop.time()))
+            except TimeoutError:
+                return False
+            await self._node.look()
+        return True
 
     def restless(self, sentinel: str, truth: Truth) -> list[Client]:
         """Return the clients that have something to do, or to hear.
@@ -105,11 +87,11 @@ class Crowd:
 
     async def wake(self) -> None:
         """Have every user look at the page."""
-        await asyncio.gather(self._node.ask("wake"), self._imitated.wake())
+        await self._node.ask("wake")
 
     async def tell(self) -> None:
         """Learn what happened to each client, for `counts()` and the report."""
-        await asyncio.gather(*(part.tell() for part in self._parts))
+        await self._node.tell()
 
     def counts(self) -> Counter[str]:
         """Return how often what happened to all of them."""
@@ -117,7 +99,7 @@ class Crowd:
 
     async def end(self) -> None:
         """Have every client leave."""
-        await asyncio.gather(*(part.end() for part in self._parts))
+        await self._node.end()
 
 
 def _spec(

@@ -42,7 +42,7 @@ class Report:
     unaware: int = 0
     """Clients that are not told of a topic that they may see, or do not know that they are not."""
     mistakes: int = 0
-    """What the clients did not expect: errors that the server sent, or bugs of the imitation."""
+    """What the clients did not expect: what they have printed as an error."""
     quiet_seconds: float = 0.0
     """From the end of faults and writes until every client had settled."""
     stale: int = 0

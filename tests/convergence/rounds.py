@@ -32,7 +32,6 @@ class Round:
     only: tuple[str, ...] = ()
     """The kinds of faults, if not all."""
     sabotage: str = ""
-    clients: str = "node"
     quiet_within: float = 60.0
     """Seconds that clients have to settle in the end."""
     patience: float = 10.0

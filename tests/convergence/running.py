@@ -24,7 +24,7 @@ from tests.convergence.judging import (
 from tests.convergence.nemesis import Fault, plan
 from tests.convergence.node_crowd import Client
 from tests.convergence.report import Report
-from tests.convergence.sabotage import CARELESS, CLIENT_SABOTAGES, STATIC, patched_static
+from tests.convergence.sabotage import CLIENT_SABOTAGES, STATIC, patched_static
 from tests.convergence.world import World
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ ENOUGH_WITHIN, LOOKS_EVERY = 60.0, 0.2
 NOBODY = ("", "", "")
 """No row: the last one is not written yet."""
 
-LATE = 2.0
-"""At most so many seconds late comes every answer to careless clients, so that many overtake."""
-
 
 class Running:
     """One round. `run()` returns what came of it, but for what is asked of its numbers."""
@@ -48,7 +45,6 @@ class Running:
         self._wanted = wanted
         self._world = world
         self._faults = Faults(world, wanted.seed)
-        self._careless = wanted.sabotage == CARELESS
         self._began = time.monotonic()
         self._problems: list[str] = []
 
@@ -66,8 +62,6 @@ class Running:
             ports=world.ports,
             folder=world.folder,
             static=self._static(),
-            which=wanted.clients,
-            careless=self._careless,
         )
         try:
             await self._disturb(crowd, faults)
@@ -90,8 +84,6 @@ class Running:
             await writer.start()
         await crowd.start()
         self._began = time.monotonic()
-        for proxy in self._world.proxies:
-            proxy.late = LATE if self._careless else 0.0
         over = asyncio.create_task(asyncio.sleep(self._wanted.seconds))
         await self._faults.run(faults)
         if self._world.redis is not None:

@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 
-from tests.convergence.imitation.http import NotAnswered, fetch
+from tests.convergence.http import NotAnswered, fetch
 from tests.convergence.processes import ROOT
 from tests.convergence.proxy import Proxy
 
@@ -61,17 +61,17 @@ async def test_a_proxy_hands_on(answered) -> None:
     """Both ways."""
     _, port = answered
 
-    assert await fetch("127.0.0.1", port, "/") == "up"
+    assert await fetch(port, "/") == "up"
 
 
 async def test_a_proxy_that_is_stalled_hands_on_later(answered) -> None:
     """Nothing is lost."""
     proxy, port = answered
     proxy.stall()
-    waiting = asyncio.create_task(fetch("127.0.0.1", port, "/"))
+    waiting = asyncio.create_task(fetch(port, "/"))
 
     with pytest.raises(NotAnswered):
-        await fetch("127.0.0.1", port, "/", seconds=0.1)
+        await fetch(port, "/", seconds=0.1)
     assert not waiting.done()
     proxy.flow()
 
@@ -82,16 +82,16 @@ async def test_a_proxy_that_is_cut_breaks_what_is_under_way(answered) -> None:
     """And takes what comes after."""
     proxy, port = answered
     proxy.stall()
-    waiting = asyncio.create_task(fetch("127.0.0.1", port, "/"))
+    waiting = asyncio.create_task(fetch(port, "/"))
     with pytest.raises(NotAnswered):
-        await fetch("127.0.0.1", port, "/", seconds=0.1)
+        await fetch(port, "/", seconds=0.1)
 
     proxy.cut()
     proxy.flow()
 
     with pytest.raises(NotAnswered):
         await waiting
-    assert await fetch("127.0.0.1", port, "/") == "up"
+    assert await fetch(port, "/") == "up"
 
 
 async def test_a_proxy_that_refuses_answers_nobody(answered) -> None:
@@ -100,7 +100,7 @@ async def test_a_proxy_that_refuses_answers_nobody(answered) -> None:
     proxy.refusing = True
 
     with pytest.raises(NotAnswered):
-        await fetch("127.0.0.1", port, "/")
+        await fetch(port, "/")
 
 
 def _wait_for(done):
