@@ -1,6 +1,6 @@
-"""Which methods there are, found by looking, and which of them only read.
+"""The methods that Django has, found by introspection, and those of them that only read.
 
-What is told of each other one is shown by its case, in `cases`.
+Each of the others has a case in `cases`, which shows its messages.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ UNTIL: dict[str, Version] = {"get_prefetch_queryset": (6, 0)}
 
 
 def public(thing: Any) -> set[str]:
-    """Return the names of what can be called."""
+    """Return the names of public callables."""
     return {n for n in dir(thing) if not n.startswith("_") and callable(getattr(thing, n, None))}
 
 
 def of_related(manager: Any) -> set[str]:
-    """Return the names that a related manager has of its own, or does in its own way."""
+    """Return the names that a related manager adds or overrides."""
     default = manager.__mro__[1]
     own = {name for name in vars(manager) if not name.startswith("_")}
     return (public(manager) - public(default)) | (own & public(manager))
