@@ -85,7 +85,7 @@ def test_each_model_has_topics_of_its_own(told):
 
 
 @caps(5)
-def test_what_was_told_by_hand_stays(told):
+def test_messages_by_hand_are_kept(told):
     """A message of `invalidate()` is not collapsed."""
     with transaction.atomic():
         invalidate("year:2020")
@@ -154,7 +154,7 @@ def test_long_transaction_costs_bounded_memory(told):
 
 
 @caps(5)
-def test_what_is_told_by_hand_does_not_make_every_write_go_through_it(told, monkeypatch):
+def test_messages_by_hand_do_not_collapse_the_journal_at_every_write(told, monkeypatch):
     """Messages by hand do not count as rows, so they do not cause a collapse at each write."""
     collapses, collapse = [], Journal._collapse
     monkeypatch.setattr(

@@ -98,7 +98,7 @@ def test_concurrent_creating_saving_and_deleting_is_told(told):
 
 
 @pytest.mark.usefixtures("begin")
-def test_rows_that_threads_fight_for_are_followed(told):
+def test_contended_rows_are_told_without_a_gap(told):
     """Each record has the row's former and new topic, without a gap between records."""
     Shelf.objects.create(pk=500, inside_id=1)
     told.records()

@@ -98,7 +98,7 @@ class FixtureTests(TestCase):
         self.assertEqual(set(told), {Shelf, Product})
         self.assertNotIn("model:shop.shelf shop.shelf 7 entered", all_told())
 
-    def test_what_a_test_tells_does_not_hold_its_fixtures(self) -> None:
+    def test_captured_messages_do_not_include_fixtures(self) -> None:
         """Only the block's own writes are captured."""
         with capture_invalidations() as told:
             Product.objects.update(maker="y")

@@ -42,7 +42,7 @@ def told(board, told):
     return told
 
 
-def test_cascade_made_by_hand_resets_what_it_takes(board, told):
+def test_cascade_made_by_hand_resets_the_models_that_it_reaches(board, told):
     """A constraint behind DO_NOTHING deletes rows that are unknown."""
     board.delete()
 
@@ -74,7 +74,7 @@ def test_delete_of_nothing_resets_nothing(told):
 
 
 @override_settings(INVALIDATION={"MAX_ROWS": 1})
-def test_delete_of_too_many_rows_resets_what_it_takes_too(told):
+def test_delete_of_too_many_rows_resets_the_models_of_its_cascade(told):
     """Above the cap the rows of both models are unknown."""
     Board.objects.bulk_create([Board(pk=2)])
     told.records()
@@ -84,7 +84,7 @@ def test_delete_of_too_many_rows_resets_what_it_takes_too(told):
     assert told() == resets(Board) | resets(Sticker, "stuck:")
 
 
-def test_quiet_delete_resets_what_it_takes_too(board, told):
+def test_quiet_delete_resets_the_models_of_its_cascade(board, told):
     """A quiet delete resets the families of the cascade too."""
     with quiet():
         board.delete()
@@ -92,7 +92,7 @@ def test_quiet_delete_resets_what_it_takes_too(board, told):
     assert told() == resets(Board) | resets(Sticker, "stuck:")
 
 
-def test_delete_of_a_board_that_nobody_tracks_resets_what_it_takes(board, told, monkeypatch):
+def test_delete_of_an_untracked_board_resets_the_models_of_its_cascade(board, told, monkeypatch):
     """The deleted model need not be tracked itself."""
     known = dict(tracking.registry.declarations)
     del known[Board]
@@ -134,7 +134,7 @@ def test_cascades_that_django_leaves_to_the_database_reset_all_they_reach(framed
 
 
 @needs_6_1
-def test_cascade_from_the_middle_resets_what_is_behind_it(framed, told):
+def test_cascade_from_the_middle_resets_the_models_after_it(framed, told):
     """Models before it in the chain are not reset."""
     pin = relations.Pin.objects.create(frame=relations.Frame.objects.create(), pk=7)
     told.records()

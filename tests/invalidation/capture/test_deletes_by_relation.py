@@ -34,7 +34,7 @@ def test_row_that_is_set_to_something_is_told(shelves, told):
     assert found == moved(hook, ["spare:1"], ["spare:2"], ["hooks:2"])
 
 
-def test_what_is_stuck_generically_goes_with_its_row(lamp, told, monkeypatch):
+def test_generically_related_rows_are_deleted_with_their_row(lamp, told, monkeypatch):
     """Django cascades a GenericRelation."""
     known = dict(tracking.registry.declarations)
     monkeypatch.setattr(tracking, "registry", tracking.Registry(known))
@@ -63,7 +63,7 @@ def test_rows_of_the_table_between_go_with_an_end(lamp, told):
     assert told() == product | other_end | lines(between, "left")
 
 
-def test_order_goes_with_what_it_is_about(shelves, told):
+def test_ordered_rows_are_deleted_with_their_row(shelves, told):
     """Rows with `order_with_respect_to` are deleted like other rows."""
     sign = shelves[0].signs.create(since="2020-01-31")
     told.records()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
     "name", ["lq", "two words", "a WHERE b", "select", "dotted.name", "it's", "tür", "t" * 70]
 )
 @isolate_apps("tests.shop")
-def test_names_may_be_anything(name, told):
+def test_table_and_column_names_may_be_anything(name, told):
     """Statements are split by the parts that Django joined, not by their text."""
 
     class Odd(models.Model):

@@ -134,7 +134,7 @@ def test_second_class_without_the_columns_resets(told):
     assert told() == reset
 
 
-def test_model_of_a_migration_saves_what_the_database_works_out(lamp, told):
+def test_model_of_a_migration_saves_generated_columns(lamp, told):
     """Django gets the generated column that it asks for, known rows or not."""
     price = Product._meta.get_field("price").clone()
     state = migrate(migrations.RemoveField("product", "price"))

@@ -32,7 +32,7 @@ def other():
                 connections["default"].close()
 
         running = pool.submit(work)
-        while not running.done() and not somebody_waits():
+        while not running.done() and not another_connection_waits():
             pass
         return running
 
@@ -40,7 +40,7 @@ def other():
         yield start
 
 
-def somebody_waits():
+def another_connection_waits():
     """Return True if another connection waits for a lock of this one."""
     with connection.cursor() as cursor:
         # Not pg_stat_activity, whose content stays the same within a transaction.
@@ -61,7 +61,7 @@ def insert_child(parcel):
     Express(parcel_ptr=parcel, hours=5).save_base(raw=True)
 
 
-def test_child_behind_its_parents_update_is_told_behind_it(parcel, other, told):
+def test_child_inserted_after_its_parents_update_is_told_after_it(parcel, other, told):
     """The child's message is stored after the update, so clients read the new columns."""
     told.records()
 
@@ -75,7 +75,7 @@ def test_child_behind_its_parents_update_is_told_behind_it(parcel, other, told):
     assert made == lines((Express, parcel.pk), "entered", "hours:5")
 
 
-def test_child_before_its_parents_update_is_told_with_it(parcel, other, told):
+def test_child_inserted_before_its_parents_update_is_told_with_it(parcel, other, told):
     """The update waits for the insert, and finds the child."""
     told.records()
 

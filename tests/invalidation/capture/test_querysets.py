@@ -33,7 +33,7 @@ def test_update_is_told_row_by_row(lamp, told):
     assert told() == first | lines(bed, "updated", "maker:you")
 
 
-def test_update_is_told_by_what_it_comes_to(lamp, told):
+def test_update_by_an_expression_is_told_by_its_value(lamp, told):
     """F() and functions are read back by key: the rows may no longer match the filter."""
     Product.objects.filter(maker="me").update(maker=Concat(F("maker"), Value("2")))
 
@@ -90,7 +90,7 @@ def test_unusual_querysets_are_told(rows, lamp, told):
     assert told() == moved(lamp, ["maker:me"], ["maker:you"], ["shelf:1"])
 
 
-def test_update_of_rows_by_chance_is_told_for_those_it_hit(told):
+def test_update_of_randomly_selected_rows_tells_the_updated_ones(told):
     """`order_by("?")` selects other rows each time: the rows that are read are those written."""
     Shelf.objects.bulk_create(Shelf(pk=pk) for pk in range(10, 60))
     told.records()
@@ -102,7 +102,7 @@ def test_update_of_rows_by_chance_is_told_for_those_it_hit(told):
     assert told() == set().union(*(lines(s, "updated", f"shelf:{s.pk}") for s in hit))
 
 
-def test_rows_by_chance_are_deleted_and_told_alike(told):
+def test_randomly_selected_rows_are_told_as_they_are_deleted(told):
     """The published rows are the deleted ones."""
     Shelf.objects.bulk_create(Shelf(pk=pk) for pk in range(10, 60))
     told.records()
@@ -139,7 +139,7 @@ def test_bulk_create_in_batches_is_one_record(told):
     assert told() == each(made, "entered", "maker:x")
 
 
-def test_insert_that_ignores_conflicts_is_told_by_what_it_made(told):
+def test_insert_that_ignores_conflicts_tells_the_inserted_rows(told):
     """An existing row is not published."""
     Country.objects.create(code="a", name="old")
     told.records()
@@ -183,7 +183,7 @@ def test_upsert_of_a_parent_tells_its_child(told):
     assert told() == parent | lines(there, "updated", "hours:1") | lines(new, "entered")
 
 
-def test_upsert_of_keys_that_the_database_works_out_resets_the_model(told):
+def test_upsert_of_keys_that_are_expressions_resets_the_model(told):
     """The rows in conflict are unknown before the statement."""
     Country.objects.bulk_create(
         [Country(code=Lower(Value("A")), name="new")],
@@ -249,7 +249,7 @@ def test_child_updated_in_bulk_is_told_with_its_parent(told):
     assert told() == moved(book, ["author:ada"], ["author:eve"])
 
 
-def test_change_of_a_key_is_told_as_one_row_gone_and_one_come(told):
+def test_change_of_a_key_is_told_as_one_row_left_and_one_entered(told):
     """The row with the former key left, the one with the new key entered."""
     Country.objects.create(code="a")
     told.records()
@@ -260,7 +260,7 @@ def test_change_of_a_key_is_told_as_one_row_gone_and_one_come(told):
     assert told() == gone | lines((Country, "b"), "entered", "country:b", "named:nameless")
 
 
-def test_change_of_a_composite_keys_part_is_told_alike(told):
+def test_change_of_a_composite_keys_part_is_a_change_of_the_key(told):
     """Changing a part changes the key."""
     Stock.objects.create(shop_number=1, product="nail")
     told.records()

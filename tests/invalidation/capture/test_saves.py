@@ -142,7 +142,7 @@ def test_saved_row_leaves_and_enters(shelves, lamp, told):
     assert told() == moved(lamp, ["shelf:1"], ["shelf:2"], ["maker:me"])
 
 
-def test_save_of_some_fields_tells_what_the_row_is(shelves, lamp, told):
+def test_save_of_some_fields_tells_the_stored_row(shelves, lamp, told):
     """A field that was set on the object but not saved does not count."""
     lamp.shelf = shelves[1]
     lamp.maker = "you"

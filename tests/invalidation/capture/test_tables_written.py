@@ -30,7 +30,7 @@ def test_written_table_is_found_in_every_disguise(data):
 
 
 @given(st.data())
-def test_what_sqlite_does_not_know_is_found_too(data):
+def test_statements_that_sqlite_lacks_are_found_too(data):
     """TRUNCATE, COPY, MERGE, several statements, and DDL."""
     sql = data.draw(postgres_only("shop_shelf"))
 
@@ -44,13 +44,13 @@ def test_table_that_is_only_read_or_mentioned_is_not_told(sql):
 
 
 @pytest.mark.parametrize("sql", HIDING)
-def test_what_a_text_may_hide_is_told(sql):
+def test_tables_that_a_text_may_hide_are_told(sql):
     """If databases parse a text differently, or it runs a program, all mentioned tables count."""
     assert tables_written(sql, TRACKED) == TRACKED
 
 
 @given(st.text("ab'\"`[]$;-/*\\ \n\rUPDATE", max_size=30), st.sampled_from(TABLES))
-def test_what_follows_anything_that_sqlite_runs_is_found(before, table):
+def test_writes_after_any_text_that_sqlite_runs_are_found(before, table):
     """After random quotes and comments, the detector finds each write that SQLite runs."""
     sql = f'{before} UPDATE "{table}" SET name = name || 1'
     database = small_database()
@@ -65,7 +65,7 @@ def test_what_follows_anything_that_sqlite_runs_is_found(before, table):
 
 
 @given(st.data())
-def test_what_sqlite_changed_was_told_and_nothing_else(data):
+def test_exactly_the_tables_that_sqlite_changed_are_told(data):
     """The database is the oracle: generated statements run on real tables."""
     target, read = data.draw(st.permutations(TABLES))[:2]
     target_name = target if target.isascii() and " " not in target and target != "only" else None

@@ -52,7 +52,7 @@ def test_tracked_write_pays_a_bounded_number_of_queries(lamp, told):
     assert len(queries) <= 7
 
 
-def test_receivers_that_write_are_told_with_what_they_followed(lamp, told):
+def test_writes_of_signal_receivers_are_told_with_their_cause(lamp, told):
     """Projects save in signal receivers."""
 
     def follow(sender, instance, **_):
@@ -74,7 +74,7 @@ def test_receivers_that_write_are_told_with_what_they_followed(lamp, told):
             signal.disconnect(follow, sender=Product)
 
 
-def test_receivers_of_every_model_do_not_meet_our_records(told):
+def test_signal_receivers_of_every_model_get_no_stored_records(told):
     """An audit log that writes at every save would write during the commit."""
     senders = []
 
@@ -239,7 +239,7 @@ class UsualTests(TestCase):
     def setUpTestData(cls) -> None:
         cls.shelf = Shelf.objects.create(pk=1)
 
-    def test_writes_work(self) -> None:
+    def test_writes_work_without_a_commit(self) -> None:
         """Without a commit no record is stored."""
         before = StoredRecord.objects.count()
         with self.captureOnCommitCallbacks(execute=True) as callbacks:

@@ -24,7 +24,7 @@ from tests.invalidation.oracle.snapshot import driver
 from tests.invalidation.oracle.tables import TABLES, Row
 
 RECORD = -1
-"""Stands for the table of the records."""
+"""The label that stands for the table of records."""
 
 _current = threading.local()
 

@@ -38,11 +38,11 @@ class Verdict:
     """The errors in a transaction's messages, and how many topics they had."""
 
     missing: frozenset[Line] = frozenset()
-    """Not told, though a row really changed: somebody is stale."""
+    """Rows that really changed without a message: a client is stale."""
     untrue: frozenset[Line] = frozenset()
-    """Told of a row that was not written, or that does not and did not belong there."""
+    """Messages about rows that were not written, or do not belong to the topic."""
     needless: frozenset[str] = frozenset()
-    """Topics told though no row that was written did or does belong to them."""
+    """Topics with messages, though none of their rows was written."""
     topics: int = 0
 
 

@@ -26,9 +26,9 @@ class Totals:
     causeless: int = 0
     missing: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
-    """What the database asked to try again, by its kind."""
+    """Refusals of the database that ask for a retry, by their kind."""
     written: Counter[str] = field(default_factory=Counter)
-    """How often a way of writing, alone, changed something."""
+    """How often a way to write, alone, changed a row."""
 
     @property
     def needless_percent(self) -> float:

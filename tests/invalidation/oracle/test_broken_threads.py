@@ -13,7 +13,7 @@ from tests.invalidation.oracle.running import Totals
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ROUNDS, EACH = 30, 40
-"""It is a matter of chance; that none of so many rounds has it is not to be expected."""
+"""The error occurs by chance; it is very unlikely that none of so many rounds has it."""
 
 
 @pytest.fixture(autouse=True)

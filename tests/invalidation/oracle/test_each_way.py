@@ -27,7 +27,7 @@ PREPARED = (
     ("create_product", 0, 0, ""),
     ("create_with_text_key", 0, 2, ""),
 )
-"""What some ways need to find."""
+"""Rows that some ways need."""
 
 IDLE = {
     "rest",
@@ -37,7 +37,7 @@ IDLE = {
     "delete_nothing",
     "tell_by_hand",
 }
-"""These change nothing that is tracked, and are right to."""
+"""Ways that change no tracked rows, on purpose."""
 
 
 @pytest.mark.parametrize("name", sorted(WRITES.keys() - IDLE))

@@ -19,11 +19,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 EXAMPLES, UNITS = 70, 24
 ENOUGH = 400
-"""Transactions for each of the two ways: programs that got shorter would prove less."""
+"""Transactions at least, with and without triggers: fewer would prove less."""
 
 
 @pytest.mark.parametrize("way", ["alone", "audited"])
-def test_what_is_told_is_what_was_committed(way):
+def test_exactly_the_committed_changes_are_told(way):
     """No missing message, no reset without a cause, one record a transaction, little needless."""
     runner = Runner(audited=way == "audited")
 

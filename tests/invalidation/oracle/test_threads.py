@@ -20,7 +20,7 @@ TO_BE_EXPECTED = {
     "READ_COMMITTED": {"deadlocks"},
     "REPEATABLE_READ": {"deadlocks", "serialization failures", GIVEN_UP},
 }
-"""Transactions that write to several rows in any order do refuse each other, with us or not."""
+"""Transactions that write several rows in any order refuse each other, tracked or not."""
 
 SEED = int.from_bytes(os.urandom(3))
 

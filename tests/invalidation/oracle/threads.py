@@ -19,13 +19,13 @@ THREADS = 5
 ATTEMPTS = 20
 
 TO_BE_RETRIED = {"40001": "serialization failures", "40P01": "deadlocks"}
-"""PostgreSQL's codes for what an application is to try again."""
+"""PostgreSQL's codes for errors that an application retries."""
 
 GIVEN_UP = "given up"
-"""Under REPEATABLE READ a long transaction on rows that everybody writes may never get through."""
+"""Under REPEATABLE READ a long transaction on contended rows may never succeed."""
 
 UPSERTS = frozenset(name for name in WRITES if name.startswith("bulk_create_over_"))
-"""These reset when somebody else makes the row between their read and their write."""
+"""Writes that reset if another transaction inserts the row between their read and their write."""
 
 # Writes that move rows between topics, create and delete them; the others run as well.
 FOUGHT_WITH = (
@@ -38,7 +38,7 @@ FOUGHT_WITH = (
 )
 NAMES = sorted({*WRITES} - {"tell_by_hand", "rest"}) + 3 * list(FOUGHT_WITH)
 LEADING = ("update_all", "update_by_itself", "update_composite", "update_by_chance")
-"""Writes that, without a shelf to look for, read nothing before they write."""
+"""Writes that read nothing before they write, if no shelf is looked up."""
 
 
 class Writers:

@@ -22,7 +22,7 @@ class World:
     lamp: Product
     tag: Tag
     about: str
-    """The topic of what is stuck to the lamp."""
+    """The tag's topic for the rows attached to the lamp."""
     rows: Any
     """All products: a QuerySet, or the manager."""
     told: Told

@@ -18,7 +18,7 @@ SINCE: dict[str, Version] = {"NotUpdated": (6, 0), "fetch_mode": (6, 1), "set_ba
 """Names that came with a Django later than the oldest supported."""
 
 UNTIL: dict[str, Version] = {"get_prefetch_queryset": (6, 0)}
-"""Names that a Django supported here has no more."""
+"""Names that a supported Django does not have any more."""
 
 
 def public(thing: Any) -> set[str]:
@@ -44,8 +44,9 @@ OWNERS: dict[str, Callable[[], set[str]]] = {
     "in order": lambda: public(Sign) - public(Model),
     "orders": lambda: public(Shelf) - public(Model),
 }
-"""Who has methods. Of a manager those that it does not take over from QuerySet; `in order` and
-`orders` are what Django makes for the models of an ordered relation."""
+"""The classes with methods. A manager's are those that it does not copy from QuerySet; `in order`
+and `orders` are the methods that Django adds to the models of an ordered relation.
+"""
 
 _EXCEPTIONS = {"DoesNotExist", "MultipleObjectsReturned", "NotUpdated"}
 _RELATED = {"get_queryset", "get_prefetch_queryset", "get_prefetch_querysets"}
