@@ -1,4 +1,4 @@
-"""The people and the list that the demo's tests are about."""
+"""The users and the list of the demo's tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def grace(db: None) -> User:
 
 @pytest.fixture
 def alan(db: None) -> User:
-    """Not a member of anything."""
+    """A user who is not a member of any list."""
     return User.objects.create_user("alan")
 
 

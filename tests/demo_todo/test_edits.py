@@ -1,4 +1,4 @@
-"""Edits: 204 when saved, 422 with the reason when not, and only what was posted is changed."""
+"""Edits: 204 when saved, 422 with the errors when not; only posted fields are changed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def ada_client(ada: User, client_of: ClientOf) -> Client:
 
 
 def post(client: Client, view: str, pk: int | None = None, /, **posted: object) -> tuple[int, str]:
-    """Return the status, and the text of the answer."""
+    """Return the status and the text of the response."""
     response = client.post(reverse(view, args=[] if pk is None else [pk]), posted)
     return response.status_code, response.content.decode()
 
 
-def test_who_creates_a_list_is_its_member(ada_client: Client, ada: User) -> None:
+def test_the_creator_of_a_list_is_its_member(ada_client: Client, ada: User) -> None:
     assert post(ada_client, "create-list", name="New") == (204, "")
 
     assert list(TodoList.objects.get(name="New").members.all()) == [ada]
@@ -56,10 +56,10 @@ def test_an_invited_user_is_a_member(ada_client: Client, shared: TodoList, alan:
 
 
 @pytest.mark.parametrize("username", ["nobody", "grace", "", "alan"])
-def test_an_invitation_that_cannot_be_is_refused(
+def test_an_impossible_invitation_is_refused(
     ada_client: Client, shared: TodoList, alan: User, username: str
 ) -> None:
-    """Unknown, a member already, none given, and not active."""
+    """Unknown, already a member, empty, and inactive."""
     User.objects.filter(pk=alan.pk).update(is_active=False)
 
     status, answer = post(ada_client, "invite", shared.pk, username=username)
@@ -76,7 +76,7 @@ def test_a_new_task_goes_to_the_end(ada_client: Client, shared: TodoList) -> Non
 
 
 @pytest.mark.parametrize("title", [*BLANKS, "x" * 201])
-def test_a_title_that_is_none_is_refused(ada_client: Client, shared: TodoList, title: str) -> None:
+def test_an_empty_title_is_refused(ada_client: Client, shared: TodoList, title: str) -> None:
     one = shared.tasks.get(title="one")
 
     assert post(ada_client, "add-task", shared.pk, title=title)[0] == 422
@@ -90,13 +90,13 @@ def test_the_database_refuses_empty_names_and_titles(shared: TodoList) -> None:
         shared.tasks.create(title="")
 
 
-def test_nobody_is_a_member_twice(shared: TodoList, ada: User) -> None:
+def test_a_user_cannot_be_a_member_twice(shared: TodoList, ada: User) -> None:
     with pytest.raises(IntegrityError):
         Membership.objects.create(list=shared, user=ada)
 
 
 def test_each_field_is_edited_by_itself(ada_client: Client, shared: TodoList, grace: User) -> None:
-    """What was not posted stays, an unticked box included."""
+    """Fields that were not posted stay, an unticked box included."""
     pk = shared.tasks.get(title="one").pk
     for posted in (
         {"done": "true"},
@@ -164,7 +164,7 @@ def test_a_task_is_not_moved_to_a_list_of_others(
     assert titles(theirs) == []
 
 
-def test_a_move_takes_the_task_from_who_is_no_member_there(
+def test_a_move_clears_an_assignee_who_is_no_member_of_the_new_list(
     ada_client: Client, shared: TodoList, ada: User, grace: User
 ) -> None:
     other = make_list("Other", [ada], [])
@@ -177,7 +177,7 @@ def test_a_move_takes_the_task_from_who_is_no_member_there(
     assert (task.list, task.assignee) == (other, None)
 
 
-def test_a_move_leaves_the_task_with_who_is_a_member_there(
+def test_a_move_keeps_an_assignee_who_is_a_member_of_the_new_list(
     ada_client: Client, shared: TodoList, ada: User
 ) -> None:
     other = make_list("Other", [ada], [])
@@ -190,7 +190,7 @@ def test_a_move_leaves_the_task_with_who_is_a_member_there(
     assert (task.list, task.assignee) == (other, ada)
 
 
-def test_an_edit_of_something_else_leaves_the_assignee_who_left(
+def test_an_edit_of_another_field_keeps_an_assignee_who_left_the_list(
     ada_client: Client, shared: TodoList, alan: User
 ) -> None:
     task = shared.tasks.create(title="old", assignee=alan)

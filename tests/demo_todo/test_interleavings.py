@@ -1,8 +1,8 @@
-"""Pages are rendered, written behind, subscribed, fetched and cut off in any order: none is stale.
+"""Pages render, subscribe, fetch and are cut off, with writes at any moment: none gets stale.
 
-One thread plays all parts, so that the order is Hypothesis's: the hubs of two servers hear when
-they are let, and writes come between any two steps of a subscription. The pages do what the
-JavaScript client does: what they have received and what they have applied are two things.
+One thread plays all parts, so that Hypothesis decides on the order: the hubs of two servers receive
+messages when a step lets them, and writes come between any two steps of a subscription. The pages
+behave like the JavaScript client, which keeps received and applied messages apart.
 """
 
 from __future__ import annotations
@@ -58,21 +58,21 @@ perhaps = st.lists(writes, max_size=1)
 
 @dataclass
 class Page:
-    """What a page shows, and what it has been told."""
+    """The rows that a page shows, and the messages that it has received."""
 
     rows: dict[str, Rows] = field(default_factory=dict)
     applied: dict[str, str] = field(default_factory=dict)
-    """By topic: the cursor up to which the rows are true."""
+    """By topic, the cursor up to which the page's rows are current."""
     dirty: list[Message] = field(default_factory=list)
-    """What was received and not asked for yet."""
+    """Received messages whose rows are not fetched yet."""
     response: tuple[list[Message], dict[str, Rows]] | None = None
-    """What was asked for, and the tasks as they were at that moment."""
+    """The fetched topics, and the tasks at the time of the fetch."""
     hub: int = 0
     connection: Connection | None = None
 
 
 class Doors:
-    """A hub, with something happening whenever somebody goes in or out."""
+    """A hub that runs a callback whenever a page subscribes or unsubscribes."""
 
     def __init__(self, hub: Hub, happen: Callable[[], Awaitable[None]]) -> None:
         self._hub = hub
@@ -117,7 +117,7 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: _may_be_long(self.longer))
     @rule(what=writes)
     def begin_a_long_transaction(self, what: Write) -> None:
-        """It creates: what it held locked, the other writers would wait for."""
+        """It creates only: other writers would wait for rows that it locks."""
         with using(self.longer):
             self.block = transaction.atomic()
             self.block.__enter__()
@@ -161,7 +161,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(page=pages, hub=hubs, what=writes)
     def lose_what_was_received(self, page: int, hub: int, what: Write) -> None:
-        """Told, and cut off before it was asked for: rare by chance, and frequent in trains."""
+        """The page is cut off before it fetches: rare by chance, and frequent in trains."""
         self.connect(page, hub, [])
         self._write(what)
         self._hear(self.pages[page].hub)
@@ -182,7 +182,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule()
     def let_all_be_quiet(self) -> None:
-        """Nothing is written any more; then nobody is stale."""
+        """Stop writing; then no page may be stale."""
         self.end_the_long_transaction()
         for page in self.pages:
             if page.connection is None:
@@ -251,7 +251,7 @@ class Interleavings(RuleBasedStateMachine):
         assert not any(isinstance(frame, Denied) for frame in frames_of(page.connection))
 
     async def _subscribe(self, connection: Connection, wanted: list[Wanted]) -> None:
-        """Subscribe, and wait for what is confirmed late: others write, and hold the database."""
+        """Subscribe, and wait for a late confirmation, while other transactions write."""
         await subscribe(connection, Subscribe(wanted))
         await _settled(connection)
 
@@ -262,7 +262,7 @@ class Interleavings(RuleBasedStateMachine):
             connections.close_all()
 
     def _hear(self, hub: int) -> None:
-        """Let a server come to where the database is."""
+        """Let a server receive all stored messages."""
 
         async def until_it_has() -> None:
             mailbox = Mailbox(1)
@@ -281,7 +281,7 @@ class Interleavings(RuleBasedStateMachine):
 
     def _receive(self, page: Page) -> None:
         if page.connection is not None:
-            # What is in doubt is held until the rule has been asked again.
+            # A subscription in doubt is held until its rule has been asked again.
             self._run(_settled(page.connection))
             messages = page.connection.mailbox.take_now()
             page.connection.note_told(messages)
@@ -301,7 +301,7 @@ class Interleavings(RuleBasedStateMachine):
                 page.applied[message.topic] = str(message.cursor)
 
     def _cut_off(self, page: Page) -> None:
-        """What it was sent and has not applied is as if it had never come."""
+        """Drop the page's connection, with the messages that it received and has not applied."""
         if page.connection is not None:
             self._run(page.connection.let_go())
         page.connection, page.response, page.dirty = None, None, []
@@ -318,7 +318,7 @@ def _rows_of(topic: str) -> Rows:
 
 
 def _replace(shown: Rows, now: Rows, message: Message) -> None:
-    """Take over the rows that the message is about, and no others: nothing is right by chance."""
+    """Replace the rows that the message names, and no others: a page is not right by chance."""
     told = {*shown, *now} if message.reset else set(message.changes.get(LABEL, ()))
     for pk in told:
         shown.pop(pk, None)
@@ -327,17 +327,17 @@ def _replace(shown: Rows, now: Rows, message: Message) -> None:
 
 
 def _may_be_long(connection: BaseDatabaseWrapper) -> bool:
-    """May it be open while others write, and is it not yet?"""
+    """Return True if a transaction can stay open beside other writers, and none is open yet."""
     return connection.vendor == "postgresql" and not connection.in_atomic_block
 
 
 def test_no_page_is_stale() -> None:
-    """Whatever came between what."""
+    """In any order of the steps."""
     run_machine(settings().max_examples // 3)
 
 
 class HastyReader(Interleavings):
-    """Reads, and then asks where it stands."""
+    """A server that reads the rows before it takes the cursor."""
 
     def _render(self, page: Page, between: list[Write]) -> None:
         super()._render(page, [])
@@ -347,7 +347,7 @@ class HastyReader(Interleavings):
 
 
 class HastyApplier(Interleavings):
-    """Takes what it was told for what it shows."""
+    """A page that treats received messages as applied."""
 
     def _receive(self, page: Page) -> None:
         super()._receive(page)
@@ -355,7 +355,7 @@ class HastyApplier(Interleavings):
 
 
 class Forgetful(Interleavings):
-    """A server that takes what it does not remember for nothing."""
+    """A server that answers every cursor with "no messages missed"."""
 
     def _connect(self, *arguments: Any) -> None:
         with mock.patch.object(History, "since", return_value=[]):
@@ -364,8 +364,8 @@ class Forgetful(Interleavings):
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize("broken", [HastyReader, HastyApplier, Forgetful])
-def test_what_is_broken_is_found(broken: type[Interleavings]) -> None:
-    """Else the test above would show nothing. The hubs' threads may find it once and not again."""
+def test_broken_server_or_page_is_found(broken: type[Interleavings]) -> None:
+    """The rules above find broken servers and pages. A threaded failure may not repeat."""
     with pytest.raises((AssertionError, FlakyFailure)) as found:
         run_machine(1_000, broken, phases=[Phase.generate])
 

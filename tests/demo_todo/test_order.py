@@ -1,4 +1,4 @@
-"""The order of a list: a task takes the middle between its neighbours, while there is one."""
+"""The order of a list: a task gets the middle between its neighbours, while there is one."""
 
 from __future__ import annotations
 

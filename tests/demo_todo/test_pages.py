@@ -1,4 +1,4 @@
-"""What the pages show and watch."""
+"""The rows that pages show, and the topics that they watch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.demo_todo.conftest import ClientOf, make_list
 
 
 def topics_of(html: str) -> set[str]:
-    """Return what the page's one live region watches."""
+    """Return the topics of the page's one live region."""
     (topics,) = re.findall(r'<live-region id="\w+" topic="([^"]*)">', html)
     return set(topics.split())
 
@@ -49,7 +49,7 @@ def test_the_index_says_so_where_there_is_no_list(alan: User, client_of: ClientO
 def test_a_list_watches_itself_and_the_names_of_the_others(
     shared: TodoList, ada: User, client_of: ClientOf
 ) -> None:
-    """Their names are in the menu of where to move a task; their tasks are not on the page."""
+    """The menu of lists to move a task to shows their names; the page does not show their tasks."""
     other = make_list("Other", [ada], ["elsewhere"])
 
     html = page(client_of(ada), "list", shared.pk)
@@ -58,7 +58,7 @@ def test_a_list_watches_itself_and_the_names_of_the_others(
     assert "elsewhere" not in html
 
 
-def test_a_list_shows_what_is_done_below_what_is_not(
+def test_a_list_shows_done_tasks_below_open_ones(
     shared: TodoList, ada: User, client_of: ClientOf
 ) -> None:
     shared.tasks.filter(title="one").update(done=True)
@@ -108,7 +108,7 @@ def test_mine_shows_my_tasks_of_all_lists_the_most_urgent_first(
 def test_an_assignee_who_left_is_still_named(
     shared: TodoList, ada: User, grace: User, client_of: ClientOf
 ) -> None:
-    """Else the menu would claim that nobody has the task."""
+    """Otherwise the menu would show the task as unassigned."""
     shared.tasks.filter(title="one").update(assignee=grace)
     shared.memberships.filter(user=grace).delete()
 

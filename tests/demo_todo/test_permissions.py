@@ -1,4 +1,4 @@
-"""A list is its members' alone, and nobody else learns even that it exists."""
+"""Only members see a list; to other users it does not exist."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_an_edit_of_a_stranger_changes_nothing(shared: TodoList, client: Client)
 
 
 def test_only_members_may_watch_a_list(shared: TodoList, ada: User, alan: User) -> None:
-    """The topic and the page ask the same rule."""
+    """The topic and the page use the same rule."""
     for family in ("list", "name"):
         topic = Topic.of(family, shared.pk)
         assert allowed(ada, topic)
@@ -85,7 +85,7 @@ def test_only_members_may_watch_a_list(shared: TodoList, ada: User, alan: User) 
 
 
 @pytest.mark.parametrize("family", ["user", "member"])
-def test_only_oneself_may_watch_what_one_has_to_do(ada: User, alan: User, family: str) -> None:
+def test_only_the_user_may_watch_their_own_tasks(ada: User, alan: User, family: str) -> None:
     topic = Topic.of(family, ada.pk)
 
     assert allowed(ada, topic)

@@ -1,4 +1,4 @@
-"""`manage.py seed` fills an empty demo, and leaves a used one alone."""
+"""`manage.py seed` fills an empty demo, and does not change a used one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from demo_todo.models import Membership, Task, TodoList
 
 @pytest.fixture
 def seeded(db: None, capsys: pytest.CaptureFixture[str]) -> str:
-    """What the first run printed."""
+    """The output of the first run."""
     call_command("seed")
     return capsys.readouterr().out
 

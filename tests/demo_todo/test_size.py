@@ -1,4 +1,4 @@
-"""The demo stays small: it is what a reader of the tutorial has in front of them at the end."""
+"""The demo stays small, since readers of the tutorial end with it."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def test_telling_waits_for_the_commit(lamp, told):
     assert told() == {"year: reset server"} | lines((Shelf, 11), "entered", "shelf:11")
 
 
-def test_what_is_rolled_back_is_not_told(lamp, told):
+def test_rolled_back_invalidation_is_not_told(lamp, told):
     """A rolled-back transaction or savepoint drops the message."""
     with transaction.atomic():
         invalidate("shelf:1")

@@ -81,7 +81,7 @@ def test_quiet_without_reset_tells_nothing(told):
     assert told.records() == []
 
 
-def test_inner_quiet_is_what_counts(told):
+def test_inner_quiet_block_overrides_the_outer(told):
     """The outer block's mode is back after the inner block."""
     with quiet(reset=False):
         with quiet():
@@ -158,7 +158,7 @@ def test_async_writes_are_as_quiet_as_their_task(told):
     assert told.records() == [SHELVES, lines((Shelf, 12), "entered", "shelf:12")]
 
 
-def test_what_is_told_by_hand_is_never_quiet(told):
+def test_invalidate_is_never_quiet(told):
     """`invalidate()` publishes within `quiet(reset=False)` too."""
     with quiet(reset=False):
         Product.objects.update(maker="x")

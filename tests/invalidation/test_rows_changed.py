@@ -34,7 +34,7 @@ def verbs(changes):
     return {c.pk: (c.before is not None, c.after is not None) for c in changes}
 
 
-def test_receiver_hears_which_rows_changed(lamp, received):
+def test_receiver_gets_the_changed_rows(lamp, received):
     """A Change has the row's tracked columns before and after."""
     lamp.maker = "you"
     lamp.save()
@@ -47,7 +47,7 @@ def test_receiver_hears_which_rows_changed(lamp, received):
     assert (change.before["maker"], change.after["maker"]) == ("me", "you")
 
 
-def test_receiver_hears_once_a_model_and_transaction(lamp, received):
+def test_receiver_is_called_once_a_model_and_transaction(lamp, received):
     """Each row is in one Change, from its first state to its last."""
     with transaction.atomic():
         Shelf.objects.create(pk=11).save()
@@ -77,7 +77,7 @@ def test_receiver_may_name_its_sender(received):
 
 
 @override_settings(INVALIDATION={"MAX_ROWS": 1})
-def test_receiver_hears_of_unknown_rows_as_none(received):
+def test_receiver_gets_none_for_unknown_rows(received):
     """`changes` is None even if some of the model's rows are known."""
     with transaction.atomic():
         Product.objects.create(pk=7)
@@ -86,7 +86,7 @@ def test_receiver_hears_of_unknown_rows_as_none(received):
     assert {sender: changes for sender, changes, _ in received} == {Product: None, Book: None}
 
 
-def test_receiver_hears_nothing_of_what_did_not_happen(lamp, received):
+def test_receiver_is_not_called_without_committed_changes(lamp, received):
     """A rollback, a row created and deleted, or a write of no rows sends no signal."""
     with transaction.atomic():
         lamp.delete()
@@ -98,7 +98,7 @@ def test_receiver_hears_nothing_of_what_did_not_happen(lamp, received):
     assert received == []
 
 
-def test_receiver_is_called_when_all_is_committed_and_nothing_sent(lamp, told, monkeypatch):
+def test_receiver_is_called_after_the_commit_and_before_the_messages(lamp, told, monkeypatch):
     """The signal comes after the commit, before the messages and the project's on_commit hooks."""
     told.records()
     order, seen, prepare = [], [], commit.prepare
@@ -126,7 +126,7 @@ def test_receiver_is_called_when_all_is_committed_and_nothing_sent(lamp, told, m
     assert seen == [True, False, lines((Shelf, 11), "entered", "shelf:11")]
 
 
-def test_receiver_that_raises_harms_nobody(received, told, caplog):
+def test_receiver_that_raises_affects_nothing_else(received, told, caplog):
     """The error is logged; other receivers, clients and the writer are not affected."""
     told.records()
 
@@ -147,7 +147,7 @@ def test_receiver_that_raises_harms_nobody(received, told, caplog):
     assert isinstance(record.exc_info[1], ZeroDivisionError)
 
 
-def test_receiver_that_writes_is_heard_of_itself(received, told):
+def test_receiver_that_writes_is_called_for_its_own_write(received, told):
     """Its write is a transaction with a signal of its own."""
     told.records()
 
@@ -228,7 +228,7 @@ def test_receiver_may_query_where_autocommit_is_off(lamp, told):
 class NothingCommitsTests(TestCase):
     """A project's own tests, which do not commit."""
 
-    def test_receiver_hears_nothing_where_nothing_commits(self) -> None:
+    def test_receiver_is_not_called_where_nothing_commits(self) -> None:
         """Without a commit there is no signal."""
         calls = []
 

@@ -57,7 +57,7 @@ class UsualTests(TestCase):
             set().union(*map(lines_of, told.messages)), lines((Shelf, 11), "entered", "shelf:11")
         )
 
-    def test_what_was_there_before_is_as_it_was(self) -> None:
+    def test_row_from_before_the_block_has_its_state_then(self) -> None:
         """A row's state before is that at the beginning of the block."""
         lamp = Product.objects.create(pk=1, shelf=self.shelf, maker="me")
         with capture_invalidations() as told:
@@ -81,7 +81,7 @@ class UsualTests(TestCase):
 
         self.assertEqual(told.topics, OF_SHELF)
 
-    def test_rollback_to_before_the_block_leaves_what_came_then(self) -> None:
+    def test_rollback_to_before_the_block_tells_nothing_older(self) -> None:
         """Changes from before the block do not appear again after a rollback."""
         savepoint = connection.savepoint()
         make(12)
@@ -141,7 +141,7 @@ class UsualTests(TestCase):
         with assert_not_invalidates("shelf:5", "shelf:"):
             make()
 
-    def test_silence_is_asserted(self) -> None:
+    def test_absence_of_messages_is_asserted(self) -> None:
         """`assert_not_invalidates()` takes some topics, or none for all."""
         with assert_not_invalidates("maker:me"):
             make()
@@ -230,7 +230,7 @@ def test_kit_works_in_pytests_usual_tests():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_kit_hears_what_other_threads_commit():
+def test_kit_captures_commits_of_other_threads():
     """Committed transactions of other threads count, open ones do not."""
 
     def work():
@@ -252,7 +252,7 @@ def test_kit_hears_what_other_threads_commit():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_kit_forgets_what_comes_behind_its_block():
+def test_kit_captures_nothing_after_its_block():
     """The block's messages are final, and its listener is removed."""
     with capture_invalidations() as told:
         make()

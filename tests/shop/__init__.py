@@ -1,1 +1,1 @@
-"""A small shop: the models that the tests write to. It has no migrations; tables are synced."""
+"""A small shop: the models that tests write to. It has no migrations; its tables are synced."""

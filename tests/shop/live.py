@@ -1,4 +1,4 @@
-"""What the shop's rows belong to."""
+"""The topics of the shop's rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.shop.models import (
 
 
 def by_year(product: Any) -> list[str]:
-    """Return the topic of the year since when a product is sold."""
+    """Return the topic of the year since which a product is sold."""
     if product.name == "explode":
         raise ZeroDivisionError("a topic function's own mistake")
     if product.name == "write":

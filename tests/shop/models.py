@@ -23,7 +23,7 @@ class Country(models.Model):
 
 
 class Shelf(models.Model):
-    """Where products stand; shelves stand in shelves."""
+    """A place for products; shelves can be in shelves."""
 
     name = models.CharField(max_length=50, default="")
     inside = models.ForeignKey("self", models.CASCADE, null=True, related_name="shelves")
@@ -33,14 +33,14 @@ class Shelf(models.Model):
 
 
 class VisibleProducts(models.Manager["Product"]):
-    """Hides rows."""
+    """A manager that hides rows."""
 
     def get_queryset(self) -> models.QuerySet[Product]:
         return super().get_queryset().filter(hidden=False)
 
 
 class Tag(models.Model):
-    """Stuck to products through a table that Django makes, and to anything generically."""
+    """Related to products by a through table that Django makes, and to any row generically."""
 
     name = models.CharField(max_length=50, unique=True)
     content_type = models.ForeignKey(ContentType, models.CASCADE, null=True)
@@ -70,7 +70,7 @@ class Product(models.Model):
     objects = VisibleProducts()
 
     class Meta:
-        # An ordering by a relation must not find its way into what the seam reads.
+        # The SQL that capture reads with must not contain an ordering by a relation.
         ordering = ("shelf__name", "-name")
 
     def __str__(self) -> str:
@@ -131,7 +131,7 @@ class Stock(models.Model):
 
 
 class Review(models.Model):
-    """About any row of any model."""
+    """A row about any row of any model."""
 
     text = models.CharField(max_length=50, default="")
     content_type = models.ForeignKey(ContentType, models.CASCADE, null=True)
@@ -143,7 +143,7 @@ class Review(models.Model):
 
 
 class Customer(models.Model):
-    """Relations to itself, one that goes both ways by itself and one that does not."""
+    """Relations to itself: a symmetrical one, and one that is not."""
 
     name = models.CharField(max_length=50, unique=True)
     friends = models.ManyToManyField("self")
@@ -155,7 +155,7 @@ class Customer(models.Model):
 
 
 class Wish(models.Model):
-    """Rows that Django keeps in an order."""
+    """A row in an order that Django keeps."""
 
     customer = models.ForeignKey(Customer, models.CASCADE)
     text = models.CharField(max_length=50, default="")
@@ -168,7 +168,7 @@ class Wish(models.Model):
 
 
 class LowerCaseField(models.CharField):
-    """Stores another text than the object holds."""
+    """A field that stores another text than the object holds."""
 
     def get_db_prep_save(self, value: object, connection: object) -> object:
         """Return the text as it is stored."""
@@ -176,7 +176,7 @@ class LowerCaseField(models.CharField):
 
 
 class Nickname(models.Model):
-    """A key that the object does not know."""
+    """A key whose stored value the object does not have."""
 
     name = LowerCaseField(max_length=20, primary_key=True)
 
@@ -185,7 +185,7 @@ class Nickname(models.Model):
 
 
 class Visit(models.Model):
-    """Nobody tracks it."""
+    """An untracked model."""
 
     page = models.CharField(max_length=50, default="")
 
@@ -194,7 +194,7 @@ class Visit(models.Model):
 
 
 class Abstract(models.Model):
-    """Has no table."""
+    """A model without a table."""
 
     class Meta:
         abstract = True

@@ -1,20 +1,20 @@
-"""Relations that are kept in ways of their own: in an order, by other rows, by the database."""
+"""Relations that Django orders, generic ones, and ones that the database cascades."""
 
 from __future__ import annotations
 
 from django.db import models
 
 LAST_RESORT = 2
-"""The shelf that takes what has lost its own."""
+"""The shelf of rows that have lost their own."""
 
 
 def shelf_of_last_resort() -> int:
-    """Return what SET is to set."""
+    """Return the value for SET."""
     return LAST_RESORT
 
 
 class Sign(models.Model):
-    """Hangs on a shelf, beside others in an order."""
+    """A sign on a shelf, in an order."""
 
     shelf = models.ForeignKey("shop.Shelf", models.CASCADE, related_name="signs")
     since = models.DateField()
@@ -27,7 +27,7 @@ class Sign(models.Model):
 
 
 class Hook(models.Model):
-    """Moves elsewhere when it loses a shelf."""
+    """A row that moves to another shelf when its shelf is deleted."""
 
     shelf = models.ForeignKey(
         "shop.Shelf", models.SET_DEFAULT, default=LAST_RESORT, related_name="hooks"
@@ -41,14 +41,14 @@ class Hook(models.Model):
 
 
 class Board(models.Model):
-    """What refers to it is deleted or changed by the database."""
+    """The database deletes or changes the rows that refer to it."""
 
     def __str__(self) -> str:
         return f"board {self.pk}"
 
 
 class Sticker(models.Model):
-    """Left alone by Django; a constraint made by hand deletes it with its board."""
+    """Django leaves it alone; a constraint made by hand deletes it with its board."""
 
     board = models.ForeignKey(Board, models.DO_NOTHING, db_constraint=False)
 
@@ -59,7 +59,7 @@ class Sticker(models.Model):
 if hasattr(models, "DB_CASCADE"):  # since Django 6.1
 
     class Frame(models.Model):
-        """What refers to it is deleted or changed by the database, as Django told it to."""
+        """The database deletes or changes the rows that refer to it, declared in Django."""
 
         def __str__(self) -> str:
             return f"frame {self.pk}"

@@ -1,1 +1,1 @@
-"""Tests of what notices the writes, on a real database."""
+"""Tests of capture, on a real database."""

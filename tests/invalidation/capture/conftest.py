@@ -1,4 +1,4 @@
-"""Looking at what is told of rows that most tests of capturing start from."""
+"""The rows that most tests of capture start from."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from tests.invalidation.told import Told
 
 @pytest.fixture
 def told(shelves, lamp, told) -> Told:
-    """Look only at what follows the arranging."""
+    """Skip the records of the arranged rows."""
     told.records()
     return told

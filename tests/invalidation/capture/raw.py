@@ -13,27 +13,27 @@ from tests.shop.models import Book, Product, Shelf
 
 UPDATE = "UPDATE shop_shelf SET name = 'raw'"
 
-# What a reset of every tracked topic of these two models looks like.
+# The lines of a reset of all tracked topics of these two models.
 SHELF_FAMILIES = ("shelf:", "inside:")
 PRODUCT_FAMILIES = ("shelf:", "origin:", "maker:", "shout:", "price:", "year:")
 
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """Surround statements by a block that is rolled back."""
+    """Run a block in a transaction that is rolled back."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
 
 
 def execute(sql, params=None):
-    """Execute a statement by a cursor."""
+    """Execute a statement with a cursor."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
 
 
 def raw_resets(model: type[Model], *families: str) -> set[str]:
-    """Spell what is told of raw SQL that wrote a model's table."""
+    """Return the lines of a raw SQL reset of a model's families."""
     return {line.replace(" reset bulk", " reset raw-sql") for line in resets(model, *families)}
 
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for SQL: statements, in every disguise that databases accept."""
+"""Hypothesis strategies for SQL: statements in every spelling that databases accept."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ SCHEMAS = st.sampled_from(["", "main.", '"main".', "main . "])
 
 
 def quoted(name: str) -> st.SearchStrategy[str]:
-    """Spell a name in any way: quoted, and in any case where it is not."""
+    """Return a strategy for a name: quoted, or unquoted in any case."""
     cases = st.sampled_from([name, name.upper(), name.title()])
     return cases | st.sampled_from([f'"{name}"', f"`{name}`", f"[{name}]"])
 
 
 @st.composite
 def spelled(draw: st.DrawFn, words: list[str]) -> str:
-    """Join words by spaces and comments, in any case."""
+    """Join words with spaces and comments, in any case."""
     text = ""
     for word in words:
         keyword = word.isupper() and word.isalpha()
@@ -28,7 +28,7 @@ def spelled(draw: st.DrawFn, words: list[str]) -> str:
 
 
 def named(name: str) -> st.SearchStrategy[str]:
-    """Spell a table's name, with or without a schema."""
+    """Return a strategy for a table's name, with or without a schema."""
     return st.tuples(SCHEMAS, quoted(name)).map("".join)
 
 
@@ -37,7 +37,7 @@ INSERTS = ("", "OR IGNORE", "OR REPLACE", "OR ABORT", "OR FAIL", "OR ROLLBACK")
 
 @st.composite
 def writing(draw: st.DrawFn, target: str, read: str) -> str:
-    """Make a statement that writes `target` and may read `read`; tables have `id` and `name`."""
+    """Return a statement that writes `target` and may read `read`; tables have `id` and `name`."""
     to, other = draw(named(target)), draw(named(read))
     kind = draw(st.sampled_from(["insert", "replace", "update", "delete"]))
     way = draw(st.sampled_from(INSERTS)).split()
@@ -69,7 +69,7 @@ def writing(draw: st.DrawFn, target: str, read: str) -> str:
 
 
 def postgres_only(name: str) -> st.SearchStrategy[str]:
-    """Make a statement on `name` that SQLite does not know."""
+    """Return a statement on `name` that SQLite does not have."""
     forms = [
         "TRUNCATE {}",
         "TRUNCATE TABLE ONLY other, {} RESTART IDENTITY",
@@ -140,7 +140,7 @@ HIDING = [
     "/* /* */ DELETE FROM shop_shelf -- */",  # SQLite does not nest comments
     "/* /* */ TRUNCATE other CASCADE -- */",
     "-- a return\rDELETE FROM shop_shelf",  # ends a line in PostgreSQL only
-    "UPDATE other SET a = '\\'; DELETE FROM shop_shelf; --'",  # a backslash may be one
+    "UPDATE other SET a = '\\'; DELETE FROM shop_shelf; --'",  # a backslash may escape a quote
     "UPDATE other SET a = '\\', b = '; DELETE FROM shop_shelf; --'",
     'DELETE FROM U&"shop\\005fshelf"',
     "UPDATE other SET a[b'] = 1; DELETE FROM shop_shelf",

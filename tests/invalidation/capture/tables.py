@@ -1,4 +1,4 @@
-"""Tables that a test makes for itself, for models that it defines under `isolate_apps`."""
+"""Tables for models that a test defines under `isolate_apps`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from invalidation.tracking import registry as tracking
 
 @contextmanager
 def tracked_as(model: type[Model], *topics: Any) -> Iterator[None]:
-    """Track a model for the length of a block, beside those that are tracked."""
+    """Track a model within a block, in addition to the tracked ones."""
     registry = tracking.Registry(dict(tracking.registry.declarations))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tracking, "registry", registry)
@@ -26,7 +26,7 @@ def tracked_as(model: type[Model], *topics: Any) -> Iterator[None]:
 
 @contextmanager
 def table_of(model: type[Model], *topics: Any) -> Iterator[None]:
-    """Make a model's table and track it, for the length of a block."""
+    """Create a model's table and track it, within a block."""
     with connection.schema_editor() as editor:
         editor.create_model(model)
     try:

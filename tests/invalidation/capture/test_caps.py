@@ -1,4 +1,4 @@
-"""What is told of transactions too large to be held in memory: topics or families to reset."""
+"""Transactions above MAX_TRANSACTION_ROWS: topics or families are reset in place of rows."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ OF_SHELVES = {"model:shop.shelf reset bulk", "object:shop.shelf/ reset bulk"}
 
 
 def caps(rows, topics=100):
-    """Let a transaction hold so many rows, and name so many topics."""
+    """Set the limits of rows in a transaction and of topics."""
     return override_settings(INVALIDATION={"MAX_TRANSACTION_ROWS": rows, "MAX_TOPICS": topics})
 
 
 def make(first, last, **values):
-    """Make products one by one."""
+    """Create products one by one."""
     for pk in range(first, last + 1):
         Product.objects.create(pk=pk, **values)
 
@@ -41,7 +41,7 @@ def test_transaction_up_to_the_cap_is_told_row_by_row(told):
 
 @caps(5)
 def test_transaction_over_the_cap_resets_the_topics_of_its_rows(lamp, told):
-    """They are named, so that nobody else reloads; single rows are spoken for by their family."""
+    """Clients of other topics do not reload; the object family stands for single rows' topics."""
     with transaction.atomic():
         make(11, 15, maker="x")
         lamp.maker = "you"
@@ -53,7 +53,7 @@ def test_transaction_over_the_cap_resets_the_topics_of_its_rows(lamp, told):
 
 @caps(5)
 def test_rows_behind_the_cap_are_told_as_before(told):
-    """What is over is over; what follows is followed by row, up to the next time."""
+    """Rows after a collapse are kept as rows, until the cap is exceeded again."""
     with transaction.atomic():
         make(11, 16, maker="x")
         Shelf.objects.create(pk=11)
@@ -64,7 +64,7 @@ def test_rows_behind_the_cap_are_told_as_before(told):
 
 @caps(5, topics=3)
 def test_transaction_of_too_many_topics_resets_the_families(told):
-    """To name them all would cost what the rows would have."""
+    """The list of topics would need as much memory as the rows."""
     with transaction.atomic():
         for pk in range(11, 17):
             Product.objects.create(pk=pk, maker=str(pk))
@@ -76,7 +76,7 @@ def test_transaction_of_too_many_topics_resets_the_families(told):
 
 @caps(5)
 def test_each_model_has_topics_of_its_own(told):
-    """One with many rows takes nobody else's along but to their own topics."""
+    """Models with few rows are reset in their own topics only."""
     with transaction.atomic():
         Shelf.objects.create(pk=11)
         make(11, 15, maker="x")
@@ -85,8 +85,8 @@ def test_each_model_has_topics_of_its_own(told):
 
 
 @caps(5)
-def test_what_was_told_by_hand_stays(told):
-    """It is no row."""
+def test_messages_by_hand_are_kept(told):
+    """A message of `invalidate()` is not collapsed."""
     with transaction.atomic():
         invalidate("year:2020")
         make(11, 15, maker="x")
@@ -97,7 +97,7 @@ def test_what_was_told_by_hand_stays(told):
 @caps(5)
 @pytest.mark.parametrize("undo", ["block", "savepoint"])
 def test_rollback_over_the_cap_loses_nothing(undo, told):
-    """What went before the savepoint is told, if not by row; so is what comes behind it."""
+    """Changes before the savepoint are published, as resets; changes after it too."""
     with transaction.atomic():
         make(11, 12, maker="before")
         if undo == "block":
@@ -120,7 +120,7 @@ def test_rollback_over_the_cap_loses_nothing(undo, told):
 
 @caps(5)
 def test_rollback_to_before_the_first_row_may_tell_needlessly(told):
-    """Which rows a collapsed journal stood for is not known; too much is told, never too little."""
+    """A collapsed journal does not know its rows: a needless reset, never a missing one."""
     with transaction.atomic():
         with transaction.atomic():
             make(21, 29, maker="undone")
@@ -132,7 +132,7 @@ def test_rollback_to_before_the_first_row_may_tell_needlessly(told):
 
 @caps(5)
 def test_rollback_of_all_tells_nothing(told):
-    """A cap makes nothing happen that did not."""
+    """A rolled-back transaction has no resets."""
     with transaction.atomic():
         make(11, 29, maker="x")
         transaction.set_rollback(True)
@@ -142,7 +142,7 @@ def test_rollback_of_all_tells_nothing(told):
 
 @caps(20, topics=30)
 def test_long_transaction_costs_bounded_memory(told):
-    """However many rows it writes, on however many shelves."""
+    """The number of rows and of topics does not matter."""
     longest = 0
     with transaction.atomic():
         for pk in range(100, 400):
@@ -154,8 +154,8 @@ def test_long_transaction_costs_bounded_memory(told):
 
 
 @caps(5)
-def test_what_is_told_by_hand_does_not_make_every_write_go_through_it(told, monkeypatch):
-    """It stays in the journal, and counts for none of its rows."""
+def test_messages_by_hand_do_not_collapse_the_journal_at_every_write(told, monkeypatch):
+    """Messages by hand do not count as rows, so they do not cause a collapse at each write."""
     collapses, collapse = [], Journal._collapse
     monkeypatch.setattr(
         Journal, "_collapse", lambda journal: (collapses.append(1), collapse(journal))
@@ -171,7 +171,7 @@ def test_what_is_told_by_hand_does_not_make_every_write_go_through_it(told, monk
 
 @caps(2)
 def test_long_transaction_of_many_models_costs_bounded_memory(told):
-    """An entry a model remains, and the cap is counted from there."""
+    """One entry a model remains, and further rows are counted from there."""
     longest = 0
     with transaction.atomic():
         for pk in range(100, 130):

@@ -1,4 +1,4 @@
-"""What is told when many threads write at once."""
+"""Many threads that write at once."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ ROUNDS = 8
     ]
 )
 def begin(request, monkeypatch):
-    """Let the connections of new threads begin their transactions so."""
+    """Set the mode in which connections of new threads begin transactions."""
     if connections["default"].vendor == "sqlite":
         options = connections.settings["default"]["OPTIONS"]
         monkeypatch.setitem(options, "transaction_mode", request.param)
 
 
 def failures_of(write):
-    """Write in many threads at once; return how many transactions were refused."""
+    """Write in many threads at once; return the number of refused transactions."""
     barrier = Barrier(THREADS)
 
     def work(thread):
@@ -57,7 +57,7 @@ def failures_of(write):
 
 @pytest.mark.usefixtures("begin")
 def test_concurrent_updates_are_not_refused_and_all_told(told):
-    """Reading before writing takes the write lock first, so everybody waits his turn."""
+    """Capture takes the write lock before it reads, so each transaction waits for its turn."""
     Visit.objects.create(pk=1, page="")
     Shelf.objects.bulk_create(Shelf(pk=100 + thread) for thread in range(THREADS))
     told.records()
@@ -79,7 +79,7 @@ def test_concurrent_updates_are_not_refused_and_all_told(told):
 
 @pytest.mark.usefixtures("begin")
 def test_concurrent_creating_saving_and_deleting_is_told(told):
-    """One record a transaction, whoever else writes."""
+    """Each transaction has one record."""
 
     def write(thread, turn):
         pk = 1_000 + thread * ROUNDS + turn
@@ -98,8 +98,8 @@ def test_concurrent_creating_saving_and_deleting_is_told(told):
 
 
 @pytest.mark.usefixtures("begin")
-def test_rows_that_threads_fight_for_are_followed(told):
-    """Each record says whence the row came and whither it went, without a gap."""
+def test_contended_rows_are_told_without_a_gap(told):
+    """Each record has the row's former and new topic, without a gap between records."""
     Shelf.objects.create(pk=500, inside_id=1)
     told.records()
 

@@ -1,4 +1,4 @@
-"""What is told of writes by the apps that come with Django."""
+"""Writes by the apps that come with Django."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def todo_lists(transactional_db):
 
 
 def left_or(verb, rows):
-    """Spell what is told of lists."""
+    """Return the lines of the lists: left, or another verb."""
     return set().union(*(lines(row, verb, f"list:{row.pk}", f"name:{row.pk}") for row in rows))
 
 
 def act(client, action, rows):
-    """Send the form of an action on the chosen rows."""
+    """Post an admin action for the chosen rows."""
     chosen = {"action": action, "_selected_action": [row.pk for row in rows], "post": "yes"}
     assert client.post(CHANGELIST, chosen).status_code == 302
 
 
 @pytest.mark.django_db(transaction=True)
 def test_admins_delete_selected_is_told(admin_client, todo_lists):
-    """A deletion of a QuerySet, with the log's entries, which nobody tracks."""
+    """It deletes a QuerySet; the entries of the admin's log are not tracked."""
     told = Told()
 
     act(admin_client, "delete_selected", todo_lists)
@@ -47,7 +47,7 @@ def test_admins_delete_selected_is_told(admin_client, todo_lists):
 
 @pytest.mark.django_db(transaction=True)
 def test_admins_own_actions_are_told(admin_client, todo_lists, monkeypatch):
-    """They are what a project makes of them: here an update."""
+    """A project's own action, here an update."""
 
     def rename(modeladmin, request, queryset):
         queryset.update(name="renamed")
@@ -62,7 +62,7 @@ def test_admins_own_actions_are_told(admin_client, todo_lists, monkeypatch):
 
 @pytest.fixture
 def users_tracked(monkeypatch):
-    """Track users, as a project may."""
+    """Track users, as a project may do."""
     known = dict(tracking.registry.declarations)
     monkeypatch.setattr(tracking, "registry", tracking.Registry(known))
     tracking.track(get_user_model(), "staff:{is_staff}")
@@ -70,7 +70,7 @@ def users_tracked(monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_login_is_told_of_a_tracked_user(users_tracked, django_user_model):
-    """It saves `last_login`; of the session, which is not tracked, nothing is told."""
+    """A login saves `last_login`; sessions are not tracked."""
     user = django_user_model.objects.create_user("ada", password="x")
     told = Told()
 
@@ -80,26 +80,26 @@ def test_login_is_told_of_a_tracked_user(users_tracked, django_user_model):
 
 
 def all_told():
-    """Spell all that was ever told."""
+    """Return the lines of all records."""
     told = Told()
     told._seen = 0
     return set().union(*told.records())
 
 
 class FixtureTests(TestCase):
-    """A project's tests that have their rows loaded before."""
+    """Tests whose fixtures Django loads first."""
 
     fixtures = ["shop_rows"]
 
     def test_rows_are_there_and_nothing_is_told(self) -> None:
-        """They are part of a transaction that never commits."""
+        """Fixtures are loaded in a transaction that never commits."""
         self.assertEqual(Product.objects.get().shelf.name, "fixed")
         told = [entry.model for entry in journal_of(connection).entries()]
         self.assertEqual(set(told), {Shelf, Product})
         self.assertNotIn("model:shop.shelf shop.shelf 7 entered", all_told())
 
-    def test_what_a_test_tells_does_not_hold_its_fixtures(self) -> None:
-        """Only what the block itself wrote."""
+    def test_captured_messages_do_not_include_fixtures(self) -> None:
+        """Only the block's own writes are captured."""
         with capture_invalidations() as told:
             Product.objects.update(maker="y")
 

@@ -1,4 +1,4 @@
-"""What is told where the database itself deletes or changes rows: families are reset."""
+"""Deletes that the database cascades by itself: families are reset."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CASCADE = "board_id bigint NOT NULL REFERENCES shop_board (id) ON DELETE CASCADE
 
 @pytest.fixture
 def board(transactional_db):
-    """Return a board with a sticker, which the database deletes with it."""
+    """Return a board with a sticker, which the database deletes with the board."""
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE shop_sticker")
         cursor.execute(f"CREATE TABLE shop_sticker (id bigint PRIMARY KEY, {CASCADE})")
@@ -37,13 +37,13 @@ def board(transactional_db):
 
 @pytest.fixture
 def told(board, told):
-    """Look only at what follows the arranging."""
+    """Skip the records of the arranged rows."""
     told.records()
     return told
 
 
-def test_cascade_made_by_hand_resets_what_it_takes(board, told):
-    """Behind DO_NOTHING nobody says which rows went."""
+def test_cascade_made_by_hand_resets_the_models_that_it_reaches(board, told):
+    """A constraint behind DO_NOTHING deletes rows that are unknown."""
     board.delete()
 
     assert not Sticker.objects.exists()
@@ -59,14 +59,14 @@ def test_cascade_made_by_hand_resets_what_it_takes(board, told):
     ids=["delete", "raw delete"],
 )
 def test_cascade_follows_every_kind_of_delete(delete, told):
-    """Of an object, of a QuerySet, and the fast one."""
+    """Of an object, of a QuerySet, and Django's fast delete."""
     delete()
 
     assert told() == lines((Board, 1), "left") | resets(Sticker, "stuck:")
 
 
 def test_delete_of_nothing_resets_nothing(told):
-    """The database had nothing to follow."""
+    """Without deleted rows there is no cascade."""
     Board.objects.filter(pk=404).delete()
     Board.objects.filter(pk=404)._raw_delete("default")
 
@@ -74,8 +74,8 @@ def test_delete_of_nothing_resets_nothing(told):
 
 
 @override_settings(INVALIDATION={"MAX_ROWS": 1})
-def test_delete_of_too_many_rows_resets_what_it_takes_too(told):
-    """Above the cap it is known of neither which rows they were."""
+def test_delete_of_too_many_rows_resets_the_models_of_its_cascade(told):
+    """Above the cap the rows of both models are unknown."""
     Board.objects.bulk_create([Board(pk=2)])
     told.records()
 
@@ -84,16 +84,16 @@ def test_delete_of_too_many_rows_resets_what_it_takes_too(told):
     assert told() == resets(Board) | resets(Sticker, "stuck:")
 
 
-def test_quiet_delete_resets_what_it_takes_too(board, told):
-    """Quiet is about rows; nobody is left stale."""
+def test_quiet_delete_resets_the_models_of_its_cascade(board, told):
+    """A quiet delete resets the families of the cascade too."""
     with quiet():
         board.delete()
 
     assert told() == resets(Board) | resets(Sticker, "stuck:")
 
 
-def test_delete_of_a_board_that_nobody_tracks_resets_what_it_takes(board, told, monkeypatch):
-    """The rows that go with it are tracked, whatever they go with."""
+def test_delete_of_an_untracked_board_resets_the_models_of_its_cascade(board, told, monkeypatch):
+    """The deleted model need not be tracked itself."""
     known = dict(tracking.registry.declarations)
     del known[Board]
     monkeypatch.setattr(tracking, "registry", tracking.Registry(known))
@@ -105,7 +105,7 @@ def test_delete_of_a_board_that_nobody_tracks_resets_what_it_takes(board, told, 
 
 @pytest.fixture
 def framed(monkeypatch):
-    """Track what hangs on frames."""
+    """Track the models that refer to frames."""
     known = dict(tracking.registry.declarations)
     monkeypatch.setattr(tracking, "registry", tracking.Registry(known))
     tracking.track(relations.Pin, "pinned:{frame_id}")
@@ -115,7 +115,7 @@ def framed(monkeypatch):
 
 @needs_6_1
 def test_cascades_that_django_leaves_to_the_database_reset_all_they_reach(framed, told):
-    """DB_CASCADE, the cascade behind it, and DB_SET_NULL."""
+    """DB_CASCADE, a second one after it, and DB_SET_NULL."""
     frame = relations.Frame.objects.create(pk=1)
     pin = relations.Pin.objects.create(frame=frame)
     relations.PinHead.objects.create(pin=pin)
@@ -134,8 +134,8 @@ def test_cascades_that_django_leaves_to_the_database_reset_all_they_reach(framed
 
 
 @needs_6_1
-def test_cascade_from_the_middle_resets_what_is_behind_it(framed, told):
-    """What is before it is as it was."""
+def test_cascade_from_the_middle_resets_the_models_after_it(framed, told):
+    """Models before it in the chain are not reset."""
     pin = relations.Pin.objects.create(frame=relations.Frame.objects.create(), pk=7)
     told.records()
 

@@ -1,4 +1,4 @@
-"""What is told when rows are deleted, and of what follows from it."""
+"""Deletes, and the changes that follow from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_deleted_object_leaves_its_topics(lamp, told):
-    """Those that the row was in, whatever the object says."""
+    """The topics are those of the database's row, not the object's."""
     lamp.maker = "never saved"
 
     lamp.delete()
@@ -22,7 +22,7 @@ def test_deleted_object_leaves_its_topics(lamp, told):
 
 
 def test_deleted_queryset_leaves_its_topics(lamp, told):
-    """Row by row."""
+    """Each row leaves its topics."""
     Product.objects.create(pk=2)
     told.records()
 
@@ -33,7 +33,7 @@ def test_deleted_queryset_leaves_its_topics(lamp, told):
 
 
 def test_cascade_is_told_with_its_cause(shelves, lamp, told):
-    """Deleting a shelf deletes the shelves in it, and all that is on them: one record."""
+    """Deleting a shelf deletes its shelves and their products, in one record."""
     inner = Shelf.objects.create(pk=3, inside=shelves[0])
     Product.objects.create(pk=2, shelf=inner)
     told.records()
@@ -49,7 +49,7 @@ def test_cascade_is_told_with_its_cause(shelves, lamp, told):
 
 
 def test_cascade_takes_rows_that_a_manager_hides(shelves, lamp, told):
-    """They are gone all the same."""
+    """Hidden rows are deleted too, and published."""
     Product.objects.update(hidden=True)
     told.records()
 
@@ -60,7 +60,7 @@ def test_cascade_takes_rows_that_a_manager_hides(shelves, lamp, told):
 
 
 def test_rows_that_lose_their_relation_are_told(lamp, told):
-    """SET_NULL is an update, and the row leaves the relation's topic."""
+    """SET_NULL is an update: the row leaves the relation's topic."""
     country = Country.objects.create(code="no", name="x")
     Product.objects.update(origin=country)
     told.records()
@@ -72,7 +72,7 @@ def test_rows_that_lose_their_relation_are_told(lamp, told):
 
 
 def test_fast_delete_and_slow_delete_tell_the_same(lamp, told):
-    """A signal's receiver makes Django fetch the rows first; the rows are the same."""
+    """A receiver of a delete signal makes Django fetch the rows first; the record is the same."""
 
     def receiver(**_):
         pass
@@ -87,7 +87,7 @@ def test_fast_delete_and_slow_delete_tell_the_same(lamp, told):
 
 
 def test_protected_row_is_not_told(told):
-    """What was refused did not happen."""
+    """A refused delete publishes nothing."""
     country = Country.objects.create(code="no")
     Parcel.objects.create(country=country)
     told.records()
@@ -99,7 +99,7 @@ def test_protected_row_is_not_told(told):
 
 
 def test_deleted_child_is_told_in_both_its_tables(told):
-    """The child's row and the parent's."""
+    """The child's row and the parent's row have left."""
     Book.objects.create(pk=5, maker="x", author="eve")
     told.records()
 
@@ -110,7 +110,7 @@ def test_deleted_child_is_told_in_both_its_tables(told):
 
 
 def test_deleted_parent_is_told_with_its_child(told):
-    """From the parent's side it is a cascade."""
+    """Deleting the parent cascades to the child."""
     express = Express.objects.create(hours=3)
     told.records()
 
@@ -121,7 +121,7 @@ def test_deleted_parent_is_told_with_its_child(told):
 
 
 def test_child_deleted_alone_leaves_its_parent(told):
-    """`keep_parents` deletes one row."""
+    """`keep_parents` deletes the child's row only."""
     book = Book.objects.create(pk=5, author="eve")
     told.records()
 
@@ -131,7 +131,7 @@ def test_child_deleted_alone_leaves_its_parent(told):
 
 
 def test_row_with_a_composite_key_is_told(shelves, told):
-    """Deleted, and before that bereft of its shelf."""
+    """Both when its shelf is set to null and when it is deleted."""
     stock = Stock.objects.create(shop_number=1, product="x", shelf=shelves[1])
     told.records()
 
@@ -144,7 +144,7 @@ def test_row_with_a_composite_key_is_told(shelves, told):
 
 
 def test_row_that_comes_and_goes_is_not_told(told):
-    """Nobody saw it."""
+    """A row that lived within one transaction was never visible."""
     from django.db import transaction
 
     with transaction.atomic():
@@ -154,7 +154,7 @@ def test_row_that_comes_and_goes_is_not_told(told):
 
 
 def test_row_that_goes_and_comes_is_told_as_updated(lamp, told):
-    """Under one key, within one transaction: to its watchers that is a change."""
+    """Deleted and created under the same key in one transaction is a change to clients."""
     from django.db import transaction
 
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""What is told of rows that a deletion changes or takes by the ways of a relation."""
+"""Deletes that change or delete other rows through a relation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_row_that_falls_back_to_a_default_is_told(shelves, told):
-    """SET_DEFAULT is an update: the row is on another shelf now."""
+    """SET_DEFAULT is an update: the row is on another shelf."""
     hook = Hook.objects.create(shelf=shelves[0])
     told.records()
 
@@ -24,7 +24,7 @@ def test_row_that_falls_back_to_a_default_is_told(shelves, told):
 
 
 def test_row_that_is_set_to_something_is_told(shelves, told):
-    """SET(function) alike."""
+    """SET(function) is an update too."""
     hook = Hook.objects.create(shelf=shelves[1], spare=shelves[0])
     told.records()
 
@@ -34,8 +34,8 @@ def test_row_that_is_set_to_something_is_told(shelves, told):
     assert found == moved(hook, ["spare:1"], ["spare:2"], ["hooks:2"])
 
 
-def test_what_is_stuck_generically_goes_with_its_row(lamp, told, monkeypatch):
-    """A GenericRelation cascades, by Django alone."""
+def test_generically_related_rows_are_deleted_with_their_row(lamp, told, monkeypatch):
+    """Django cascades a GenericRelation."""
     known = dict(tracking.registry.declarations)
     monkeypatch.setattr(tracking, "registry", tracking.Registry(known))
     tracking.track(Tag, "about:{content_type_id}/{object_id}")
@@ -50,7 +50,7 @@ def test_what_is_stuck_generically_goes_with_its_row(lamp, told, monkeypatch):
 
 
 def test_rows_of_the_table_between_go_with_an_end(lamp, told):
-    """They are deleted fast, without a signal; the other end is told."""
+    """Through rows are deleted fast, without a signal; the row at the other end is published."""
     tag = Tag.objects.create(name="x")
     lamp.tags.add(tag)
     between = Product.tags.through.objects.get()
@@ -63,8 +63,8 @@ def test_rows_of_the_table_between_go_with_an_end(lamp, told):
     assert told() == product | other_end | lines(between, "left")
 
 
-def test_order_goes_with_what_it_is_about(shelves, told):
-    """Rows in an order are rows like others."""
+def test_ordered_rows_are_deleted_with_their_row(shelves, told):
+    """Rows with `order_with_respect_to` are deleted like other rows."""
     sign = shelves[0].signs.create(since="2020-01-31")
     told.records()
 

@@ -1,4 +1,4 @@
-"""What is told of tables and columns that few projects have."""
+"""Unusual tables and columns."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
     "name", ["lq", "two words", "a WHERE b", "select", "dotted.name", "it's", "tür", "t" * 70]
 )
 @isolate_apps("tests.shop")
-def test_names_may_be_anything(name, told):
-    """Statements are taken to pieces by what Django put together, not by what it looks like."""
+def test_table_and_column_names_may_be_anything(name, told):
+    """Statements are split by the parts that Django joined, not by their text."""
 
     class Odd(models.Model):
         box = models.IntegerField(db_column=name[:60])
@@ -43,7 +43,7 @@ def test_names_may_be_anything(name, told):
 
 
 def test_as_many_rows_with_composite_keys_are_updated_as_with_others(told):
-    """SQLite bounds how deep an expression may be nested."""
+    """SQLite limits the depth of an expression."""
     Stock.objects.bulk_create(Stock(shop_number=number, product="x") for number in range(1000))
     told.records()
 
@@ -53,7 +53,7 @@ def test_as_many_rows_with_composite_keys_are_updated_as_with_others(told):
 
 
 class Slug(models.CharField):
-    """Makes its value when it is saved, and does not tell the object."""
+    """A field whose `pre_save()` makes a value that the object does not get."""
 
     def pre_save(self, instance, add):
         return instance.title.lower()
@@ -61,7 +61,7 @@ class Slug(models.CharField):
 
 @isolate_apps("tests.shop")
 def test_upsert_by_a_value_that_its_field_makes_tells_where_the_row_was(told):
-    """What the object holds in the unique column is not what is written there."""
+    """The written value of the unique column is not the object's."""
 
     class Page(models.Model):
         slug = Slug(max_length=20, unique=True)
@@ -121,7 +121,7 @@ def run(*statements):
 @pytest.mark.parametrize("kind", VIEWS)
 @isolate_apps("tests.shop")
 def test_views_are_written_as_ever_and_reset(kind, told):
-    """What they do with a write is their business, and not always to be had."""
+    """A view's triggers may write other rows, and it cannot always return them."""
 
     class Seen(models.Model):
         id = models.IntegerField(primary_key=True)
@@ -152,7 +152,7 @@ def test_views_are_written_as_ever_and_reset(kind, told):
 @pytest.mark.postgres
 @isolate_apps("tests.shop")
 def test_rows_of_partitioned_tables_are_told(told):
-    """Also one that an UPDATE takes to another partition; PostgreSQL tells less of an upsert."""
+    """Also rows that an UPDATE moves to another partition; an upsert is reset."""
 
     class Part(models.Model):
         pk = models.CompositePrimaryKey("region", "number")
@@ -194,7 +194,7 @@ def test_rows_of_partitioned_tables_are_told(told):
 
 @isolate_apps("tests.shop")
 def test_numbers_are_told_as_they_are_read(told):
-    """RETURNING on SQLite takes whole floats for integers, or integers for floats."""
+    """SQLite's RETURNING may give an integer for a whole float, or a float for an integer."""
 
     class Level(models.Model):
         height = models.FloatField()
@@ -232,7 +232,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("column", UNREADABLE)
 @isolate_apps("tests.shop")
 def test_rows_that_python_cannot_read_are_written_as_ever(column, told):
-    """Django reads the other columns of such rows, and can write them."""
+    """Django can read and write the other columns of such rows."""
 
     class Term(models.Model):
         box = models.IntegerField()
@@ -266,7 +266,7 @@ def test_rows_that_python_cannot_read_are_written_as_ever(column, told):
 
 @isolate_apps("tests.shop")
 def test_rows_may_have_times_for_keys(told):
-    """SQLite's driver gives them, but does not take them."""
+    """SQLite's driver returns times, but refuses them as parameters."""
 
     class Bell(models.Model):
         at = models.TimeField(primary_key=True)

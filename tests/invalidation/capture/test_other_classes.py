@@ -1,4 +1,4 @@
-"""What is told of writes by a class that is not the tracked one: the table is what counts."""
+"""Writes by another class than the tracked one, on the same table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def migrate(*operations, before=None):
-    """Apply a migration of the shop to the models as they are; return what they are behind it."""
+    """Apply a shop migration to the current models; return the models after it."""
     migration = migrations.Migration("changed", "shop")
     migration.operations = list(operations)
     with connection.schema_editor(atomic=migration.atomic) as editor:
@@ -24,7 +24,7 @@ def migrate(*operations, before=None):
 
 
 def test_models_of_a_migration_are_told_by_row(lamp, told):
-    """RunPython gets classes of its own making."""
+    """RunPython gets historical classes."""
 
     def forwards(apps, editor):
         product = apps.get_model("shop", "Product")
@@ -43,7 +43,7 @@ SHELF = models.ForeignKey("shop.Shelf", models.CASCADE, null=True)
 
 @pytest.fixture
 def without_shelf(lamp):
-    """Take a tracked column away, as before the migration that adds it; return the models then."""
+    """Drop a tracked column, as before its migration; return the models then."""
     Coupon.objects.create(code="old")
     state = migrate(migrations.RemoveField("coupon", "shelf"))
     yield state
@@ -62,7 +62,7 @@ def without_shelf(lamp):
     ids=["create", "bulk create", "update", "delete", "delete all"],
 )
 def test_write_before_a_tracked_column_is_there_resets(write, without_shelf, told):
-    """Halfway through the migrations; no write may fail for that."""
+    """Between migrations, a write must not fail because of capture."""
 
     def forwards(apps, editor):
         write(apps.get_model("shop", "Coupon").objects)
@@ -73,7 +73,7 @@ def test_write_before_a_tracked_column_is_there_resets(write, without_shelf, tol
 
 
 def test_write_while_a_column_has_another_type_resets(without_shelf, told):
-    """Its values are not those that the topics are made of."""
+    """Topics cannot be made of the column's former values."""
     text = models.CharField(max_length=9, null=True)
     state = migrate(migrations.AddField("coupon", "shelf_id", text), before=without_shelf)
     told.records()
@@ -89,7 +89,7 @@ def test_write_while_a_column_has_another_type_resets(without_shelf, told):
 
 @isolate_apps("tests.shop")
 def test_second_class_with_the_columns_is_told_by_row(told):
-    """As the tracked model's."""
+    """The class needs the tracked columns only."""
 
     class Rack(models.Model):
         inside_id = models.BigIntegerField(null=True)
@@ -112,7 +112,7 @@ def test_second_class_with_the_columns_is_told_by_row(told):
 
 @isolate_apps("tests.shop")
 def test_second_class_without_the_columns_resets(told):
-    """It says nothing of what the topics are made of."""
+    """The class lacks columns that the topics need."""
 
     class Name(models.Model):
         name = models.CharField(max_length=50)
@@ -134,8 +134,8 @@ def test_second_class_without_the_columns_resets(told):
     assert told() == reset
 
 
-def test_model_of_a_migration_saves_what_the_database_works_out(lamp, told):
-    """Django asks for the generated column, and gets it whatever is known of the rows."""
+def test_model_of_a_migration_saves_generated_columns(lamp, told):
+    """Django gets the generated column that it asks for, known rows or not."""
     price = Product._meta.get_field("price").clone()
     state = migrate(migrations.RemoveField("product", "price"))
     told.records()
@@ -155,7 +155,7 @@ def test_model_of_a_migration_saves_what_the_database_works_out(lamp, told):
 
 @isolate_apps("tests.shop")
 def test_migration_may_write_a_parent_before_the_child_has_a_table(told):
-    """The child is told as far as anybody can know it."""
+    """The child's families are reset as far as possible."""
 
     class Cupboard(Shelf):
         doors = models.IntegerField()

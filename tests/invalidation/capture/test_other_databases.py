@@ -1,4 +1,4 @@
-"""What is told of writes on a database that is not the one of the messages."""
+"""Writes on a database that does not store the messages."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def other(name, monkeypatch):
-    """Return the alias of a second database that has the shop's shelves."""
+    """Return the alias of a second database with the shop's shelves."""
     settings = {**connections.settings["default"], "NAME": name}
     monkeypatch.setitem(connections.settings, "other", settings)
-    # By hand: Django's test case refuses databases that it was not told of.
+    # By hand, since Django's test case refuses databases that are not in `databases`.
     connections["other"].connect()
     with connections["other"].schema_editor() as editor:
         editor.create_model(Shelf)
@@ -27,7 +27,7 @@ def other(name, monkeypatch):
 
 @pytest.fixture
 def name(tmp_path):
-    """Return the name of an empty database beside the default one."""
+    """Return the name of an empty database on the default one's server."""
     if connection.vendor == "sqlite":
         yield str(tmp_path / "other.sqlite3")
         return
@@ -40,7 +40,7 @@ def name(tmp_path):
 
 
 def test_write_on_another_database_is_told(other, told):
-    """`using=` names it, or the object does."""
+    """The database is that of `using=`, or the object's."""
     shelf = Shelf.objects.using(other).create(pk=11)
     assert told() == lines(shelf, "entered", "shelf:11")
 
@@ -55,7 +55,7 @@ def test_write_on_another_database_is_told(other, told):
 
 
 def test_rows_are_read_where_they_are_written(other, told):
-    """A row of the same key on the default database has nothing to do with it."""
+    """A row with the same key on the default database is not read."""
     Shelf.objects.filter(pk=1).update(name="here")
     told.records()
 
@@ -65,7 +65,7 @@ def test_rows_are_read_where_they_are_written(other, told):
 
 
 def test_transactions_of_two_databases_are_told_apart(other, told):
-    """One is rolled back, the other is not."""
+    """One rolls back, the other commits."""
     with transaction.atomic():
         Shelf.objects.create(pk=11)
         with transaction.atomic(using=other):

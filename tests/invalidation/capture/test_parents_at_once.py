@@ -1,4 +1,4 @@
-"""A child's row that is inserted alone, as loaddata does, beside an update of its parent's."""
+"""A child's row is inserted alone, as loaddata does, while its parent's row is updated."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
 @pytest.fixture
 def parcel(db):
-    """Return a parcel to country a; there is a b, too."""
+    """Return a parcel to country "a"; country "b" exists too."""
     Country.objects.create(code="b")
     return Parcel.objects.create(country=Country.objects.create(code="a"))
 
 
 @pytest.fixture
 def other():
-    """Return a function that runs another on a connection of its own, until it waits or is done."""
+    """Return a function that runs another on its own connection, until it waits or is done."""
 
     def start(write):
         def work():
@@ -32,7 +32,7 @@ def other():
                 connections["default"].close()
 
         running = pool.submit(work)
-        while not running.done() and not somebody_waits():
+        while not running.done() and not another_connection_waits():
             pass
         return running
 
@@ -40,10 +40,10 @@ def other():
         yield start
 
 
-def somebody_waits():
-    """Does another connection wait for what this one has locked?"""
+def another_connection_waits():
+    """Return True if another connection waits for a lock of this one."""
     with connection.cursor() as cursor:
-        # Not pg_stat_activity: a transaction that has looked there sees the same ever after.
+        # Not pg_stat_activity, whose content stays the same within a transaction.
         cursor.execute(
             "SELECT count(*) FROM pg_locks"
             " WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
@@ -52,17 +52,17 @@ def somebody_waits():
 
 
 def move(parcel):
-    """Change what a child inherits."""
+    """Update a column that the child inherits."""
     Parcel.objects.filter(pk=parcel.pk).update(country="b")
 
 
 def insert_child(parcel):
-    """Insert the child's row alone."""
+    """Insert the child's row only."""
     Express(parcel_ptr=parcel, hours=5).save_base(raw=True)
 
 
-def test_child_behind_its_parents_update_is_told_behind_it(parcel, other, told):
-    """Whoever hears of the child sees the columns that it inherits as they are from then on."""
+def test_child_inserted_after_its_parents_update_is_told_after_it(parcel, other, told):
+    """The child's message is stored after the update, so clients read the new columns."""
     told.records()
 
     with transaction.atomic():
@@ -75,8 +75,8 @@ def test_child_behind_its_parents_update_is_told_behind_it(parcel, other, told):
     assert made == lines((Express, parcel.pk), "entered", "hours:5")
 
 
-def test_child_before_its_parents_update_is_told_with_it(parcel, other, told):
-    """The update waits for the child, and finds it."""
+def test_child_inserted_before_its_parents_update_is_told_with_it(parcel, other, told):
+    """The update waits for the insert, and finds the child."""
     told.records()
 
     with transaction.atomic():
@@ -89,7 +89,7 @@ def test_child_before_its_parents_update_is_told_with_it(parcel, other, told):
 
 
 def test_update_in_a_snapshot_without_the_child_fails(parcel, other, told):
-    """It could not find the child's row, so it may not change what that inherits."""
+    """The transaction cannot see the child, so its update must fail."""
 
     def move_in_a_snapshot():
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""What is told when many rows are written at once."""
+"""Writes of many rows at once."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PRODUCT_FAMILIES = ["shelf:", "origin:", "maker:", "shout:", "price:", "year:"]
 
 
 def each(rows, verb, *topics):
-    """Spell what is told of several rows alike."""
+    """Return the lines of several rows with the same verb."""
     return set().union(*(lines(row, verb, *topics) for row in rows))
 
 
 def test_update_is_told_row_by_row(lamp, told):
-    """With what each row was and is."""
+    """Each row has its former and its new topics."""
     bed = Product.objects.create(pk=2, maker="you")
     told.records()
 
@@ -33,8 +33,8 @@ def test_update_is_told_row_by_row(lamp, told):
     assert told() == first | lines(bed, "updated", "maker:you")
 
 
-def test_update_is_told_by_what_it_comes_to(lamp, told):
-    """F() and functions are read back, by key: the rows may no longer match the filter."""
+def test_update_by_an_expression_is_told_by_its_value(lamp, told):
+    """F() and functions are read back by key: the rows may no longer match the filter."""
     Product.objects.filter(maker="me").update(maker=Concat(F("maker"), Value("2")))
 
     assert told() == moved(lamp, ["maker:me"], ["maker:me2"], ["shelf:1"])
@@ -54,7 +54,7 @@ def test_update_is_told_by_what_it_comes_to(lamp, told):
     ids=["join", "exists", "exclude", "own subquery", "subquery", "sliced", "there and back"],
 )
 def test_filter_over_other_tables_finds_the_rows(condition, lamp, told):
-    """Whatever rows an UPDATE or a DELETE takes, those are told."""
+    """Joins and subqueries in the filter select the same rows."""
     rows = Product.objects.filter(condition)
 
     assert rows.update(maker="you") == 1
@@ -81,7 +81,7 @@ def test_filter_over_other_tables_finds_the_rows(condition, lamp, told):
     ids=["having", "alias", "distinct", "for update", "extra", "proxy", "annotation"],
 )
 def test_unusual_querysets_are_told(rows, lamp, told):
-    """Aggregates, orderings, locks and raw conditions reach the compilers, too."""
+    """Aggregates, orderings, locks and raw conditions reach the compilers too."""
     from django.db import transaction
 
     with transaction.atomic():
@@ -90,8 +90,8 @@ def test_unusual_querysets_are_told(rows, lamp, told):
     assert told() == moved(lamp, ["maker:me"], ["maker:you"], ["shelf:1"])
 
 
-def test_update_of_rows_by_chance_is_told_for_those_it_hit(told):
-    """Asked twice, `order_by("?")` gives other rows: the write gets those that were read."""
+def test_update_of_randomly_selected_rows_tells_the_updated_ones(told):
+    """`order_by("?")` selects other rows each time: the rows that are read are those written."""
     Shelf.objects.bulk_create(Shelf(pk=pk) for pk in range(10, 60))
     told.records()
     by_chance = Shelf.objects.order_by("?").values("pk")
@@ -102,8 +102,8 @@ def test_update_of_rows_by_chance_is_told_for_those_it_hit(told):
     assert told() == set().union(*(lines(s, "updated", f"shelf:{s.pk}") for s in hit))
 
 
-def test_rows_by_chance_are_deleted_and_told_alike(told):
-    """What was told is what is gone."""
+def test_randomly_selected_rows_are_told_as_they_are_deleted(told):
+    """The published rows are the deleted ones."""
     Shelf.objects.bulk_create(Shelf(pk=pk) for pk in range(10, 60))
     told.records()
     by_chance = Shelf.objects.filter(pk__gte=10).order_by("?").values("pk")
@@ -115,7 +115,7 @@ def test_rows_by_chance_are_deleted_and_told_alike(told):
 
 
 def test_update_of_nothing_is_not_told(told):
-    """Neither where no row matches, nor where none can."""
+    """No row matches, or the condition cannot match any."""
     assert Product.objects.filter(maker="nobody").update(maker="x") == 0
     assert Product.objects.filter(pk__in=[]).update(maker="x") == 0
     assert Product.objects.none().update(maker="x") == 0
@@ -126,21 +126,21 @@ def test_update_of_nothing_is_not_told(told):
 
 
 def test_bulk_create_is_told_row_by_row(told):
-    """With keys that the database made, or that were given."""
+    """With keys of the database's or given ones."""
     made = Product.objects.bulk_create([Product(maker="x"), Product(maker="x"), Product(pk=99)])
 
     assert told() == each(made[:2], "entered", "maker:x") | lines((Product, 99), "entered")
 
 
 def test_bulk_create_in_batches_is_one_record(told):
-    """They are one transaction."""
+    """The batches are one transaction."""
     made = Product.objects.bulk_create([Product(maker="x") for _ in range(5)], batch_size=2)
 
     assert told() == each(made, "entered", "maker:x")
 
 
-def test_insert_that_ignores_conflicts_is_told_by_what_it_made(told):
-    """A row that was there is left as it was."""
+def test_insert_that_ignores_conflicts_tells_the_inserted_rows(told):
+    """An existing row is not published."""
     Country.objects.create(code="a", name="old")
     told.records()
 
@@ -152,7 +152,7 @@ def test_insert_that_ignores_conflicts_is_told_by_what_it_made(told):
 
 
 def test_upsert_is_told_as_what_it_did_to_each_row(told):
-    """One was there, one was not."""
+    """One row is updated, one is entered."""
     old = Country.objects.create(code="a", name="old")
     told.records()
 
@@ -168,7 +168,7 @@ def test_upsert_is_told_as_what_it_did_to_each_row(told):
 
 
 def test_upsert_of_a_parent_tells_its_child(told):
-    """Which inherits what was changed; a row that was made just now has no child."""
+    """The child inherits the updated columns; an inserted parent row has no child."""
     new, there = Parcel(), Express.objects.create(hours=1, country=Country.objects.create(code="a"))
     told.records()
 
@@ -183,8 +183,8 @@ def test_upsert_of_a_parent_tells_its_child(told):
     assert told() == parent | lines(there, "updated", "hours:1") | lines(new, "entered")
 
 
-def test_upsert_of_keys_that_the_database_works_out_resets_the_model(told):
-    """Which rows they meet is not known before."""
+def test_upsert_of_keys_that_are_expressions_resets_the_model(told):
+    """The rows in conflict are unknown before the statement."""
     Country.objects.bulk_create(
         [Country(code=Lower(Value("A")), name="new")],
         update_conflicts=True,
@@ -196,7 +196,7 @@ def test_upsert_of_keys_that_the_database_works_out_resets_the_model(told):
 
 
 def test_bulk_update_is_told_row_by_row(lamp, told):
-    """It is an UPDATE by cases."""
+    """It is an UPDATE with CASE."""
     bed = Product.objects.create(pk=2, maker="you")
     told.records()
     lamp.maker, bed.maker = "x", "y"
@@ -208,7 +208,7 @@ def test_bulk_update_is_told_row_by_row(lamp, told):
 
 
 def test_update_by_cases_is_told(lamp, told):
-    """A conditional expression comes to a value, too."""
+    """The value of a conditional expression is read back."""
     Product.objects.update(maker=Case(When(shelf=1, then=Value("x")), default=Value("y")))
 
     assert told() == moved(lamp, ["maker:me"], ["maker:x"], ["shelf:1"])
@@ -224,7 +224,7 @@ def test_get_or_create_is_told_only_when_it_creates(told):
 
 
 def test_update_or_create_is_told_as_what_it_did(lamp, told):
-    """Either way."""
+    """Updated or entered."""
     Product.objects.update_or_create(pk=lamp.pk, defaults={"maker": "you"})
     assert told() == moved(lamp, ["maker:me"], ["maker:you"], ["shelf:1"])
 
@@ -233,7 +233,7 @@ def test_update_or_create_is_told_as_what_it_did(lamp, told):
 
 
 def test_child_updated_in_bulk_is_told_with_its_parent(told):
-    """What it inherits is its parent's column, and its own as well."""
+    """An inherited column is the parent's, and the child's too."""
     book = Book.objects.create(pk=5, author="eve")
     told.records()
 
@@ -249,8 +249,8 @@ def test_child_updated_in_bulk_is_told_with_its_parent(told):
     assert told() == moved(book, ["author:ada"], ["author:eve"])
 
 
-def test_change_of_a_key_is_told_as_one_row_gone_and_one_come(told):
-    """To those who watch, that is what it is."""
+def test_change_of_a_key_is_told_as_one_row_left_and_one_entered(told):
+    """The row with the former key left, the one with the new key entered."""
     Country.objects.create(code="a")
     told.records()
 
@@ -260,8 +260,8 @@ def test_change_of_a_key_is_told_as_one_row_gone_and_one_come(told):
     assert told() == gone | lines((Country, "b"), "entered", "country:b", "named:nameless")
 
 
-def test_change_of_a_composite_keys_part_is_told_alike(told):
-    """Its parts are columns like others, and still its key."""
+def test_change_of_a_composite_keys_part_is_a_change_of_the_key(told):
+    """Changing a part changes the key."""
     Stock.objects.create(shop_number=1, product="nail")
     told.records()
 
@@ -272,7 +272,7 @@ def test_change_of_a_composite_keys_part_is_told_alike(told):
 
 
 def test_composite_keys_are_found_by_the_hundred(told):
-    """Rows are read in bounded pieces, whatever their keys are."""
+    """Rows are read in chunks, whatever their keys are."""
     rows = Stock.objects.bulk_create(Stock(shop_number=i, product="x") for i in range(900))
     assert len(told()) == 900 * 3
 
@@ -298,13 +298,13 @@ def test_writes_up_to_the_cap_are_told_row_by_row(told):
 
 
 def made_pk(rows, index):
-    """Return the key of one of the rows made."""
+    """Return the key of one of the created rows."""
     return rows[index].pk
 
 
 @override_settings(INVALIDATION={"MAX_ROWS": 2})
 def test_writes_over_the_cap_reset_the_model(lamp, told):
-    """Rather than hold any number of rows in memory: every family of the model, and its child's."""
+    """All families of the model and of its child are reset; the rows are not held in memory."""
     reset = resets(Product, *PRODUCT_FAMILIES) | resets(Book, "author:")
 
     Product.objects.bulk_create([Product(maker="x") for _ in range(3)])
@@ -318,7 +318,7 @@ def test_writes_over_the_cap_reset_the_model(lamp, told):
 
 
 def test_generic_relations_are_told(lamp, told, monkeypatch):
-    """Adding to one updates the other side's row; the columns are its own."""
+    """Adding updates the row of the other side, which has the columns."""
     monkeypatch.setattr(
         tracking, "registry", tracking.Registry(dict(tracking.registry.declarations))
     )
@@ -335,7 +335,7 @@ def test_generic_relations_are_told(lamp, told, monkeypatch):
 
 
 def test_many_to_many_is_told_to_the_rows_at_its_ends(lamp, told):
-    """By the rows of the table between, which is tracked with its model."""
+    """The through table is tracked with its model."""
     between, tag = Product.tags.through, Tag.objects.create(name="x")
     ends = {
         "object:shop.product/1 shop.product 1 updated",
@@ -354,7 +354,7 @@ def test_many_to_many_is_told_to_the_rows_at_its_ends(lamp, told):
 
 
 def test_many_to_many_may_have_topics_of_its_own(lamp, told, monkeypatch):
-    """Beside those that it has anyway."""
+    """They are added to those of the ends."""
     known = dict(tracking.registry.declarations)
     monkeypatch.setattr(tracking, "registry", tracking.Registry(known))
     between = Product.tags.through

@@ -1,4 +1,4 @@
-"""What is told of writes that do not come through the ORM."""
+"""Writes that do not come through the ORM."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Refused(Exception):
-    """What a test raises to stop what it is about."""
+    """An error that a test raises to end a block."""
 
 
 def names():
-    """Return the shelves' names."""
+    """Return the names of the shelves."""
     return list(Shelf.objects.order_by("pk").values_list("name", flat=True))
 
 
 def test_executed_statement_is_told(told):
-    """Nobody knows which rows it wrote: the model's families are reset."""
+    """The rows are unknown: the model's families are reset."""
     execute(UPDATE)
 
     assert told() == SHELVES
 
 
 def test_statement_with_many_parameters_is_told(told):
-    """And commits all of its rows, or none, with one record."""
+    """It commits all of its rows, or none, with one record."""
     with connection.cursor() as cursor:
         rows = [(21, "a"), (22, "b")]
         cursor.executemany("INSERT INTO shop_shelf (id, name) VALUES (%s, %s)", rows)
@@ -53,7 +53,7 @@ def test_statement_with_many_parameters_is_told(told):
 
 
 def test_statement_and_its_record_are_one_unit(told, monkeypatch):
-    """Where the record cannot be stored, the write is not committed either."""
+    """If the record cannot be stored, the write is rolled back."""
 
     def refuse(*_):
         raise Refused
@@ -68,7 +68,7 @@ def test_statement_and_its_record_are_one_unit(told, monkeypatch):
 
 
 def test_statement_in_a_transaction_is_told_with_it(lamp, told):
-    """In the same record as what the ORM wrote."""
+    """The resets are in the record of the ORM's writes."""
     with transaction.atomic():
         execute(UPDATE)
         lamp.delete()
@@ -79,7 +79,7 @@ def test_statement_in_a_transaction_is_told_with_it(lamp, told):
 
 
 def test_statement_that_is_rolled_back_is_not_told(told):
-    """Neither with its transaction nor with its savepoint, be that taken by hand."""
+    """With its transaction or with a savepoint, manual ones included."""
     with undone():
         execute(UPDATE)
     with transaction.atomic():
@@ -93,7 +93,7 @@ def test_statement_that_is_rolled_back_is_not_told(told):
 
 
 def test_statement_that_fails_tells_nothing(told):
-    """Alone, and within a savepoint of its own."""
+    """Outside a transaction, and within a savepoint of its own."""
     twice = "INSERT INTO shop_shelf (id, name) VALUES (1, 'twice')"
     with pytest.raises(IntegrityError):
         execute(twice)
@@ -106,7 +106,7 @@ def test_statement_that_fails_tells_nothing(told):
 
 @pytest.mark.sqlite
 def test_statement_that_fails_half_way_is_told(told):
-    """On SQLite its first rows are there, if the transaction goes on."""
+    """On SQLite its first rows stay if the transaction goes on."""
     rows = [(21, "a"), (1, "twice")]
     insert = "INSERT INTO shop_shelf (id, name) VALUES (%s, %s)"
     with transaction.atomic(), connection.cursor() as cursor, pytest.raises(IntegrityError):
@@ -117,7 +117,7 @@ def test_statement_that_fails_half_way_is_told(told):
 
 
 def test_statements_with_autocommit_off_are_told_by_the_commit(told):
-    """And not by a rollback."""
+    """A rollback drops them."""
     transaction.set_autocommit(False)
     try:
         execute(UPDATE)
@@ -134,7 +134,7 @@ def test_statements_with_autocommit_off_are_told_by_the_commit(told):
 
 @pytest.mark.sqlite
 def test_table_changed_with_autocommit_off_is_told_at_once(told):
-    """SQLite's driver opens no transaction for it: it is committed already."""
+    """SQLite's driver opens no transaction for DDL: it is committed already."""
     transaction.set_autocommit(False)
     try:
         execute("ALTER TABLE shop_shelf RENAME COLUMN name TO title")
@@ -147,7 +147,7 @@ def test_table_changed_with_autocommit_off_is_told_at_once(told):
 
 
 def test_transaction_begun_by_raw_sql_holds_the_record(told):
-    """Django knows nothing of it; whoever began it ends both."""
+    """Django does not know of it; the raw COMMIT commits both."""
     execute("BEGIN")
     execute(UPDATE)
     execute("ROLLBACK")
@@ -161,7 +161,7 @@ def test_transaction_begun_by_raw_sql_holds_the_record(told):
 
 
 def test_rows_that_a_write_returns_can_be_fetched(told):
-    """Also one by one, after the statement has been told."""
+    """Also one by one, after the resets are stored."""
     with connection.cursor() as cursor:
         cursor.execute(f"{UPDATE} RETURNING id")
         assert [cursor.fetchone(), cursor.fetchone(), cursor.fetchone()] == [(1,), (2,), None]
@@ -172,7 +172,7 @@ def test_rows_that_a_write_returns_can_be_fetched(told):
 
 
 def test_statement_of_the_orm_is_told_by_rows_alone(lamp, told):
-    """The seam's statements, and the lock that it takes, are marked."""
+    """Capture's statements and its lock statement are marked."""
     lamp.delete()
     assert told() == lines((Product, 1), "left", "shelf:1", "maker:me")
 
@@ -181,7 +181,7 @@ def test_statement_of_the_orm_is_told_by_rows_alone(lamp, told):
 
 
 def test_statement_that_another_tool_has_commented_on_is_still_the_orms(told):
-    """Tools that trace queries put comments behind them."""
+    """Tracing tools append comments after the marker."""
 
     def comment(execute, sql, params, many, context):
         return execute(f"{sql} /*route='shelves'*/", params, many, context)
@@ -193,7 +193,7 @@ def test_statement_that_another_tool_has_commented_on_is_still_the_orms(told):
 
 
 def test_statements_that_do_not_write_tracked_tables_tell_nothing(told):
-    """Untracked tables, also by Django's own subqueries over tracked ones; and reading."""
+    """Writes of untracked tables, with Django's own subqueries over tracked ones; and reads."""
     Visit.objects.create(page="raw")
     execute("UPDATE shop_visit SET page = 'UPDATE shop_shelf'")
     Visit.objects.filter(pk__in=Shelf.objects.values("pk")).delete()
@@ -203,7 +203,7 @@ def test_statements_that_do_not_write_tracked_tables_tell_nothing(told):
 
 
 def test_sql_in_a_migration_is_told(told):
-    """RunSQL, run by the executor that `migrate` uses."""
+    """RunSQL is executed as `migrate` does."""
     migration = migrations.Migration("0099_raw", "shop")
     migration.operations = [migrations.RunSQL([UPDATE, "UPDATE shop_product SET name = 'raw'"])]
     executor = MigrationExecutor(connection)
@@ -229,16 +229,16 @@ def test_tracked_table_that_is_altered_is_told(told):
 
 
 def test_flushed_database_is_told(told):
-    """The records are gone with all else; behind them stands one that resets everybody."""
-    # Django's own: that of the tests is seen by nobody.
+    """The flush deletes the records; one with resets follows it."""
+    # Django's own command: capture does not see the tests' one.
     call_command(flush.Command(), interactive=False, verbosity=0)
 
     assert told_after_a_flush() >= SHELVES | PRODUCTS
 
 
 def test_flushed_tables_are_told(told):
-    """As TransactionTestCase does it."""
-    # All of the shop's: PostgreSQL empties none to which another points.
+    """As TransactionTestCase flushes."""
+    # All tables of the shop: PostgreSQL empties none that another refers to.
     tables = [t for t in connection.introspection.table_names() if t.startswith("shop_")]
     sql = connection.ops.sql_flush(no_style(), tables)
 
@@ -248,7 +248,7 @@ def test_flushed_tables_are_told(told):
 
 
 def told_after_a_flush():
-    """Return the lines of all records that there are."""
+    """Return the lines of all stored records."""
     return {
         line
         for record in _all_records()
@@ -258,7 +258,7 @@ def told_after_a_flush():
 
 
 def test_every_connection_is_watched_once(told):
-    """Those of other threads too, from their first statement on; and after a reconnect."""
+    """Other threads' connections have it from the start, and reconnected ones too."""
     found = []
 
     def work():
@@ -281,7 +281,7 @@ def test_every_connection_is_watched_once(told):
 
 
 def test_connection_opened_within_another_wrapper_stays_watched(told):
-    """Leaving a wrapper's block takes off the last of the list."""
+    """The end of a wrapper's block removes the last wrapper of the list."""
     connection.close()
     connection.execute_wrappers.remove(detector._detect)
 
@@ -297,7 +297,7 @@ class UsualTests(TestCase):
     """Tests that never commit."""
 
     def test_raw_sql_is_noted(self):
-        """It stands in the journal, for the test kit to see; nothing is stored."""
+        """The journal has it, for the test helpers; no record is stored."""
         count = StoredRecord.objects.count()
 
         execute(UPDATE)

@@ -1,4 +1,4 @@
-"""What is told when objects are created and saved."""
+"""Objects that are created and saved."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_created_row_enters_its_topics(shelves, told):
-    """In the columns' own values, whatever the object holds."""
+    """The values are the columns', not the object's."""
     since = dt.datetime(2020, 1, 31, tzinfo=dt.UTC)
 
     bed = Product.objects.create(
@@ -42,35 +42,35 @@ def test_created_row_enters_its_topics(shelves, told):
 
 
 def test_created_row_with_nulls_enters_no_topic_of_them(told):
-    """Null shelves nothing; the database's own default is told, too."""
+    """A null gives no topic; the database's default does."""
     bed = Product.objects.create()
 
     assert told() == lines(bed, "entered")
 
 
 def test_value_that_the_database_makes_is_told(told):
-    """A column's `db_default` is known only to the database."""
+    """Only the database knows the value of a `db_default`."""
     country = Country.objects.create(code="no")
 
     assert told() == lines(country, "entered", "country:no", "named:nameless")
 
 
 def test_row_whose_key_the_database_makes_is_told_with_it(told):
-    """A key may be an expression, too."""
+    """The key may be a `db_default` expression."""
     assert Coupon.objects.create().pk == "FREE"
 
     assert told() == lines((Coupon, "FREE"), "entered")
 
 
 def test_inserted_expression_is_told_by_its_value(told):
-    """What an expression comes to is read back."""
+    """The value of an expression is read back."""
     bed = Product.objects.create(maker=Upper(Value("me")))
 
     assert told() == lines(bed, "entered", "maker:ME")
 
 
 def test_key_given_as_an_expression_is_told(told):
-    """By what the database made of it."""
+    """The key is the one that the database computed."""
     country = Country(code=Lower(Value("NO")))
     country.save(force_insert=True)
 
@@ -78,14 +78,14 @@ def test_key_given_as_an_expression_is_told(told):
 
 
 def test_key_stored_otherwise_than_given_is_told_as_stored(told):
-    """The database returns it."""
+    """The database returns the stored key."""
     Nickname.objects.create(name="Eve")
 
     assert told() == lines((Nickname, "eve"), "entered", "nickname:eve")
 
 
 def test_text_given_for_a_number_is_told_as_the_number(told):
-    """`05` is stored as 5, so 5 is what is told."""
+    """`05` is stored as 5, and published as 5."""
     Shelf.objects.create(pk="05")
     assert told() == lines((Shelf, 5), "entered", "shelf:5")
 
@@ -95,7 +95,7 @@ def test_text_given_for_a_number_is_told_as_the_number(told):
 
 
 def test_uuid_key_is_told_as_text(told):
-    """Python made it, in one way or another."""
+    """Python made the UUID."""
     parcel = Parcel.objects.create(id=uuid.UUID(int=7).hex)
 
     assert told() == lines((Parcel, uuid.UUID(int=7)), "entered")
@@ -103,14 +103,14 @@ def test_uuid_key_is_told_as_text(told):
 
 
 def test_text_key_may_hold_any_character(told):
-    """Its topic is encoded; the row's key in the message is as it is."""
+    """The topic encodes it; the key in the message does not."""
     country = Country.objects.create(code="a/b %:é")
 
     assert told() == lines(country, "entered", "country:a%2Fb%20%25%3A%C3%A9", "named:nameless")
 
 
 def test_empty_text_key_is_told_under_the_models_topic(told):
-    """A legal key that no topic can spell is no reason to refuse a write."""
+    """A topic cannot contain an empty key, but the write must succeed."""
     Country.objects.create(code="", name="x")
 
     assert told() == {
@@ -119,7 +119,7 @@ def test_empty_text_key_is_told_under_the_models_topic(told):
 
 
 def test_composite_key_is_told_as_json(told):
-    """Canonical, so that each row has one spelling."""
+    """Each row has one spelling."""
     stock = Stock.objects.create(shop_number="1", product='a"b')
 
     assert told() == lines((Stock, (1, 'a"b')), "entered", "stock:1/a%22b")
@@ -127,7 +127,7 @@ def test_composite_key_is_told_as_json(told):
 
 
 def test_saved_row_updates_its_topics(lamp, told):
-    """A save tells of the row even where no topic depends on what it changed."""
+    """Any save publishes the row, even if no column of a topic changed."""
     lamp.hidden = True
     lamp.save()
 
@@ -135,15 +135,15 @@ def test_saved_row_updates_its_topics(lamp, told):
 
 
 def test_saved_row_leaves_and_enters(shelves, lamp, told):
-    """Both those who see it go and those who see it come are told."""
+    """Clients of the former and of the new topic get a message."""
     lamp.shelf = shelves[1]
     lamp.save()
 
     assert told() == moved(lamp, ["shelf:1"], ["shelf:2"], ["maker:me"])
 
 
-def test_save_of_some_fields_tells_what_the_row_is(shelves, lamp, told):
-    """A field that was set on the object and not saved is not told."""
+def test_save_of_some_fields_tells_the_stored_row(shelves, lamp, told):
+    """A field that was set on the object but not saved does not count."""
     lamp.shelf = shelves[1]
     lamp.maker = "you"
     lamp.save(update_fields=["maker"])
@@ -152,7 +152,7 @@ def test_save_of_some_fields_tells_what_the_row_is(shelves, lamp, told):
 
 
 def test_stale_object_leaves_the_topic_that_the_row_had(shelves, lamp, told):
-    """What the row did belong to is the database's to say, not the object's."""
+    """The former topic is that of the database's row, not the object's."""
     third = Shelf.objects.create()
     stale = Product.objects.get(pk=lamp.pk)
     Product.objects.filter(pk=lamp.pk).update(shelf=shelves[1])
@@ -165,7 +165,7 @@ def test_stale_object_leaves_the_topic_that_the_row_had(shelves, lamp, told):
 
 
 def test_deferred_fields_are_not_fetched_and_told_all_the_same(lamp, told):
-    """An object need not hold what its topics need."""
+    """The object need not have the columns of its topics."""
     partial = Product.objects.only("name").get(pk=lamp.pk)
 
     partial.name = "x"
@@ -176,7 +176,7 @@ def test_deferred_fields_are_not_fetched_and_told_all_the_same(lamp, told):
 
 
 def test_save_with_an_expression_is_told_by_its_value(shelves, lamp, told):
-    """F() is read back, by key."""
+    """The value of F() is read back, by key."""
     lamp.shelf_id = F("shelf_id") + 1
     lamp.save()
 
@@ -184,21 +184,21 @@ def test_save_with_an_expression_is_told_by_its_value(shelves, lamp, told):
 
 
 def test_explicit_key_that_is_new_is_told_as_created(told):
-    """Django tries an UPDATE first; it touched nothing."""
+    """Django tries an UPDATE first, which matches no row."""
     Shelf(pk=77).save()
 
     assert told() == lines((Shelf, 77), "entered", "shelf:77")
 
 
 def test_explicit_key_that_exists_is_told_as_updated(lamp, told):
-    """The object knew nothing of the row that it overwrites."""
+    """The object was never read from the row that it overwrites."""
     Product(pk=lamp.pk, maker="you").save()
 
     assert told() == moved(lamp, ["shelf:1", "maker:me"], ["maker:you"])
 
 
 def test_forced_insert_and_update_are_told(lamp, told):
-    """As what they are."""
+    """As entered and as updated."""
     Shelf(pk=77).save(force_insert=True)
     assert told() == lines((Shelf, 77), "entered", "shelf:77")
 
@@ -207,7 +207,7 @@ def test_forced_insert_and_update_are_told(lamp, told):
 
 
 def test_refused_writes_are_not_told(lamp, told):
-    """Neither a key that is taken, nor a row that is not there."""
+    """An insert with a taken key, and an update of a missing row."""
     with pytest.raises(IntegrityError):
         Product(pk=lamp.pk).save(force_insert=True)
     with pytest.raises(DatabaseError):
@@ -219,7 +219,7 @@ def test_refused_writes_are_not_told(lamp, told):
 
 
 def test_row_is_told_by_proxy(lamp, told):
-    """A proxy's rows are its model's."""
+    """A proxy's rows are those of its concrete model."""
     proxy = Discounted.objects.get(pk=lamp.pk)
 
     proxy.maker = "you"
@@ -229,7 +229,7 @@ def test_row_is_told_by_proxy(lamp, told):
 
 
 def test_created_child_is_told_in_both_its_tables(shelves, told):
-    """A multi-table child is a row of its own, and one of its parent's."""
+    """A multi-table child is a row of its own table and one of its parent's."""
     book = Book.objects.create(name="b", shelf=shelves[0], author="eve")
 
     parent = lines((Product, book.pk), "entered", "shelf:1", "shout:B")
@@ -237,7 +237,7 @@ def test_created_child_is_told_in_both_its_tables(shelves, told):
 
 
 def test_saved_child_is_told_in_both_its_tables(shelves, told):
-    """Each table by its own columns."""
+    """Each table's row has its own topics."""
     book = Book.objects.create(shelf=shelves[0], author="eve")
     told.records()
 
@@ -249,7 +249,7 @@ def test_saved_child_is_told_in_both_its_tables(shelves, told):
 
 
 def test_child_of_a_parent_with_a_python_made_key_is_told_by_row(told):
-    """The parent's key is not the child's field of that name."""
+    """The child's key has another name than the parent's."""
     express = Express.objects.create(hours=3)
 
     child = lines(express, "entered", "hours:3")
@@ -257,7 +257,7 @@ def test_child_of_a_parent_with_a_python_made_key_is_told_by_row(told):
 
 
 def test_child_saved_raw_is_told_in_its_table_only(lamp, told):
-    """As loaddata does: the parent's row is another entry of the fixture."""
+    """`loaddata` saves the parent's row as another entry of the fixture."""
     Book(product_ptr_id=lamp.pk, author="eve").save_base(raw=True)
 
     assert told() == lines((Book, lamp.pk), "entered", "author:eve")
@@ -265,7 +265,7 @@ def test_child_saved_raw_is_told_in_its_table_only(lamp, told):
 
 @pytest.mark.parametrize("goes", ["deleted", "under another key"])
 def test_child_that_gets_another_parent_is_told(goes, told):
-    """Another row takes the key of its parent's, within one transaction, and the child stays."""
+    """Within a transaction another row takes the key of its parent's, and the child stays."""
     book = Book.objects.create(pk=2, maker="me", author="eve")
     told.records()
 
@@ -279,7 +279,7 @@ def test_child_that_gets_another_parent_is_told(goes, told):
 
 
 def test_row_that_a_manager_hides_is_told(lamp, told):
-    """What a default manager shows is no measure of what there is."""
+    """Capture does not use the default manager."""
     lamp.hidden = True
     lamp.save()
     told.records()
@@ -293,7 +293,7 @@ def test_row_that_a_manager_hides_is_told(lamp, told):
 
 
 def test_moving_a_row_by_a_related_manager_is_told(shelves, lamp, told):
-    """Adding to a reverse relation is an update of the other side's row."""
+    """Adding to a reverse relation updates the row of the other side."""
     shelves[1].products.add(lamp)
     assert told() == moved(lamp, ["shelf:1"], ["shelf:2"], ["maker:me"])
 
@@ -305,7 +305,7 @@ def test_moving_a_row_by_a_related_manager_is_told(shelves, lamp, told):
 
 
 def test_decimals_are_told_as_the_column_holds_them(lamp, told):
-    """One value has one spelling."""
+    """Equal values have one spelling."""
     lamp.price = Decimal("1.5")
     lamp.save()
     told.records()
@@ -317,13 +317,13 @@ def test_decimals_are_told_as_the_column_holds_them(lamp, told):
 
 
 async def test_writing_from_async_code_is_told(lamp, told):
-    """The a-methods come by the same way."""
+    """The async methods run the same compilers."""
     from asgiref.sync import sync_to_async
 
     lamp.maker = "you"
     await lamp.asave()
 
     lines_told = await sync_to_async(told)()
-    # Its thread's; the test's database cannot be removed while somebody is there.
+    # The connection of its thread; the test's database cannot be dropped while it is open.
     await sync_to_async(connections.close_all)()
     assert lines_told == moved(lamp, ["maker:me"], ["maker:you"], ["shelf:1"])

@@ -1,4 +1,4 @@
-"""Which tables a text of SQL writes, told from the text."""
+"""The tables that a text of SQL writes, found from the text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRACKED = frozenset({"shop_shelf"})
 
 @given(st.data())
 def test_written_table_is_found_in_every_disguise(data):
-    """Quoted, qualified, in any case, behind comments and WITH; what is only read is not told."""
+    """Quoted, qualified, in any case, after comments and WITH; read tables are left out."""
     target, read = data.draw(st.permutations(["ours", "theirs"]))
     sql = data.draw(writing(target, read))
 
@@ -30,8 +30,8 @@ def test_written_table_is_found_in_every_disguise(data):
 
 
 @given(st.data())
-def test_what_sqlite_does_not_know_is_found_too(data):
-    """TRUNCATE, COPY, MERGE, several statements, and what is done to the table itself."""
+def test_statements_that_sqlite_lacks_are_found_too(data):
+    """TRUNCATE, COPY, MERGE, several statements, and DDL."""
     sql = data.draw(postgres_only("shop_shelf"))
 
     assert tables_written(sql, TRACKED) == TRACKED
@@ -39,19 +39,19 @@ def test_what_sqlite_does_not_know_is_found_too(data):
 
 @pytest.mark.parametrize("sql", READS)
 def test_table_that_is_only_read_or_mentioned_is_not_told(sql):
-    """Neither by FOR UPDATE, an ON clause, a literal, a subquery nor another's foreign key."""
+    """In FOR UPDATE, an ON clause, a literal, a subquery, or another table's foreign key."""
     assert tables_written(sql, TRACKED) == frozenset()
 
 
 @pytest.mark.parametrize("sql", HIDING)
-def test_what_a_text_may_hide_is_told(sql):
-    """Where two databases read it in two ways, or it runs a program, too much is told."""
+def test_tables_that_a_text_may_hide_are_told(sql):
+    """If databases parse a text differently, or it runs a program, all mentioned tables count."""
     assert tables_written(sql, TRACKED) == TRACKED
 
 
 @given(st.text("ab'\"`[]$;-/*\\ \n\rUPDATE", max_size=30), st.sampled_from(TABLES))
-def test_what_follows_anything_that_sqlite_runs_is_found(before, table):
-    """Random quotes and comments in front: what SQLite executes, the detector has seen."""
+def test_writes_after_any_text_that_sqlite_runs_are_found(before, table):
+    """After random quotes and comments, the detector finds each write that SQLite runs."""
     sql = f'{before} UPDATE "{table}" SET name = name || 1'
     database = small_database()
     with database:
@@ -65,8 +65,8 @@ def test_what_follows_anything_that_sqlite_runs_is_found(before, table):
 
 
 @given(st.data())
-def test_what_sqlite_changed_was_told_and_nothing_else(data):
-    """The database as the oracle: generated statements on real tables."""
+def test_exactly_the_tables_that_sqlite_changed_are_told(data):
+    """The database is the oracle: generated statements run on real tables."""
     target, read = data.draw(st.permutations(TABLES))[:2]
     target_name = target if target.isascii() and " " not in target and target != "only" else None
     sql = data.draw(
@@ -87,14 +87,14 @@ def test_what_sqlite_changed_was_told_and_nothing_else(data):
 
 
 def odd(table: str) -> st.SearchStrategy[str]:
-    """Make a statement on a table whose name must be quoted, or could be a keyword."""
+    """Return a statement on a table whose name must be quoted, or may be a keyword."""
     quoted = st.sampled_from([f'"{table}"', f"`{table}`", f"[{table}]", f"main.[{table}]"])
     forms = ["DELETE FROM {}", "UPDATE {} SET name = 'ours'", "INSERT INTO {} SELECT 7, 'theirs'"]
     return st.tuples(st.sampled_from(forms), quoted).map(lambda made: made[0].format(made[1]))
 
 
 def small_database() -> sqlite3.Connection:
-    """Return a database in memory with three rows a table."""
+    """Return an in-memory database whose tables have three rows each."""
     database = sqlite3.connect(":memory:")
     for table in TABLES:
         database.execute(f'CREATE TABLE "{table}" (id INTEGER PRIMARY KEY, name TEXT)')
@@ -104,18 +104,18 @@ def small_database() -> sqlite3.Connection:
 
 
 def contents(database: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
-    """Return every row of every table."""
+    """Return all rows of all tables."""
     return {t: list(database.execute(f'SELECT * FROM "{t}" ORDER BY id')) for t in TABLES}
 
 
 @given(named("ours"))
 def test_table_whose_name_has_a_schema_is_compared_by_its_last_part(name):
-    """A project writes `db_table = '"stock"."Ours"'`."""
+    """A project may set `db_table = '"stock"."Ours"'`."""
     assert tables_written(f"DELETE FROM {name}", frozenset({'"stock"."Ours"'}))
 
 
 def test_long_text_is_read_to_its_end():
-    """Also one that is too long to be kept."""
+    """Also a text that is too long for the cache."""
     rows = ", ".join(["(1)"] * LONGEST_CACHED)
 
     sql = f"INSERT INTO other VALUES {rows}; DELETE FROM shop_shelf"
@@ -125,7 +125,7 @@ def test_long_text_is_read_to_its_end():
 
 @pytest.mark.parametrize("sql", ["CALL p()", "DO $$ $$", "SELECT 1; commit", "/**/ END"])
 def test_text_that_may_end_transactions_is_known(sql):
-    """It cannot be run within one that is made for it."""
+    """It cannot run in a transaction that capture opens for it."""
     assert controls_transactions(sql)
 
 
@@ -135,12 +135,12 @@ def test_text_that_cannot_run_in_a_transaction_is_known():
 
 
 def test_ordinary_write_controls_nothing():
-    """It is made one unit with what is told of it."""
+    """It shares a transaction with its record."""
     assert not controls_transactions("WITH a AS (SELECT 1) DELETE FROM shop_shelf WHERE id = 1")
 
 
 def test_ordinary_query_is_known_at_once():
-    """Without being split."""
+    """It is not split into tokens."""
     assert only_reads('SELECT "a"."id" FROM "a" WHERE "a"."id" = %s LIMIT 21')
     assert not only_reads("SELECT id INTO shop_shelf FROM a")
     assert not only_reads("SELECT 1; DELETE FROM shop_shelf")

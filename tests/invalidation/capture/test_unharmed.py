@@ -1,4 +1,4 @@
-"""What a project does with its models works as it did before anybody tracked them."""
+"""A project's code works as it did before its models were tracked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_untracked_model_pays_no_query(told, django_assert_num_queries):
-    """Nor a transaction, nor a record."""
+    """A write of it costs no query, transaction or record."""
     with django_assert_num_queries(4):
         visit = Visit.objects.create(page="a")
         visit.save()
@@ -35,7 +35,7 @@ def test_untracked_model_pays_no_query(told, django_assert_num_queries):
 
 
 def test_reading_tracked_models_pays_no_query(lamp, told, django_assert_num_queries):
-    """The seam is under writes alone."""
+    """Reads are not captured."""
     with django_assert_num_queries(3):
         list(Product.objects.all())
         Product.objects.count()
@@ -43,7 +43,7 @@ def test_reading_tracked_models_pays_no_query(lamp, told, django_assert_num_quer
 
 
 def test_tracked_write_pays_a_bounded_number_of_queries(lamp, told):
-    """BEGIN, lock, before, write, after, record, COMMIT: however many rows."""
+    """BEGIN, lock, read, write, read, record, COMMIT: for any number of rows."""
     Product.objects.bulk_create(Product(maker="x") for _ in range(50))
 
     with CaptureQueriesContext(connection) as queries:
@@ -52,8 +52,8 @@ def test_tracked_write_pays_a_bounded_number_of_queries(lamp, told):
     assert len(queries) <= 7
 
 
-def test_receivers_that_write_are_told_with_what_they_followed(lamp, told):
-    """Saving within a signal is a habit."""
+def test_writes_of_signal_receivers_are_told_with_their_cause(lamp, told):
+    """Projects save in signal receivers."""
 
     def follow(sender, instance, **_):
         Shelf.objects.filter(pk=1).update(name=f"{sender.__name__} {instance.pk}")
@@ -74,8 +74,8 @@ def test_receivers_that_write_are_told_with_what_they_followed(lamp, told):
             signal.disconnect(follow, sender=Product)
 
 
-def test_receivers_of_every_model_do_not_meet_our_records(told):
-    """An audit log that writes at every save would write in the midst of the commit."""
+def test_signal_receivers_of_every_model_get_no_stored_records(told):
+    """An audit log that writes at every save would write during the commit."""
     senders = []
 
     def audit(sender, **_):
@@ -95,7 +95,7 @@ def test_receivers_of_every_model_do_not_meet_our_records(told):
 
 
 def test_loading_fixtures_is_told(tmp_path, told):
-    """`loaddata` saves raw, table by table, with constraints put off."""
+    """`loaddata` saves raw, table by table, with constraint checks deferred."""
     rows = [
         {"model": "shop.book", "pk": 8, "fields": {"author": "eve"}},
         {"model": "shop.product", "pk": 8, "fields": {"maker": "x", "shelf": 9}},
@@ -116,7 +116,7 @@ def test_loading_fixtures_is_told(tmp_path, told):
 
 
 def test_dumping_writes_nothing(lamp, told):
-    """Commands that read are left alone."""
+    """`dumpdata` only reads."""
     call_command("dumpdata", "shop", stdout=io.StringIO())
 
     assert told.records() == []
@@ -124,14 +124,14 @@ def test_dumping_writes_nothing(lamp, told):
 
 @pytest.mark.sqlite  # PostgreSQL does not pass the checks yet
 def test_checking_writes_nothing(lamp, told):
-    """Commands that read are left alone."""
+    """`check` only reads."""
     call_command("check", verbosity=0, stdout=io.StringIO())
 
     assert told.records() == []
 
 
 def test_rows_may_be_written_while_others_are_read(told):
-    """An open cursor goes on over the commits of writes in its loop, and over refused ones."""
+    """An open cursor survives the commits of writes in its loop, and refused writes."""
     Shelf.objects.bulk_create(Shelf(pk=pk) for pk in range(10, 40))
     told.records()
 
@@ -147,7 +147,7 @@ def test_rows_may_be_written_while_others_are_read(told):
 
 @pytest.mark.sqlite
 def test_tables_without_a_rowid_can_be_written(lamp, told):
-    """A table that a project made itself may be anything that SQLite knows."""
+    """A project may have created its table WITHOUT ROWID."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE shop_country RENAME TO kept")
         cursor.execute("CREATE TABLE shop_country (code PRIMARY KEY, name) WITHOUT ROWID")
@@ -164,7 +164,7 @@ def test_tables_without_a_rowid_can_be_written(lamp, told):
 
 
 def test_results_of_writes_are_djangos(lamp):
-    """Counts, keys and returned objects are what they always were."""
+    """Counts, keys and returned objects are unchanged."""
     assert Product.objects.update(maker="x") == 1
     assert Product.objects.filter(maker="no").update(maker="x") == 0
     assert Book.objects.update(maker="x") == 0
@@ -196,7 +196,7 @@ QUERYSETS = {
     ids=["update", "delete"],
 )
 def test_write_takes_the_rows_that_django_takes(rows, write, told):
-    """Writing to the rows that were read gives what the project's own condition gave."""
+    """Limiting a write to the keys that were read selects the same rows as its condition."""
 
     def outcome():
         with transaction.atomic():
@@ -218,7 +218,7 @@ def test_write_takes_the_rows_that_django_takes(rows, write, told):
 
 
 def test_admin_writes_are_told(admin_client: Client, told):
-    """The admin adds, changes and deletes in transactions of its own."""
+    """The admin adds, changes and deletes in its own transactions."""
     path = "/admin/demo_todo/todolist/"
 
     assert admin_client.post(f"{path}add/", {"name": "one"}).status_code == 302
@@ -233,14 +233,14 @@ def test_admin_writes_are_told(admin_client: Client, told):
 
 
 class UsualTests(TestCase):
-    """A project's own tests: each in a transaction that never commits."""
+    """A project's own tests, each in a transaction that never commits."""
 
     @classmethod
     def setUpTestData(cls) -> None:
         cls.shelf = Shelf.objects.create(pk=1)
 
-    def test_writes_work(self) -> None:
-        """Nothing is told, since nothing is committed."""
+    def test_writes_work_without_a_commit(self) -> None:
+        """Without a commit no record is stored."""
         before = StoredRecord.objects.count()
         with self.captureOnCommitCallbacks(execute=True) as callbacks:
             Product.objects.create(shelf=self.shelf)
@@ -251,7 +251,7 @@ class UsualTests(TestCase):
         self.assertEqual(StoredRecord.objects.count(), before)
 
     def test_tests_do_not_see_each_other(self) -> None:
-        """The journal goes back with the savepoint of a test."""
+        """The journal is cut back with the savepoint of a test."""
         self.assertEqual(Product.objects.count(), 0)
         models = {entry.model for entry in journal_of(connection).entries()}
         self.assertEqual(models, {Shelf})

@@ -1,4 +1,4 @@
-"""What nobody tracks pays nothing: the same statements as without us, and no signals."""
+"""Untracked models cost nothing: the statements are Django's own, and no signals are connected."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def seamless(monkeypatch):
-    """Return what runs something by Django's own methods."""
+    """Return a function that runs another with Django's own, unwrapped methods."""
 
     def run(write):
         with pytest.MonkeyPatch.context() as patch:
@@ -38,14 +38,14 @@ def seamless(monkeypatch):
 
 
 def statements_of(write):
-    """Return the statements that `write` makes, without the values."""
+    """Return the statements that `write` runs, without their values."""
     with CaptureQueriesContext(connection) as queries:
         write()
     return [re.sub(r"'[^']*'|\d+", "?", query["sql"]) for query in queries]
 
 
 def write_visits():
-    """Write to a model of our own that nobody tracks, in every usual way."""
+    """Write to an untracked model in every usual way."""
     visit = Visit.objects.create(page="a")
     visit.save()
     Visit.objects.bulk_create([Visit(), Visit()])
@@ -67,7 +67,7 @@ def write_sessions():
 
 
 def write_cache():
-    """Set, change and delete what is cached in a table."""
+    """Set, change and delete entries of the database cache."""
     cache = DatabaseCache("cached", {})
     cache.set("a", 1)
     cache.set("a", 2)
@@ -77,7 +77,7 @@ def write_cache():
 
 @pytest.fixture
 def cache_table(transactional_db):
-    """Make the table of the cache."""
+    """Create the cache's table."""
     setting = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache"}}
     setting["default"]["LOCATION"] = "cached"
     with override_settings(CACHES=setting):
@@ -90,8 +90,8 @@ def cache_table(transactional_db):
 @pytest.mark.usefixtures("cache_table")
 @pytest.mark.parametrize("write", [write_visits, write_sessions, write_cache])
 def test_untracked_writes_are_djangos_own(write, seamless, told):
-    """No statement, no transaction, no record, nothing in the journal."""
-    write()  # what is done once
+    """No statement, transaction, record or journal entry is added."""
+    write()  # work that is done once
 
     assert statements_of(write) == seamless(write)
     assert told.records() == []
@@ -100,7 +100,7 @@ def test_untracked_writes_are_djangos_own(write, seamless, told):
 
 @pytest.mark.parametrize("model", [Visit, Sticker], ids=["untracked", "tracked"])
 def test_fast_deletes_stay_fast(model):
-    """They are switched off by receivers of the signals of deletion, of which we have none."""
+    """Receivers of delete signals would switch them off; there are none."""
     assert Collector(using="default").can_fast_delete(model.objects.all())
 
 
@@ -112,7 +112,7 @@ def test_fast_deletes_stay_fast(model):
     ],
 )
 def test_no_signal_of_models_is_listened_to(name):
-    """A receiver of every model costs every model."""
+    """A receiver without a sender costs every model."""
     signal = getattr(signals, name)
     live = [receiver() for _, receiver, *_ in signal.receivers if receiver() is not None]
 

@@ -1,10 +1,11 @@
-"""Triggers that write down which transaction did what to which row, within that transaction.
+"""Triggers that log which transaction did what to which row, within that transaction.
 
-What is rolled back is not in it, and nobody else can tell what a transaction beside others did.
-A stored record is written down as well, so that each transaction is known with what it told.
+Rolled-back writes are therefore not in the log; and only a trigger knows the writes of one
+transaction among concurrent ones. A stored record is logged too, which links each transaction to
+its messages.
 
-PostgreSQL numbers its transactions. On SQLite each connection says which is its current one, by a
-function of ours.
+PostgreSQL numbers its transactions. On SQLite each connection names its current one, by a function
+that this module registers.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from tests.invalidation.oracle.snapshot import driver
 from tests.invalidation.oracle.tables import TABLES, Row
 
 RECORD = -1
-"""Stands for the table of the records."""
+"""The label that stands for the table of records."""
 
 _current = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row written by one statement; `row` is None and `record` its number for a record."""
+    """One row written by a statement. For a stored record, `row` is None, `record` its number."""
 
     number: int
     transaction: str
@@ -41,13 +42,13 @@ class Entry:
 
 
 def begin(transaction: str) -> None:
-    """Say what this thread's next transaction is called, where the database has no name for it."""
+    """Set the name of this thread's next transaction, where the database does not number them."""
     _current.name = transaction
 
 
 @contextmanager
 def audited() -> Iterator[None]:
-    """Install the triggers for the length of a block."""
+    """Install the triggers within a block."""
     connection_created.connect(_name_transactions)
     _name_transactions(None, connection)
     for statement in _statements():
@@ -66,13 +67,13 @@ def newest() -> int:
 
 
 def since(number: int) -> list[Entry]:
-    """Return the entries behind a number, in their order."""
+    """Return the entries after a number, in their order."""
     sql = f"SELECT id, tx, tbl, old, new FROM oracle_audit WHERE id > {number:d} ORDER BY id"
     return [entry for line in driver().execute(sql).fetchall() for entry in _entries(*line)]
 
 
 def changed(entries: Iterable[Entry]) -> set[Row]:
-    """Return the rows that are not what they were before the first entry about them."""
+    """Return the rows that differ from their state before their first entry."""
     first: dict[Row, Any] = {}
     last: dict[Row, Any] = {}
     for entry in entries:
@@ -83,7 +84,7 @@ def changed(entries: Iterable[Entry]) -> set[Row]:
 
 
 def _entries(number: int, tx: str, table: int, old: str | None, new: str | None) -> Iterator[Entry]:
-    """Give what a line says: two entries where a row's key has changed, for it is two rows then."""
+    """Give the entries of a log line: two if a row's key changed, since it is two rows then."""
     if table == RECORD:
         yield Entry(number, tx, None, record=int(new or 0))
         return

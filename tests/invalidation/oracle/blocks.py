@@ -1,7 +1,7 @@
-"""What stands around writes: transactions, savepoints, rollbacks, autocommit off, settings.
+"""Blocks around writes: transactions, savepoints, rollbacks, autocommit off, settings.
 
-A step is a tuple: a write's name, two numbers and a text; or the name of one of these, how it ends,
-and the steps within.
+A step is a tuple: a write's name, two numbers and a text; or the name of a block, how it ends, and
+the steps within.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ NotUpdated: Any = getattr(exceptions, "ObjectNotUpdated", Undone)
 """Django 6 has a class of its own for an update by force that found no row."""
 
 DJANGO_REFUSES = (
-    # A stale object refers to one that was deleted, and has no key any more.
+    # A stale object refers to a deleted one, which has no key any more.
     "save() prohibited to prevent data loss due to unsaved related object",
-    # F() in an object whose row is gone, so that saving it inserts.
+    # F() in an object whose row is gone, so that saving it is an INSERT.
     "Failed to insert expression",
 )
 
@@ -41,7 +41,7 @@ BLOCKS: dict[str, Callable[[World, str, Steps], None]] = {}
 
 
 def block(function: Callable[[World, str, Steps], None]) -> Callable[[World, str, Steps], None]:
-    """Take a function among the blocks."""
+    """Register a function as a block."""
     BLOCKS[function.__name__] = function
     return function
 
@@ -59,21 +59,21 @@ def run_all(world: World, steps: Steps) -> None:
 
 
 def is_refused(error: Exception) -> bool:
-    """Is this the database's refusal, or Django's own, of what a program asked for?
+    """Return True if the database, or Django itself, refused an operation of a program.
 
-    Anything else, like SQL that the database does not understand, is somebody's mistake.
+    Any other error, like SQL that the database does not understand, is a bug.
     """
     kinds = (IntegrityError, NotUpdated, TransactionManagementError, Undone)
     kinds += (ObjectDoesNotExist, MultipleObjectsReturned)
     if isinstance(error, ValueError):
         return str(error).startswith(DJANGO_REFUSES)
-    # By exact type: what Django itself says of an update by force that found no row.
+    # By exact type: Django's own error of a forced update that found no row.
     return isinstance(error, kinds) or type(error) is DatabaseError
 
 
 @contextmanager
 def refusable() -> Iterator[None]:
-    """Let refusals pass, but to whoever can roll back what PostgreSQL has given up for one."""
+    """Suppress refusals, except where PostgreSQL's transaction can then only be rolled back."""
     try:
         yield
     except Exception as error:
@@ -91,10 +91,10 @@ def atomic(world: World, ending: str, steps: Steps) -> None:
 
 @block
 def joined(world: World, ending: str, steps: Steps) -> None:
-    """Without a savepoint: an error undoes what is around it as well.
+    """A block without a savepoint: an error rolls back the surrounding block too.
 
-    With autocommit off nothing is undone, and the transaction goes on. How much the write that
-    failed has written is not known, so its tables are reset.
+    With autocommit off nothing is rolled back, and the transaction goes on. It is unknown how much
+    of the failed write was done, so its tables are reset.
     """
     with refusable():
         try:
@@ -107,7 +107,7 @@ def joined(world: World, ending: str, steps: Steps) -> None:
 
 @block
 def durable(world: World, ending: str, steps: Steps) -> None:
-    """The outermost, or refused."""
+    """A durable block: the outermost, or refused."""
     if not connection.in_atomic_block:
         with refusable(), transaction.atomic(durable=True):
             _inside(world, ending, steps)
@@ -115,7 +115,7 @@ def durable(world: World, ending: str, steps: Steps) -> None:
 
 @block
 def savepoint(world: World, ending: str, steps: Steps) -> None:
-    """Taken by hand: released, rolled back to, or left alone."""
+    """A manual savepoint: released, rolled back to, or left open."""
     taken = connection.savepoint()  # `transaction.savepoint` is deprecated in Django 6.1
     try:
         run_all(world, steps)
@@ -131,7 +131,7 @@ def savepoint(world: World, ending: str, steps: Steps) -> None:
 
 @block
 def hook(world: World, ending: str, steps: Steps) -> None:
-    """A hook that raises on the commit, and takes the later ones with it."""
+    """A hook that raises on the commit, so that later hooks do not run."""
     run_all(world, steps)
     if connection.in_atomic_block:
         transaction.on_commit(_raise)
@@ -139,7 +139,7 @@ def hook(world: World, ending: str, steps: Steps) -> None:
 
 @block
 def by_hand(world: World, ending: str, steps: Steps) -> None:
-    """Autocommit off, with a transaction that is rolled back before and one behind."""
+    """Autocommit off: a transaction that is rolled back, and one that ends as `ending` says."""
     if connection.in_atomic_block:
         return
     transaction.set_autocommit(False)
@@ -147,7 +147,8 @@ def by_hand(world: World, ending: str, steps: Steps) -> None:
         _run_by_hand(world, steps[:1], "rolled back")
         _run_by_hand(world, steps[1:], ending)
         if ending != "raised":
-            # Refused to turn autocommit on, Django and SQLite's driver disagree on whether it is.
+            # If turning autocommit on is refused, Django and SQLite's driver disagree about its
+            # state.
             _run_by_hand(world, steps[:1], "rolled back")
     finally:
         transaction.set_autocommit(True)
@@ -155,14 +156,14 @@ def by_hand(world: World, ending: str, steps: Steps) -> None:
 
 @block
 def few(world: World, ending: str, steps: Steps) -> None:
-    """Bounds so low that they are exceeded: rows become resets."""
+    """Limits so low that they are exceeded: rows become resets."""
     bound = "MAX_ROWS" if ending == "kept" else "MAX_TRANSACTION_ROWS"
     _within(world, override_settings(INVALIDATION={bound: 1}), steps)
 
 
 @block
 def hushed(world: World, ending: str, steps: Steps) -> None:
-    """Rows become resets because it is asked for."""
+    """A `quiet()` block: rows become resets."""
     _within(world, quiet(), steps)
 
 
@@ -171,7 +172,7 @@ RESETTING = frozenset({"few", "hushed"})
 
 
 def may_reset(step: Step) -> bool:
-    """May a step, or one inside it, be told by resets?"""
+    """Return True if a step, or one inside it, may cause resets."""
     if step[0] in WRITES:
         return False
     return step[0] in RESETTING or any(map(may_reset, step[2]))
@@ -186,7 +187,7 @@ def _inside(world: World, ending: str, steps: Steps) -> None:
 
 
 def _within(world: World, context: AbstractContextManager[Any], steps: Steps) -> None:
-    # One transaction at any rate.
+    # With autocommit off the steps are in a transaction already.
     around = transaction.atomic() if connection.get_autocommit() else nullcontext()
     with context, around:
         run_all(world, steps)
@@ -194,14 +195,14 @@ def _within(world: World, context: AbstractContextManager[Any], steps: Steps) ->
 
 def _run_by_hand(world: World, steps: Steps, ending: str) -> None:
     try:
-        # Begins the transaction on SQLite. A block that did would commit it, too.
+        # On SQLite it begins the transaction. A block that did so would commit it, too.
         Visit.objects.filter(pk=0).update(page="")
         run_all(world, steps)
         ended = transaction.commit if ending == "kept" else transaction.rollback
         if ending != "raised" or connection.vendor != "sqlite":
             ended()
         else:
-            # What is open then is committed.
+            # An open transaction is committed then.
             transaction.set_autocommit(True)
             transaction.set_autocommit(False)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""A round of threads that fight for the same rows, and its verdict."""
+"""A round of threads that write the same rows, and its verdict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def fight(
 ) -> None:
     """Let threads write, and judge every transaction that they committed.
 
-    To be called with the audit's triggers installed. Only with upserts may there be resets.
+    The audit's triggers must be installed. Only rounds with upserts may have resets.
     """
     begin_anew()
     state, entry, record = rows_now(), audit.newest(), records.newest()

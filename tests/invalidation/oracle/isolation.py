@@ -1,4 +1,4 @@
-"""How the connections of new threads begin their transactions, and what those see."""
+"""The mode and isolation in which connections of new threads begin transactions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MODES = {
 
 
 def let_threads_connect(monkeypatch: Any, mode: str) -> None:
-    """Let the threads that are started from here on have one of the database's modes."""
+    """Give connections of threads that start from here on one of the database's modes."""
     options = connections.settings["default"].setdefault("OPTIONS", {})
     if connection.vendor == "sqlite":
         monkeypatch.setitem(options, "transaction_mode", mode)
@@ -21,5 +21,5 @@ def let_threads_connect(monkeypatch: Any, mode: str) -> None:
     from psycopg import IsolationLevel
 
     monkeypatch.setitem(options, "isolation_level", IsolationLevel[mode])
-    # Those that lock each other out need not wait a second for being told.
+    # Deadlocks are detected without waiting for a second.
     monkeypatch.setitem(options, "options", "-c deadlock_timeout=20ms")

@@ -1,4 +1,4 @@
-"""What was told against what became of the rows."""
+"""Compare the messages of a transaction with the changes of its rows."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ _PARENTS = {table.child: table.label for table in TABLES if table.child}
 
 @dataclass(frozen=True)
 class Told:
-    """What the record of one transaction tells."""
+    """The messages of one transaction's record."""
 
     lines: frozenset[Line] = frozenset()
     resets: frozenset[str] = frozenset()
 
     @property
     def topics(self) -> set[str]:
-        """The topics of rows."""
+        """The topics of the row messages."""
         return {topic for topic, *_ in self.lines}
 
     def covers(self, line: Line) -> bool:
-        """Does who watches the line's topic hear of it?"""
+        """Return True if a client of the line's topic gets a message or a reset."""
         topic = line[0]
         return line in self.lines or topic in self.resets or _family(topic) in self.resets
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is wrong with what was told of a transaction, and how much was told."""
+    """The errors in a transaction's messages, and how many topics they had."""
 
     missing: frozenset[Line] = frozenset()
-    """Not told, though a row really changed: somebody is stale."""
+    """Rows that really changed without a message: a client is stale."""
     untrue: frozenset[Line] = frozenset()
-    """Told of a row that was not written, or that does not and did not belong there."""
+    """Messages about rows that were not written, or do not belong to the topic."""
     needless: frozenset[str] = frozenset()
-    """Topics told though no row that was written did or does belong to them."""
+    """Topics with messages, though none of their rows was written."""
     topics: int = 0
 
 
 @dataclass
 class Expected:
-    """What must be told of a transaction's rows, and what may be."""
+    """The lines that a transaction's messages must have, and those that they may have."""
 
     must: set[Line] = field(default_factory=set)
     may: set[Line] = field(default_factory=set)
 
 
 def judge(before: State, after: State, written: Iterable[Row], told: Told) -> Verdict:
-    """Compare what was told with the rows before and after; `written` may have changed nothing."""
+    """Compare messages with the rows before and after; `written` rows may be unchanged."""
     expected = expect(before, after, written)
     return Verdict(
         missing=frozenset(line for line in expected.must if not told.covers(line)),
@@ -66,7 +66,7 @@ def judge(before: State, after: State, written: Iterable[Row], told: Told) -> Ve
 
 
 def expect(before: State, after: State, written: Iterable[Row]) -> Expected:
-    """Say what must and may be told."""
+    """Return the required and the allowed lines."""
     expected = Expected()
     rows = set(_with_children(written))
     verbs = {(line[0], *row): line for row in rows for line in _lines(row, before, after)}
@@ -75,7 +75,7 @@ def expect(before: State, after: State, written: Iterable[Row]) -> Expected:
     expected.must |= {line for line in verbs.values() if line[1:3] in changed}
     for row in rows:
         for topic, label, key in _ends(row, before, after):
-            # What became of the row itself, if it was written too, says more.
+            # If the row itself was written too, its own verb says more.
             line = verbs.get((topic, label, key), (topic, label, key, "updated"))
             expected.may.add(line)
             if row in changed:
@@ -100,7 +100,7 @@ def _topics_of(row: Row, values: tuple[str, ...]) -> frozenset[str]:
 
 
 def _differs(row: Row, before: State, after: State) -> bool:
-    """Has a column of the row changed, an inherited one included?"""
+    """Return True if a column of the row changed, an inherited one included."""
     label, key = row
     rows = [row, (_PARENTS[label], key)] if label in _PARENTS else [row]
     return any(before.get(each) != after.get(each) for each in rows)

@@ -13,11 +13,11 @@ TEXTS = ("", "a", "b", "é/ %")
 NUMBERS = 8
 INNER = ("atomic", "savepoint", "joined", "hook", "few", "hushed")
 OUTER = ("atomic", "durable", "by_hand", "joined", "few", "hushed")
-# What is not kept tells nothing, so most is.
+# Rolled-back units publish nothing, so most units are committed.
 ENDED = (*["kept"] * 5, *ENDINGS[1:])
 
 _numbers = st.integers(0, NUMBERS - 1)
-# The first is what steps shrink to.
+# Hypothesis shrinks steps towards the first.
 _names = st.sampled_from(["rest", *sorted(WRITES.keys() - {"rest"})])
 _writes = st.tuples(_names, _numbers, _numbers, st.sampled_from(TEXTS))
 
@@ -32,11 +32,11 @@ _units = _writes | _writes | _blocks(OUTER, _steps)
 
 
 def programs(most: int) -> st.SearchStrategy[list[Step]]:
-    """Return programs of up to `most` units, and of half of that at least."""
+    """Return a strategy for programs of up to `most` units, and of half as many at least."""
     return st.lists(_units, min_size=most // 2, max_size=most)
 
 
 def random_write(random: Random, names: list[str]) -> Step:
-    """Return one of the named writes, with arguments."""
+    """Return a random one of the named writes, with arguments."""
     numbers = random.randrange(NUMBERS), random.randrange(NUMBERS)
     return (random.choice(names), *numbers, random.choice(TEXTS))

@@ -1,4 +1,4 @@
-"""Reading what was told: the stored records behind the last one seen."""
+"""Read the stored records after the last one read."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def newest() -> int:
 
 
 def told_since(number: int) -> list[tuple[int, Told]]:
-    """Return the records behind a number, each with its own."""
+    """Return the records after a number, each with its own number."""
     mark = "?" if connection.vendor == "sqlite" else "%s"
     sql = f"SELECT id, payload FROM realtime_storedrecord WHERE id > {mark} ORDER BY id"
     return [(pk, told_by(payload)) for pk, payload in driver().execute(sql, (number,)).fetchall()]
 
 
 def told_by(payload: str) -> Told:
-    """Return what a record tells."""
+    """Return the messages of a record."""
     lines: set[Line] = set()
     resets: set[str] = set()
     for message in record_of(payload, NOWHERE, 0).messages:

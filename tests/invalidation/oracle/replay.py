@@ -1,7 +1,7 @@
-"""What threads told, judged by the audit: each committed transaction, in the order of the commits.
+"""Judge the messages of threads from the audit: each transaction, in the order of the commits.
 
-The transactions are done again on a copy of the rows. Before each the copy is what every reader
-could see, and behind it as well; so its record must tell what became of its rows, in between.
+The transactions are replayed on a copy of the rows. Before and after each, the copy is the
+committed state that every reader could see, so the transaction's record must match the difference.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Judged:
 
 
 def replay(state: State, entries: Iterable[Entry], told: Mapping[int, Told]) -> Iterator[Judged]:
-    """Judge each transaction; leaves `state` as the last one left the rows."""
+    """Judge each transaction; `state` ends as the rows after the last one."""
     transactions: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         transactions[entry.transaction].append(entry)
@@ -50,7 +50,7 @@ def replay(state: State, entries: Iterable[Entry], told: Mapping[int, Told]) -> 
 
 def _apply(entry: Entry, state: State) -> None:
     assert entry.row is not None
-    # Else the order is not that of the commits, and nothing that follows from it is worth much.
+    # Otherwise the order is not that of the commits, and the following verdicts are wrong.
     assert state.get(entry.row) == entry.before, f"{entry} meets {state.get(entry.row)}"
     if entry.after is None:
         state.pop(entry.row)
@@ -59,7 +59,7 @@ def _apply(entry: Entry, state: State) -> None:
 
 
 def _in_order_of_commit(transactions: Mapping[str, list[Entry]]) -> list[str]:
-    """Return the names of the transactions. On SQLite one writes at a time."""
+    """Return the transactions' names in commit order. On SQLite one writes at a time."""
     if connection.vendor == "sqlite":
         return list(transactions)
     sql = "SELECT x, pg_xact_commit_timestamp(x::xid8::xid) FROM unnest(%s::text[]) AS x"
@@ -69,7 +69,7 @@ def _in_order_of_commit(transactions: Mapping[str, list[Entry]]) -> list[str]:
 
 
 def _with_kin(row: Row | None) -> Iterator[Row]:
-    """Give a row and those that share its columns by inheritance."""
+    """Give a row and the rows that share its columns by inheritance."""
     assert row is not None
     label, key = row
     yield row

@@ -1,4 +1,4 @@
-"""Runs programs unit by unit, and judges what each transaction told."""
+"""Run programs unit by unit, and judge the messages of each transaction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_NEEDLESS = 5.0
 
 @dataclass
 class Totals:
-    """What was run so far, and what came of it."""
+    """The numbers of programs, transactions and topics so far."""
 
     transactions: int = 0
     topics: int = 0
@@ -26,20 +26,20 @@ class Totals:
     causeless: int = 0
     missing: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
-    """What the database asked to try again, by its kind."""
+    """Refusals of the database that ask for a retry, by their kind."""
     written: Counter[str] = field(default_factory=Counter)
-    """How often a way of writing, alone, changed something."""
+    """How often a way to write, alone, changed a row."""
 
     @property
     def needless_percent(self) -> float:
-        """Which part of the topics told was needless."""
+        """The share of needless topics, in percent."""
         return 100 * self.needless / max(self.topics, 1)
 
 
 class Runner:
-    """Runs programs. With `audited` triggers say which rows were written, else all may have been.
+    """Runs programs. With `audited` triggers log the written rows; else any row counts as written.
 
-    Without them the product goes other ways on SQLite, which asks whether a table has triggers.
+    On SQLite capture takes another path if a table has triggers, so both are run.
     """
 
     def __init__(self, *, audited: bool, totals: Totals | None = None) -> None:
@@ -47,7 +47,7 @@ class Runner:
         self._audited = audited
 
     def run(self, program: Sequence[Step]) -> None:
-        """Run a program on the same few rows; raise AssertionError for what was not told right."""
+        """Run a program on the same few rows; raise AssertionError for wrong messages."""
         begin_anew()
         world = World()
         self._before = rows_now()

@@ -1,4 +1,4 @@
-"""Every row, by plain SQL on the driver's own connection, past all that is wrapped."""
+"""Every row, by plain SQL on the driver's own connection, outside of all wrapped methods."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def _select(index: int) -> str:
 
 _SNAPSHOT = " UNION ALL ".join(map(_select, range(len(TABLES))))
 
-# Numbers that the database gives begin far from those that programs choose, and do so each time.
+# The database's own keys start far from those that programs choose, and at the same number each
+# time.
 _FIRST = 100
 _NUMBERED = ("shop_tag", *(table.name for table in TABLES if table.columns[0] == "id"))
 _NUMBERED = tuple(name for name in _NUMBERED if name != "shop_parcel")
@@ -56,13 +57,13 @@ _ROWS = f"""
 
 
 def driver() -> Any:
-    """Return the driver's connection of this thread."""
+    """Return this thread's driver connection."""
     connection.ensure_connection()
     return connection.connection
 
 
 def rows_now() -> State:
-    """Return every row as the tables have it."""
+    """Return all rows of the tables."""
     fetched = _fetch(_SNAPSHOT)
     state = {}
     for index, *texts in fetched:
@@ -73,8 +74,8 @@ def rows_now() -> State:
 
 
 def begin_anew() -> None:
-    """Leave the same few rows in the tables, and the same numbers to give to new ones."""
-    # What a review is about.
+    """Restore the same few rows in the tables, and the same next keys."""
+    # The objects that a review can refer to.
     ContentType.objects.get_for_models(Customer, Product)
     emptied = "".join(f"DELETE FROM {name};" for name in EMPTIED)
     if connection.vendor == "sqlite":
@@ -84,7 +85,7 @@ def begin_anew() -> None:
             f"DELETE FROM sqlite_sequence WHERE name IN ({names});"
             f"INSERT INTO sqlite_sequence (name, seq) VALUES {numbers};"
         )
-        # A script commits what is open, and then each statement for itself.
+        # `executescript` commits an open transaction, and then each statement.
         driver().executescript(f"BEGIN; {emptied} {_ROWS} {numbered} COMMIT;")
     else:
         calls = (f"setval(pg_get_serial_sequence('{n}', 'id'), {_FIRST})" for n in _NUMBERED)

@@ -1,8 +1,8 @@
-"""Very many transactions, for evidence: run by `make soak`, not with the other tests.
+"""Very many transactions, for evidence: `make soak` runs it, not the other tests.
 
-Each round has a seed. What earlier rounds of this code have shown is counted, so that a run that
-was interrupted goes on where it was: SEED=… is the first seed, SOAK_TRANSACTIONS=… the number of
-transactions in all, a quarter for each kind of round on each database.
+Each round has a seed. Earlier rounds of the same code count, so that an interrupted run continues
+where it stopped: SEED=… is the first seed, SOAK_TRANSACTIONS=… the number of transactions in all, a
+quarter for each kind of round on each database.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def run_programs(number: int, totals: Totals, _: object) -> None:
 
 
 def run_threads(number: int, totals: Totals, patch: pytest.MonkeyPatch) -> None:
-    """Let threads write, with each way to begin a transaction."""
+    """Let threads write, in each transaction mode."""
     with audited():
         for turn in range(FIGHTS):
             mode = MODES[connection.vendor][turn % 2]
@@ -68,7 +68,7 @@ ROUNDS = {"capture: programs": run_programs, "capture: threads": run_threads}
 
 @pytest.mark.parametrize("what", ROUNDS)
 def test_soak(what, monkeypatch, capsys):
-    """No false negative, no reset without a cause, and nearly nothing needless."""
+    """No missing message, no reset without a cause, and nearly no needless topic."""
     be_careless(monkeypatch)
     done = 0
     known = evidence.rounds_of(what)
@@ -82,7 +82,7 @@ def test_soak(what, monkeypatch, capsys):
 
 
 def run_round(what, number, monkeypatch):
-    """Run a round; write down what it has shown, also if it failed."""
+    """Run a round, and write down its result, a failure too."""
     if connection.vendor == "postgresql":
         driver().execute("VACUUM")
     totals, began = Totals(), time.monotonic()
@@ -100,7 +100,7 @@ def run_round(what, number, monkeypatch):
 
 
 def entry_of(what, seed, totals, seconds):
-    """Return the entry of a round."""
+    """Return the evidence entry of a round."""
     return {
         **evidence.about(what),
         "seed": seed,
@@ -113,7 +113,7 @@ def entry_of(what, seed, totals, seconds):
 
 
 def be_careless(monkeypatch):
-    """Let SQLite not wait for the disk: nothing here need survive."""
+    """Switch off SQLite's waiting for the disk: the data need not survive."""
     if connection.vendor == "sqlite":
         options = connections.settings["default"]["OPTIONS"]
         careless = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"

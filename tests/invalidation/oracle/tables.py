@@ -1,4 +1,4 @@
-"""What the rows of each table belong to: `tests/shop/live.py` said anew, by hand."""
+"""The topics of each table's rows: `tests/shop/live.py` written a second time, by hand."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Row = tuple[str, str]
 
 
 def topic(family: str, *parts: str | None) -> Iterator[str]:
-    """Give a topic, or none where a part is null or empty."""
+    """Return a topic, or none where a part is null or empty."""
     if all(parts):
         yield f"{family}:{'/'.join(quote(str(part), safe='') for part in parts)}"
 
 
 def own_topic(label: str, key: str | None) -> Iterator[str]:
-    """Give the topic of a single row; an empty key has none."""
+    """Return the topic of a single row; none for an empty key."""
     if key:
         yield f"object:{label}/{quote(key, safe='')}"
 
@@ -44,8 +44,8 @@ def _number_and_text(key: tuple[str, ...]) -> str:
 class Table:
     """A table: its model's label, its columns (the key's first), and the topics of its rows.
 
-    `child` is the label of the model that inherits its columns; `ends` are the labels of the rows
-    to which a many-to-many row points, by column.
+    `child` is the label of the model that inherits its columns. `ends` are, by column, the labels
+    of the rows that a many-to-many row refers to.
     """
 
     label: str
@@ -58,7 +58,7 @@ class Table:
     ends: Mapping[str, str] = field(default_factory=dict)
 
     def row(self, values: tuple[str, ...]) -> Row:
-        """Return which row has these values."""
+        """Return the identity of the row with these values."""
         return self.label, self.key(values[: self.keys])
 
     def topics_of(self, row: Row, values: tuple[str, ...]) -> frozenset[str]:

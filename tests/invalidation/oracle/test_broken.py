@@ -1,6 +1,6 @@
-"""The oracle finds what it is there for: each of these breaks the product in one place.
+"""The oracle finds errors: each function here breaks the product in one place.
 
-They are not shrunk; the first program that fails is enough.
+Failing programs are not shrunk; the first one is enough.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from invalidation.transactions.journal import Journal
 from tests.invalidation.oracle.programs import programs
 from tests.invalidation.oracle.running import Runner
 
-# What is broken is the same on any database: the quicker one will do.
+# Each error is the same on any database, so the faster one is used.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite, pytest.mark.long]
 
 EXAMPLES, UNITS = 60, 24
@@ -26,7 +26,7 @@ note = Write.note
 
 
 def the_row_was_as_it_is(patch):
-    """The before image of a stale object: what is written now."""
+    """The before image is the object's, which may be stale."""
     patch.setattr(Write, "note", lambda self, d, b, a: note(self, d, a if b and a else b, a))
 
 
@@ -74,7 +74,7 @@ def a_transaction_is_not_forgotten(patch):
 
 
 def the_last_before_is_taken(patch):
-    """Of a row that is written twice, where it was in between."""
+    """A row that is written twice has its state in between as the one before."""
     patch.setattr(commit, "merge", lambda found: {(c.model, c.pk): c for c in found}.values())
 
 
@@ -100,7 +100,7 @@ def upserts_are_inserts(patch):
 
 
 def rows_are_reset(patch):
-    """Nobody is stale, and everybody reloads."""
+    """No client is stale, but every client reloads."""
     patch.setattr("invalidation.capture.orm.seam.insert", Write.run_and_reset)
 
 
@@ -136,7 +136,7 @@ BROKEN = (
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda each: each.__name__)
 def test_broken_product_is_found(broken, monkeypatch):
-    """Within the number of programs that `make test` runs."""
+    """Found within the number of programs that `make test` runs."""
     runner = Runner(audited=False)
 
     @seed(0)
@@ -158,6 +158,6 @@ def test_broken_product_is_found(broken, monkeypatch):
         ):
             run()
     finally:
-        # A program that failed may have left its transaction open, in a connection that is broken.
+        # A failed program may have left its transaction open, on a broken connection.
         monkeypatch.undo()
         connection.close()

@@ -1,4 +1,4 @@
-"""The oracle of concurrent writers finds what it is there for."""
+"""The oracle finds errors under concurrent writers."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tests.invalidation.oracle.running import Totals
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ROUNDS, EACH = 30, 40
-"""It is a matter of chance; that none of so many rounds has it is not to be expected."""
+"""The error occurs by chance; it is very unlikely that none of so many rounds has it."""
 
 
 @pytest.fixture(autouse=True)
 def triggers():
-    """Write down what each transaction does."""
+    """Log the writes of each transaction."""
     with audited():
         yield
 
 
 def fight_on(totals, **options):
-    """Fight for all the rounds, or until something was refused that should have waited."""
+    """Run all rounds, or stop when a transaction was refused that should have waited."""
     for number in range(ROUNDS):
         fight(totals, number, EACH, **options)
         if "locked" in totals.refusals:
@@ -48,7 +48,7 @@ def test_reading_without_a_lock_is_found(module, lock, monkeypatch):
 
 @pytest.mark.sqlite
 def test_reading_before_writing_is_found(monkeypatch):
-    """It is refused where it would have waited."""
+    """SQLite refuses the transaction, which would have waited otherwise."""
     let_threads_connect(monkeypatch, "DEFERRED")
     monkeypatch.setattr(updates, "take_write_lock", lambda connection, model: None)
     totals = Totals()

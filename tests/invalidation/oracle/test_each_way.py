@@ -1,4 +1,4 @@
-"""Each way to write does write, and is told."""
+"""Each way to write changes rows and is published."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ PREPARED = (
     ("create_with_key_of_another_spelling", 0, 0, ""),
     ("create_child", 1, 0, "a"),
     ("create_shelf", 0, 0, "c"),
-    ("delete", 3, 0, ""),  # another shelf that was seen
+    ("delete", 3, 0, ""),  # another shelf that the program has seen
     ("create_shelf", 0, 0, "d"),
     ("create_product", 0, 0, ""),
     ("create_with_text_key", 0, 2, ""),
 )
-"""What some ways need to find."""
+"""Rows that some ways need."""
 
 IDLE = {
     "rest",
@@ -37,15 +37,15 @@ IDLE = {
     "delete_nothing",
     "tell_by_hand",
 }
-"""These change nothing that is tracked, and are right to."""
+"""Ways that change no tracked rows, on purpose."""
 
 
 @pytest.mark.parametrize("name", sorted(WRITES.keys() - IDLE))
 def test_each_way_to_write_changes_rows(name):
-    """Alone, with one of some arguments: no way is in the programs for nothing."""
+    """Alone, with at least one of some arguments: no way is in the programs without effect."""
     runner = Runner(audited=False)
     arguments = list(itertools.product(range(8), range(8), TEXTS))
-    # Most ways find something soon, if not all that is tried first is alike.
+    # Most ways change something soon, if the first arguments are not all alike.
     random.Random(name).shuffle(arguments)
 
     for a, b, text in arguments:

@@ -1,4 +1,4 @@
-"""Writers of the same rows wait for each other in turn, however the database comes to the rows."""
+"""Writers of the same rows wait for each other, whichever index the database uses."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ ROWS, THREADS, ROUNDS = 300, 4, 30
 
 
 def make_backwards(model):
-    """Make rows from the highest key to the lowest."""
+    """Create rows from the highest key to the lowest."""
     model.objects.bulk_create(model(pk=pk) for pk in range(ROWS, 0, -1))
 
 
 def deadlocks_of(model, column):
-    """Update all rows in threads of which half go by the table and half by the index.
+    """Update all rows in threads, half of them in the table's order, half in the index's.
 
-    Those are opposite orders.
+    The two orders are opposite. Return the number of deadlocks.
     """
     barrier = Barrier(THREADS)
 
@@ -50,7 +50,7 @@ def deadlocks_of(model, column):
 
 
 def test_updates_of_many_rows_do_not_lock_each_other_out(monkeypatch):
-    """Untracked ones do: the rows are locked in the order in which they are come upon."""
+    """Untracked updates deadlock: they lock rows in the order in which they find them."""
     let_threads_connect(monkeypatch, "READ_COMMITTED")
 
     make_backwards(Visit)

@@ -1,4 +1,4 @@
-"""Many writers at once: each committed transaction told what it did, whoever else wrote."""
+"""Many writers at once: each transaction's record matches its own writes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ TO_BE_EXPECTED = {
     "READ_COMMITTED": {"deadlocks"},
     "REPEATABLE_READ": {"deadlocks", "serialization failures", GIVEN_UP},
 }
-"""Transactions that write to several rows in any order do refuse each other, with us or not."""
+"""Transactions that write several rows in any order refuse each other, tracked or not."""
 
 SEED = int.from_bytes(os.urandom(3))
 
 
 @pytest.fixture(autouse=True)
 def triggers():
-    """Write down what each transaction does."""
+    """Log the writes of each transaction."""
     with audited():
         yield
 
@@ -35,7 +35,7 @@ def triggers():
 @pytest.mark.sqlite
 @pytest.mark.parametrize("mode", ["DEFERRED", "IMMEDIATE"])
 def test_threads_on_sqlite_are_told_and_never_refused(mode, monkeypatch):
-    """No "database is locked" where a transaction writes before it reads, or is IMMEDIATE."""
+    """No "database is locked" if a transaction writes before it reads, or is IMMEDIATE."""
     let_threads_connect(monkeypatch, mode)
     totals = Totals()
 
@@ -49,7 +49,7 @@ def test_threads_on_sqlite_are_told_and_never_refused(mode, monkeypatch):
 @pytest.mark.parametrize("upserting", [False, True], ids=["rows", "upserts"])
 @pytest.mark.parametrize("level", TO_BE_EXPECTED)
 def test_threads_on_postgresql_are_told(level, upserting, monkeypatch):
-    """In both isolation levels; what the database refuses for others' sake is tried again."""
+    """In both isolation levels; transactions refused for concurrency are retried."""
     let_threads_connect(monkeypatch, level)
     totals = Totals()
 
@@ -60,7 +60,7 @@ def test_threads_on_postgresql_are_told(level, upserting, monkeypatch):
 
 
 def check(totals):
-    """Check the sums."""
+    """Check the totals."""
     print(f"{connection.vendor}, seed {SEED}: {totals}")  # noqa: T201 -- to repeat it
     assert totals.transactions >= ENOUGH
     assert totals.needless_percent <= MOST_NEEDLESS

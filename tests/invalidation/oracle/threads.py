@@ -1,4 +1,4 @@
-"""Many threads, each with a connection of its own, that write to the same few rows."""
+"""Many threads, each with its own connection, that write the same few rows."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ THREADS = 5
 ATTEMPTS = 20
 
 TO_BE_RETRIED = {"40001": "serialization failures", "40P01": "deadlocks"}
-"""PostgreSQL's codes for what an application is to try again."""
+"""PostgreSQL's codes for errors that an application retries."""
 
 GIVEN_UP = "given up"
-"""Under REPEATABLE READ a long transaction on rows that everybody writes may never get through."""
+"""Under REPEATABLE READ a long transaction on contended rows may never succeed."""
 
 UPSERTS = frozenset(name for name in WRITES if name.startswith("bulk_create_over_"))
-"""These reset when somebody else makes the row between their read and their write."""
+"""Writes that reset if another transaction inserts the row between their read and their write."""
 
-# What moves rows between topics, makes and deletes them; the others are there as well.
+# Writes that move rows between topics, create and delete them; the others run as well.
 FOUGHT_WITH = (
     *("save", "save_stale", "save_stale_in_part", "save_child", "save_stale_child", "save_parent"),
     *("update", "update_over_join", "update_by_itself", "update_by_subquery", "update_by_chance"),
@@ -38,11 +38,11 @@ FOUGHT_WITH = (
 )
 NAMES = sorted({*WRITES} - {"tell_by_hand", "rest"}) + 3 * list(FOUGHT_WITH)
 LEADING = ("update_all", "update_by_itself", "update_composite", "update_by_chance")
-"""Writes that, without a shelf to look for, read nothing before they write."""
+"""Writes that read nothing before they write, if no shelf is looked up."""
 
 
 class Writers:
-    """Threads that write random transactions until each has done its number."""
+    """Threads that each write a number of random transactions."""
 
     def __init__(self, seed: int, *, writing_first: bool, upserting: bool) -> None:
         """Let each transaction begin with a write where one that reads first may be refused."""
@@ -52,7 +52,7 @@ class Writers:
         self._names = [name for name in NAMES if upserting or name not in UPSERTS]
 
     def run(self, each: int) -> None:
-        """Write, in every thread, that many transactions."""
+        """Write that many transactions in every thread."""
         barrier = Barrier(THREADS)
 
         def work(thread: int) -> None:
@@ -68,7 +68,7 @@ class Writers:
             list(pool.map(work, range(THREADS)))
 
     def _unit(self, random: Random) -> Step:
-        """Return a lone write, or a transaction of up to three, some with a part undone."""
+        """Return a lone write, or a transaction of up to three, some partly rolled back."""
         steps = [random_write(random, self._names) for _ in range(random.randint(1, 3))]
         if self._writing_first:
             steps.insert(0, (random.choice(LEADING), 0, 4, "a"))
@@ -79,7 +79,7 @@ class Writers:
         return ("atomic", "kept", tuple(steps))
 
     def _insist(self, world: World, unit: Step, name: str) -> None:
-        """Run a unit, and again while the database asks for it."""
+        """Run a unit, and again while the database asks for a retry."""
         for attempt in range(ATTEMPTS):
             audit.begin(f"{self._seed}.{name}.{attempt}")
             try:

@@ -31,7 +31,7 @@ from tests.shop.models import Book, Product
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
 YEAR = {"year: reset raw-sql"}
-"""Computed topics of products: told with each statement."""
+"""Computed topics of products, reset with each statement."""
 
 BOOKS = raw_resets(Book, "author:")
 
@@ -83,7 +83,7 @@ def test_inherited_columns_tell_of_the_child(book, told):
 
 
 @pytest.mark.usefixtures("untracked")
-def test_parent_that_nobody_tracks_tells_of_the_child(told):
+def test_untracked_parent_tells_of_the_child(told):
     """Its other rows, its inserts and its deletes publish nothing."""
     run("UPDATE shop_product SET name = '' WHERE id = 2")
     assert told() == of_book()
@@ -189,7 +189,7 @@ def test_child_that_was_written_behind_a_snapshot_is_reset(book, told):
     assert told() == of_product() | YEAR | BOOKS
 
 
-def test_column_of_the_child_that_is_renamed_keeps_nobody_from_writing(book, told):
+def test_renamed_column_of_the_child_does_not_refuse_writes(book, told):
     """The families of child and parent are reset."""
     run("ALTER TABLE shop_book RENAME COLUMN author TO writer")
     try:
@@ -306,7 +306,7 @@ def test_topics_of_the_child_that_are_not_spelled_are_reset(told):
 
 
 @pytest.mark.usefixtures("book")
-def test_deletes_fire_no_triggers_of_a_parent_that_nobody_tracks(monkeypatch):
+def test_deletes_fire_no_triggers_of_an_untracked_parent(monkeypatch):
     """The triggers from when it was tracked are dropped; backwards they come back."""
 
     def events():
@@ -408,7 +408,7 @@ def told_of(row, did, does):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(STATEMENTS, min_size=1, max_size=5))
-def test_what_is_told_is_what_other_programs_did(program, statements):
+def test_exactly_the_writes_of_other_programs_are_told(program, statements):
     """No row is missing, and only families of computed topics are reset."""
     program.execute(START)
     told, before = Told(), rows_now()

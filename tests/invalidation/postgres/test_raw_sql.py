@@ -36,7 +36,7 @@ def test_several_statements_of_which_one_fails_tell_nothing(told):
     assert not Shelf.objects.filter(name="raw").exists()
 
 
-def test_text_that_ends_transactions_itself_is_told_behind(told):
+def test_text_that_ends_transactions_itself_is_told_afterwards(told):
     """The resets are stored even if the text fails after its COMMIT."""
     with pytest.raises(DatabaseError):
         execute(f"BEGIN; {UPDATE}; COMMIT; SELECT 1 / 0")
@@ -45,7 +45,7 @@ def test_text_that_ends_transactions_itself_is_told_behind(told):
     assert Shelf.objects.filter(name="raw").exists()
 
 
-def test_program_that_commits_is_told_behind(told):
+def test_program_that_commits_is_told_afterwards(told):
     """It cannot run within a transaction, so its resets are stored afterwards."""
     execute(f"DO $$ BEGIN {UPDATE}; COMMIT; END $$")
 

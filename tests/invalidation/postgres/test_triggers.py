@@ -246,14 +246,14 @@ def test_cascade_of_a_marked_statement_is_told(cascading):
 
 
 @pytest.mark.parametrize("mark", [with_marker, str])
-def test_what_a_trigger_of_the_projects_writes_is_told(mark, cascading):
+def test_writes_of_a_projects_trigger_are_told(mark, cascading):
     """Also if a statement of capture fired the project's trigger."""
     run(mark("INSERT INTO shop_visit (page) VALUES ('x')"))
 
     assert cascading() == lines(SHELF_2, "updated", "shelf:2")
 
 
-def test_marked_statement_that_calls_what_writes_another_table_does_not_silence_it(told):
+def test_marked_statement_does_not_hide_writes_of_a_function_to_another_table(told):
     """The marker holds for the statement's own table only."""
     run("INSERT INTO shop_country (code, name) VALUES ('no', 'x')")
     told.records()
@@ -267,7 +267,7 @@ def test_marked_statement_that_calls_what_writes_another_table_does_not_silence_
     assert told() == lines(SHELF_2, "updated", "shelf:2")
 
 
-def test_renamed_column_keeps_nobody_from_writing(told):
+def test_renamed_column_does_not_refuse_writes(told):
     """Triggers that are out of date reset the model and raise a warning, not an error."""
     execute("ALTER TABLE shop_shelf RENAME COLUMN inside_id TO within_id")
     try:
@@ -318,7 +318,7 @@ def stranger(told):
     run("DROP OWNED BY stranger", "DROP ROLE stranger")
 
 
-def test_whoever_may_write_the_table_need_not_write_the_records(stranger, told):
+def test_role_that_writes_the_table_need_not_write_the_records(stranger, told):
     """The trigger runs with its owner's rights."""
     run("UPDATE shop_shelf SET name = 'x' WHERE id = 2", options=stranger)
 
@@ -339,13 +339,13 @@ CREATE TRIGGER mine AFTER TRUNCATE ON mine EXECUTE FUNCTION livequery_tell_shop_
         "INSERT INTO realtime_storedrecord (token, payload) VALUES ('', '[]')",
     ],
 )
-def test_nobody_else_can_store_records(sql, stranger):
+def test_other_roles_cannot_store_records(sql, stranger):
     """The helper functions are not executable for other roles."""
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         run(sql, options=stranger)
 
 
-def test_names_that_somebody_puts_in_the_way_are_not_used(stranger, told):
+def test_functions_of_other_schemas_are_not_called(stranger, told):
     """Functions with owner's rights ignore schemas that other roles can write."""
     with connected(options=stranger) as program:
         program.execute("CREATE TEMP TABLE realtime_storedrecord (token text, payload text)")

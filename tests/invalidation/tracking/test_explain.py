@@ -145,7 +145,7 @@ def test_row_that_a_manager_hides_is_found(lamp):
         ("shop.Visit", "1", "shop.Visit is not tracked"),
     ],
 )
-def test_what_cannot_be_explained_is_said(model, pk, what):
+def test_unknown_model_or_key_is_an_error(model, pk, what):
     """The error names the model or the key."""
     with pytest.raises(CommandError, match=what):
         explained(model, pk)

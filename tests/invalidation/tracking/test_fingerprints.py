@@ -123,14 +123,14 @@ def test_a_foreign_fingerprint_resets_all_families_of_the_model():
 
 
 @pytest.mark.parametrize("reason", ["backend-restart", "history-expired", "overflow"])
-def test_what_is_lost_may_have_been_foreign(reason):
+def test_lost_messages_reset_families_as_if_they_were_foreign(reason):
     """A backend that lost the model's topic has lost fingerprints too, so families are reset."""
     told = list(ForeignCode().observe(Message(MODEL, reset=reason)))
 
     assert {m.topic for m in told} == declaration_of(Product).families - {MODEL}
 
 
-def test_a_reset_that_somebody_sent_is_left_alone():
+def test_a_reset_by_hand_causes_no_other_resets():
     """A reset by hand, or of a topic that is no model's, causes no other resets."""
     assert not list(ForeignCode().observe(Message(MODEL, reset="server")))
     assert not list(ForeignCode().observe(Message(Topic("shelf:3"), reset="backend-restart")))
@@ -148,7 +148,7 @@ def test_a_reset_that_somebody_sent_is_left_alone():
     ],
     ids=repr,
 )
-def test_any_other_message_is_left_alone(extra):
+def test_any_other_message_causes_no_resets(extra):
     """Messages of the same code, of triggers, and of untracked models cause no resets."""
     assert observe(extra) == []
 

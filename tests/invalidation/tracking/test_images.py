@@ -24,7 +24,7 @@ SINCE = dt.datetime(2020, 1, 31, 12, 30, tzinfo=dt.UTC)
 
 
 @isolate_apps("tests.shop")
-def test_columns_say_which_rows_are_meant_not_what_people_wrote():
+def test_image_columns_identify_and_classify_rows():
     """Each of Django's field classes has images or has none."""
 
     class LowText(models.CharField):
@@ -222,7 +222,7 @@ def test_message_with_too_large_images_goes_without(lamp, beside):
     assert pair(found["object:shop.product/10"], pk="10")[1]["id"] == 10
 
 
-def test_untracked_rows_have_none(lamp, beside):
+def test_untracked_rows_have_no_images(lamp, beside):
     """They have no message either."""
     with transaction.atomic():
         Visit.objects.create(page="x")
@@ -231,7 +231,7 @@ def test_untracked_rows_have_none(lamp, beside):
     assert "shop.visit" not in str(beside())
 
 
-def test_resets_have_none(lamp, beside):
+def test_resets_have_no_images(lamp, beside):
     """A reset names no rows."""
     with override_settings(INVALIDATION={"MAX_ROWS": 1}):
         Product.objects.bulk_create([Product(), Product()])

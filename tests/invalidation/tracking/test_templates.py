@@ -100,7 +100,7 @@ def test_template_with_an_unknown_field_is_refused_by_name(text, model, what):
         "object:{shelf_id}",
     ],
 )
-def test_template_that_cannot_be_kept_is_refused(text):
+def test_malformed_template_is_refused(text):
     """Mixed parts, conversions, formats, empty parts and reserved families fail at start-up."""
     with pytest.raises(BadDeclaration, match=r"track\(Product\)") as error:
         read_template(text, Product)

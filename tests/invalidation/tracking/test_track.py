@@ -23,7 +23,7 @@ def test_tracked_model_has_topics_of_its_own():
     assert declaration_of(Visit).families == {"model:shop.visit", "object:shop.visit/"}
 
 
-def test_model_that_nobody_tracks_has_no_declaration():
+def test_untracked_model_has_no_declaration():
     """Changes of an untracked model are not published."""
     assert declaration_of(Visit) is None
     assert declarations() == ()
@@ -78,14 +78,14 @@ def test_abstract_model_is_refused():
 
 
 @pytest.mark.parametrize("thing", ["shop.Product", object, None, Product()])
-def test_what_is_no_model_is_refused(thing):
+def test_argument_that_is_no_model_is_refused(thing):
     """The error says that it is not a model."""
     with pytest.raises(BadDeclaration, match="expected a model class, got"):
         track(thing)
 
 
 @pytest.mark.parametrize("topic", [5, None, ["shelf:{shelf_id}"]])
-def test_what_is_neither_template_nor_function_is_refused(topic):
+def test_topic_that_is_neither_template_nor_function_is_refused(topic):
     """A list of templates is a likely mistake."""
     with pytest.raises(BadDeclaration, match="expected templates or functions"):
         track(Product, topic)

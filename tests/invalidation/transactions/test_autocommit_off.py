@@ -127,7 +127,7 @@ def test_turning_autocommit_on_may_be_refused(told):
 
 
 @pytest.mark.postgres
-def test_savepoint_outside_a_block_is_one(told):
+def test_savepoint_outside_a_block_is_followed(told):
     """Rolling back to it drops the later writes."""
     make(11)
     savepoint = connection.savepoint()
@@ -240,7 +240,7 @@ def test_statement_that_failed_halfway_resets_its_models(told):
     assert Book.objects.get().author == "ada"
 
 
-def test_hooks_do_not_matter(told):
+def test_publishing_needs_no_hooks(told):
     """Django refuses on_commit hooks while autocommit is off; publishing does not need them."""
     with pytest.raises(transaction.TransactionManagementError):
         transaction.on_commit(lambda: None)

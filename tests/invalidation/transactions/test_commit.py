@@ -39,7 +39,7 @@ def test_journal_goes_back_over_inner_savepoints():
     assert journal.entries() == ()
 
 
-def test_journal_that_cannot_know_how_far_to_go_back_says_so():
+def test_journal_rolled_back_to_an_unknown_savepoint_keeps_resets():
     """For a savepoint of raw SQL the journal keeps resets: any row may have been rolled back."""
     journal = Journal()
     journal.add([ONE, Change(Shelf, "1", None, {}), TWO])
@@ -50,7 +50,7 @@ def test_journal_that_cannot_know_how_far_to_go_back_says_so():
     assert journal.entries() == resets
 
 
-def test_cleared_journal_knows_nothing():
+def test_cleared_journal_is_empty():
     """Entries and savepoints end with their transaction."""
     journal = Journal()
     journal.note_savepoint("a", begins=True)

@@ -121,7 +121,7 @@ def test_inner_block_that_rolls_back_is_not_told(told):
     assert told() == entered(11, 14)
 
 
-def test_row_is_told_as_it_was_before_what_was_rolled_back(lamp, told):
+def test_row_is_told_without_its_rolled_back_states(lamp, told):
     """A rolled-back state of the row is no part of its change."""
     with transaction.atomic():
         Product.objects.update(maker="a")

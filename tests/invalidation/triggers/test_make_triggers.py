@@ -77,7 +77,7 @@ def test_triggers_that_do_not_fit_are_made_anew(migrations):
     assert ("depot", "0002_livequery_triggers") in module.Migration.dependencies
 
 
-def test_triggers_of_what_is_tracked_no_more_are_dropped(migrations, monkeypatch):
+def test_triggers_of_models_that_are_no_longer_tracked_are_dropped(migrations, monkeypatch):
     """The triggers of the other tables stay."""
     make_triggers("depot")
     others = {m: d for m, d in registry.declarations.items() if m is not Shelf}
@@ -113,7 +113,7 @@ def test_app_must_be_one_with_migrations(app, migrations):
         make_triggers(*([app] if app else []))
 
 
-def test_name_must_be_one(migrations):
+def test_name_must_be_an_identifier(migrations):
     """The name becomes a file's and a module's."""
     with pytest.raises(CommandError, match="name"):
         make_triggers("depot", name="../evil")

@@ -1,4 +1,4 @@
-"""Every public method by which Django reads or writes rows, and what is told of those that write.
+"""Every public method with which Django reads or writes rows, and the messages of those that write.
 
-It fails when a Django has a method that nobody has looked at, or has one no more.
+The tests fail if Django has a method that is not listed here, or lacks one that is.
 """

@@ -1,4 +1,4 @@
-"""A case for each method that writes: it calls it on real rows and returns what must be told.
+"""A case for each method that writes: it calls it on real rows and returns the expected lines.
 
 `call(owner, …)` calls the method under test, or its async twin, so that one case serves both.
 """
@@ -16,25 +16,25 @@ from tests.shop.models import Product, Shelf, Sign, Tag
 
 @dataclass
 class World:
-    """The rows to begin with: a lamp on shelf 1, by the maker "me", and a tag on nothing."""
+    """The first rows: a lamp on shelf 1, by the maker "me", and a tag without products."""
 
     shelves: tuple[Shelf, Shelf]
     lamp: Product
     tag: Tag
     about: str
-    """The topic of what is stuck to the lamp."""
+    """The tag's topic for the rows attached to the lamp."""
     rows: Any
     """All products: a QuerySet, or the manager."""
     told: Told
 
     def tagged(self) -> Any:
-        """Stick the tag to the lamp by the table between; return the row there."""
+        """Add the tag to the lamp; return the through row."""
         self.lamp.tags.add(self.tag)
         self.told.records()
         return Product.tags.through.objects.get()
 
     def stuck(self) -> Tag:
-        """Stick the tag to the lamp generically; return it."""
+        """Attach the tag to the lamp by the generic relation; return it."""
         self.lamp.stuck.add(self.tag)
         self.told.records()
         return self.tag
@@ -47,12 +47,12 @@ BY_ME = ("shelf:1", "maker:me")
 
 
 def updated(world: World) -> set[str]:
-    """Spell that the lamp is by another maker."""
+    """Return the lines of the lamp's change of maker."""
     return moved(world.lamp, ["maker:me"], ["maker:you"], ["shelf:1"])
 
 
 def made(*topics: str) -> set[str]:
-    """Spell that product 7 was made."""
+    """Return the lines of the created product 7."""
     return lines((Product, 7), "entered", *topics)
 
 
@@ -109,7 +109,7 @@ def delete_rows(world: World, call: Call) -> set[str]:
     return lines((Product, 1), "left", *BY_ME)
 
 
-# The products of a shelf: the rows at the other side of a foreign key
+# The products of a shelf: the many side of a foreign key
 
 
 def reverse_add(world: World, call: Call) -> set[str]:
@@ -145,11 +145,11 @@ def reverse_update_or_create(world: World, call: Call) -> set[str]:
     return updated(world)
 
 
-# The tags of a product, and the products of a tag: the rows of the table between
+# The tags of a product, and the products of a tag: rows of the through table
 
 
 def ends(world: World, tag: Tag | None = None, product: int = 1) -> set[str]:
-    """Spell what the rows at both ends of a row of the table between hear."""
+    """Return the lines of the rows at both ends of a through row."""
     pk = (tag or world.tag).pk
     return {
         f"object:shop.product/{product} shop.product {product} updated",
@@ -183,7 +183,7 @@ def many_set(world: World, call: Call) -> set[str]:
 
 
 def many_create(world: World, call: Call) -> set[str]:
-    # Made in one transaction and put into the relation in another.
+    # Created in one transaction and added to the relation in another.
     call(world.lamp.tags, name="new")
     row, tag = Product.tags.through.objects.get(), Tag.objects.get(name="new")
     return ends(world, tag) | lines(row, "entered") | lines(tag, "entered")
@@ -229,7 +229,7 @@ def products_update_or_create(world: World, call: Call) -> set[str]:
     return updated(world)
 
 
-# What is stuck to a product generically: the columns are the tag's own
+# The generic relation of a product: the columns are the tag's
 
 
 def generic_add(world: World, call: Call) -> set[str]:
@@ -257,7 +257,7 @@ def generic_set(world: World, call: Call) -> set[str]:
 
 
 def generic_create(world: World, call: Call) -> set[str]:
-    # Far from the keys that the database gives, of which the tag has one.
+    # Far from the database's own keys, one of which the tag has.
     call(world.lamp.stuck, pk=70_007, name="new")
     return lines((Tag, 70_007), "entered", world.about)
 
@@ -268,7 +268,7 @@ def generic_update_or_create(world: World, call: Call) -> set[str]:
     return lines(tag, "updated", world.about)
 
 
-# What Django makes for a model that others are ordered by
+# The methods that Django adds to a model that others are ordered by
 
 
 def set_order(world: World, call: Call) -> set[str]:

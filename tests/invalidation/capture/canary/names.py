@@ -1,6 +1,6 @@
-"""Which methods there are, found by looking, and which of them only read.
+"""The methods that Django has, found by introspection, and those of them that only read.
 
-What is told of each other one is shown by its case, in `cases`.
+Each of the others has a case in `cases`, which shows its messages.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ SINCE: dict[str, Version] = {"NotUpdated": (6, 0), "fetch_mode": (6, 1), "set_ba
 """Names that came with a Django later than the oldest supported."""
 
 UNTIL: dict[str, Version] = {"get_prefetch_queryset": (6, 0)}
-"""Names that a Django supported here has no more."""
+"""Names that a supported Django does not have any more."""
 
 
 def public(thing: Any) -> set[str]:
-    """Return the names of what can be called."""
+    """Return the names of public callables."""
     return {n for n in dir(thing) if not n.startswith("_") and callable(getattr(thing, n, None))}
 
 
 def of_related(manager: Any) -> set[str]:
-    """Return the names that a related manager has of its own, or does in its own way."""
+    """Return the names that a related manager adds or overrides."""
     default = manager.__mro__[1]
     own = {name for name in vars(manager) if not name.startswith("_")}
     return (public(manager) - public(default)) | (own & public(manager))
@@ -44,8 +44,9 @@ OWNERS: dict[str, Callable[[], set[str]]] = {
     "in order": lambda: public(Sign) - public(Model),
     "orders": lambda: public(Shelf) - public(Model),
 }
-"""Who has methods. Of a manager those that it does not take over from QuerySet; `in order` and
-`orders` are what Django makes for the models of an ordered relation."""
+"""The classes with methods. A manager's are those that it does not copy from QuerySet; `in order`
+and `orders` are the methods that Django adds to the models of an ordered relation.
+"""
 
 _EXCEPTIONS = {"DoesNotExist", "MultipleObjectsReturned", "NotUpdated"}
 _RELATED = {"get_queryset", "get_prefetch_queryset", "get_prefetch_querysets"}

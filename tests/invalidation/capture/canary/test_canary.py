@@ -1,4 +1,4 @@
-"""Whether Django still writes by the ways that are captured, and by no other."""
+"""Django still writes in the ways that are captured, and in no others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HERE = django.VERSION[:2]
 
 
 def writes_of(owner: str) -> dict[str, Case]:
-    """Return the cases by name, async twins too, whether this Django has them or not."""
+    """Return the cases by name, async twins included, for all Django versions."""
     cases = WRITES[owner]
     sync = {"save_base", "set_base", "set_sign_order"}
     return cases | {f"a{name}": case for name, case in cases.items() if name not in sync}
@@ -31,11 +31,11 @@ def writes_of(owner: str) -> dict[str, Case]:
 
 @pytest.mark.parametrize("owner", OWNERS)
 def test_every_method_is_known(owner):
-    """A new one is looked at before it is supported."""
+    """A new method must be listed before its Django is supported."""
     new = OWNERS[owner]() - READS[owner] - {*writes_of(owner)}
 
     assert not new, (
-        f"Django {django.__version__} has methods of {owner} that nobody has looked at:"
+        f"Django {django.__version__} has methods of {owner} that are in no list:"
         f" {sorted(new)}. Give each that writes a case in cases.py; list the others in names.READS,"
         " and those that older versions lack in names.SINCE."
     )
@@ -43,7 +43,7 @@ def test_every_method_is_known(owner):
 
 @pytest.mark.parametrize("owner", OWNERS)
 def test_every_known_method_is_there(owner):
-    """A name that is gone is gone from the lists."""
+    """A removed method must leave the lists."""
     listed = READS[owner] | {*writes_of(owner)}
     expected = {n for n in listed if SINCE.get(n, HERE) <= HERE < UNTIL.get(n, (99, 0))}
 
@@ -55,8 +55,8 @@ def test_every_known_method_is_there(owner):
     assert not (listed - expected) & OWNERS[owner](), "names.SINCE or names.UNTIL is wrong"
 
 
-def test_no_version_is_stated_that_nobody_supports():
-    """What every supported Django has, or none has any more, needs no version."""
+def test_no_unsupported_version_is_listed():
+    """A method that all supported Djangos have, or none has, needs no version."""
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
     (needed,) = (text for text in project["dependencies"] if text.startswith("Django"))
     oldest = tuple(map(int, re.search(r">=(\d+)\.(\d+)", needed).groups()))
@@ -74,7 +74,7 @@ def _runs() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def world(shelves, lamp, told, monkeypatch) -> World:
-    """Return the rows to begin with."""
+    """Return the first rows."""
     known = dict(tracking.registry.declarations)
     monkeypatch.setattr(tracking, "registry", tracking.Registry(known))
     tracking.track(Tag, "about:{content_type_id}/{object_id}")
@@ -86,8 +86,8 @@ def world(shelves, lamp, told, monkeypatch) -> World:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("owner", "name"), [*_runs()])
-def test_what_a_method_writes_is_told(owner, name, world):
-    """All of it, before and after, and nothing else."""
+def test_writes_of_a_method_are_told(owner, name, world):
+    """All of its writes, with both states of the rows, and no others."""
     if owner == "Manager":
         world.rows = Product.objects
     case = writes_of("QuerySet" if owner == "Manager" else owner)[name]

@@ -1,7 +1,7 @@
-"""All the ways to write: one function each, given the world, two numbers and a text.
+"""All the ways to write: one function each, called with the world, two numbers and a text.
 
-Alone each is one transaction at most. It may find nothing to do; `test_each_way.py` shows that each
-does write, given the right arguments.
+Alone each is at most one transaction. It may find nothing to do; `test_each_way.py` shows that each
+does write with suitable arguments.
 """
 
 from tests.invalidation.oracle.writes import (  # noqa: F401 -- they register themselves

@@ -1,4 +1,4 @@
-"""Many objects at once."""
+"""Writes of many objects at once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def bulk_create_ignoring(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def bulk_create_over_names(world: World, a: int, b: int, text: str) -> None:
-    """An upsert by another column than the key."""
+    """An upsert on another column than the key."""
     many = [Country(code="de", name=text), Country(code=f"c{a % 3}", name=text)]
     Country.objects.bulk_create(
         many, update_conflicts=True, unique_fields=["code"], update_fields=["name"]
@@ -64,7 +64,7 @@ def bulk_create_over_customers(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def bulk_create_over_parents(world: World, a: int, b: int, text: str) -> None:
-    """The row's child inherits what is changed."""
+    """The child inherits the updated columns."""
     if parcel := world.pick(Parcel, a):
         country = world.pick(Country, b)
         Parcel.objects.bulk_create(
@@ -89,7 +89,7 @@ def bulk_create_over_stock(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def bulk_create_over_nicknames(world: World, a: int, b: int, text: str) -> None:
-    """The objects do not know how their keys are stored."""
+    """The objects' keys differ from the stored ones."""
     Nickname.objects.bulk_create([Nickname("ANN"), Nickname(text or "Bo")], ignore_conflicts=True)
 
 
@@ -117,7 +117,7 @@ def bulk_update_children(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def bulk_update_stale(world: World, a: int, b: int, text: str) -> None:
-    """Some of the objects are gone, or are elsewhere by now."""
+    """Some objects' rows are deleted or have moved."""
     many = [each for each in world.objects if type(each) is Shelf and each.pk is not None]
     many = list({each.pk: each for each in many}.values())
     for shelf in many:

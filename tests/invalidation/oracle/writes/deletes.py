@@ -1,4 +1,4 @@
-"""Deleting: objects, stale ones, QuerySets, cascades, `_raw_delete`."""
+"""Deletes: of objects, stale ones, QuerySets, with cascades, `_raw_delete`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def delete_with_other_keys(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def delete_raw(world: World, a: int, b: int, text: str) -> None:
-    """What Django's own fast deletes run on."""
+    """The method under Django's own fast deletes."""
     rows = Wish.objects.filter(customer__name=text) if a % 2 else Wish.objects.filter(pk=1 + b)
     rows._raw_delete("default")
 

@@ -19,7 +19,7 @@ def create_child(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def create_child_with_uuid(world: World, a: int, b: int, text: str) -> None:
-    key = UUID(int=10 + a)  # a random one would put the rows in another order each time
+    key = UUID(int=10 + a)  # a random one would order the rows differently each time
     world.see(Express.objects.create(pk=key, hours=b, country=world.pick(Country, b)))
 
 
@@ -37,7 +37,7 @@ def save_child(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def save_child_in_part(world: World, a: int, b: int, text: str) -> None:
-    """Columns of its own, of its parent, of both."""
+    """Its own columns, its parent's, or both."""
     if book := world.pick(Book, a):
         book.maker, book.author, book.hidden = text, text, b % 2
         book.save(update_fields=[["maker"], ["author"], ["hidden", "author"]][b % 3])
@@ -53,7 +53,7 @@ def save_stale_child(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def save_parent(world: World, a: int, b: int, text: str) -> None:
-    """The row of a child through its parent's class."""
+    """A child's row, saved through its parent's class."""
     if book := world.pick(Book, a):
         product = Product._base_manager.get(pk=book.pk)
         product.maker = text
@@ -96,7 +96,7 @@ def delete_keeping_parents(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def put_another_parent_under(world: World, a: int, b: int, text: str) -> None:
-    """Foreign keys are checked at the commit: the child's row need not go meanwhile."""
+    """Foreign keys are checked at the commit, so the child's row may stay meanwhile."""
     if book := world.pick(Book, a):
         with transaction.atomic():
             parent = Product._base_manager.filter(pk=book.pk)
@@ -106,7 +106,7 @@ def put_another_parent_under(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def make_child_of(world: World, a: int, b: int, text: str) -> None:
-    """A row of the parent becomes a child's, too."""
+    """Give an existing parent row a child."""
     if product := world.pick(Product, a):
         child = Book(product_ptr=product, author=text)
         child.__dict__.update({k: v for k, v in product.__dict__.items() if k[0] != "_"})
@@ -115,6 +115,6 @@ def make_child_of(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def make_child_raw(world: World, a: int, b: int, text: str) -> None:
-    """As `loaddata` does: the child's table alone."""
+    """As `loaddata` does: the child's table only."""
     if parcel := world.pick(Parcel, a):
         Express(parcel_ptr=parcel, hours=b).save_base(raw=True)

@@ -1,4 +1,4 @@
-"""Keys of every kind: made by the database, by Python, by an expression; changed; used again."""
+"""Keys of every kind: made by the database, by Python, by an expression; changed; reused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def save_stale_with_text_key(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def create_with_key_by_database(world: World, a: int, b: int, text: str) -> None:
-    """A second one is refused, for the key is always the same."""
+    """A second one is refused, since the key is always the same."""
     Coupon.objects.create(shelf=world.shelf(a))
 
 
@@ -60,7 +60,7 @@ def create_with_given_uuid(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def change_number_key(world: World, a: int, b: int, text: str) -> None:
-    """What refers to it makes the database refuse."""
+    """The database refuses it if other rows refer to the key."""
     if shelf := world.pick(Shelf, a):
         Shelf.objects.filter(pk=shelf.pk).update(id=1 + b, name=text)
 
@@ -94,7 +94,7 @@ def change_composite_key(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def delete_and_make_anew(world: World, a: int, b: int, text: str) -> None:
-    """The same key in one transaction: the row has changed, or not even that."""
+    """The same key in one transaction: the row has changed, or is even the same."""
     if shelf := world.pick(Shelf, a):
         key, name = shelf.pk, shelf.name
         world.delete_and_make(shelf, Shelf(pk=key, name=text if b % 2 else name))

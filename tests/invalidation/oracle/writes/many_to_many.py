@@ -1,4 +1,4 @@
-"""Many-to-many relations, from both ends and to the same table; and the rows between."""
+"""Many-to-many relations, from both ends and to the same table; and their through rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ THROUGH = Product.tags.through
 
 @write
 def tags_add(world: World, a: int, b: int, text: str) -> None:
-    """What is there already stays as it is."""
+    """Existing relations stay as they are."""
     if product := world.pick([Product, Book][a % 2], a):
         product.tags.add(*world.some(Tag, b))
 
@@ -70,13 +70,13 @@ def products_remove(world: World, a: int, b: int, text: str) -> None:
 @write
 def products_create(world: World, a: int, b: int, text: str) -> None:
     if tag := world.pick(Tag, a):
-        with transaction.atomic():  # Django makes the row and then the one between
+        with transaction.atomic():  # Django inserts the product, then the through row
             world.see(tag.products.create(name=text, shelf=world.shelf(b)))
 
 
 @write
 def friends_add(world: World, a: int, b: int, text: str) -> None:
-    """Two rows a friendship, but for one with oneself."""
+    """Two rows a friendship, except one with oneself."""
     if customer := world.pick(Customer, a):
         customer.friends.add(*world.some(Customer, b))
 
@@ -134,7 +134,7 @@ def between_bulk_create(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def between_update(world: World, a: int, b: int, text: str) -> None:
-    """The row leaves one end for another; both hear."""
+    """The through row moves from one end to another; both get messages."""
     if product := world.pick(Product, a):
         THROUGH.objects.filter(tag__name=text).update(product=product)
 

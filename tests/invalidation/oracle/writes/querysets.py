@@ -1,4 +1,4 @@
-"""`QuerySet.update()`: constants, expressions, subqueries, joins, chance."""
+"""`QuerySet.update()`: constants, expressions, subqueries, joins, random conditions."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def update_over_join(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def update_over_many(world: World, a: int, b: int, text: str) -> None:
-    """The join gives a row more than once."""
+    """The join returns a row more than once."""
     rows = Product._base_manager.filter(Q(tags__name=text) | Q(tags__name="a")).distinct()
     rows.update(maker=F("name"), shelf=world.shelf(a))
 
 
 @write
 def update_by_itself(world: World, a: int, b: int, text: str) -> None:
-    """What is set takes the row out of the condition."""
+    """The new value takes the row out of the condition."""
     rows = Product._base_manager.filter(maker=text)
     rows.update(maker=Concat(F("name"), Value("c")), name=F("maker"))
 
@@ -62,7 +62,7 @@ def update_where_exists(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def update_by_chance(world: World, a: int, b: int, text: str) -> None:
-    """The condition holds for other rows each time that it is asked."""
+    """The condition matches other rows at each evaluation."""
     some = Shelf.objects.order_by("?").values("pk")[: b % 3]
     Shelf.objects.filter(pk__in=some).update(name=text, inside=world.shelf(a))
 
@@ -117,7 +117,7 @@ def save_elsewhere_in_order(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def tell_by_hand(world: World, a: int, b: int, text: str) -> None:
-    """Rows as they are: told as if they had been written."""
+    """Unchanged rows, published as if they had been written."""
     if shelf := world.pick(Shelf, a):
         world.by_hand.add(("shop.shelf", str(shelf.pk)))
         invalidate(shelf if b % 2 else Shelf.objects.filter(pk=shelf.pk))

@@ -13,6 +13,6 @@ WRITES: dict[str, Write] = {}
 
 
 def write(function: Write) -> Write:
-    """Take a function among the ways to write."""
+    """Register a function as a way to write."""
     WRITES[function.__name__] = function
     return function

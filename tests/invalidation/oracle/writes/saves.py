@@ -44,7 +44,7 @@ def save(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def save_what_is_text(world: World, a: int, b: int, text: str) -> None:
-    """Numbers given as text leave the object with what the table does not hold."""
+    """Numbers given as text: the object's value differs from the stored one."""
     if (product := world.pick(Product, a)) and (shelf := world.pick(Shelf, b)):
         product.shelf_id, product.price = f"0{shelf.pk}", "7"
         product.save()
@@ -58,7 +58,7 @@ def save_as_it_is(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def save_stale(world: World, a: int, b: int, text: str) -> None:
-    """As it was when it was seen, but for a name. One that is gone comes back."""
+    """The object as it was read, with another name. A deleted one is inserted again."""
     stale = world.stale(a, Product, Shelf)
     if stale is not None and stale.pk is not None:
         stale.name = text
@@ -100,7 +100,7 @@ def save_proxy(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def save_as_another(world: World, a: int, b: int, text: str) -> None:
-    """A copy, under a key of its own or over another row."""
+    """A copy, under its own key or over another row."""
     if product := world.pick(Product, a):
         product.pk = product.id = None if b % 2 else 1 + b
         product._state.adding = True
@@ -109,7 +109,7 @@ def save_as_another(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def insert_by_force(world: World, a: int, b: int, text: str) -> None:
-    """What is there already is refused; what was deleted comes back."""
+    """An existing row is refused; a deleted one is inserted again."""
     stale = world.stale(a, Shelf)
     if stale is not None and stale.pk is not None:
         try:
@@ -121,7 +121,7 @@ def insert_by_force(world: World, a: int, b: int, text: str) -> None:
 
 @write
 def update_by_force(world: World, a: int, b: int, text: str) -> None:
-    """What is gone is refused."""
+    """A deleted row is refused."""
     stale = world.stale(a, Shelf)
     if stale is not None and stale.pk is not None:
         stale.name = text

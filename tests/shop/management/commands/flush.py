@@ -1,7 +1,7 @@
-"""`flush` as the tests need it: behind each test that commits, Django empties the database with it.
+"""`flush` for tests: Django empties the database with it after each test that commits.
 
-TRUNCATE and what follows a migration take PostgreSQL 150 ms, where a test takes ten. So rows are
-deleted, and what Django keeps about models stays, since it would be made again as it was.
+TRUNCATE and the post_migrate signal take PostgreSQL 150 ms, where a test takes ten. So rows are
+deleted, and Django's rows about models stay, since they would be created again unchanged.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ KEPT = {"django_content_type", "auth_permission"}
 
 
 class Command(flush.Command):
-    """Delete the rows of all tables, unseen by triggers and by the capture."""
+    """Delete the rows of all tables, unseen by triggers and by capture."""
 
     def handle(self, **options: Any) -> None:
-        """Run all statements at once, past Django's cursors."""
-        assert not options["interactive"], "this one is the tests', and asks nobody"
+        """Run all statements at once, outside of Django's cursors."""
+        assert not options["interactive"], "this command is for tests and never asks"
         connection = connections[options["database"]]
         tables = connection.introspection.django_table_names(only_existing=True)
         deletes = [f'DELETE FROM "{table}"' for table in sorted(set(tables) - KEPT)]
