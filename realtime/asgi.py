@@ -28,8 +28,8 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     `get_asgi_application()`, which sets Django up.
     """
     # Needs the apps to be ready, as they are once get_asgi_application() has been called.
-    from realtime.hub.hub import get_hub  # noqa: PLC0415
     from realtime.protocol import WEBSOCKET_PATH  # noqa: PLC0415
+    from realtime.server import server_of  # noqa: PLC0415
     from realtime.transports.websocket import live_socket  # noqa: PLC0415
 
     others = AuthMiddlewareStack(URLRouter([*routes, re_path(r"", _Nowhere.as_asgi())]))
@@ -42,7 +42,7 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
         # Not only when somebody subscribes: it sends what a crash left behind, and says that this
         # process is there.
         try:
-            get_hub().start()
+            server_of().hub.start()
         except Exception:
             # Pages that have nothing live are shown all the same.
             if not is_deaf:

@@ -20,7 +20,7 @@ from realtime.messages.topics import Topic
 
 @dataclass(slots=True)
 class Counters:
-    """Counts since the process began. Owner: the event loop of its hub; anybody may read.
+    """Counts since the process began. An event loop adds to them; any thread may read.
 
     received    messages that the backend gave to the hub
     fan_outs    messages, merged with what came beside them, that somebody here was told
@@ -31,6 +31,7 @@ class Counters:
     revoked     topics that clients watched and may watch no more
     opened      connections that were let in, by transport
     refused     connections that were not let in, by close code
+    closed      connections that were closed, by close code; those not let in too
     resets      resets that clients were told, by reason
     answers     what rules said when clients asked: yes, no, failed; and how many were `late`
     """
@@ -45,6 +46,7 @@ class Counters:
     revoked: int = 0
     opened: Counter[str] = field(default_factory=Counter)
     refused: Counter[int] = field(default_factory=Counter)
+    closed: Counter[int] = field(default_factory=Counter)
     resets: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from realtime.backends import Upstream
-from realtime.hub.observers import observe
+from realtime.hub.observers import Observers
 from realtime.hub.subscribers import Subscribers
 from realtime.messages.merge import merge_all
 from realtime.messages.message import Message, checked
@@ -17,8 +17,9 @@ from realtime.telemetry import counters, note_fan_out
 class FanOut:
     """From messages to mailboxes. No method awaits, so none is ever seen half done."""
 
-    def __init__(self, subscribers: Subscribers) -> None:
+    def __init__(self, subscribers: Subscribers, observers: Observers) -> None:
         self._subscribers = subscribers
+        self._observers = observers
         self.rates = Rates()
 
     def received(self, upstream: Upstream, messages: Sequence[Message]) -> None:
@@ -27,7 +28,7 @@ class FanOut:
         self.rates.turn()
         by_topic: dict[Topic, list[Message]] = {}
         for message in messages:
-            for told in observe(message):
+            for told in self._observers.observe(message):
                 self.tell(upstream, told)
             by_topic.setdefault(message.topic, []).append(message)
         for waiting in by_topic.values():

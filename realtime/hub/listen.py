@@ -7,29 +7,20 @@ from dataclasses import replace
 
 from realtime.conf import conf
 from realtime.exceptions import InvalidTopic
-from realtime.hub.hub import get_hub
+from realtime.hub.hub import Hub
 from realtime.hub.mailbox import Mailbox
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 
 
-async def listen(
-    topics: Iterable[str], since: Cursor | str | None = None
+async def listen_at(
+    hub: Hub, topics: Iterable[str], since: Cursor | str | None = None
 ) -> AsyncIterator[Message]:
-    """Give the messages of `topics` as they come, and first what was sent after `since`.
-
-    Each stands for all that came since the one before: of a topic on which a worker is slow the
-    messages are merged. Where something may have been missed, or too much waits, it is a reset.
-    A message with a cursor stands behind all that was given before it, of any of the topics; one
-    without changes says only that. A worker that keeps the last cursor it has come to, and comes
-    back with it, misses nothing. Where several messages waited only the last of them has one.
-
-    No rules are asked. Raise InvalidTopic for a bare family, InvalidCursor for what is no cursor.
-    """
+    """Give the messages that a hub receives: see `realtime.server.listen`."""
     wanted = [_topic(text) for text in dict.fromkeys(topics)]
     cursor = Cursor.parse(since) if isinstance(since, str) else since
-    hub, mailbox = get_hub(), Mailbox(conf.MAX_WAITING_ROWS)
+    mailbox = Mailbox(conf.MAX_WAITING_ROWS)
     for topic in wanted:
         mailbox.hold(topic)
     try:

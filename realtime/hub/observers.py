@@ -1,12 +1,13 @@
-"""Who looks at messages in every process that serves, before they are fanned out.
+"""Observers see each message that a hub receives, before it is fanned out.
 
 An observer sees what is opaque here, `Message.extra`, and may have topics reset in this process.
-`invalidation` registers one, which notices messages of a process that runs other code.
+One that is registered sees the messages of every hub: `invalidation` registers one, which notices
+messages of a process that runs other code. A hub may be given others that are its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from realtime.messages.message import Message
@@ -35,17 +36,26 @@ def register(observer: Observer) -> None:
         _observers.append(observer)
 
 
-def observed_topics() -> frozenset[Topic]:
-    """Return the topics that some observer wants."""
-    return frozenset(topic for observer in _observers for topic in observer.topics())
+class Observers:
+    """The observers of one hub: those that are registered, and its own."""
 
+    def __init__(self, own: Sequence[Observer] = ()) -> None:
+        self._own = tuple(own)
 
-def observe(message: Message) -> list[Message]:
-    """Return what the observers have to tell because of a message."""
-    return [told for observer in _observers for told in observer.observe(message)]
+    def topics(self) -> frozenset[Topic]:
+        """Return the topics that some observer wants."""
+        return frozenset(topic for observer in self for topic in observer.topics())
 
+    def observe(self, message: Message) -> list[Message]:
+        """Return what the observers have to tell because of a message."""
+        return [told for observer in self for told in observer.observe(message)]
 
-def missed() -> None:
-    """Let the observers know that a hub begins to hear."""
-    for observer in _observers:
-        observer.missed()
+    def missed(self) -> None:
+        """Let the observers know that the hub begins to hear."""
+        for observer in self:
+            observer.missed()
+
+    def __iter__(self) -> Iterator[Observer]:
+        """Give the registered ones first."""
+        yield from _observers
+        yield from self._own

@@ -1,4 +1,4 @@
-"""Answering what other processes ask: in each process that serves, by its hub."""
+"""Answering what other processes ask: in each process that serves, by its server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from realtime.backends import get_pubsub
-from realtime.hub.hub import Hub, known_hub
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 from realtime.ops.ask import ASKED, Question, question_in, send
@@ -19,6 +18,7 @@ from realtime.ops.clients import client_here, clients_here
 from realtime.ops.log_level import set_level_here
 from realtime.ops.process import drain_here, drained_here, is_named, status_of
 from realtime.ops.topics import topics_here
+from realtime.server import Server, known_server
 
 logger = logging.getLogger("realtime.status")
 
@@ -36,7 +36,7 @@ ANSWERS: dict[str, Callable[..., Any]] = {
 }
 """What can be asked, and what answers it with something that can be written as JSON.
 
-Each is given the hub, and what came with the question.
+Each is given the server, and what came with the question.
 """
 
 MOST_KNOWN = 1_000
@@ -44,12 +44,12 @@ MOST_KNOWN = 1_000
 
 
 class Answering:
-    """An observer that answers questions. Owner of its tasks: the event loop of each hub."""
+    """An observer that answers questions. Owner of its tasks: the event loop of each server."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._known: OrderedDict[tuple[int, str], None] = OrderedDict()
-        """What was answered lately, by which hub."""
+        """What was answered lately, by which server."""
 
     def topics(self) -> Iterable[Topic]:
         """Return the topic of the questions."""
@@ -58,19 +58,19 @@ class Answering:
     def observe(self, message: Message) -> Iterable[Message]:
         """Answer a question beside what else is done; nobody connected here is told anything."""
         question = question_in(message)
-        hub = known_hub()
-        if question is None or hub is None or question.what not in ANSWERS:
+        server = known_server()
+        if question is None or server is None or question.what not in ANSWERS:
             return ()
         if not is_named(question.to) or len(self._tasks) >= MOST_AT_ONCE:
             return ()
-        if self._is_new(hub, question):
-            task = asyncio.create_task(_answer(hub, question))
+        if self._is_new(server, question):
+            task = asyncio.create_task(_answer(server, question))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return ()
 
-    def _is_new(self, hub: Hub, question: Question) -> bool:
-        key = (id(hub), question.asker)
+    def _is_new(self, server: Server, question: Question) -> bool:
+        key = (id(server), question.asker)
         is_new = key not in self._known
         self._known[key] = None
         if len(self._known) > MOST_KNOWN:
@@ -81,9 +81,9 @@ class Answering:
         """Take note that questions may have been lost: whoever asked asks again."""
 
 
-async def _answer(hub: Hub, question: Question) -> None:
+async def _answer(server: Server, question: Question) -> None:
     try:
-        answer = msgspec.to_builtins(ANSWERS[question.what](hub, **question.arguments))
+        answer = msgspec.to_builtins(ANSWERS[question.what](server, **question.arguments))
         await send(get_pubsub(), Message(question.answers, extra=answer))
     except Exception:
         logger.exception("cannot answer what was asked: %s", question.what)

@@ -7,8 +7,8 @@ import logging
 
 import msgspec
 
-from realtime.hub.hub import Hub
 from realtime.ops.process import process_name
+from realtime.server import Server
 
 OURS = ("realtime", "invalidation")
 """The loggers that can be set, with all below them."""
@@ -38,7 +38,7 @@ def is_ours(name: str) -> bool:
 
 
 def set_level_here(
-    hub: Hub,
+    server: Server,
     level: str,
     logger: str = "realtime",
     minutes: float = 10.0,

@@ -15,8 +15,7 @@ from demo_todo.models import Task, TodoList
 from realtime import Message
 from realtime.access import allow
 from realtime.access.signals import logged_out, users_changed
-from realtime.connections.registry import connections_of
-from realtime.hub.hub import get_hub
+from realtime.server import server_of
 from tests.realtime.http.watchers import PollWatcher, SocketWatcher, StreamWatcher, Watcher
 from tests.realtime.live_client import PATIENCE
 from tests.realtime.websocket.telling import SENTINEL, in_thread, tell
@@ -32,7 +31,7 @@ Kind = type[Watcher]
 async def is_watched() -> None:
     """Wait until somebody is connected who is subscribed to all that they asked for."""
     async with asyncio.timeout(PATIENCE):
-        while not any(each.topics and not each.pending for each in connections_of(get_hub())):
+        while not any(each.topics and not each.pending for each in server_of().connections):
             await asyncio.sleep(0.001)
 
 
@@ -170,7 +169,7 @@ async def test_one_too_many_is_not_let_in(kind: Kind, ada: User, topic: str) -> 
 
 async def test_a_server_that_drains_lets_nobody_in(kind: Kind, ada: User, topic: str) -> None:
     """Another one is there for them."""
-    connections_of(get_hub()).draining = True
+    server_of().connections.draining = True
 
     assert await kind(ada, (topic,)).code_at_the_door() == 503
 
@@ -180,6 +179,6 @@ async def test_nothing_is_left_of_one_who_leaves(kind: Kind, ada: User, topic: s
     async with kind(ada, (topic, SENTINEL)).watching():
         await is_watched()
 
-    assert not get_hub()._subscribers.wanted()
-    assert not len(connections_of(get_hub()))
-    assert not connections_of(get_hub())._taken
+    assert not server_of().hub._subscribers.wanted()
+    assert not len(server_of().connections)
+    assert not server_of().connections._taken

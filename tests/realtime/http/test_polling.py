@@ -9,8 +9,7 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 
 from realtime import Message, aposition
-from realtime.connections.registry import connections_of
-from realtime.hub.hub import get_hub
+from realtime.server import server_of
 from tests.realtime.http.requests import answer, asking, query
 from tests.realtime.live_client import PATIENCE
 from tests.realtime.websocket.telling import SENTINEL, tell
@@ -46,9 +45,9 @@ async def test_it_waits_for_news(ada: User, since: str, topic: str) -> None:
     """And answers when they come."""
     async with asking(ada, query("changes", topic, since=since, wait=20)) as request:
         async with asyncio.timeout(PATIENCE):
-            while not any(each.topics for each in connections_of(get_hub())):
+            while not any(each.topics for each in server_of().connections):
                 await asyncio.sleep(0.001)
-        (connection,) = connections_of(get_hub())
+        (connection,) = server_of().connections
         assert connection.transport.name == "poll"
         assert request.communicator.output_queue.empty()
         await tell(Message(topic, reset="bulk"))
@@ -100,7 +99,7 @@ async def test_silence_is_not_made_of_not_hearing(
     """While the backend is away nobody can say that nothing changed."""
     monkeypatch.setattr("realtime.transports.poll.SETTLES_WITHIN", 0.05)
     await answer(ada, query("changes", topic))
-    monkeypatch.setattr(type(get_hub()), "head", lambda *_: None)
+    monkeypatch.setattr(type(server_of().hub), "head", lambda *_: None)
 
     for path in (query("changes", topic), query("changes", topic, since=since, wait=0)):
         status, found = await answer(ada, path)

@@ -6,68 +6,68 @@ import pytest
 
 from realtime import rates
 from realtime.backends.memory import MemoryPubSub
-from realtime.hub.hub import Hub
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 from realtime.ops.topics import WatchedTopic, WatchedTopics, together, topics_here
 from realtime.rates import Rates
+from realtime.server import Server
 from tests.realtime.hub.listening import FAMILY, LIST, OTHER, mailbox, row, send, taken, within
 
 
-async def test_topics_are_listed_with_their_subscribers(hub: Hub) -> None:
+async def test_topics_are_listed_with_their_subscribers(server: Server) -> None:
     """Those first that most watch."""
     for topic in (OTHER, LIST, LIST):
-        await within(hub.subscribe(mailbox(), topic))
+        await within(server.hub.subscribe(mailbox(), topic))
 
-    found = topics_here(hub)
+    found = topics_here(server)
 
     assert [(each.topic, each.subscribers) for each in found.topics] == [(LIST, 2), (OTHER, 1)]
     assert found.total == 2
 
 
-async def test_a_limit_leaves_the_small_ones_off(hub: Hub) -> None:
+async def test_a_limit_leaves_the_small_ones_off(server: Server) -> None:
     """How many there are is said all the same."""
     for topic in (OTHER, LIST, LIST):
-        await within(hub.subscribe(mailbox(), topic))
+        await within(server.hub.subscribe(mailbox(), topic))
 
-    found = topics_here(hub, limit=1)
+    found = topics_here(server, limit=1)
 
     assert ([each.topic for each in found.topics], found.total) == ([LIST], 2)
 
 
-async def test_how_processes_speak_is_left_out(hub: Hub) -> None:
+async def test_how_processes_speak_is_left_out(server: Server) -> None:
     """Also where somebody listens to that by hand."""
-    await within(hub.subscribe(mailbox(), Topic("realtime:asked")))
+    await within(server.hub.subscribe(mailbox(), Topic("realtime:asked")))
 
-    assert topics_here(hub).total == 0
+    assert topics_here(server).total == 0
 
 
-async def test_messages_are_counted_by_topic(hub: Hub, pubsub: MemoryPubSub) -> None:
+async def test_messages_are_counted_by_topic(server: Server, pubsub: MemoryPubSub) -> None:
     """A reset of the family counts for each topic of it."""
     box, other = mailbox(), mailbox()
-    await within(hub.subscribe(box, LIST))
-    await within(hub.subscribe(other, OTHER))
+    await within(server.hub.subscribe(box, LIST))
+    await within(server.hub.subscribe(other, OTHER))
 
     for message in (row(LIST, 1), row(LIST, 2), Message(FAMILY, reset=Reset.BULK)):
         send(pubsub, message)
         await taken(box)
 
-    found = {each.topic: each.a_minute for each in topics_here(hub).topics}
+    found = {each.topic: each.a_minute for each in topics_here(server).topics}
     assert found == {LIST: pytest.approx(3, abs=0.1), OTHER: pytest.approx(1, abs=0.1)}
 
 
 async def test_of_a_topic_that_nobody_watches_nothing_is_kept(
-    hub: Hub, pubsub: MemoryPubSub
+    server: Server, pubsub: MemoryPubSub
 ) -> None:
     """However many come and go."""
     box = mailbox()
-    await within(hub.subscribe(box, LIST))
+    await within(server.hub.subscribe(box, LIST))
     send(pubsub, row(LIST, 1))
     await taken(box)
 
-    await within(hub.unsubscribe(box, LIST))
+    await within(server.hub.unsubscribe(box, LIST))
 
-    assert hub.messages_a_minute(LIST) == 0
+    assert server.hub.messages_a_minute(LIST) == 0
 
 
 def test_the_last_minute_is_guessed_from_two(monkeypatch: pytest.MonkeyPatch) -> None:
