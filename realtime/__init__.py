@@ -5,12 +5,12 @@ publish, and by those that fill its registries.
 """
 
 from realtime.access import aallowed, allow, allowed, aticket, ticket
-from realtime.hub.listen import listen
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 from realtime.pages.watch import aposition, awatch, position, watch
 from realtime.publish import apublish, publish
+from realtime.server import listen
 
 __all__ = [
     "Cursor",

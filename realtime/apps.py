@@ -25,13 +25,11 @@ class RealtimeConfig(AppConfig):
         from realtime.backends import forget_pubsub, tables  # noqa: PLC0415
         from realtime.conf import conf  # noqa: PLC0415
         from realtime.connections import subscribe  # noqa: F401, PLC0415 -- it registers handlers
-        from realtime.connections.revocation import revocation  # noqa: PLC0415
         from realtime.hub import observers  # noqa: PLC0415
         from realtime.ops.rpc import Answering  # noqa: PLC0415
         from realtime.pages.replicas import forget  # noqa: PLC0415
 
         observers.register(Answering())
-        observers.register(revocation)
         uid = "realtime.access"
         user_logged_out.connect(signals.logged_out, dispatch_uid=uid)
         # `sender` matches one class only, so proxies and child models are connected too.

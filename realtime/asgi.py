@@ -29,8 +29,8 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     """
     # Imported here since the apps must be ready, as they are after get_asgi_application().
     from realtime.backends.outage import Outage  # noqa: PLC0415
-    from realtime.hub.hub import get_hub  # noqa: PLC0415
     from realtime.protocol import WEBSOCKET_PATH  # noqa: PLC0415
+    from realtime.server import server_of  # noqa: PLC0415
     from realtime.transports.websocket import live_socket  # noqa: PLC0415
 
     others = AuthMiddlewareStack(URLRouter([*routes, re_path(r"", _UnknownPath.as_asgi())]))
@@ -47,7 +47,7 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
         # At every request, not only at a subscription: the hub sends rows left by a crash, and
         # reports that this process runs.
         try:
-            get_hub().start()
+            server_of().hub.start()
         except Exception as error:
             # Pages without live data are shown all the same.
             outage.begin(error)

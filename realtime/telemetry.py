@@ -20,7 +20,7 @@ from realtime.messages.topics import Topic
 
 @dataclass(slots=True)
 class Counters:
-    """Counts since the process began. Owner: the event loop of its hub; any thread may read.
+    """Counts since the process began. An event loop adds to them; any thread may read.
 
     received    messages that the backend gave to the hub
     fan_outs    messages delivered to at least one mailbox, merged with those beside them
@@ -31,6 +31,7 @@ class Counters:
     revoked     topics that clients watched and may watch no longer
     opened      connections that were admitted, by transport
     refused     connections that were not admitted, by close code
+    closed      connections that were closed, by close code; those not admitted too
     resets      resets that clients were sent, by reason
     answers     rules' answers to clients' questions: yes, no, failed; and for how many topics the
                 rule, or its `depends`, was `late`
@@ -46,6 +47,7 @@ class Counters:
     revoked: int = 0
     opened: Counter[str] = field(default_factory=Counter)
     refused: Counter[int] = field(default_factory=Counter)
+    closed: Counter[int] = field(default_factory=Counter)
     resets: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from weakref import WeakKeyDictionary
 
-from realtime.connections.registry import Connections, connections_of
-from realtime.hub.hub import Hub
+from realtime.connections.registry import Connections
 from realtime.protocol import CloseCode
 
 logger = logging.getLogger("realtime.draining")
@@ -24,35 +22,41 @@ STEP = 0.05
 AGAIN = 1.0
 """Seconds between looks for those who have not gone."""
 
-_emptying: WeakKeyDictionary[Hub, asyncio.Task[None]] = WeakKeyDictionary()
 
+class Drain:
+    """Closes all connections of an event loop, which owns it, and lets none in meanwhile.
 
-def drain(hub: Hub, seconds: float) -> None:
-    """Let nobody in from now on, and close those who are there, spread over so many seconds.
-
-    Called in the hub's event loop. Called again, it begins to close anew, at the new pace.
+    If its task dies nobody is let in still: `connections.draining` says so, until `end()`.
     """
-    connections = connections_of(hub)
-    _stop(hub)
-    if not connections.draining:
-        logger.warning("draining: %d connections are closed in %g s", len(connections), seconds)
-    connections.draining = True
-    _emptying[hub] = asyncio.create_task(_empty(connections, seconds), name="realtime-draining")
 
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._closing: asyncio.Task[None] | None = None
 
-def take_in(hub: Hub) -> None:
-    """Let clients in again; those who were not closed yet stay."""
-    _stop(hub)
-    connections = connections_of(hub)
-    if connections.draining:
-        logger.warning("draining no longer; %d connections are left", len(connections))
-    connections.draining = False
+    def begin(self, seconds: float) -> None:
+        """Let nobody in from now on, and close those who are there, spread over so many seconds.
 
+        Called in the event loop. Called again, it begins to close anew, at the new pace.
+        """
+        connections = self._connections
+        self.stop()
+        if not connections.draining:
+            logger.warning("draining: %d connections are closed in %g s", len(connections), seconds)
+        connections.draining = True
+        self._closing = asyncio.create_task(_empty(connections, seconds), name="realtime-draining")
 
-def _stop(hub: Hub) -> None:
-    task = _emptying.pop(hub, None)
-    if task is not None:
-        task.cancel()
+    def end(self) -> None:
+        """Let clients in again; those who were not closed yet stay."""
+        self.stop()
+        if self._connections.draining:
+            logger.warning("draining no longer; %d connections are left", len(self._connections))
+        self._connections.draining = False
+
+    def stop(self) -> None:
+        """Close no more of them; whether others are let in stays as it is."""
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
 
 
 async def _empty(connections: Connections, seconds: float) -> None:

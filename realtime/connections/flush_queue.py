@@ -26,8 +26,8 @@ class Flushes(Protocol):
         """Write it, without waiting for anybody."""
 
 
-class Flushing:
-    """Who has something to write, in the order of their coming. Owner: an event loop."""
+class FlushQueue:
+    """What has something to write, in the order in which it was added. Owner: an event loop."""
 
     def __init__(self) -> None:
         self._ready: dict[Flushes, None] = {}

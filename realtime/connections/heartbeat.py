@@ -1,4 +1,4 @@
-"""One heart for all connections of a process, rather than a task for each.
+"""One timer for the heartbeats of all connections, rather than a task for each.
 
 Each connection beats once a HEARTBEAT, counted from when it came, so that beats are spread as
 arrivals were.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from realtime.connections.connection import Connection
 
 
-class Heart:
+class Heartbeat:
     """When each connection beats next. Owner: an event loop; one timer, while there are any."""
 
     def __init__(self) -> None:

@@ -1,33 +1,26 @@
-"""All connections of a process: how many there may be, and who is to be found among them."""
+"""All connections of an event loop: how many there may be, and how each is found."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from weakref import WeakKeyDictionary
 
 from realtime.conf import conf
 from realtime.connections.connection import Connection
-from realtime.connections.flush_queue import Flushing
-from realtime.connections.heartbeat import Heart
-from realtime.hub.hub import Hub
+from realtime.connections.heartbeat import Heartbeat
 from realtime.protocol import CloseCode
 from realtime.telemetry import counters
 
 
 class Connections:
-    """The connections of one hub. Owner: its event loop; a transport adds and removes its own."""
+    """The connections of one event loop, its owner; a transport adds and removes its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, heartbeat: Heartbeat) -> None:
+        self._heartbeat = heartbeat
         self._all: dict[str, Connection] = {}
         self._by_user: dict[str, dict[str, Connection]] = {}
         self._taken = 0
         """Places that are taken: by connections, and by those that are being let in."""
-        self.closed: Counter[int] = Counter()
-        """How many were closed with each code since the process began."""
         self.draining = False
-        self.heart = Heart()
-        self.flushing = Flushing()
 
     def why_not(self, user: str = "") -> CloseCode | None:
         """Return why another connection of this user, or of nobody, is not let in; None if it is.
@@ -51,17 +44,17 @@ class Connections:
         self._taken -= 1
 
     def add(self, connection: Connection) -> None:
-        """Let its heart beat, and let it be found."""
+        """Let its heartbeat begin, and let it be found."""
         self._all[connection.id] = connection
         counters.opened[connection.transport.name] += 1
         if key := connection.identity.key:
             self._by_user.setdefault(key, {})[connection.id] = connection
-        self.heart.add(connection)
+        self._heartbeat.add(connection)
 
     def remove(self, connection: Connection) -> None:
         """Forget it; one that was not added is no error."""
         self._all.pop(connection.id, None)
-        self.heart.remove(connection)
+        self._heartbeat.remove(connection)
         key = connection.identity.key
         mine = self._by_user.get(key, {})
         mine.pop(connection.id, None)
@@ -91,14 +84,3 @@ class Connections:
     def __bool__(self) -> bool:
         """Say yes, also while there are none."""
         return True
-
-
-_known: WeakKeyDictionary[Hub, Connections] = WeakKeyDictionary()
-
-
-def connections_of(hub: Hub) -> Connections:
-    """Return the connections that a hub serves."""
-    found = _known.get(hub)
-    if found is None:
-        found = _known[hub] = Connections()
-    return found

@@ -1,6 +1,6 @@
-"""End a user's connections of this process when a logout or a change of the user is told.
+"""End a user's connections when a logout or a change of the user is told.
 
-The messages (see `realtime.access.signals`) say who is concerned, not what happened. This process
+The messages (see `realtime.access.signals`) say who is concerned, not what happened. Each process
 looks for itself. Only for a session that was logged out there is nothing to look for, since it may
 still be there when the process looks.
 """
@@ -16,8 +16,7 @@ from time import monotonic
 from realtime.access.identity import is_kept_in_cookies
 from realtime.access.signals import CONCERNED, SESSION, USER
 from realtime.connections.connection import Connection
-from realtime.connections.registry import Connections, connections_of
-from realtime.hub.hub import known_hub
+from realtime.connections.registry import Connections
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode
@@ -30,9 +29,10 @@ MOST_TOLD = 10_000
 
 
 class Revocation:
-    """An observer that ends connections. Owner: the event loop of each hub."""
+    """A hub's own observer, which ends connections of its event loop. That owns it."""
 
-    def __init__(self) -> None:
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
         self._ended: OrderedDict[str, float] = OrderedDict()
         """When each session was logged out."""
         self._users: OrderedDict[str, float] = OrderedDict()
@@ -53,13 +53,13 @@ class Revocation:
                 self._end(mark)
             for key in message.changes.get(USER, ()):
                 _remember(self._users, key)
-                _look_at(key)
+                self._look_at(key)
         return ()
 
     def missed(self) -> None:
         """Look at everybody, soon: messages may have been lost."""
         self._missed = monotonic()
-        for connection in _connections():
+        for connection in self._connections:
             delay = random.uniform(0, SPREAD)  # noqa: S311 -- jitter
             asyncio.get_running_loop().call_later(delay, _doubt, connection)
 
@@ -78,11 +78,12 @@ class Revocation:
 
     def _end(self, mark: str) -> None:
         _remember(self._ended, mark)
-        for connection in _connections().of_session(mark):
+        for connection in self._connections.of_session(mark):
             connection.spawn(connection.close(CloseCode.NOT_AUTHENTICATED))
 
-
-revocation = Revocation()
+    def _look_at(self, key: str) -> None:
+        for connection in self._connections.of_user(key):
+            connection.authorization.doubt_all()
 
 
 def _remember(when: OrderedDict[str, float], key: str) -> None:
@@ -90,16 +91,6 @@ def _remember(when: OrderedDict[str, float], key: str) -> None:
     when.move_to_end(key)
     if len(when) > MOST_TOLD:
         when.popitem(last=False)
-
-
-def _connections() -> Connections:
-    hub = known_hub()
-    return connections_of(hub) if hub else Connections()
-
-
-def _look_at(key: str) -> None:
-    for connection in _connections().of_user(key):
-        connection.authorization.doubt_all()
 
 
 def _doubt(connection: Connection) -> None:

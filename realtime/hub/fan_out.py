@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from realtime.backends import Upstream
-from realtime.hub.observers import observe
+from realtime.hub.observers import Observers
 from realtime.hub.subscribers import Subscribers
 from realtime.messages.merge import merge_all
 from realtime.messages.message import Message, checked
@@ -19,15 +19,16 @@ class FanOut:
     No method awaits, so no other task sees a half-done delivery.
     """
 
-    def __init__(self, subscribers: Subscribers) -> None:
+    def __init__(self, subscribers: Subscribers, observers: Observers) -> None:
         self._subscribers = subscribers
+        self._observers = observers
 
     def received(self, upstream: Upstream, messages: Sequence[Message]) -> None:
         """Deliver messages that arrived together; merge each topic's once, not in each mailbox."""
         counters.received += len(messages)
         by_topic: dict[Topic, list[Message]] = {}
         for message in messages:
-            for added in observe(message):
+            for added in self._observers.observe(message):
                 self.tell(upstream, added)
             by_topic.setdefault(message.topic, []).append(message)
         for waiting in by_topic.values():

@@ -1,4 +1,4 @@
-"""The hub: one a process, between the backend and the connections.
+"""The hub: one an event loop, between the backend and the connections.
 
 It watches a topic upstream once, however many clients do, and fans out. A client that watches
 `list:5` hears `list:` too, under the topic that it subscribed to.
@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakValueDictionary
 
-from realtime.backends import PubSub, Upstream, get_pubsub
+from realtime.backends import PubSub, Upstream
 from realtime.backends.outage import Outage
 from realtime.concurrency import Backoff, end, until_one_ends
 from realtime.conf import conf
 from realtime.exceptions import CannotReplay, UpstreamLost
 from realtime.hub.delayed_unwatch import DelayedUnwatch
 from realtime.hub.fan_out import FanOut, as_told
-from realtime.hub.observers import missed, observed_topics
+from realtime.hub.observers import Observer, Observers
 from realtime.hub.subscribers import Sink, Subscribers
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message, Reset
@@ -51,10 +51,12 @@ class Hub:
     be untrue.
     """
 
-    def __init__(self, pubsub: PubSub) -> None:
+    def __init__(self, pubsub: PubSub, observers: Sequence[Observer] = ()) -> None:
+        """Make one that listens to `pubsub`; `observers` are its own, beside those registered."""
         self._pubsub = pubsub
         self._subscribers = Subscribers()
-        self._fan_out = FanOut(self._subscribers)
+        self._observers = Observers(observers)
+        self._fan_out = FanOut(self._subscribers, self._observers)
         self._upstream: Upstream | None = None
         self._connected = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
@@ -172,7 +174,7 @@ class Hub:
     async def _unwatch(self, topic: Topic) -> None:
         async with self._transition(topic):
             # Somebody else may have come while this waited for its turn.
-            unwanted = set(self._subscribers.unwanted(topic)) - observed_topics()
+            unwanted = set(self._subscribers.unwanted(topic)) - self._observers.topics()
             if unwanted and self._upstream is not None:
                 # From a dead one there is nothing to take back.
                 with suppress(UpstreamLost):
@@ -252,7 +254,7 @@ class Hub:
 
         At first nobody is there to be told: those who come wait for what they want themselves.
         """
-        observed = observed_topics()
+        observed = self._observers.topics()
         reset = self._was_connected
         asked = observed.union(self._subscribers.wanted() if reset else ())
         watched = await upstream.resume(asked, PATIENCE)
@@ -266,7 +268,7 @@ class Hub:
         self._outage.end()
         self._was_connected = True
         # Also at first: clients may have been let in before this process heard of anything.
-        missed()
+        self._observers.missed()
         if reset:
             head = upstream.head()
             for topic in watched:
@@ -287,32 +289,3 @@ def _is_cancelled() -> bool:
     """Has somebody asked the running task to end?"""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
-
-
-def get_hub(make: Callable[[], PubSub] | None = None) -> Hub:
-    """Return the running event loop's hub: a server process has one loop, so one hub."""
-    loop = asyncio.get_running_loop()
-    hub = _hubs.get(loop)
-    if hub is None:
-        hub = _hubs[loop] = Hub((make or get_pubsub)())
-    return hub
-
-
-def known_hub() -> Hub | None:
-    """Return the running event loop's hub, if it has one already."""
-    return _hubs.get(asyncio.get_running_loop())
-
-
-def all_hubs() -> list[Hub]:
-    """Return this process's hubs, from any thread: one, but for programs with several loops."""
-    return list(_hubs.values())
-
-
-async def close_hub() -> None:
-    """Close and forget the running event loop's hub, if it has one."""
-    hub = _hubs.pop(asyncio.get_running_loop(), None)
-    if hub is not None:
-        await hub.close()

@@ -7,29 +7,20 @@ from dataclasses import replace
 
 from realtime.conf import conf
 from realtime.exceptions import InvalidTopic
-from realtime.hub.hub import get_hub
+from realtime.hub.hub import Hub
 from realtime.hub.mailbox import Mailbox
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 
 
-async def listen(
-    topics: Iterable[str], since: Cursor | str | None = None
+async def listen_at(
+    hub: Hub, topics: Iterable[str], since: Cursor | str | None = None
 ) -> AsyncIterator[Message]:
-    """Yield the messages of `topics` as they arrive; first those that were sent after `since`.
-
-    A worker that is slow on a topic gets the topic's waiting messages merged into one. It gets a
-    reset if messages may have been missed, or if too many rows wait. A message with a cursor is
-    behind all messages yielded before it, of any of the topics; one without changes only carries
-    the cursor. A worker that keeps the last cursor, and later passes it as `since`, misses nothing.
-    Of several waiting messages only the last has a cursor.
-
-    No rules are asked. Raise InvalidTopic for a bare family, InvalidCursor for an invalid cursor.
-    """
+    """Yield the messages that a hub receives: see `realtime.server.listen`."""
     wanted = [_topic(text) for text in dict.fromkeys(topics)]
     cursor = Cursor.parse(since) if isinstance(since, str) else since
-    hub, mailbox = get_hub(), Mailbox(conf.MAX_WAITING_ROWS)
+    mailbox = Mailbox(conf.MAX_WAITING_ROWS)
     for topic in wanted:
         mailbox.hold(topic)
     try:

@@ -1,13 +1,13 @@
-"""Observers: they see every message in each serving process, before it is fanned out.
+"""Observers: they see every message that a hub receives, before it is fanned out.
 
 An observer sees `Message.extra`, which is opaque here, and may reset topics in this process.
-Packages register observers in `AppConfig.ready()`, for example one that detects messages of a
-process with other code.
+Packages register observers in `AppConfig.ready()`: each sees the messages of every hub, and may
+detect messages of a process with other code, for example. A hub may be given others of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from realtime.messages.message import Message
@@ -36,17 +36,26 @@ def register(observer: Observer) -> None:
         _observers.append(observer)
 
 
-def observed_topics() -> frozenset[Topic]:
-    """Return the topics of all observers."""
-    return frozenset(topic for observer in _observers for topic in observer.topics())
+class Observers:
+    """The observers of one hub: those that are registered, and its own."""
 
+    def __init__(self, own: Sequence[Observer] = ()) -> None:
+        self._own = tuple(own)
 
-def observe(message: Message) -> list[Message]:
-    """Return the messages that the observers add to a message."""
-    return [each for observer in _observers for each in observer.observe(message)]
+    def topics(self) -> frozenset[Topic]:
+        """Return the topics of all observers."""
+        return frozenset(topic for observer in self for topic in observer.topics())
 
+    def observe(self, message: Message) -> list[Message]:
+        """Return the messages that the observers add to a message."""
+        return [added for observer in self for added in observer.observe(message)]
 
-def missed() -> None:
-    """Tell the observers that a hub has connected, or reconnected."""
-    for observer in _observers:
-        observer.missed()
+    def missed(self) -> None:
+        """Tell the observers that the hub has connected, or reconnected."""
+        for observer in self:
+            observer.missed()
+
+    def __iter__(self) -> Iterator[Observer]:
+        """Yield the registered observers first."""
+        yield from _observers
+        yield from self._own

@@ -8,13 +8,12 @@ from time import monotonic
 import msgspec
 
 from realtime.connections.connection import Connection
-from realtime.connections.registry import connections_of
 from realtime.connections.subscriptions import State, Subscription
-from realtime.hub.hub import Hub
 from realtime.messages.cursors import Cursor
 from realtime.messages.topics import Topic
 from realtime.ops.process import process_name
 from realtime.ops.topics import MOST
+from realtime.server import Server
 
 
 class Client(msgspec.Struct, frozen=True):
@@ -66,17 +65,17 @@ class OneClient(msgspec.Struct, frozen=True):
     watches: list[Watch]
 
 
-def clients_here(hub: Hub, limit: int = 100, user: str | None = None) -> Clients:
+def clients_here(server: Server, limit: int = 100, user: str | None = None) -> Clients:
     """Return who is connected to this process, or those of one user, by primary key."""
-    connections = connections_of(hub)
+    connections = server.connections
     chosen = list(connections) if user is None else connections.of_user(user)
     largest = nlargest(min(limit, MOST), chosen, key=_weight)
     return Clients(process_name(), len(chosen), [_client(each) for each in largest])
 
 
-def client_here(hub: Hub, id: str, limit: int = 100) -> OneClient:  # noqa: A002 -- a frame's word
+def client_here(server: Server, id: str, limit: int = 100) -> OneClient:  # noqa: A002 -- a frame's word
     """Return a connection with what it watches, if it is here; what waits or is held first."""
-    connection = connections_of(hub).get(id)
+    connection = server.connections.get(id)
     if connection is None:
         return OneClient(process_name(), None, [])
     watches = sorted(_watches(connection), key=_urgency, reverse=True)

@@ -7,9 +7,9 @@ import logging
 
 import msgspec
 
-from realtime.hub.hub import Hub
 from realtime.ops.process import process_name
 from realtime.registry import Registry
+from realtime.server import Server
 
 LOGGERS: Registry[str] = Registry("logger")
 """The loggers that can be set, with all below them, and what they log. Packages add their own."""
@@ -41,7 +41,7 @@ def is_ours(name: str) -> bool:
 
 
 def set_level_here(
-    hub: Hub,
+    server: Server,
     level: str,
     logger: str = "realtime",
     minutes: float = 10.0,

@@ -10,8 +10,8 @@ from typing import Literal
 from realtime.backends.outbox.process import relay_status
 from realtime.backends.outbox.stats import RelayStatus
 from realtime.backends.outbox.stats import metrics as outbox
-from realtime.connections.registry import Connections, connections_of
-from realtime.hub.hub import all_hubs
+from realtime.connections.connection import Connection
+from realtime.server import all_servers
 from realtime.telemetry import counters
 
 Kind = Literal["counter", "gauge"]
@@ -32,19 +32,12 @@ class Metric:
     label: str = ""
 
 
-def _all() -> Iterator[Connections]:
-    return map(connections_of, all_hubs())
+def _connections() -> Iterator[Connection]:
+    return (each for server in all_servers() for each in server.connections)
 
 
 def _by_transport() -> Counter[str]:
-    return Counter(each.transport.name for connections in _all() for each in connections)
-
-
-def _closed() -> dict[str, float]:
-    total: Counter[int] = Counter()
-    for connections in _all():
-        total.update(connections.closed.copy())
-    return _by_code(total)
+    return Counter(each.transport.name for each in _connections())
 
 
 def _by_code(counted: Mapping[int, int]) -> dict[str, float]:
@@ -52,12 +45,11 @@ def _by_code(counted: Mapping[int, int]) -> dict[str, float]:
 
 
 def _held_back() -> int:
-    every = (each for connections in _all() for each in connections)
-    return sum(bool(each.transport.facts().get("held_back")) for each in every)
+    return sum(bool(each.transport.facts().get("held_back")) for each in _connections())
 
 
 def _waiting_rows() -> int:
-    return sum(each.mailbox.rows for connections in _all() for each in connections)
+    return sum(each.mailbox.rows for each in _connections())
 
 
 def _answers() -> dict[str, float]:
@@ -92,7 +84,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "realtime_connections_closed_total",
         "Connections that the server closed, those refused among them, by close code.",
-        _closed,
+        lambda: _by_code(counters.closed),
         "counter",
         "code",
     ),
@@ -105,18 +97,18 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "realtime_draining",
         "1 while this process lets nobody in and closes who is there.",
-        lambda: max((each.draining for each in _all()), default=False),
+        lambda: any(each.connections.draining for each in all_servers()),
     ),
     # What is watched, and told.
     Metric(
         "realtime_topics",
         "Topics that are watched.",
-        lambda: sum(each.topic_count() for each in all_hubs()),
+        lambda: sum(each.hub.topic_count() for each in all_servers()),
     ),
     Metric(
         "realtime_subscriptions",
         "Watches of topics: each topic of each client counts.",
-        lambda: sum(width for each in all_hubs() for _, width in each.audiences()),
+        lambda: sum(width for each in all_servers() for _, width in each.hub.audiences()),
     ),
     Metric(
         "realtime_messages_received_total",
@@ -185,7 +177,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "realtime_hub_connected",
         "1 while this process hears the backend.",
-        lambda: any(each.is_connected for each in all_hubs()),
+        lambda: any(each.hub.is_connected for each in all_servers()),
     ),
     Metric(
         "realtime_hub_lost_total",

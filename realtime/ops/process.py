@@ -11,10 +11,8 @@ import msgspec
 
 from realtime.backends.outbox.process import relay_status
 from realtime.backends.outbox.stats import RelayStatus
-from realtime.connections.drain import drain, take_in
-from realtime.connections.registry import connections_of
-from realtime.hub.hub import Hub
 from realtime.ops.sections import sections_here
+from realtime.server import Server
 
 _began = time.monotonic()
 
@@ -47,18 +45,18 @@ class ProcessStatus(msgspec.Struct, frozen=True):
         return f"{self.host}:{self.pid}"
 
 
-def status_of(hub: Hub) -> ProcessStatus:
-    """Return how the process of this hub does."""
-    connections = connections_of(hub)
+def status_of(server: Server) -> ProcessStatus:
+    """Return how the process of this server does."""
+    connections = server.connections
     return ProcessStatus(
         host=socket.gethostname(),
         pid=os.getpid(),
         seconds=round(time.monotonic() - _began, 1),
-        topics=hub.topic_count(),
+        topics=server.hub.topic_count(),
         connections=len(connections),
         relay=relay_status(),
         draining=connections.draining,
-        sections=sections_here(hub) or msgspec.UNSET,
+        sections=sections_here(server) or msgspec.UNSET,
     )
 
 
@@ -70,16 +68,16 @@ class Drained(msgspec.Struct, frozen=True):
     connections: int
 
 
-def drain_here(hub: Hub, seconds: float = 10.0, off: bool = False) -> Drained:
+def drain_here(server: Server, seconds: float = 10.0, off: bool = False) -> Drained:
     """Begin to drain, or end it."""
     if off:
-        take_in(hub)
+        server.drain.end()
     else:
-        drain(hub, seconds)
-    return drained_here(hub)
+        server.drain.begin(seconds)
+    return drained_here(server)
 
 
-def drained_here(hub: Hub) -> Drained:
+def drained_here(server: Server) -> Drained:
     """Say how far it is."""
-    connections = connections_of(hub)
+    connections = server.connections
     return Drained(process_name(), connections.draining, len(connections))

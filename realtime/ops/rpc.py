@@ -21,13 +21,13 @@ import msgspec
 from realtime.backends import get_pubsub
 from realtime.backends.base import PubSub, Upstream
 from realtime.concurrency import off_loop
-from realtime.hub.hub import Hub, known_hub
 from realtime.messages.message import Message
 from realtime.messages.topics import RESERVED, Topic
 from realtime.ops.clients import client_here, clients_here
 from realtime.ops.log_level import set_level_here
 from realtime.ops.process import drain_here, drained_here, process_name, status_of
 from realtime.ops.topics import topics_here
+from realtime.server import Server, known_server
 
 logger = logging.getLogger("realtime.status")
 
@@ -45,7 +45,7 @@ CALLS: dict[str, Callable[..., Any]] = {
 }
 """What can be asked, and what answers it with something that can be written as JSON.
 
-Each is given the hub, and the question's arguments.
+Each is given the server, and the question's arguments.
 """
 
 TAKING = 5.0
@@ -217,12 +217,12 @@ async def _received(upstream: Upstream) -> AsyncGenerator[Message]:
 
 
 class Answering:
-    """An observer that answers questions. Owner of its tasks: the event loop of each hub."""
+    """An observer that answers questions. Owner of its tasks: the event loop of each server."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._known: OrderedDict[tuple[int, str], None] = OrderedDict()
-        """What was answered lately, by which hub."""
+        """What was answered lately, by which server."""
 
     def topics(self) -> Iterable[Topic]:
         """Return the topic of the questions."""
@@ -231,19 +231,19 @@ class Answering:
     def observe(self, message: Message) -> Iterable[Message]:
         """Answer a question in a task of its own; no client is told anything."""
         question = question_in(message)
-        hub = known_hub()
-        if question is None or hub is None or question.what not in CALLS:
+        server = known_server()
+        if question is None or server is None or question.what not in CALLS:
             return ()
         if not _is_named(question.to) or len(self._tasks) >= MOST_AT_ONCE:
             return ()
-        if self._is_new(hub, question):
-            task = asyncio.create_task(_answer(hub, question))
+        if self._is_new(server, question):
+            task = asyncio.create_task(_answer(server, question))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return ()
 
-    def _is_new(self, hub: Hub, question: Question) -> bool:
-        key = (id(hub), question.asker)
+    def _is_new(self, server: Server, question: Question) -> bool:
+        key = (id(server), question.asker)
         is_new = key not in self._known
         self._known[key] = None
         if len(self._known) > MOST_KNOWN:
@@ -254,9 +254,9 @@ class Answering:
         """Do nothing: the process that asked asks again."""
 
 
-async def _answer(hub: Hub, question: Question) -> None:
+async def _answer(server: Server, question: Question) -> None:
     try:
-        answer = msgspec.to_builtins(CALLS[question.what](hub, **question.arguments))
+        answer = msgspec.to_builtins(CALLS[question.what](server, **question.arguments))
         await send(get_pubsub(), Message(question.answers, extra=answer))
     except Exception:
         logger.exception("cannot answer what was asked: %s", question.what)

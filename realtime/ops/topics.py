@@ -8,9 +8,9 @@ from heapq import nlargest
 
 import msgspec
 
-from realtime.hub.hub import Hub
 from realtime.messages.topics import RESERVED
 from realtime.ops.process import process_name
+from realtime.server import Server
 
 MOST = 1_000
 """Rows of one answer: it goes over the backend, as messages do."""
@@ -31,8 +31,9 @@ class WatchedTopics(msgspec.Struct, frozen=True):
     topics: list[WatchedTopic]
 
 
-def topics_here(hub: Hub, limit: int = 100) -> WatchedTopics:
+def topics_here(server: Server, limit: int = 100) -> WatchedTopics:
     """Return what is watched in this process. How processes speak to each other is left out."""
+    hub = server.hub
     own = f"{RESERVED}:"
     watched = [each for each in hub.audiences() if not each[0].startswith(own)]
     largest = nlargest(min(limit, MOST), watched, key=lambda each: each[1])

@@ -5,8 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 
-from realtime.connections.registry import connections_of
-from realtime.hub.hub import get_hub
+from realtime.server import server_of
 from realtime.transports.errors import json_errors
 
 
@@ -19,12 +18,12 @@ async def show_health(request: HttpRequest) -> HttpResponseBase:
 
 def _status() -> str:
     try:
-        hub = get_hub()
-        hub.start()
+        server = server_of()
+        server.hub.start()
     except Exception:
         return "backend away"  # it cannot be made, which `with_websockets()` has logged
-    if connections_of(hub).draining:
+    if server.connections.draining:
         return "draining"
-    if hub.is_connected:
+    if server.hub.is_connected:
         return "ok"
-    return "backend away" if hub.is_away else "starting"
+    return "backend away" if server.hub.is_away else "starting"

@@ -11,14 +11,12 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.http import HttpRequest
 
-from realtime.connections.admission import identify_in_time, look_again_if_changed, why_not
 from realtime.connections.connection import Connection
-from realtime.connections.registry import Connections, connections_of
 from realtime.connections.subscribe import begin
-from realtime.hub.hub import Hub, get_hub
 from realtime.messages.cursors import Cursor
 from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Denied, Frame, Revoked
+from realtime.server import Server, server_of
 from realtime.telemetry import counters
 from realtime.transports.errors import INTERNAL_ERROR, Refused
 from realtime.transports.request import Parameters
@@ -39,8 +37,7 @@ class HttpTransport:
     name = "http"
 
     def __init__(self, parameters: Parameters) -> None:
-        self._hub = _hub()
-        self._connections: Connections = connections_of(self._hub)
+        self._server = _server()
         self._loop = asyncio.get_running_loop()
         self._connection: Connection | None = None
         self._is_gone = False
@@ -52,22 +49,22 @@ class HttpTransport:
         self.is_over = False
         self.code: int | None = None
         """Why the request is over, if it was ended early."""
-        self._connections.take_place()
+        self._server.connections.take_place()
 
     async def enter(self, request: HttpRequest) -> Connection:
         """Admit a client and watch its topics; raise Refused."""
         assert isinstance(request, ASGIRequest)
         began = monotonic()
         try:
-            identity = await identify_in_time(request.scope)
+            identity = await self._server.admission.identify(request.scope)
         except TimeoutError:
             raise self._refused(CloseCode.SILENT) from None
-        code = why_not(self._connections, identity, began)
+        code = self._server.admission.why_not(identity, began)
         if code is not None:
             raise self._refused(code)
-        connection = self._connection = Connection(identity, self._hub, self)
-        self._connections.add(connection)
-        look_again_if_changed(connection, began)
+        connection = self._connection = Connection(identity, self._server.hub, self)
+        self._server.connections.add(connection)
+        self._server.admission.look_again_if_changed(connection, began)
         try:
             async with asyncio.timeout(ADMIT_TIMEOUT):
                 await begin(connection, self.parameters.wanted())
@@ -96,7 +93,7 @@ class HttpTransport:
             return None
         if connection.subscriptions.pending() or len(connection.mailbox):
             return None
-        return self._hub.head([Topic(text) for text in self.parameters.topics])
+        return self._server.hub.head([Topic(text) for text in self.parameters.topics])
 
     async def let_go(self) -> None:
         """End, and release all resources. Only the first call has an effect."""
@@ -104,9 +101,9 @@ class HttpTransport:
             return
         self._is_gone = True
         self.end(None)
-        self._connections.leave_place()
+        self._server.connections.leave_place()
         if self._connection is not None:
-            self._connections.remove(self._connection)
+            self._server.connections.remove(self._connection)
             await self._connection.let_go()
 
     def end(self, code: int | None) -> None:
@@ -131,7 +128,7 @@ class HttpTransport:
     async def close(self, code: CloseCode) -> None:
         """End. Only the first call has an effect."""
         if not self.is_over:
-            self._connections.closed[code] += 1
+            counters.closed[code] += 1
         self.end(int(code))
 
     def fail(self, error: BaseException) -> None:
@@ -153,14 +150,14 @@ class HttpTransport:
 
     def _refused(self, code: CloseCode) -> Refused:
         """Count a client that is not admitted; return the error."""
-        self._connections.closed[code] += 1
+        counters.closed[code] += 1
         counters.refused[code] += 1
         return Refused.because(code)
 
 
-def _hub() -> Hub:
+def _server() -> Server:
     try:
-        return get_hub()
+        return server_of()
     except Exception as error:
         logger.exception("this process receives no changes: its backend cannot be made")
         raise Refused(503, "backend-away", "this server has no backend") from error

@@ -20,6 +20,7 @@ from realtime.conf import conf
 from realtime.connections.connection import Connection
 from realtime.connections.encode import topics_of
 from realtime.protocol import PROTOCOL, CloseCode, Frame, Welcome, encode
+from realtime.telemetry import counters
 from realtime.transports.errors import json_errors, refuse_foreign
 from realtime.transports.http import HttpTransport, release_thread
 from realtime.transports.request import Parameters, read
@@ -120,8 +121,8 @@ class EventStream(HttpTransport):
 
     def beat(self) -> None:
         """Send a heartbeat, which also detects that the client is gone."""
-        if self._connections.draining and not self.is_over:
-            self._connections.closed[CloseCode.DRAINING] += 1
+        if self._server.connections.draining and not self.is_over:
+            counters.closed[CloseCode.DRAINING] += 1
             self.end(int(CloseCode.DRAINING))
         self._is_due = True
         self.news.set()

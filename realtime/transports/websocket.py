@@ -11,12 +11,9 @@ from typing import Any
 from realtime.access.identity import Identity
 from realtime.concurrency import end
 from realtime.conf import conf
-from realtime.connections.admission import identify_in_time, look_again_if_changed, why_not
 from realtime.connections.connection import Connection
 from realtime.connections.handlers import BadFrame, Received, handles, read_frame
-from realtime.connections.registry import Connections, connections_of
 from realtime.connections.writer import Outgoing
-from realtime.hub.hub import get_hub
 from realtime.protocol import (
     PROTOCOL,
     ClientPing,
@@ -27,6 +24,7 @@ from realtime.protocol import (
     Pong,
     Welcome,
 )
+from realtime.server import server_of
 from realtime.telemetry import counters
 from realtime.transports.errors import INTERNAL_ERROR
 from realtime.transports.rate_limit import RateLimit
@@ -81,7 +79,6 @@ class LiveSocket:
     __slots__ = (
         "_closing",
         "_connection",
-        "_connections",
         "_deadline",
         "_ended",
         "_frames",
@@ -94,6 +91,7 @@ class LiveSocket:
         "_receive",
         "_scope",
         "_send",
+        "_server",
         "_waiting",
     )
 
@@ -102,7 +100,7 @@ class LiveSocket:
         self._receive = receive
         self._send = send
         self._loop = asyncio.get_running_loop()
-        self._connections: Connections = connections_of(get_hub())
+        self._server = server_of()
         self._connection: Connection | None = None
         self._outgoing: Outgoing | None = None
         self._handling: asyncio.Task[None] | None = None
@@ -115,7 +113,7 @@ class LiveSocket:
 
     async def serve(self) -> None:
         """Serve the socket until its end; then release all resources."""
-        self._connections.take_place()
+        self._server.connections.take_place()
         try:
             await self._receive()  # websocket.connect
             async with self._deadline:
@@ -127,7 +125,7 @@ class LiveSocket:
             if not self._deadline.expired():
                 raise
         finally:
-            self._connections.leave_place()
+            self._server.connections.leave_place()
             await self._let_go()
 
     # -- a connection's transport -------------------------------------------------------------
@@ -153,7 +151,7 @@ class LiveSocket:
     def wake(self) -> None:
         """Write the mailbox's messages soon."""
         if self._outgoing is not None:
-            self._connections.flushing.add(self._outgoing)
+            self._server.flush_queue.add(self._outgoing)
 
     def beat(self) -> None:
         """Ping the client; close the connection of one that sends nothing, or reads nothing."""
@@ -196,7 +194,7 @@ class LiveSocket:
             await self._refuse(CloseCode.SILENT)
         elif isinstance(found, Exception):
             self.fail(found)
-        elif code := why_not(self._connections, found, began):
+        elif code := self._server.admission.why_not(found, began):
             await self._refuse(code)
         else:
             await self._let_in(found, began)
@@ -208,7 +206,7 @@ class LiveSocket:
     async def _identify(self) -> Identity | Exception | None:
         """Return the identity, or the error; None if it takes too long."""
         try:
-            return await identify_in_time(self._scope)
+            return await self._server.admission.identify(self._scope)
         except TimeoutError:
             return None
         except Exception as error:
@@ -220,7 +218,7 @@ class LiveSocket:
         return {"type": "websocket.accept", **accepted}
 
     async def _let_in(self, identity: Identity, began: float) -> None:
-        connection = Connection(identity, get_hub(), self)
+        connection = Connection(identity, self._server.hub, self)
         self._outgoing = Outgoing(
             connection.mailbox,
             self._write,
@@ -229,8 +227,8 @@ class LiveSocket:
             conf.SEND_WINDOW,
         )
         self._connection = connection
-        self._connections.add(connection)
-        look_again_if_changed(connection, began)
+        self._server.connections.add(connection)
+        self._server.admission.look_again_if_changed(connection, began)
         await self.send(Welcome(PROTOCOL, connection.id, conf.HEARTBEAT))
         self._greeted = True
 
@@ -300,7 +298,7 @@ class LiveSocket:
     def _end(self, code: int) -> None:
         if not self._ended:
             self._ended = True
-            self._connections.closed[code] += 1
+            counters.closed[code] += 1
             if self._outgoing is not None:
                 self._outgoing.end()
             self._closing = asyncio.create_task(self._close_with(int(code)))  # servers require it
@@ -320,7 +318,7 @@ class LiveSocket:
         for task in tasks:
             task.cancel()
         if self._connection is not None and self._outgoing is not None:
-            self._connections.remove(self._connection)
+            self._server.connections.remove(self._connection)
             self._outgoing.end()
             await self._connection.let_go()
             await self._outgoing.close()

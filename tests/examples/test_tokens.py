@@ -16,8 +16,8 @@ from django.test import override_settings
 
 from examples.tokens.models import Token
 from realtime.access import allow, rules
-from realtime.hub.hub import close_hub, get_hub
 from realtime.protocol import CloseCode
+from realtime.server import close_server, server_of
 from tests.realtime.http.requests import Request
 from tests.realtime.hub.listening import until
 from tests.realtime.live_client import PATIENCE, LiveClient, communicator, connected, cookie_of
@@ -38,7 +38,7 @@ async def project(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     allow(MINE)(lambda user, pk: str(user.pk) == pk)
     with override_settings(REALTIME=LOGIN):
         yield
-        await asyncio.wait_for(close_hub(), PATIENCE)
+        await asyncio.wait_for(close_server(), PATIENCE)
     await sync_to_async(connections.close_all)()
 
 
@@ -104,7 +104,7 @@ async def test_a_token_that_is_withdrawn_closes_the_socket(token: str) -> None:
     """At once, in every process."""
     async with by_token(token) as client:
         await client.receive("welcome")
-        await until(lambda: get_hub().is_connected)
+        await until(lambda: server_of().hub.is_connected)
 
         await sync_to_async((await Token.objects.select_related("user").aget()).withdraw)()
 

@@ -22,7 +22,6 @@ from django.test import RequestFactory
 import realtime
 import realtime.templatetags.realtime  # its tag is registered before a test looks at them
 from realtime.exceptions import AlreadyRegistered
-from realtime.hub.hub import Hub
 from realtime.management.commands.realtime_status import _lines
 from realtime.middleware import LiveResponses
 from realtime.ops.log_level import LOGGERS, set_level_here
@@ -33,6 +32,7 @@ from realtime.pages.responses import AROUND, Finish
 from realtime.pages.scripts import IMPORTS, SCRIPTS
 from realtime.pages.tags import library
 from realtime.registry import Registry
+from realtime.server import Server
 from tests.realtime.ops.serving import serving_here
 
 PATIENCE = 5.0
@@ -191,11 +191,11 @@ async def serving(transactional_db: None) -> AsyncIterator[None]:
         yield
 
 
-def _orders(hub: Hub) -> Mapping[str, object]:
+def _orders(server: Server) -> Mapping[str, object]:
     return {"open": 3, "late": 1}
 
 
-def _broken(hub: Hub) -> Mapping[str, object]:
+def _broken(server: Server) -> Mapping[str, object]:
     raise RuntimeError("no idea")
 
 
@@ -215,13 +215,13 @@ async def test_a_section_stands_in_the_report(serving: None) -> None:
     assert f"orders     {answer.process.process}: open 3, late 1" in list(_lines(report))
 
 
-async def test_a_logger_can_be_set(hub: Hub) -> None:
+async def test_a_logger_can_be_set(server: Server) -> None:
     """With those below it; one that no package has offered cannot."""
     with pytest.raises(ValueError, match="one of our loggers"):
-        set_level_here(hub, "DEBUG", "shop.orders")
+        set_level_here(server, "DEBUG", "shop.orders")
     LOGGERS["shop"] = "orders"
 
-    set_level_here(hub, "DEBUG", "shop.orders", minutes=0.0)
+    set_level_here(server, "DEBUG", "shop.orders", minutes=0.0)
 
     assert logging.getLogger("shop.orders").level == logging.DEBUG
     async with asyncio.timeout(PATIENCE):

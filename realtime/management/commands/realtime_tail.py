@@ -12,9 +12,8 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 
 from realtime.exceptions import InvalidCursor, InvalidTopic
-from realtime.hub.hub import close_hub
-from realtime.hub.listen import listen
 from realtime.messages.message import Message
+from realtime.server import close_server, listen
 
 
 class Command(BaseCommand):
@@ -44,7 +43,7 @@ class Command(BaseCommand):
                 self.stdout.write(spell(message))
                 self.stdout.flush()
         finally:
-            await close_hub()
+            await close_server()
 
 
 def _end_by_signals() -> None:

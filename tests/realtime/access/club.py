@@ -13,7 +13,7 @@ from django.db import connections
 
 from demo_todo.models import Membership, Task, TodoList
 from realtime.access import allow
-from realtime.hub.hub import close_hub
+from realtime.server import close_server
 from tests.realtime.hostile.direct import SETTINGS, Direct
 from tests.realtime.live_client import PATIENCE
 from tests.realtime.websocket.telling import in_thread
@@ -126,7 +126,7 @@ class Club:
     async def end(self) -> None:
         for page in self.pages:
             await page.leave()
-        await asyncio.wait_for(close_hub(), PATIENCE)
+        await asyncio.wait_for(close_server(), PATIENCE)
         await sync_to_async(connections.close_all)()
 
     def topic(self, number: int) -> str:

@@ -272,9 +272,9 @@ async def test_what_is_refused_when_asked_anew_is_watched_no_more(
 @override_settings(REALTIME={"HEARTBEAT": 0.02, "RECHECK": 0.1})
 async def test_the_net_comes_within_recheck(connection: Connection, club: Club, hub: Hub) -> None:
     """With the heart that beats for all."""
-    from realtime.connections.heartbeat import Heart
+    from realtime.connections.heartbeat import Heartbeat
 
-    heart = Heart()
+    heart = Heartbeat()
     await watch(connection, "list:1")
     club.is_open = False
     heart.add(connection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from realtime.connections.flush_queue import SLICE, Flushing
+from realtime.connections.flush_queue import SLICE, FlushQueue
 
 
 class Writer:
@@ -20,7 +20,7 @@ class Writer:
         self._written.append(self)
 
 
-async def done(flushing: Flushing) -> None:
+async def done(flushing: FlushQueue) -> None:
     async with asyncio.timeout(5):
         while flushing._is_planned:
             await asyncio.sleep(0)
@@ -28,7 +28,7 @@ async def done(flushing: Flushing) -> None:
 
 async def test_who_is_added_twice_writes_once() -> None:
     """And not before what fills it is done."""
-    flushing, written = Flushing(), []
+    flushing, written = FlushQueue(), []
     one, two = Writer(written), Writer(written)
 
     for each in (one, two, one):
@@ -41,7 +41,7 @@ async def test_who_is_added_twice_writes_once() -> None:
 
 async def test_who_is_added_while_it_writes_writes_again() -> None:
     """Whatever came meanwhile goes out too."""
-    flushing, written = Flushing(), []
+    flushing, written = FlushQueue(), []
 
     class Again(Writer):
         def flush(self) -> None:
@@ -57,7 +57,7 @@ async def test_who_is_added_while_it_writes_writes_again() -> None:
 
 async def test_many_writes_let_others_have_their_turn() -> None:
     """A message for thousands must not keep everybody else waiting."""
-    flushing, written = Flushing(), []
+    flushing, written = FlushQueue(), []
     for _ in range(100):
         flushing.add(Writer(written, SLICE / 10))
     turns = []

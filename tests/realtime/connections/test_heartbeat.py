@@ -9,7 +9,7 @@ import pytest
 from django.test import override_settings
 
 from realtime.connections.connection import Connection
-from realtime.connections.heartbeat import Heart
+from realtime.connections.heartbeat import Heartbeat
 from tests.realtime.transports import FakeTransport, connection_of
 
 
@@ -34,7 +34,7 @@ async def until(holds: Callable[[], bool]) -> None:
 @override_settings(REALTIME={"HEARTBEAT": 0.02})
 async def test_each_connection_beats_again_and_again() -> None:
     """With one timer for all of them, and none once they are gone."""
-    heart, transports = Heart(), [Beating() for _ in range(3)]
+    heart, transports = Heartbeat(), [Beating() for _ in range(3)]
     connections = [connection_of(None, None, each) for each in transports]
     for connection in connections:
         heart.add(connection)
@@ -49,7 +49,7 @@ async def test_each_connection_beats_again_and_again() -> None:
 @override_settings(REALTIME={"HEARTBEAT": 0.02})
 async def test_one_that_leaves_while_others_beat_does_not_beat() -> None:
     """It may be another's beat that ends it."""
-    heart = Heart()
+    heart = Heartbeat()
     others: list[Connection] = []
     first = Beating(lambda _: heart.remove(others[0]))
     second = Beating()
@@ -71,7 +71,7 @@ async def test_a_beat_that_fails_holds_up_no_other(caplog: pytest.LogCaptureFixt
     def fail(_: Beating) -> None:
         raise ZeroDivisionError
 
-    heart, bad, good = Heart(), Beating(fail), Beating()
+    heart, bad, good = Heartbeat(), Beating(fail), Beating()
     connections = [connection_of(None, None, each) for each in (bad, good)]
     for connection in connections:
         heart.add(connection)
@@ -88,7 +88,7 @@ async def test_every_connection_is_looked_at_again_now_and_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The net below whatever tells of changes; a rule that fails then takes nothing away."""
-    heart = Heart()
+    heart = Heartbeat()
     connection = connection_of(None, None, Beating())
     looks: list[bool] = []
 

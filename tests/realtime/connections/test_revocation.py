@@ -22,11 +22,12 @@ from realtime import Message
 from realtime.access import allow
 from realtime.access.signals import CONCERNED
 from realtime.connections import revocation as revocation_module
+from realtime.connections.heartbeat import Heartbeat
+from realtime.connections.registry import Connections
 from realtime.connections.revocation import Revocation
-from realtime.hub import observers
-from realtime.hub.hub import close_hub
 from realtime.models import StoredRecord
 from realtime.protocol import CloseCode
+from realtime.server import close_server
 from tests.realtime.live_client import PATIENCE, LiveClient, communicator
 from tests.realtime.websocket.telling import SENTINEL, in_thread, tell
 
@@ -69,12 +70,9 @@ Open = Callable[[str], Any]
 
 
 @pytest_asyncio.fixture
-async def open_as(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
+async def open_as() -> AsyncIterator[Open]:
     """`ada = await open_as("ada")`: another socket of hers, with a session of its own."""
     allow("sentinel")(lambda user, key: True)
-    observer = Revocation()
-    monkeypatch.setattr(observers, "_observers", [observer])
-    monkeypatch.setattr("realtime.connections.admission.revocation", observer)
     opened: list[Browser] = []
 
     def log_in(name: str) -> Browser:
@@ -90,7 +88,7 @@ async def open_as(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
     yield open_as
     for browser in opened:
         await browser.close()
-    await asyncio.wait_for(close_hub(), PATIENCE)
+    await asyncio.wait_for(close_server(), PATIENCE)
     await in_thread(connections.close_all)
 
 
@@ -238,7 +236,7 @@ async def test_a_bulk_login_of_tracked_users_has_nobody_looked_at(
 @pytest.mark.parametrize("label", ["user", "session", "reset", "other"])
 async def test_who_changes_while_the_socket_is_opened_is_looked_at_again(label: str) -> None:
     """Who they are was found before, and the message found nobody to look at."""
-    observer = Revocation()
+    observer = Revocation(Connections(Heartbeat()))
     message = {
         "user": Message(CONCERNED, {"user": {"7": "updated"}}),
         "session": Message(CONCERNED, {"session": {"mark": "left"}}),

@@ -14,8 +14,8 @@ from realtime import Message
 from realtime.access import allow
 from realtime.backends import get_pubsub
 from realtime.connections.authorization import NOT_ALLOWED
-from realtime.hub.hub import close_hub
 from realtime.protocol import SERVER_FRAMES
+from realtime.server import close_server
 from tests.realtime.hostile.direct import NOTHING, Direct, left_behind, wanted
 
 Frame = str | bytes
@@ -159,7 +159,7 @@ class Siege:
     async def _end(self) -> None:
         await self.neighbour.leave()
         assert left_behind() == NOTHING
-        await close_hub()
+        await close_server()
 
     def attack(self, attack: Sequence[Frame | dict[str, Any]]) -> None:
         """Let a client send this; only permitted effects may follow."""

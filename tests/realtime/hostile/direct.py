@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from realtime.hub.hub import get_hub
+from realtime.server import server_of
 from realtime.transports.websocket import LiveSocket
 from tests.realtime.live_client import PATIENCE
 
@@ -109,15 +109,12 @@ def wanted(*topics: str) -> dict[str, Any]:
 
 def left_behind() -> dict[str, object]:
     """Return what this process holds of connections."""
-    from realtime.connections.registry import connections_of
-
-    hub = get_hub()
-    known = connections_of(hub)
+    server = server_of()
     return {
-        "topics": set(hub._subscribers.topics()),
-        "connections": len(known),
-        "places": known._taken,
-        "beats": len(known.heart._due),
+        "topics": set(server.hub._subscribers.topics()),
+        "connections": len(server.connections),
+        "places": server.connections._taken,
+        "beats": len(server.heartbeat._due),
     }
 
 

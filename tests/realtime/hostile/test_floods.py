@@ -14,10 +14,9 @@ from realtime import Message
 from realtime.access import allow
 from realtime.access.signals import CONCERNED
 from realtime.backends import get_pubsub
-from realtime.connections.registry import connections_of
-from realtime.connections.revocation import Revocation
-from realtime.hub import observers
-from realtime.hub.hub import close_hub, get_hub
+from realtime.protocol import CloseCode
+from realtime.server import close_server, server_of
+from realtime.telemetry import counters
 from tests.realtime.hostile.direct import NOTHING, SETTINGS, Direct, left_behind, wanted
 from tests.realtime.live_client import PATIENCE
 
@@ -49,7 +48,7 @@ async def neighbour(request: pytest.FixtureRequest) -> AsyncIterator[Direct]:
         await found.until("changed")
         await found.leave()
         assert left_behind() == NOTHING
-        await asyncio.wait_for(close_hub(), PATIENCE)
+        await asyncio.wait_for(close_server(), PATIENCE)
 
 
 def say(*messages: Message) -> None:
@@ -173,9 +172,6 @@ async def test_a_user_revoked_during_admission_is_closed(
     neighbour: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A user's revocation reaches a connection that is just being admitted."""
-    observer = Revocation()
-    monkeypatch.setattr(observers, "_observers", [observer])
-    monkeypatch.setattr("realtime.connections.admission.revocation", observer)
     looked = 0
 
     async def look(scope: dict[str, Any]) -> Any:
@@ -183,7 +179,7 @@ async def test_a_user_revoked_during_admission_is_closed(
         looked += 1
         if looked == 1:
             found = await identify(scope)
-            observer.observe(Message(CONCERNED, {"user": {"eve": "updated"}}))
+            server_of().revocation.observe(Message(CONCERNED, {"user": {"eve": "updated"}}))
             return found
         return await identify({"headers": []})
 
@@ -195,4 +191,4 @@ async def test_a_user_revoked_during_admission_is_closed(
 
     assert (await eve.until("websocket.close"))["code"] == 4401
     await eve.leave()
-    assert connections_of(get_hub()).closed
+    assert counters.closed[CloseCode.NOT_AUTHENTICATED]

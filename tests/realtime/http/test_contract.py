@@ -16,8 +16,7 @@ from realtime import Message
 from realtime.access import allow
 from realtime.access.signals import logged_out, users_changed
 from realtime.connections.connection import Connection
-from realtime.connections.registry import connections_of
-from realtime.hub.hub import get_hub
+from realtime.server import server_of
 from tests.realtime.http.watchers import PollWatcher, SocketWatcher, StreamWatcher, Watcher
 from tests.realtime.live_client import PATIENCE
 from tests.realtime.websocket.telling import SENTINEL, in_thread, tell
@@ -33,7 +32,7 @@ Kind = type[Watcher]
 async def is_watched() -> None:
     """Wait until a connection is subscribed to all topics that it asked for."""
     async with asyncio.timeout(PATIENCE):
-        while not any(map(_is_subscribed, connections_of(get_hub()))):
+        while not any(map(_is_subscribed, server_of().connections)):
             await asyncio.sleep(0.001)
 
 
@@ -178,7 +177,7 @@ async def test_a_connection_over_the_limit_is_refused(kind: Kind, ada: User, top
 
 async def test_a_draining_server_refuses_clients(kind: Kind, ada: User, topic: str) -> None:
     """Clients connect to another one."""
-    connections_of(get_hub()).draining = True
+    server_of().connections.draining = True
 
     assert await kind(ada, (topic,)).code_at_the_door() == 503
 
@@ -190,6 +189,6 @@ async def test_a_client_that_leaves_leaves_nothing_behind(
     async with kind(ada, (topic, SENTINEL)).watching():
         await is_watched()
 
-    assert not get_hub()._subscribers.wanted()
-    assert not len(connections_of(get_hub()))
-    assert not connections_of(get_hub())._taken
+    assert not server_of().hub._subscribers.wanted()
+    assert not len(server_of().connections)
+    assert not server_of().connections._taken

@@ -12,8 +12,7 @@ from django.test import RequestFactory, override_settings
 from realtime.access import allow
 from realtime.access.identity import identify
 from realtime.access.tickets import sign
-from realtime.connections.registry import connections_of
-from realtime.hub.hub import get_hub
+from realtime.server import server_of
 from realtime.transports.poll import poll_changes
 from realtime.urls import urlpatterns
 from tests.realtime.http.requests import Request, answer, asking, query
@@ -66,7 +65,7 @@ async def test_every_refusal_looks_the_same(ada: User, path: str, topic: str) ->
     status, found = await answer(ada, query(path, SENTINEL, topic))
 
     assert (status, found["error"]["topics"]) == (403, [topic])
-    assert not get_hub()._subscribers.wanted()
+    assert not server_of().hub._subscribers.wanted()
 
 
 @both
@@ -121,8 +120,8 @@ async def test_limits_are_those_of_the_websocket(
 
     assert (request.status, found["error"]["code"]) == expected
     assert int(request.headers["Retry-After"]) > 0
-    assert not len(connections_of(get_hub()))
-    assert not connections_of(get_hub())._taken
+    assert not len(server_of().connections)
+    assert not server_of().connections._taken
 
 
 @both
@@ -154,7 +153,7 @@ async def test_admission_has_a_deadline(
         await asyncio.Event().wait()
 
     allow("deep", depends=lambda user, key: ["sentinel:1"])(lambda user, key: True)
-    monkeypatch.setattr(type(get_hub()), "subscribe", wait)
+    monkeypatch.setattr(type(server_of().hub), "subscribe", wait)
     monkeypatch.setattr("realtime.transports.http.ADMIT_TIMEOUT", 0.05)
 
     assert await code(ada, query(path, "deep:1")) == (503, "backend-away")

@@ -18,8 +18,7 @@ from django.utils.decorators import sync_only_middleware
 
 from realtime import Message
 from realtime.asgi import with_websockets
-from realtime.connections.registry import connections_of
-from realtime.hub.hub import get_hub
+from realtime.server import server_of
 from tests.realtime.http.requests import answer, asking, query, streaming
 from tests.realtime.hub.listening import until
 from tests.realtime.live_client import PATIENCE, cookie_of
@@ -55,8 +54,8 @@ def with_middleware(name: str) -> Any:
 
 
 def nothing_is_left() -> bool:
-    connections = connections_of(get_hub())
-    return not (len(connections) or connections._taken or get_hub()._subscribers.wanted())
+    connections = server_of().connections
+    return not (len(connections) or connections._taken or server_of().hub._subscribers.wanted())
 
 
 @with_middleware(f"{__name__}.plain")
@@ -88,7 +87,7 @@ async def test_a_poll_ends_with_its_client(ada: User, since: str, middleware: st
     """It does not wait for messages any longer."""
     with with_middleware(middleware) if middleware else override_settings():
         async with asking(ada, query("changes", SENTINEL, since=since, wait=20)):
-            await until(lambda: get_hub()._subscribers.topics())
+            await until(lambda: server_of().hub._subscribers.topics())
 
     await until(nothing_is_left)
 
@@ -127,8 +126,8 @@ async def test_a_client_that_its_server_waits_for_is_cut_off(
     scope = {"type": "http", "method": "GET", "path": path, "query_string": text.encode()}
     scope["headers"] = [(b"host", b"localhost"), cookie]
     serving = asyncio.ensure_future(application(scope, receive, send))
-    await until(lambda: len(connections_of(get_hub())))
-    (connection,) = connections_of(get_hub())
+    await until(lambda: len(server_of().connections))
+    (connection,) = server_of().connections
     for number in range(20):
         await tell(Message(topic, {"a.b": {str(number): "left"}}))
     assert len(connection.mailbox) <= 1

@@ -9,8 +9,7 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 
 from realtime import Message, aposition
-from realtime.connections.registry import connections_of
-from realtime.hub.hub import get_hub
+from realtime.server import server_of
 from tests.realtime.http.requests import answer, asking, query
 from tests.realtime.live_client import PATIENCE
 from tests.realtime.websocket.telling import SENTINEL, tell
@@ -48,9 +47,9 @@ async def test_a_poll_waits_for_changes(ada: User, since: str, topic: str) -> No
     """And answers when there are any."""
     async with asking(ada, query("changes", topic, since=since, wait=20)) as request:
         async with asyncio.timeout(PATIENCE):
-            while not any(each.topics for each in connections_of(get_hub())):
+            while not any(each.topics for each in server_of().connections):
                 await asyncio.sleep(0.001)
-        (connection,) = connections_of(get_hub())
+        (connection,) = server_of().connections
         assert connection.transport.name == "poll"
         assert request.communicator.output_queue.empty()
         await tell(Message(topic, reset="bulk"))
@@ -102,7 +101,7 @@ async def test_an_outage_is_not_answered_as_no_changes(
     """While the backend is away the poll fails: an empty answer would say "no changes"."""
     monkeypatch.setattr("realtime.transports.poll.SETTLE_TIMEOUT", 0.05)
     await answer(ada, query("changes", topic))
-    monkeypatch.setattr(type(get_hub()), "head", lambda *_: None)
+    monkeypatch.setattr(type(server_of().hub), "head", lambda *_: None)
 
     for path in (query("changes", topic), query("changes", topic, since=since, wait=0)):
         status, found = await answer(ada, path)

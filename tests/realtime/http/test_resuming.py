@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.backends.memory import MemoryPubSub
-from realtime.hub.hub import close_hub
 from realtime.messages.topics import Topic
+from realtime.server import close_server
 from tests.realtime.http.requests import Request, asking, query
 from tests.realtime.hub.listening import row, send, until, within
 
@@ -84,7 +84,7 @@ async def test_a_browser_whose_streams_are_cut_misses_nothing(
     pubsub, browser = MemoryPubSub(), Browser()
     with (
         override_settings(REALTIME={"ALLOW_ANONYMOUS": True}),
-        mock.patch("realtime.hub.hub.get_pubsub", return_value=pubsub),
+        mock.patch("realtime.server.get_pubsub", return_value=pubsub),
     ):
         await browser.open()
         await browser.read()  # the page is made, or reloaded, from here on
@@ -102,4 +102,4 @@ async def test_a_browser_whose_streams_are_cut_misses_nothing(
         while browser.known != browser.sent:
             await browser.read()
         await browser.cut(0)
-        await within(close_hub())
+        await within(close_server())

@@ -12,9 +12,8 @@ from demo_todo.models import TodoList
 from realtime import Message, aposition
 from realtime.access import allow
 from realtime.access.signals import users_changed
-from realtime.connections.registry import connections_of
-from realtime.hub.hub import get_hub
 from realtime.protocol import CloseCode
+from realtime.server import server_of
 from tests.realtime.http.requests import Request, asking, query, streaming
 from tests.realtime.websocket.telling import SENTINEL, in_thread, tell
 
@@ -106,7 +105,7 @@ async def test_an_id_stays_where_it_was_while_something_is_held(ada: User, topic
         asked.clear()
         await in_thread(users_changed, [str(ada.pk)])
         await asyncio.wait_for(asked.wait(), 5)
-        (connection,) = connections_of(get_hub())
+        (connection,) = server_of().connections
         connection.mailbox.release(SENTINEL)  # its rule is quick
         await tell(Message("slow:1", {"a.b": {"1": "left"}}))
         await tell(Message(SENTINEL, {"a.b": {"2": "left"}}))
@@ -160,7 +159,7 @@ async def test_operators_find_a_stream_among_the_connections(ada: User, topic: s
     async with streaming(ada, topic) as stream:
         await stream.event("subscribed")
 
-        (connection,) = connections_of(get_hub()).of_user(str(ada.pk))
+        (connection,) = server_of().connections.of_user(str(ada.pk))
         assert connection.transport.name == "sse"
         assert connection.transport.facts()["sent"] > 0
 
@@ -179,7 +178,7 @@ async def test_a_stream_ends_where_the_server_drains(ada: User, topic: str) -> N
     """Its clients reconnect to another one, not all at once."""
     async with streaming(ada, topic) as stream:
         await stream.event("subscribed")
-        connections_of(get_hub()).draining = True
+        server_of().connections.draining = True
 
         closed = await stream.event("closed")
 
@@ -211,7 +210,7 @@ async def test_a_stream_ends_after_a_while(ada: User, topic: str) -> None:
         await stream.event("subscribed")
 
         assert await stream.ended()
-    assert not len(connections_of(get_hub()))
+    assert not len(server_of().connections)
 
 
 @override_settings(REALTIME={"SSE_MAX_BYTES": 2_000})
@@ -221,7 +220,7 @@ async def test_a_stream_to_a_client_that_does_not_read_is_bounded(ada: User, top
         first = await stream.event("subscribed")
         for number in range(50):
             await tell(Message(topic, {"a.b": {f"{number:0>40}": "left"}}))
-        assert not len(connections_of(get_hub()))
+        assert not len(server_of().connections)
         told, last = await everything(stream, topic)
     assert len(told) < 50
 

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from realtime import listen
 from realtime.backends.memory import MemoryPubSub
 from realtime.exceptions import InvalidCursor, InvalidTopic
-from realtime.hub.hub import close_hub, get_hub
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
+from realtime.server import close_server, server_of
 from tests.realtime.hub.listening import FAMILY, LIST, OTHER, row, send, within
 
 
 @pytest.fixture(autouse=True)
 def as_the_projects(pubsub: MemoryPubSub) -> Iterator[None]:
-    with mock.patch("realtime.hub.hub.get_pubsub", return_value=pubsub):
+    with mock.patch("realtime.server.get_pubsub", return_value=pubsub):
         yield
 
 
@@ -34,7 +34,7 @@ async def listening(*topics: str, since: object = None) -> AsyncIterator[AsyncIt
         yield messages
     finally:
         await messages.aclose()  # type: ignore[attr-defined]
-        await close_hub()
+        await close_server()
 
 
 async def test_messages_are_given_as_they_come(pubsub: MemoryPubSub) -> None:
@@ -90,7 +90,7 @@ async def test_a_worker_that_dies_anywhere_misses_nothing(
 ) -> None:
     """It goes on from its last cursor, whatever messages it had taken since."""
     pubsub = MemoryPubSub()
-    with mock.patch("realtime.hub.hub.get_pubsub", return_value=pubsub):
+    with mock.patch("realtime.server.get_pubsub", return_value=pubsub):
         done: set[str] = set()
         known = pubsub.position()
         async with listening(LIST, OTHER, since=known) as messages:
@@ -127,7 +127,7 @@ async def test_messages_are_merged_while_a_worker_is_slow(pubsub: MemoryPubSub) 
 async def test_a_listener_that_ends_leaves_nothing_behind(pubsub: MemoryPubSub) -> None:
     """Nor does one that is cancelled while it waits."""
     send(pubsub, row(LIST, 0))
-    hub = get_hub(lambda: pubsub)
+    hub = server_of(make=lambda: pubsub).hub
     messages = listen([LIST])
     waiting = asyncio.ensure_future(anext(messages))
     while not hub._subscribers.topics():
@@ -138,7 +138,7 @@ async def test_a_listener_that_ends_leaves_nothing_behind(pubsub: MemoryPubSub) 
     await messages.aclose()  # type: ignore[attr-defined]
 
     assert not hub._subscribers.topics()
-    await close_hub()
+    await close_server()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from realtime.hub.hub import Hub, close_hub, get_hub
+from realtime.hub.hub import Hub
+from realtime.server import close_server, server_of
 from tests.realtime.fakes import FakePubSub
 from tests.realtime.hub.listening import FAMILY, LIST, OTHER, mailbox, running
 
@@ -70,11 +71,11 @@ async def test_closing_an_unused_or_closed_hub_is_harmless() -> None:
 
 async def test_a_loop_has_one_hub_until_it_is_closed() -> None:
     """A server process has one loop, so one hub."""
-    first = get_hub(FakePubSub)
-    assert get_hub(FakePubSub) is first
+    first = server_of(make=FakePubSub).hub
+    assert server_of(make=FakePubSub).hub is first
 
-    await close_hub()
+    await close_server()
 
-    assert get_hub(FakePubSub) is not first
-    await close_hub()
-    await close_hub()
+    assert server_of(make=FakePubSub).hub is not first
+    await close_server()
+    await close_server()

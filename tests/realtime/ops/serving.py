@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from realtime.hub import observers
-from realtime.hub.hub import close_hub, get_hub
 from realtime.ops.rpc import Answering
+from realtime.server import close_server, server_of
 from tests.realtime.hub.listening import until
 
 
@@ -15,8 +15,8 @@ from tests.realtime.hub.listening import until
 async def serving_here() -> AsyncIterator[None]:
     """Let this event loop's hub listen and answer."""
     observers.register(Answering())
-    hub = get_hub()
+    hub = server_of().hub
     hub.start()
     await until(lambda: hub._upstream is not None)
     yield
-    await close_hub()
+    await close_server()

@@ -17,13 +17,12 @@ from django.db import OperationalError
 from realtime.backends import get_pubsub
 from realtime.backends.memory import MemoryPubSub
 from realtime.connections.connection import Connection
-from realtime.connections.registry import connections_of
-from realtime.hub.hub import get_hub
 from realtime.management.commands import realtime_drain
 from realtime.ops import command
 from realtime.ops.command import lasting
 from realtime.ops.process import process_name
 from realtime.protocol import CloseCode
+from realtime.server import server_of
 from tests.realtime.hub.listening import LIST, mailbox, until, within
 from tests.realtime.ops.serving import serving_here
 from tests.realtime.transports import connection_of, frames_of
@@ -43,7 +42,7 @@ COMMANDS = [
 async def serving() -> AsyncIterator[None]:
     """A hub in this process, which answers, and watches a topic."""
     async with serving_here():
-        await within(get_hub().subscribe(mailbox(), LIST))
+        await within(server_of().hub.subscribe(mailbox(), LIST))
         yield
 
 
@@ -119,10 +118,10 @@ async def test_a_connection_that_nobody_has_is_an_error(serving: None) -> None:
 @pytest.fixture
 async def client(serving: None) -> AsyncIterator[Connection]:
     """One that does not go when it is closed."""
-    connection = connection_of(None, get_hub())
-    connections_of(get_hub()).add(connection)
+    connection = connection_of(None, server_of().hub)
+    server_of().connections.add(connection)
     yield connection
-    connections_of(get_hub()).remove(connection)
+    server_of().connections.remove(connection)
 
 
 async def test_who_waits_for_a_drain_learns_that_some_are_left(
@@ -141,14 +140,14 @@ async def test_who_waits_for_a_drain_learns_that_some_are_left(
 async def test_a_drain_is_undone(client: Connection) -> None:
     """By the same command."""
     assert (await arun("realtime_drain", "--all"))[0] == 0
-    assert connections_of(get_hub()).draining
+    assert server_of().connections.draining
     code, printed = await arun("realtime_status")
     assert (code, "; draining: new clients are refused" in printed) == (0, True)
 
     code, printed = await arun("realtime_drain", "--host", socket.gethostname(), "--off")
 
     assert (code, printed) == (0, f"{process_name()}  lets clients in; 1 connections\n")
-    assert not connections_of(get_hub()).draining
+    assert not server_of().connections.draining
 
 
 async def test_other_hosts_are_not_drained(client: Connection) -> None:
@@ -156,7 +155,7 @@ async def test_other_hosts_are_not_drained(client: Connection) -> None:
     code, _ = await arun("realtime_drain", "--host", "elsewhere", "--timeout", "0.3")
 
     assert code == 2
-    assert not connections_of(get_hub()).draining
+    assert not server_of().connections.draining
 
 
 @pytest.mark.parametrize(

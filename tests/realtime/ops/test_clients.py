@@ -9,9 +9,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from realtime.connections.connection import Connection
-from realtime.connections.registry import connections_of
-from realtime.hub.hub import Hub
 from realtime.ops.clients import client_here, clients_here
+from realtime.server import Server
 from tests.realtime.hub.listening import LIST, OTHER, row, within
 from tests.realtime.transports import FakeTransport, connection_of
 
@@ -24,11 +23,11 @@ class Slow(FakeTransport):
 
 
 @pytest.fixture
-async def ada(hub: Hub) -> AsyncIterator[Connection]:
+async def ada(server: Server) -> AsyncIterator[Connection]:
     """Ada's connection, beside one of nobody's."""
-    connections = connections_of(hub)
-    ada = connection_of(User(pk=7), hub, Slow(), session="the mark of a session")
-    nobody = connection_of(None, hub)
+    connections = server.connections
+    ada = connection_of(User(pk=7), server.hub, Slow(), session="the mark of a session")
+    nobody = connection_of(None, server.hub)
     for each in (nobody, ada):
         connections.add(each)
     yield ada
@@ -37,12 +36,12 @@ async def ada(hub: Hub) -> AsyncIterator[Connection]:
         await within(each.let_go())
 
 
-async def test_those_come_first_for_whom_most_waits(hub: Hub, ada: Connection) -> None:
+async def test_those_come_first_for_whom_most_waits(server: Server, ada: Connection) -> None:
     """With what waits, and whether they are held back."""
     ada.mailbox.put(row(LIST, 1))
     ada.mailbox.put(row(LIST, 2))
 
-    found = clients_here(hub, limit=1)
+    found = clients_here(server, limit=1)
 
     assert found.total == 2
     (client,) = found.connections
@@ -51,19 +50,19 @@ async def test_those_come_first_for_whom_most_waits(hub: Hub, ada: Connection) -
     assert (client.held_back, client.pong) == (True, 3.0)
 
 
-async def test_those_of_one_user_are_found(hub: Hub, ada: Connection) -> None:
+async def test_those_of_one_user_are_found(server: Server, ada: Connection) -> None:
     """By primary key."""
-    assert [each.id for each in clients_here(hub, user="7").connections] == [ada.id]
-    assert clients_here(hub, user="8").total == 0
+    assert [each.id for each in clients_here(server, user="7").connections] == [ada.id]
+    assert clients_here(server, user="8").total == 0
 
 
-async def test_a_connection_tells_how_far_each_topic_is(hub: Hub, ada: Connection) -> None:
+async def test_a_connection_tells_how_far_each_topic_is(server: Server, ada: Connection) -> None:
     """Those that are held or wait come first."""
     ada.subscriptions.cursors.update({LIST: "here.1", OTHER: "here.2"})
     ada.subscriptions.grant(OTHER)
     ada.mailbox.put(row(OTHER, 1))
 
-    found = client_here(hub, ada.id)
+    found = client_here(server, ada.id)
 
     first, second = found.watches
     assert (first.topic, first.cursor, first.waiting_rows, first.held) == (OTHER, "here.2", 1, True)
@@ -71,35 +70,39 @@ async def test_a_connection_tells_how_far_each_topic_is(hub: Hub, ada: Connectio
     assert (second.topic, second.waiting_rows, second.held) == (LIST, None, False)
 
 
-async def test_what_is_asked_again_is_in_doubt(hub: Hub, ada: Connection, no_rules: None) -> None:
+async def test_what_is_asked_again_is_in_doubt(
+    server: Server, ada: Connection, no_rules: None
+) -> None:
     """Until the rule has answered."""
     ada.subscriptions.cursors[LIST] = None
 
     ada.authorization.doubt([LIST])
 
-    (watch,) = client_here(hub, ada.id).watches
+    (watch,) = client_here(server, ada.id).watches
     assert (watch.in_doubt, watch.held, watch.pending) == (True, True, False)
 
 
-async def test_a_limit_leaves_topics_off(hub: Hub, ada: Connection) -> None:
+async def test_a_limit_leaves_topics_off(server: Server, ada: Connection) -> None:
     """An answer goes over the backend."""
     ada.subscriptions.cursors.update({LIST: None, OTHER: None})
 
-    found = client_here(hub, ada.id, limit=1)
+    found = client_here(server, ada.id, limit=1)
 
     assert found.connection is not None
     assert (len(found.watches), found.connection.topics) == (1, 2)
 
 
-async def test_a_connection_that_is_elsewhere_is_not_here(hub: Hub, ada: Connection) -> None:
+async def test_a_connection_that_is_elsewhere_is_not_here(server: Server, ada: Connection) -> None:
     """Another process will have it."""
-    found = client_here(hub, "of another")
+    found = client_here(server, "of another")
 
     assert (found.connection, found.watches) == (None, [])
 
 
-async def test_what_could_be_used_to_be_somebody_is_not_told(hub: Hub, ada: Connection) -> None:
+async def test_what_could_be_used_to_be_somebody_is_not_told(
+    server: Server, ada: Connection
+) -> None:
     """By whatever answer."""
-    told = msgspec.json.encode([clients_here(hub), client_here(hub, ada.id)])
+    told = msgspec.json.encode([clients_here(server), client_here(server, ada.id)])
 
     assert b"the mark" not in told

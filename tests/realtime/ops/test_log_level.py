@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from realtime.hub.hub import Hub
 from realtime.ops import log_level
 from realtime.ops.log_level import set_level_here
+from realtime.server import Server
 from tests.realtime.hub.listening import until
 
 NAMES = ("realtime", "realtime.hub", "realtime.outbox", "invalidation")
@@ -29,12 +29,12 @@ def levels_before() -> Iterator[None]:
         logging.getLogger(name).setLevel(level)
 
 
-async def test_a_level_is_set_and_set_back(hub: Hub) -> None:
+async def test_a_level_is_set_and_set_back(server: Server) -> None:
     """With those below that have their own."""
     logging.getLogger("realtime").setLevel("WARNING")
     logging.getLogger("realtime.hub").setLevel("ERROR")
 
-    told = set_level_here(hub, "DEBUG", minutes=SOON)
+    told = set_level_here(server, "DEBUG", minutes=SOON)
 
     assert (told.logger, told.before, told.level) == ("realtime", "WARNING", "DEBUG")
     assert logging.getLogger("realtime.hub").level == logging.DEBUG
@@ -43,12 +43,12 @@ async def test_a_level_is_set_and_set_back(hub: Hub) -> None:
     await until(lambda: logging.getLogger("realtime.hub").level == logging.ERROR)
 
 
-async def test_set_twice_it_is_what_it_was_before_the_first(hub: Hub) -> None:
+async def test_set_twice_it_is_what_it_was_before_the_first(server: Server) -> None:
     """A question may come twice."""
     logging.getLogger("realtime.hub").setLevel("ERROR")
-    set_level_here(hub, "INFO", "realtime.hub", minutes=1)
+    set_level_here(server, "INFO", "realtime.hub", minutes=1)
 
-    set_level_here(hub, "DEBUG", "realtime.hub", minutes=SOON)
+    set_level_here(server, "DEBUG", "realtime.hub", minutes=SOON)
 
     await until(lambda: logging.getLogger("realtime.hub").level == logging.ERROR)
 
@@ -56,10 +56,10 @@ async def test_set_twice_it_is_what_it_was_before_the_first(hub: Hub) -> None:
 @pytest.mark.parametrize(
     ("level", "logger"), [("DEBUG", "django"), ("DEBUG", "realtimes"), ("LOUD", "realtime")]
 )
-async def test_nothing_else_can_be_set(level: str, logger: str, hub: Hub) -> None:
+async def test_nothing_else_can_be_set(level: str, logger: str, server: Server) -> None:
     """Other loggers are not ours to turn."""
     with pytest.raises(ValueError, match="expected one of"):
-        set_level_here(hub, level, logger)
+        set_level_here(server, level, logger)
 
     await asyncio.sleep(0)
     assert not log_level._timers

@@ -21,9 +21,8 @@ from prometheus_client.parser import text_string_to_metric_families
 import realtime.ops.prometheus
 from realtime import Message, publish
 from realtime.access import allow
-from realtime.connections.registry import connections_of
-from realtime.hub.hub import close_hub, get_hub
 from realtime.messages.message import Reset
+from realtime.server import close_server, server_of
 from tests.realtime.hub.listening import until
 from tests.realtime.live_client import PATIENCE, connected
 
@@ -43,9 +42,9 @@ def rules(no_rules: None, no_linger: None) -> None:
 
 
 @pytest_asyncio.fixture(autouse=True)
-async def fresh_hub() -> AsyncIterator[None]:
+async def fresh_server() -> AsyncIterator[None]:
     yield
-    await asyncio.wait_for(close_hub(), PATIENCE)
+    await asyncio.wait_for(close_server(), PATIENCE)
     await sync_to_async(connections.close_all)()
 
 
@@ -145,7 +144,7 @@ async def test_resets_are_counted_by_reason(ada: User) -> None:
 async def test_who_is_not_let_in_is_counted(ada: User) -> None:
     """By the code that says why."""
     grown = Grown()
-    get_hub()
+    server_of()
     async with connected(None, welcome=False) as client:
         assert await client.closed() == 4401
     with draining():
@@ -185,9 +184,9 @@ async def test_every_limit_that_closes_is_counted(
 
 @contextmanager
 def draining() -> Iterator[None]:
-    connections_of(get_hub()).draining = True
+    server_of().connections.draining = True
     yield
-    connections_of(get_hub()).draining = False
+    server_of().connections.draining = False
 
 
 def test_a_project_can_mount_a_view() -> None:

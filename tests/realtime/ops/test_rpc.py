@@ -15,16 +15,14 @@ import pytest_asyncio
 
 from realtime import allow
 from realtime.backends.memory import MemoryPubSub
-from realtime.connections.drain import take_in
-from realtime.connections.registry import connections_of
 from realtime.exceptions import InvalidRule
 from realtime.hub import observers
-from realtime.hub.hub import Hub, close_hub, get_hub
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 from realtime.ops import rpc
 from realtime.ops.process import process_name
 from realtime.ops.rpc import ASKED, MOST_AT_ONCE, Answering, Question, ask
+from realtime.server import Server, close_server, server_of
 from tests.realtime.hub.listening import LIST, mailbox, send, until, within
 from tests.realtime.transports import connection_of
 
@@ -38,15 +36,15 @@ def as_the_projects(pubsub: MemoryPubSub) -> Iterator[Answering]:
 
 
 @pytest_asyncio.fixture
-async def serving(pubsub: MemoryPubSub) -> AsyncIterator[Hub]:
-    """This loop's hub, listening, with a client."""
-    hub = get_hub(lambda: pubsub)
-    await within(hub.subscribe(mailbox(), LIST))
-    client = connection_of(None, hub)
-    connections_of(hub).add(client)
-    yield hub
-    connections_of(hub).remove(client)
-    await within(close_hub())
+async def serving(pubsub: MemoryPubSub) -> AsyncIterator[Server]:
+    """This loop's server, listening, with a client."""
+    server = server_of(make=lambda: pubsub)
+    await within(server.hub.subscribe(mailbox(), LIST))
+    client = connection_of(None, server.hub)
+    server.connections.add(client)
+    yield server
+    server.connections.remove(client)
+    await within(close_server())
 
 
 def question(what: str, asker: str = "me") -> Message:
@@ -60,7 +58,7 @@ async def first_answer(pubsub: MemoryPubSub) -> dict[str, object]:
         return answer
 
 
-async def test_a_process_says_how_it_does(pubsub: MemoryPubSub, serving: Hub) -> None:
+async def test_a_process_says_how_it_does(pubsub: MemoryPubSub, serving: Server) -> None:
     """Which it is, and how many it serves."""
     answer = await first_answer(pubsub)
 
@@ -73,7 +71,7 @@ async def test_a_process_says_how_it_does(pubsub: MemoryPubSub, serving: Hub) ->
     ids=repr,
 )
 async def test_what_nobody_understands_is_left_alone(
-    extra: object, pubsub: MemoryPubSub, serving: Hub
+    extra: object, pubsub: MemoryPubSub, serving: Server
 ) -> None:
     """As another version may ask it; and what is asked behind it is answered."""
     since = pubsub.position()
@@ -81,21 +79,21 @@ async def test_what_nobody_understands_is_left_alone(
 
     await first_answer(pubsub)
 
-    assert serving._upstream is not None
-    assert not await serving._upstream.replay([Question("?", "me").answers], since)
+    assert serving.hub._upstream is not None
+    assert not await serving.hub._upstream.replay([Question("?", "me").answers], since)
 
 
 @pytest.mark.parametrize(
     "to", ["", socket.gethostname(), process_name()], ids=["all", "host", "process"]
 )
-async def test_who_is_asked_by_name_answers(to: str, pubsub: MemoryPubSub, serving: Hub) -> None:
+async def test_who_is_asked_by_name_answers(to: str, pubsub: MemoryPubSub, serving: Server) -> None:
     """By the name of the process, or of its host."""
     async with aclosing(ask(pubsub, "status", to)) as answers:
         assert await within(anext(answers)) is None
         assert (await within(anext(answers)))["pid"] == os.getpid()
 
 
-async def test_who_is_not_meant_does_not_answer(pubsub: MemoryPubSub, serving: Hub) -> None:
+async def test_who_is_not_meant_does_not_answer(pubsub: MemoryPubSub, serving: Server) -> None:
     """What is asked behind it is answered."""
     since = pubsub.position()
     for to in ("elsewhere", f"{socket.gethostname()}:0"):
@@ -103,11 +101,13 @@ async def test_who_is_not_meant_does_not_answer(pubsub: MemoryPubSub, serving: H
 
     await first_answer(pubsub)
 
-    assert serving._upstream is not None
-    assert not await serving._upstream.replay([Question("status", "me").answers], since)
+    assert serving.hub._upstream is not None
+    assert not await serving.hub._upstream.replay([Question("status", "me").answers], since)
 
 
-async def test_what_comes_with_a_question_is_handed_on(pubsub: MemoryPubSub, serving: Hub) -> None:
+async def test_what_comes_with_a_question_is_handed_on(
+    pubsub: MemoryPubSub, serving: Server
+) -> None:
     """As arguments."""
     async with aclosing(ask(pubsub, "topics", arguments={"limit": 0})) as answers:
         assert await within(anext(answers)) is None
@@ -117,22 +117,22 @@ async def test_what_comes_with_a_question_is_handed_on(pubsub: MemoryPubSub, ser
 
 
 async def test_a_question_that_comes_twice_is_answered_once(
-    pubsub: MemoryPubSub, serving: Hub
+    pubsub: MemoryPubSub, serving: Server
 ) -> None:
     """What was undone meanwhile is not done again."""
     drain = {"what": "drain", "asker": "me", "arguments": {"seconds": 10}}
     send(pubsub, Message(ASKED, extra=drain))
-    await until(lambda: connections_of(serving).draining)
-    take_in(serving)
+    await until(lambda: serving.connections.draining)
+    serving.drain.end()
 
     send(pubsub, Message(ASKED, extra=drain))
 
     await first_answer(pubsub)
-    assert not connections_of(serving).draining
+    assert not serving.connections.draining
 
 
 async def test_questions_are_not_remembered_without_end(
-    pubsub: MemoryPubSub, serving: Hub, as_the_projects: Answering
+    pubsub: MemoryPubSub, serving: Server, as_the_projects: Answering
 ) -> None:
     """However many come."""
     with mock.patch.object(rpc, "MOST_KNOWN", 3):
@@ -143,7 +143,7 @@ async def test_questions_are_not_remembered_without_end(
 
 
 async def test_not_everything_is_answered_at_once(
-    pubsub: MemoryPubSub, serving: Hub, as_the_projects: Answering
+    pubsub: MemoryPubSub, serving: Server, as_the_projects: Answering
 ) -> None:
     """A backend that hangs holds up some answers, not memory without end."""
     hanging = asyncio.Event()
@@ -161,7 +161,7 @@ async def test_not_everything_is_answered_at_once(
 
 
 async def test_an_answer_that_fails_is_logged(
-    pubsub: MemoryPubSub, serving: Hub, caplog: pytest.LogCaptureFixture
+    pubsub: MemoryPubSub, serving: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And nothing else is harmed."""
     with mock.patch.dict(rpc.CALLS, {"wrong": lambda hub: 1 / 0}):

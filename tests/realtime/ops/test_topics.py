@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from realtime.hub.hub import Hub
 from realtime.messages.topics import Topic
 from realtime.ops.topics import WatchedTopic, WatchedTopics, together, topics_here
+from realtime.server import Server
 from tests.realtime.hub.listening import LIST, OTHER, mailbox, within
 
 
-async def test_topics_are_listed_with_their_subscribers(hub: Hub) -> None:
+async def test_topics_are_listed_with_their_subscribers(server: Server) -> None:
     """Those first that most watch."""
     for topic in (OTHER, LIST, LIST):
-        await within(hub.subscribe(mailbox(), topic))
+        await within(server.hub.subscribe(mailbox(), topic))
 
-    found = topics_here(hub)
+    found = topics_here(server)
 
     assert [(each.topic, each.subscribers) for each in found.topics] == [(LIST, 2), (OTHER, 1)]
     assert found.total == 2
 
 
-async def test_a_limit_leaves_the_small_ones_off(hub: Hub) -> None:
+async def test_a_limit_leaves_the_small_ones_off(server: Server) -> None:
     """How many there are is said all the same."""
     for topic in (OTHER, LIST, LIST):
-        await within(hub.subscribe(mailbox(), topic))
+        await within(server.hub.subscribe(mailbox(), topic))
 
-    found = topics_here(hub, limit=1)
+    found = topics_here(server, limit=1)
 
     assert ([each.topic for each in found.topics], found.total) == ([LIST], 2)
 
 
-async def test_how_processes_speak_is_left_out(hub: Hub) -> None:
+async def test_how_processes_speak_is_left_out(server: Server) -> None:
     """Also where somebody listens to that by hand."""
-    await within(hub.subscribe(mailbox(), Topic("realtime:asked")))
+    await within(server.hub.subscribe(mailbox(), Topic("realtime:asked")))
 
-    assert topics_here(hub).total == 0
+    assert topics_here(server).total == 0
 
 
 def test_those_of_several_processes_are_added_up() -> None:

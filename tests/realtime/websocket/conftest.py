@@ -13,7 +13,7 @@ from django.db import connections
 
 from demo_todo.models import Membership, TodoList
 from realtime.access import allow
-from realtime.hub.hub import close_hub
+from realtime.server import close_server
 from tests.realtime.live_client import PATIENCE, LiveClient, connected
 
 
@@ -29,10 +29,10 @@ def rules(no_rules: None, no_linger: None) -> None:
 
 
 @pytest_asyncio.fixture(autouse=True)
-async def fresh_hub() -> AsyncIterator[None]:
+async def fresh_server() -> AsyncIterator[None]:
     """Close the hub, and this thread's connections, before the database is flushed."""
     yield
-    await asyncio.wait_for(close_hub(), PATIENCE)
+    await asyncio.wait_for(close_server(), PATIENCE)
     await sync_to_async(connections.close_all)()
 
 

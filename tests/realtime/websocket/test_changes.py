@@ -10,9 +10,9 @@ from django.db import transaction
 
 from demo_todo.models import Task, TodoList
 from realtime import Message
-from realtime.hub.hub import get_hub
 from realtime.messages.message import Reset
 from realtime.models import StoredRecord
+from realtime.server import server_of
 from tests.realtime.live_client import PATIENCE, LiveClient, connected
 from tests.realtime.websocket.telling import in_thread, tell
 
@@ -110,7 +110,7 @@ async def test_messages_for_a_slow_client_are_merged(
 ) -> None:
     """Waiting messages are merged, and too many rows become a reset."""
     await client.subscribe(topic)
-    mailbox = next(iter(get_hub()._subscribers.of(topic)))
+    mailbox = next(iter(server_of().hub._subscribers.of(topic)))
     monkeypatch.setattr(mailbox, "_most_rows", 3)
 
     await tell(*(Message(topic, {"a.b": {str(pk): "updated"}}) for pk in range(50)))

@@ -10,7 +10,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from realtime import Message
-from realtime.hub.hub import get_hub
+from realtime.access.signals import CONCERNED
+from realtime.server import server_of
 from tests.realtime.live_client import PATIENCE, LiveClient, communicator, connected, cookie_of
 from tests.realtime.websocket.telling import SENTINEL, subscribe, tell
 
@@ -21,15 +22,15 @@ async def test_disconnecting_leaves_nothing_in_the_hub(ada: User, topic: str) ->
     """A server runs for months; each socket's rest would add up."""
     async with connected(ada) as client:
         await client.subscribe(topic, SENTINEL)
-        assert get_hub()._subscribers.topics()
+        assert server_of().hub._subscribers.topics()
 
-    assert not get_hub()._subscribers.wanted()
-    assert not get_hub()._upstream._watched
+    assert not server_of().hub._subscribers.wanted()
+    assert server_of().hub._upstream._watched == {CONCERNED}
 
 
 async def test_disconnecting_while_subscribing_leaves_nothing(ada: User, topic: str) -> None:
     """The server cancels the application while it handles a frame."""
-    hub = get_hub()
+    hub = server_of().hub
     for _ in range(10):
         socket = communicator(cookie=await cookie_of(ada))
         await socket.connect(PATIENCE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,9 +14,9 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 
 from realtime import Message
-from realtime.connections.registry import connections_of
-from realtime.hub.hub import get_hub
 from realtime.protocol import CloseCode
+from realtime.server import server_of
+from realtime.telemetry import counters
 from tests.realtime.live_client import PATIENCE, LiveClient, connected
 from tests.realtime.websocket.telling import SENTINEL, subscribe, tell
 
@@ -37,8 +38,14 @@ async def neighbour(grace: User) -> AsyncIterator[LiveClient]:
         assert SENTINEL in await found.changed()
 
 
+@pytest.fixture(autouse=True)
+def nothing_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other tests closed does not count."""
+    monkeypatch.setattr(counters, "closed", Counter())
+
+
 def closed_with(code: CloseCode) -> int:
-    return connections_of(get_hub()).closed[code]
+    return counters.closed[code]
 
 
 @override_settings(REALTIME={"MAX_FRAMES_A_SECOND": 10})
@@ -120,7 +127,7 @@ async def test_a_full_process_refuses_clients(neighbour: LiveClient, ada: User) 
     async with connected(ada) as third:
         assert await third.nothing_waits()
     assert closed_with(CloseCode.FULL) == 1
-    assert connections_of(get_hub())._taken == 1
+    assert server_of().connections._taken == 1
 
 
 @override_settings(REALTIME={"HEARTBEAT": 0.1, "SILENCE": 1})
@@ -158,7 +165,7 @@ async def test_a_handshake_that_takes_too_long_ends(ada: User) -> None:
     async with connected(ada, welcome=False) as client:
         assert await client.closed() == CloseCode.SILENT
     assert closed_with(CloseCode.SILENT) == 1
-    assert connections_of(get_hub())._taken == 0
+    assert server_of().connections._taken == 0
 
 
 @override_settings(REALTIME={"AUTHENTICATE": f"{__name__}.fail"})
@@ -169,4 +176,4 @@ async def test_a_handshake_that_fails_ends_so_that_the_client_comes_back(
     async with connected(ada, welcome=False) as client:
         assert await client.closed() == 1011
     assert "no directory today" in caplog.text
-    assert connections_of(get_hub())._taken == 0
+    assert server_of().connections._taken == 0

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 from unittest import mock
 
-from realtime import asgi
+from realtime import asgi, server
 from realtime.asgi import Application, with_websockets
 from realtime.backends.memory import MemoryPubSub
-from realtime.hub import hub
-from realtime.hub.hub import close_hub, known_hub
+from realtime.server import close_server, known_server
 
 
 async def page(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -29,21 +28,21 @@ async def asked_for_a_page(application: Application | None = None) -> list[dict[
 
 async def test_a_process_listens_from_its_first_request_on() -> None:
     """Before any subscription: it answers operators, and sends the rows left by a crash."""
-    with mock.patch.object(hub, "get_pubsub", return_value=MemoryPubSub()):
+    with mock.patch.object(server, "get_pubsub", return_value=MemoryPubSub()):
         await asked_for_a_page()
-        found = known_hub()
+        found = known_server()
         assert found is not None
-        assert found._listener is not None
+        assert found.hub._listener is not None
 
         await asked_for_a_page()
-        assert known_hub() is found
-        await close_hub()
+        assert known_server() is found
+        await close_server()
 
 
 async def test_pages_are_shown_without_a_backend() -> None:
     """Pages without live data do not need it; the failure is logged once."""
     application = with_websockets(page)
-    missing = mock.patch.object(hub, "get_pubsub", side_effect=ImportError("no redis"))
+    missing = mock.patch.object(server, "get_pubsub", side_effect=ImportError("no redis"))
     with mock.patch.object(asgi, "logger") as logger, missing:
         told = [await asked_for_a_page(application) for _ in range(3)]
 

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from realtime import Cursor, Message, Topic
-from realtime.hub.hub import get_hub
+from realtime.server import server_of
 from tests.realtime.live_client import LiveClient, connected
 from tests.realtime.websocket.telling import SENTINEL, subscribe, tell
 
@@ -48,7 +48,7 @@ async def test_messages_before_the_confirmation_wait_for_it(
     client: LiveClient, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mailbox is added before the backend is asked, and its writer is not blocked."""
-    hub = get_hub()
+    hub = server_of().hub
     ask = hub._watch
 
     async def watch_while_something_comes(topics: Iterable[Topic]) -> Cursor:

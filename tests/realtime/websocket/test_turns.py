@@ -12,7 +12,7 @@ import pytest_asyncio
 from django.contrib.auth.models import User
 
 from realtime.access import allow
-from realtime.hub.hub import get_hub
+from realtime.server import server_of
 from realtime.transports.websocket import MOST_WAITING, LiveSocket
 from tests.realtime.live_client import PATIENCE, LiveClient, communicator, connected, cookie_of
 from tests.realtime.websocket.telling import SENTINEL, subscribe
@@ -69,7 +69,7 @@ async def test_frames_are_handled_in_order(client: LiveClient, gate: Gate) -> No
 
     assert set((await client.receive("subscribed"))["topics"]) == {SLOW}
     assert set((await client.receive("subscribed"))["topics"]) == {SENTINEL}
-    assert get_hub()._subscribers.topics() == (SENTINEL,)
+    assert server_of().hub._subscribers.topics() == (SENTINEL,)
 
 
 async def test_a_client_that_goes_on_asking_is_not_read_on(ada: User, gate: Gate) -> None:
@@ -99,7 +99,7 @@ async def test_a_client_that_leaves_while_it_waits_leaves_nothing_behind(
         await waiting(client, gate)
         await client.send(subscribe(SENTINEL))
 
-    assert not get_hub()._subscribers.wanted()
+    assert not server_of().hub._subscribers.wanted()
 
 
 async def test_a_frame_that_cannot_be_handled_closes_the_connection(
@@ -110,7 +110,7 @@ async def test_a_frame_that_cannot_be_handled_closes_the_connection(
     async def fail(*_: object) -> None:
         raise RuntimeError("out of hands")
 
-    monkeypatch.setattr(get_hub(), "subscribe", fail)
+    monkeypatch.setattr(server_of().hub, "subscribe", fail)
     await client.send(subscribe(SENTINEL))
 
     assert await client.closed() == 1011
@@ -132,7 +132,7 @@ async def test_a_client_gone_in_the_handshake_is_not_greeted(ada: User) -> None:
 
     await socket.disconnect(timeout=PATIENCE)
     assert socket.future.exception() is None
-    assert not get_hub()._subscribers.wanted()
+    assert not server_of().hub._subscribers.wanted()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from asgiref.sync import sync_to_async
 from realtime.backends.redis import RedisPubSub
 from realtime.backends.redis.keys import partition_of
 from realtime.hub.mailbox import Mailbox
+from realtime.hub.observers import Observers
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 from tests.realtime.hub.listening import mailbox, row, running, taken, within
@@ -82,7 +83,7 @@ async def test_a_process_begins_without_it(
     """A client of its topics waits; others are served."""
     held, free = topics
     box, other = mailbox(), mailbox()
-    observed = mock.patch("realtime.hub.hub.observed_topics", return_value=frozenset({held}))
+    observed = mock.patch.object(Observers, "topics", return_value=frozenset({held}))
     async with running(pubsub) as hub:
         with observed, away(cluster):
             subscribing = asyncio.create_task(hub.subscribe(other, held))

@@ -10,12 +10,12 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from realtime.access.identity import Identity
+from realtime.backends.memory import MemoryPubSub
 from realtime.connections import drain as draining
 from realtime.connections.connection import Connection
-from realtime.connections.drain import drain, take_in
-from realtime.connections.registry import Connections, connections_of
-from realtime.hub.hub import Hub
+from realtime.connections.registry import Connections
 from realtime.protocol import CloseCode
+from realtime.server import Server
 from tests.realtime.hub.listening import until
 from tests.realtime.transports import FakeTransport
 
@@ -38,66 +38,74 @@ class Closing(FakeTransport):
 
 
 @pytest.fixture
-async def clients(hub: Hub) -> AsyncIterator[list[Closing]]:
-    """Ten of them; the hub takes clients in again in the end."""
-    connections = connections_of(hub)
+def server(pubsub: MemoryPubSub) -> Server:
+    """A server that nobody else finds."""
+    return Server(pubsub)
+
+
+@pytest.fixture
+async def clients(server: Server) -> AsyncIterator[list[Closing]]:
+    """Ten of them; the server takes clients in again in the end."""
+    connections = server.connections
     transports = [Closing(connections) for _ in range(10)]
     for each in transports:
-        each.connection = Connection(Identity({}, AnonymousUser(), ""), hub, each)
+        each.connection = Connection(Identity({}, AnonymousUser(), ""), server.hub, each)
         connections.add(each.connection)
     yield transports
-    take_in(hub)
+    server.drain.end()
     for connection in connections:
         connections.remove(connection)
 
 
-async def test_all_are_closed_and_nobody_is_let_in(hub: Hub, clients: list[Closing]) -> None:
+async def test_all_are_closed_and_nobody_is_let_in(server: Server, clients: list[Closing]) -> None:
     """With the code that says: come back, with your cursors."""
-    assert connections_of(hub).why_not() is None
+    assert server.connections.why_not() is None
 
-    drain(hub, 0.01)
+    server.drain.begin(0.01)
 
-    assert connections_of(hub).why_not() is CloseCode.DRAINING
-    await until(lambda: not len(connections_of(hub)))
+    assert server.connections.why_not() is CloseCode.DRAINING
+    await until(lambda: not len(server.connections))
     assert {each.closed for each in clients} == {CloseCode.DRAINING}
 
 
-async def test_the_closing_is_spread(hub: Hub, clients: list[Closing]) -> None:
+async def test_the_closing_is_spread(server: Server, clients: list[Closing]) -> None:
     """Those who come back elsewhere come one after another."""
     with mock.patch.object(draining, "STEP", 0.0):
-        drain(hub, 0.2)
-        await until(lambda: not len(connections_of(hub)))
+        server.drain.begin(0.2)
+        await until(lambda: not len(server.connections))
 
     times = [each.at for each in clients]
     assert times == sorted(times)
     assert times[-1] - times[0] >= 0.15
 
 
-async def test_who_has_not_gone_is_closed_again(hub: Hub, clients: list[Closing]) -> None:
+async def test_who_has_not_gone_is_closed_again(server: Server, clients: list[Closing]) -> None:
     """Until nobody is left."""
     clients[3].is_stubborn = True
     with mock.patch.object(draining, "AGAIN", 0.001):
-        drain(hub, 0.01)
-        await until(lambda: len(connections_of(hub)) == 1)
+        server.drain.begin(0.01)
+        await until(lambda: len(server.connections) == 1)
         clients[3].is_stubborn = False
-        await until(lambda: not len(connections_of(hub)))
+        await until(lambda: not len(server.connections))
 
 
-async def test_it_can_be_undone(hub: Hub, clients: list[Closing]) -> None:
+async def test_it_can_be_undone(server: Server, clients: list[Closing]) -> None:
     """Who was not closed yet stays, and others are let in."""
-    drain(hub, 100)
+    server.drain.begin(100)
     await until(lambda: clients[0].closed)
 
-    take_in(hub)
+    server.drain.end()
 
-    assert connections_of(hub).why_not() is None
+    assert server.connections.why_not() is None
     await asyncio.sleep(0)
-    assert len(connections_of(hub)) == 9
+    assert len(server.connections) == 9
 
 
-async def test_asked_again_it_goes_on_at_the_new_pace(hub: Hub, clients: list[Closing]) -> None:
+async def test_asked_again_it_goes_on_at_the_new_pace(
+    server: Server, clients: list[Closing]
+) -> None:
     """A question may come twice, and an operator may lose patience."""
-    drain(hub, 100)
-    drain(hub, 0.01)
+    server.drain.begin(100)
+    server.drain.begin(0.01)
 
-    await until(lambda: not len(connections_of(hub)))
+    await until(lambda: not len(server.connections))
