@@ -7,7 +7,7 @@ detect messages of a process with other code, for example. A hub may be given ot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from realtime.messages.message import Message
