@@ -93,18 +93,27 @@ SILENT = "silent clients"
 
 CLIENT_SABOTAGES: dict[str, Sequence[Patch]] = {
     CARELESS: (
-        ("page.js", "    await before;\n", ""),
-        ("page.js", "    this.#next ??= this.#enqueue();", "    this.#next = this.#enqueue();"),
+        ("refetch.js", "    await previous;\n", ""),
+        ("refetch.js", "(this.#next ??= this.#makeRound())", "(this.#next = this.#makeRound())"),
         (
-            "runner.js",
-            'if (this.#state === "stopped") return;',
-            """if (this.#state === "stopped" || isEmptyNews(news)) return;
-            const again = () => this.#clock.setTimeout(() => this.tell(news), 500);
-            return void this.#call(news).then((applied) => applied || again());""",
+            "handler_runner.js",
+            "    if (this.#isStopped) return;\n    this.#owed = ",
+            """    if (this.#isStopped || isEmpty(changes)) return;
+            const again = () => this.#clock.setTimeout(() => this.tell(changes), 500);
+            return void this.#call(changes).then((applied) => applied || again());
+            this.#owed = """,
         ),
     ),
-    RESIGNED: (("denials.js", "gate.wait(pauses.next(), () => this.#look(topic));", ""),),
-    SILENT: (("permit.js", "    this.#confirmed = false;\n    this.#asked", "    this.#asked"),),
+    RESIGNED: (
+        ("denied_retry.js", "retryJitter.wait(pauses.next(), () => this.#look(topic));", ""),
+    ),
+    SILENT: (
+        (
+            "ticket.js",
+            "    this.#isConfirmed = false;\n    this.#request = null;",
+            "    this.#request = null;",
+        ),
+    ),
 }
 
 
