@@ -46,7 +46,7 @@ async def test_it_waits_for_news(ada: User, since: str, topic: str) -> None:
     """And answers when they come."""
     async with asking(ada, query("changes", topic, since=since, wait=20)) as request:
         async with asyncio.timeout(PATIENCE):
-            while not any(each.topics for each in connections_of(get_hub())):
+            while not any(each.subscriptions.cursors for each in connections_of(get_hub())):
                 await asyncio.sleep(0.001)
         (connection,) = connections_of(get_hub())
         assert connection.transport.name == "poll"
