@@ -47,7 +47,7 @@ async def test_a_poll_waits_for_changes(ada: User, since: str, topic: str) -> No
     """And answers when there are any."""
     async with asking(ada, query("changes", topic, since=since, wait=20)) as request:
         async with asyncio.timeout(PATIENCE):
-            while not any(each.topics for each in server_of().connections):
+            while not any(each.subscriptions.cursors for each in server_of().connections):
                 await asyncio.sleep(0.001)
         (connection,) = server_of().connections
         assert connection.transport.name == "poll"
