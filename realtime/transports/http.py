@@ -11,6 +11,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.http import HttpRequest
 
+from realtime.backends.outage import Outage
 from realtime.connections.admission import identify_in_time, look_again_if_changed, why_not
 from realtime.connections.connection import Connection
 from realtime.connections.registry import Connections, connections_of
@@ -158,12 +159,22 @@ class HttpTransport:
         return Refused.because(code)
 
 
+_outage = Outage(
+    logger,
+    away="this process receives no changes: its backend cannot be made",
+    back="this process receives changes: its backend was made",
+    expected=(),
+)
+
+
 def _hub() -> Hub:
     try:
-        return get_hub()
+        hub = get_hub()
     except Exception as error:
-        logger.exception("this process receives no changes: its backend cannot be made")
+        _outage.begin(error)
         raise Refused(503, "backend-away", "this server has no backend") from error
+    _outage.end()
+    return hub
 
 
 async def release_connections() -> None:
