@@ -11,6 +11,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.http import HttpRequest
 
+from realtime.backends.outage import Outage
 from realtime.connections.connection import Connection
 from realtime.connections.subscribe import begin
 from realtime.messages.cursors import Cursor
@@ -155,12 +156,22 @@ class HttpTransport:
         return Refused.because(code)
 
 
+_outage = Outage(
+    logger,
+    away="this process receives no changes: its backend cannot be made",
+    back="this process receives changes: its backend was made",
+    expected=(),
+)
+
+
 def _server() -> Server:
     try:
-        return server_of()
+        server = server_of()
     except Exception as error:
-        logger.exception("this process receives no changes: its backend cannot be made")
+        _outage.begin(error)
         raise Refused(503, "backend-away", "this server has no backend") from error
+    _outage.end()
+    return server
 
 
 async def release_connections() -> None:

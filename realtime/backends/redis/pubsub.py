@@ -22,6 +22,7 @@ from realtime.backends.redis.publish import Retention, publish
 from realtime.backends.redis.scripts import NOW, begin
 from realtime.backends.redis.stats import facts_of
 from realtime.backends.redis.topology import Address
+from realtime.backends.redis.upstream import RedisUpstream
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
 
@@ -112,6 +113,4 @@ class RedisPubSub(OutboxPubSub):
 
     def connect(self) -> Upstream:
         """Connect the running event loop to all servers."""
-        from realtime.backends.redis.upstream import RedisUpstream  # noqa: PLC0415
-
         return RedisUpstream(self.config, self.names)

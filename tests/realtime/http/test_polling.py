@@ -9,7 +9,8 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 
 from realtime import Message, aposition
-from realtime.server import server_of
+from realtime.exceptions import BackendMissing
+from realtime.server import Server, server_of
 from tests.realtime.http.requests import answer, asking, query
 from tests.realtime.live_client import PATIENCE
 from tests.realtime.websocket.telling import SENTINEL, tell
@@ -106,3 +107,21 @@ async def test_an_outage_is_not_answered_as_no_changes(
     for path in (query("changes", topic), query("changes", topic, since=since, wait=0)):
         status, found = await answer(ada, path)
         assert (status, found["error"]["code"]) == (503, "backend-away")
+
+
+async def test_a_backend_that_cannot_be_made_is_logged_once(
+    ada: User, topic: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its traceback, however many clients ask; and its end."""
+
+    def no_server() -> Server:
+        raise BackendMissing("no such module")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("realtime.transports.http.server_of", no_server)
+        for _ in range(3):
+            assert (await answer(ada, query("changes", topic)))[0] == 503
+    assert (await answer(ada, query("changes", topic)))[0] == 200
+
+    logged = [each for each in caplog.records if each.name == "realtime.http"]
+    assert [bool(each.exc_info) for each in logged] == [True, False]
