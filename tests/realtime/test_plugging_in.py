@@ -21,6 +21,7 @@ from django.test import RequestFactory
 
 import realtime
 import realtime.templatetags.realtime  # its tag is registered before a test looks at them
+from realtime.backends.memory import MemoryPubSub
 from realtime.exceptions import AlreadyRegistered
 from realtime.management.commands.realtime_status import _lines
 from realtime.middleware import LiveResponses
@@ -215,8 +216,9 @@ async def test_a_section_stands_in_the_report(serving: None) -> None:
     assert f"orders     {answer.process.process}: open 3, late 1" in list(_lines(report))
 
 
-async def test_a_logger_can_be_set(server: Server) -> None:
+async def test_a_logger_can_be_set(pubsub: MemoryPubSub) -> None:
     """With those below it; one that no package has offered cannot."""
+    server = Server(pubsub)
     with pytest.raises(ValueError, match="one of our loggers"):
         set_level_here(server, "DEBUG", "shop.orders")
     LOGGERS["shop"] = "orders"
