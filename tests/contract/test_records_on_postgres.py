@@ -198,7 +198,7 @@ class TestLives(DatabaseCase):
         async with self.upstream(LIST) as upstream:
             await sync_to_async(execute)("TRUNCATE realtime_storedrecord")
 
-            self.assertIn("not there any more", await self.lost(upstream))
+            self.assertIn("are gone", await self.lost(upstream))
         async with self.upstream(LIST) as upstream:
             await self.assert_refused(upstream, since)
             now = await self.make_pubsub().aposition()
@@ -306,7 +306,7 @@ class TestFailing(DatabaseCase):
                 await sync_to_async(server.stop)()
                 await sync_to_async(server.start)()
 
-                self.assertIn("not there any more", await self.lost(upstream))
+                self.assertIn("are gone", await self.lost(upstream))
 
     def _ask(self, alias: str, sql: str) -> Any:
         with connections[alias].cursor() as cursor:
