@@ -83,7 +83,8 @@ def measure(size: Size) -> list[Record]:
 def report(records: Sequence[Record]) -> str:
     """Return the tables."""
     asked = [record for record in records if record["peer"] in ASKING]
-    return "\n\n".join([_report([each for each in records if each not in asked]), _asked(asked)])
+    dropped = _report([each for each in records if each not in asked])
+    return f"{dropped}\n\n{_asked(asked)}" if asked else dropped
 
 
 def _asked(records: Sequence[Record]) -> str:
