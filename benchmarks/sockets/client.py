@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.sockets.client_logs import caught_up, summary
-from benchmarks.sockets.dialects import dialect
+from benchmarks.sockets.dialects import UserDialect, dialect
 from benchmarks.sockets.load import Client, Load
 from benchmarks.sockets.processes import allow_many_files
 
@@ -119,7 +119,9 @@ class Commands:
         waiting = set(clients)
 
         def all_told() -> bool:
-            waiting.difference_update([each for each in waiting if each.log or not each.is_open])
+            waiting.difference_update(
+                [each for each in waiting if each.log or each.refused_after or not each.is_open]
+            )
             return not waiting
 
         self._until(all_told)
@@ -135,6 +137,28 @@ class Commands:
             "refused": self._load.refused,
             "client cpu": (time.process_time() - used) / took,
         }
+
+    def use_tickets(self) -> dict[str, Any]:
+        """Let clients of the dialect `users` come with tickets from here on."""
+        from django.conf import settings
+
+        from benchmarks.sockets.settings import SECRET_KEY
+
+        settings.configure(SECRET_KEY=SECRET_KEY)
+        UserDialect.has_tickets = True
+        # What is imported is imported now, and not while clients come back.
+        dialect("users").opening(0, "")
+        return {}
+
+    def be_refused(self, expected: int) -> dict[str, Any]:
+        """Wait until so many were told that they may not be subscribed; tell how long it took."""
+        self._until(lambda: self._load.not_allowed >= expected)
+        took = sorted(
+            each.refused_after for each in self._load.clients.values() if each.refused_after
+        )
+        if len(took) < expected:
+            raise RuntimeError(f"expected {expected} clients to be refused, got {len(took)}")
+        return {"refused p50": took[len(took) // 2], "refused max": took[-1]}
 
     def _join(self, wanted: Sequence[tuple[int, str, int]], window: int) -> dict[str, Any]:
         began, used = time.monotonic(), time.process_time()
@@ -155,11 +179,15 @@ class Commands:
 
     def _until(self, is_so: Callable[[], bool]) -> None:
         load = self._load
-        before, deadline = (load.joined, load.told), time.monotonic() + GIVE_UP_AFTER
+        before, deadline = _progress(load), time.monotonic() + GIVE_UP_AFTER
         while not is_so() and time.monotonic() < deadline:
             load.poll(0.05)
-            if (load.joined, load.told) != before:
-                before, deadline = (load.joined, load.told), time.monotonic() + GIVE_UP_AFTER
+            if _progress(load) != before:
+                before, deadline = _progress(load), time.monotonic() + GIVE_UP_AFTER
+
+
+def _progress(load: Load) -> tuple[int, ...]:
+    return load.joined, load.told, load.not_allowed
 
 
 def main() -> None:

@@ -24,6 +24,10 @@ class Dialect(ABC):
     def is_joined(self, payload: bytes) -> bool:
         """Does this frame say that the client is subscribed?"""
 
+    def is_refused(self, payload: bytes) -> bool:
+        """Does this frame say that the client may not be subscribed, or no longer?"""
+        return False
+
     def answer(self, payload: bytes, number: int) -> bytes:
         """Return the answer to a frame that holds no message; empty for none."""
         return b""
@@ -47,6 +51,28 @@ class OurDialect(Dialect):
         if payload.startswith(b'{"type":"ping"'):
             return frame(payload.replace(b"ping", b"pong", 1))
         return b""
+
+
+class UserDialect(OurDialect):
+    """The same, where each topic has a user, whose number the path names; with a ticket or not."""
+
+    has_tickets = False
+
+    def path(self, number: int) -> str:
+        return f"/ws/live/?user={number}"
+
+    def opening(self, number: int, cursor: str) -> bytes:
+        if not self.has_tickets:
+            return super().opening(number, cursor)
+        from realtime.access.tickets import sign
+        from realtime.messages.topics import Topic
+
+        name = topic(number)
+        wanted = {"topic": name, "cursor": cursor, "ticket": sign(Topic(name), str(number), "")}
+        return frame(json.dumps({"type": "subscribe", "subscriptions": [wanted]}).encode())
+
+    def is_refused(self, payload: bytes) -> bool:
+        return payload.startswith((b'{"type":"denied"', b'{"type":"revoked"'))
 
 
 class PlainDialect(Dialect):
@@ -78,4 +104,6 @@ class SocketIODialect(Dialect):
 
 def dialect(peer: str) -> Dialect:
     """Return the dialect of a peer."""
-    return {"ours": OurDialect, "socketio": SocketIODialect}.get(peer, PlainDialect)()
+    return {"ours": OurDialect, "users": UserDialect, "socketio": SocketIODialect}.get(
+        peer, PlainDialect
+    )()

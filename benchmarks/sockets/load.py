@@ -19,7 +19,17 @@ LARGEST_READ = 1 << 18
 class Client:
     """One socket. `log` holds each frame with a message, and the nanosecond of its reading."""
 
-    __slots__ = ("cursor", "is_joined", "is_open", "log", "rest", "socket", "topic")
+    __slots__ = (
+        "began",
+        "cursor",
+        "is_joined",
+        "is_open",
+        "log",
+        "refused_after",
+        "rest",
+        "socket",
+        "topic",
+    )
 
     def __init__(self, number: int) -> None:
         self.topic = number
@@ -28,6 +38,9 @@ class Client:
         self.cursor = ""
         self.is_open = self.is_joined = False
         self.log: list[tuple[int, bytes]] = []
+        self.began = time.monotonic()
+        self.refused_after: float | None = None
+        """Seconds from connecting until it was told that it may not be subscribed."""
 
 
 class Load:
@@ -38,7 +51,7 @@ class Load:
         self.told = 0
         """Messages received by all clients; repeats are counted."""
         self.closed = self.refused = 0
-        self.joined = 0
+        self.joined = self.not_allowed = 0
         self.last_news = 0
         self.nap = 0.0
         """Seconds to sleep before each poll."""
@@ -98,7 +111,7 @@ class Load:
                 self._note_cursor(client, client.log[-1][1])
             client.socket.close()
         self.clients.clear()
-        self.joined = self.told = 0
+        self.joined = self.told = self.not_allowed = 0
         return dropped
 
     def forget(self) -> None:
@@ -152,6 +165,12 @@ class Load:
             client.socket.send(frame(payload, PONG))
         elif opcode == CLOSE:
             self._close(client)
+        elif self._dialect.is_refused(payload):
+            client.refused_after = time.monotonic() - client.began
+            self.not_allowed += 1
+            # Its answer has come, if it waited for one.
+            self.joined += not client.is_joined
+            client.is_joined = True
         elif not client.is_joined and self._dialect.is_joined(payload):
             client.is_joined = True
             self.joined += 1

@@ -22,6 +22,18 @@ _CURSOR = "r3.AbCdEfGhIjKl.1234.567890.r3.AbCdEfGhIjKl.1234.567890"
 """About as long as one of our cursors."""
 
 
+ONE_IN = 10
+"""Of so many users, one is refused."""
+
+RULE_TAKES = 0.002
+"""Seconds for which a rule that asks a database waits for its answer."""
+
+
+def is_refused(number: int) -> bool:
+    """Is the user of this topic refused by a rule that is asked again?"""
+    return number % ONE_IN == 1  # the first is asked about before
+
+
 def topic(number: int) -> str:
     """Return a topic's name."""
     return f"{FAMILY}:{number}"

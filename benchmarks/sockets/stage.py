@@ -32,7 +32,8 @@ class Stage:
     """One peer on one server. Once entered, it is ready for clients.
 
     `send_buffer` bounds the bytes that the system buffers for a client that does not read. Each
-    client sends `cookie`, of a session in `database`. `application` replaces the peer's usual one.
+    client sends `cookie`, of a session in `database`. `application` and `dialect` replace the
+    peer's usual ones.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class Stage:
         cookie: str = "",
         database: Path | None = None,
         application: str = "",
+        dialect: str = "",
     ) -> None:
         self._peer = peer
         self._database = database
         self._application = application or APPLICATIONS.get(peer, "")
         self._kind = server
+        self._dialect = dialect or peer
         self._send_buffer = send_buffer
         self._cookie = cookie
         self._stack = ExitStack()
@@ -110,7 +113,7 @@ class Stage:
             self.server = self._keep(
                 Process(self._command(fd, url), SERVER_CORE, pass_fds=[fd], **where)
             )
-        client = [self._peer, port, *([self._cookie] if self._cookie else [])]
+        client = [self._dialect, port, *([self._cookie] if self._cookie else [])]
         self.client = self._keep(
             Process.python("benchmarks.sockets.client", *client, core=LOAD_CORE)
         )

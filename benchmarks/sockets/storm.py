@@ -1,4 +1,8 @@
-"""A reconnect storm: all clients are dropped at once, and reconnect with their cursors."""
+"""A reconnect storm: all clients are dropped at once, and reconnect with their cursors.
+
+Another part has a user for each client, and a rule that refuses some of them: the rule is asked
+first, or behind their tickets.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.report import table
+from benchmarks.sockets.messages import is_refused
 from benchmarks.sockets.processes import allow_many_files
 from benchmarks.sockets.size import Size
 from benchmarks.sockets.stage import Stage
@@ -28,6 +33,12 @@ CATCH_UP_WITHIN = 10
 
 TUNED = "ours, collecting rarely"
 COMPETITORS = on_each_server(("ours", TUNED))
+
+ASKING = {"rule": "rules first", "tickets": "by tickets", "idle": "by tickets, ten clients"}
+"""How the clients of the second table come back; each is a user with a topic of its own."""
+ASKED = on_each_server(tuple(ASKING))
+REFUSED_WITHIN = 1.0
+"""Seconds within which a server that is idle revokes what a ticket opened and a rule refuses."""
 
 
 def measure(size: Size) -> list[Record]:
@@ -53,11 +64,43 @@ def measure(size: Size) -> list[Record]:
             "redis": used,
         }
 
-    return turns("storm", 1, COMPETITORS, turn)
+    def asking(peer: str, server: str) -> Record:
+        count = 10 if peer == "idle" else clients
+        with Stage("ours", server, application="asking", dialect="users") as stage:
+            stage.open(count, count, window=WINDOW)
+            stage.client.do("drop")
+            stage.publish(count, topics=count)
+            if peer != "rule":
+                stage.client.do("use_tickets")
+            found = stage.client.do("come_back", window=WINDOW)
+            refused = sum(map(is_refused, range(count)))
+            found |= stage.client.do("be_refused", expected=refused)
+        return {**found, "clients": count, "refused": refused}
+
+    dropped = turns("storm", 1, COMPETITORS, turn)
+    return dropped + turns("storm", 1, ASKED, asking)
 
 
 def report(records: Sequence[Record]) -> str:
-    """Return the table."""
+    """Return the tables."""
+    asked = [record for record in records if record["peer"] in ASKING]
+    dropped = _report([each for each in records if each not in asked])
+    return f"{dropped}\n\n{_asked(asked)}" if asked else dropped
+
+
+def _asked(records: Sequence[Record]) -> str:
+    rows = []
+    for record in records:
+        clients, joined = record["clients"], record["joined"]
+        took = [f"{record[name]:.2f}" for name in ("told", "refused p50", "refused max")]
+        rows.append([record["server"], ASKING[record["peer"]], f"{clients:,}"])
+        rows[-1] += [f"{clients / joined:,.0f}", took[0], f"{record['refused']:,}", *took[1:]]
+    header = ["server", "a storm of users", "clients", "come back a second"]
+    header += ["seconds until all are told", "refused", "seconds until refused, p50", "max"]
+    return table(header, rows)
+
+
+def _report(records: Sequence[Record]) -> str:
     rows = []
     for record in records:
         clients = record["clients"]
@@ -78,7 +121,13 @@ def verdicts(records: Sequence[Record]) -> list[Verdict]:
     """Compare the figures of the default configuration with the targets."""
     found = []
     for record in records:
-        if record["peer"] == TUNED:
+        if record["peer"] == "idle":
+            said = "seconds until revoked, on an idle server"
+            took = record["refused max"]
+            found.append(
+                Verdict("tickets", record["server"], said, REFUSED_WITHIN, took, at_most=True)
+            )
+        if record["peer"] != "ours":
             continue
         server, reads = record["server"], record["reads"] / record["clients"]
         took = median(records, "told", server=server, peer=record["peer"])
