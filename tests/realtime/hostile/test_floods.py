@@ -185,7 +185,7 @@ async def test_who_is_sent_away_while_being_welcomed_is_not_forgotten(
 
     from realtime.access.identity import identify
 
-    monkeypatch.setattr("realtime.connections.admission.identify", look)
+    monkeypatch.setattr(server_of().identity_loader, "identify", look)
     monkeypatch.setattr("realtime.access.identity.identify", look)
     eve = Direct()
 
