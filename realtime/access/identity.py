@@ -89,9 +89,10 @@ async def identify(scope: Scope) -> Identity:
     authenticate = import_string(conf.AUTHENTICATE)
     if iscoroutinefunction(authenticate):
         user = await await_in_time(authenticate(scope))
-        return Identity(scope, user or nobody(), await in_time(_mark, scope))
+        return Identity(scope, user or anonymous_user(), await in_time(_mark, scope))
     if authenticate is session_user and not session_key_of(scope):
-        return Identity(scope, nobody(), "")  # without a cookie there is nothing to look for
+        # Without a cookie there is nothing to look for.
+        return Identity(scope, anonymous_user(), "")
     return await in_time(_identify, authenticate, scope)
 
 
@@ -168,7 +169,7 @@ def _identify(authenticate: Any, scope: Scope) -> Identity:
     session = session_of(scope)
     # Read once, for the two who want it.
     with inside(authenticate):
-        user = authenticate({**scope, _SESSION: session}) or nobody()
+        user = authenticate({**scope, _SESSION: session}) or anonymous_user()
     if inspect.isawaitable(user):
         if inspect.iscoroutine(user):
             user.close()
@@ -177,7 +178,7 @@ def _identify(authenticate: Any, scope: Scope) -> Identity:
     return Identity(scope, user, mark_of(session))
 
 
-def nobody() -> Any:
+def anonymous_user() -> Any:
     """Return an anonymous user."""
     # Can be imported only when the apps are ready.
     from django.contrib.auth.models import AnonymousUser  # noqa: PLC0415

@@ -24,10 +24,10 @@ from realtime.access.identity import (
     Claim,
     Identity,
     Scope,
+    anonymous_user,
     claim_of,
     is_kept_in_cookies,
     mark_of,
-    nobody,
     password_holds,
     session_key_of,
     session_user,
@@ -80,13 +80,13 @@ def _identity(
     scope: Scope, session: SessionBase | None, claim: Claim | None, users: Users
 ) -> Identity | None:
     if session is None or claim is None:
-        return Identity(scope, nobody(), mark_of(session))
+        return Identity(scope, anonymous_user(), mark_of(session))
     if claim not in users:
         return None
     try:
         user = users[claim]
         if user is None or not password_holds(user, session):
-            return Identity(scope, nobody(), mark_of(session))
+            return Identity(scope, anonymous_user(), mark_of(session))
         # Each client has a user of its own: rules keep what they find with it.
         return Identity(scope, copy.copy(user), mark_of(session))
     except Exception:
