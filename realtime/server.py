@@ -17,6 +17,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 
+from realtime.access.identity_loader import IdentityLoader
 from realtime.backends import PubSub, get_pubsub
 from realtime.connections.admission import Admission
 from realtime.connections.drain import Drain
@@ -37,17 +38,6 @@ class Server:
     part is handed those that it needs, and knows no server.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "admission",
-        "connections",
-        "drain",
-        "flush_queue",
-        "heartbeat",
-        "hub",
-        "revocation",
-    )
-
     def __init__(self, pubsub: PubSub) -> None:
         """Make one that hears `pubsub`, once its hub is started."""
         self.heartbeat = Heartbeat()
@@ -55,12 +45,14 @@ class Server:
         self.connections = Connections(self.heartbeat)
         self.drain = Drain(self.connections)
         self.revocation = Revocation(self.connections)
-        self.admission = Admission(self.connections, self.revocation)
+        self.identity_loader = IdentityLoader()
+        self.admission = Admission(self.connections, self.revocation, self.identity_loader)
         self.hub = Hub(pubsub, [self.revocation])
 
     async def close(self) -> None:
-        """Stop draining and listening. Connections end when their transports do."""
+        """Stop draining, identifying and listening. Connections end when their transports do."""
         self.drain.stop()
+        await self.identity_loader.close()
         await self.hub.close()
 
 

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
@@ -37,13 +37,31 @@ Scope = Mapping[str, Any]
 _SESSION = "realtime.session"
 
 
+class Identifies(Protocol):
+    """Finds out whose connections there are."""
+
+    async def identify(self, scope: Scope) -> Identity:
+        """Find out whose connection this is. Raise TimeoutError if that takes too long."""
+
+
+class Claim(NamedTuple):
+    """What a session says of its user: the authentication backend, and the key it knows."""
+
+    backend: str
+    pk: Any
+
+
 @dataclass(slots=True)
 class Identity:
-    """A user, and a mark of the session by which they came; empty where there is none."""
+    """A user, and a mark of the session by which they came; empty where there is none.
+
+    `loader` is what found it, if that was one that looks clients up together.
+    """
 
     scope: Scope
     user: Any
     session: str
+    loader: Identifies | None = None
 
     @property
     def key(self) -> str:
@@ -57,7 +75,7 @@ class Identity:
 
     async def look_again(self) -> bool:
         """Find the user anew; say whether it is still the same one, who may be here."""
-        found = await identify(self.scope)
+        found = await (self.loader.identify if self.loader else identify)(self.scope)
         # Of nobody it does not matter by which session they came.
         same = found.key == self.key and (found.session == self.session or not self.key)
         if same:
@@ -71,9 +89,10 @@ async def identify(scope: Scope) -> Identity:
     authenticate = import_string(conf.AUTHENTICATE)
     if iscoroutinefunction(authenticate):
         user = await await_in_time(authenticate(scope))
-        return Identity(scope, user or _nobody(), await in_time(_mark, scope))
-    if authenticate is session_user and not _session_key(scope):
-        return Identity(scope, _nobody(), "")  # without a cookie there is nothing to look for
+        return Identity(scope, user or anonymous_user(), await in_time(_mark, scope))
+    if authenticate is session_user and not session_key_of(scope):
+        # Without a cookie there is nothing to look for.
+        return Identity(scope, anonymous_user(), "")
     return await in_time(_identify, authenticate, scope)
 
 
@@ -84,17 +103,23 @@ def session_user(scope: Scope) -> Any:
     a socket cannot set a cookie.
     """
     session = session_of(scope)
+    claim = claim_of(session)
+    if session is None or claim is None:
+        return None
+    user = load_backend(claim.backend).get_user(claim.pk)
+    return user if user is not None and password_holds(user, session) else None
+
+
+def claim_of(session: SessionBase | None) -> Claim | None:
+    """Return whose session this says it is; None for nobody's."""
     if session is None:
         return None
     try:
         pk = get_user_model()._meta.pk.to_python(session[SESSION_KEY])
-        path = session[BACKEND_SESSION_KEY]
+        claim = Claim(session[BACKEND_SESSION_KEY], pk)
     except KeyError:
         return None
-    if path not in settings.AUTHENTICATION_BACKENDS:
-        return None
-    user = load_backend(path).get_user(pk)
-    return user if user is not None and _password_holds(user, session) else None
+    return claim if claim.backend in settings.AUTHENTICATION_BACKENDS else None
 
 
 def key_of(user: Any) -> str:
@@ -121,9 +146,12 @@ def session_of(scope: Scope) -> SessionBase | None:
     """Return the session that a scope's cookie names; None where there is none, or no more."""
     if _SESSION in scope:
         return cast("SessionBase | None", scope[_SESSION])
-    key = _session_key(scope)
-    if not key or not settings.SESSION_ENGINE:
-        return None
+    key = session_key_of(scope)
+    return stored_session(key) if key and settings.SESSION_ENGINE else None
+
+
+def stored_session(key: str) -> SessionBase | None:
+    """Return the session with this key; None if it is not there, or no more."""
     session: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(key)
     # Reading drops the key of a session that is not there.
     session.is_empty()
@@ -131,7 +159,8 @@ def session_of(scope: Scope) -> SessionBase | None:
     return session if session.session_key else None
 
 
-def _session_key(scope: Scope) -> str | None:
+def session_key_of(scope: Scope) -> str | None:
+    """Return the session key that a scope's cookie gives, whatever that is worth."""
     cookie = b"; ".join(value for name, value in scope.get("headers", ()) if name == b"cookie")
     return parse_cookie(cookie.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
 
@@ -140,7 +169,7 @@ def _identify(authenticate: Any, scope: Scope) -> Identity:
     session = session_of(scope)
     # Read once, for the two who want it.
     with inside(authenticate):
-        user = authenticate({**scope, _SESSION: session}) or _nobody()
+        user = authenticate({**scope, _SESSION: session}) or anonymous_user()
     if inspect.isawaitable(user):
         if inspect.iscoroutine(user):
             user.close()
@@ -149,7 +178,8 @@ def _identify(authenticate: Any, scope: Scope) -> Identity:
     return Identity(scope, user, mark_of(session))
 
 
-def _nobody() -> Any:
+def anonymous_user() -> Any:
+    """Return an anonymous user."""
     # Can be imported only when the apps are ready.
     from django.contrib.auth.models import AnonymousUser  # noqa: PLC0415
 
@@ -160,7 +190,8 @@ def _mark(scope: Scope) -> str:
     return mark_of(session_of(scope))
 
 
-def _password_holds(user: Any, session: SessionBase) -> bool:
+def password_holds(user: Any, session: SessionBase) -> bool:
+    """Is the user's password the one with which this session began?"""
     if not hasattr(user, "get_session_auth_hash"):
         return True
     known = session.get(HASH_SESSION_KEY) or ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from realtime.access.identity import Identity, Scope, identify
+from realtime.access.identity import Identifies, Identity, Scope
 from realtime.conf import conf
 from realtime.connections.connection import Connection
 from realtime.connections.registry import Connections
@@ -15,14 +15,17 @@ from realtime.protocol import CloseCode
 class Admission:
     """Decides who may come in, among the connections that are there. Owner: an event loop."""
 
-    def __init__(self, connections: Connections, revocation: Revocation) -> None:
+    def __init__(
+        self, connections: Connections, revocation: Revocation, loader: Identifies
+    ) -> None:
         self._connections = connections
         self._revocation = revocation
+        self._loader = loader
 
     async def identify(self, scope: Scope) -> Identity:
         """Find out whose connection this is; raise TimeoutError above HANDSHAKE_TIMEOUT."""
         async with asyncio.timeout(conf.HANDSHAKE_TIMEOUT):
-            return await identify(scope)
+            return await self._loader.identify(scope)
 
     def why_not(self, identity: Identity, began: float) -> CloseCode | None:
         """Return why this one is not let in; None if they are.

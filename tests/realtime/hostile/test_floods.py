@@ -185,7 +185,7 @@ async def test_a_user_revoked_during_admission_is_closed(
 
     from realtime.access.identity import identify
 
-    monkeypatch.setattr("realtime.connections.admission.identify", look)
+    monkeypatch.setattr(server_of().identity_loader, "identify", look)
     monkeypatch.setattr("realtime.access.identity.identify", look)
     eve = Direct()
 

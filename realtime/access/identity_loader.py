@@ -1,0 +1,154 @@
+"""Clients that come together are identified together: one query for their sessions, one for users.
+
+A batch is all clients that came while the batch before it was looked up: a client that comes alone
+does not wait for others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from asgiref.sync import SyncToAsync
+
+from realtime.access.identity import Identity, Scope, identify
+from realtime.access.identity_queries import batch_key, identify_many
+from realtime.access.rule_threads import in_time
+from realtime.concurrency import end
+
+logger = logging.getLogger("realtime.access")
+
+MOST = 200
+"""Clients of one batch: it takes some milliseconds of one thread."""
+
+PATIENCE = 0.1
+"""Seconds behind which a batch that hangs is overtaken by the next one."""
+
+MOST_GROUPS = 4
+"""Different contexts in which clients of one round are looked up together."""
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """A client that waits to be identified."""
+
+    scope: Scope
+    key: str
+    context: contextvars.Context
+    found: asyncio.Future[Identity]
+
+
+class IdentityLoader:
+    """Identifies clients, together where that finds the same. Owner: an event loop.
+
+    A client that leaves cancels its own future and nothing else. An error in a batch, or a batch
+    that takes too long, identifies nobody: each of its clients is looked up alone then. Whatever
+    task of this dies, its clients get an error, and wait no longer; later clients begin anew.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[_Asked] = []
+        self._running: asyncio.Task[None] | None = None
+        self._looking: set[asyncio.Task[None]] = set()
+
+    async def identify(self, scope: Scope) -> Identity:
+        """Find out whose connection this is. Raise TimeoutError if that takes too long."""
+        key = batch_key(scope)
+        if key is not None:
+            asked = _Asked(scope, key, _context(), asyncio.get_running_loop().create_future())
+            self._waiting.append(asked)
+            if self._running is None:
+                self._running = asyncio.create_task(self._run(), name="realtime-identify")
+            found = await asked.found
+        else:
+            found = await identify(scope)
+        found.loader = self
+        return found
+
+    async def close(self) -> None:
+        """End all look-ups; clients that wait for one get an error."""
+        while tasks := [*self._looking, *([self._running] if self._running else [])]:
+            await end(*tasks)
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                asked, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                looking = [self._begin(group) for group in _groups(asked)]
+                if looking:
+                    await asyncio.wait(looking, timeout=PATIENCE)
+        finally:
+            self._running = None
+            waiting, self._waiting = self._waiting, []
+            _give_up(waiting)
+
+    def _begin(self, group: Sequence[_Asked]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._look_up(group), context=group[0].context)
+        self._looking.add(task)
+        task.add_done_callback(partial(self._ended, group))
+        return task
+
+    def _ended(self, group: Sequence[_Asked], task: asyncio.Task[None]) -> None:
+        self._looking.discard(task)
+        error = None if task.cancelled() else task.exception()
+        # Of a batch, those that are looked up alone are answered by other tasks.
+        if len(group) == 1 or error is not None or task.cancelled():
+            _give_up(group, error)
+
+    async def _look_up(self, group: Sequence[_Asked]) -> None:
+        if len(group) == 1:
+            _answer(group[0], await identify(group[0].scope))
+            return
+        for asked, identity in zip(group, await _look_up_together(group), strict=True):
+            if identity is not None:
+                _answer(asked, identity)
+            elif not asked.found.done():
+                self._begin([asked])
+
+
+async def _look_up_together(group: Sequence[_Asked]) -> Sequence[Identity | None]:
+    try:
+        return await in_time(identify_many, [(each.scope, each.key) for each in group])
+    except Exception:
+        what = "cannot look up %d clients together; each is looked up alone"
+        logger.warning(what, len(group), exc_info=True)
+        return [None] * len(group)
+
+
+def _context() -> contextvars.Context:
+    """Return the context in which a client is looked up: a middleware may have set what to use."""
+    context = contextvars.copy_context()
+    # Each HTTP request has one of its own. It says in which thread to run what is sync, and this
+    # runs in another one.
+    context.run(SyncToAsync.thread_sensitive_context.set, None)  # type: ignore[arg-type]
+    return context
+
+
+def _groups(asked: Sequence[_Asked]) -> list[list[_Asked]]:
+    """Return which of those that still wait can be looked up together."""
+    groups: list[list[_Asked]] = []
+    for each in asked:
+        if each.found.done():
+            continue
+        for group in groups[:MOST_GROUPS]:
+            if group[0].context == each.context:
+                group.append(each)
+                break
+        else:
+            groups.append([each])
+    return groups
+
+
+def _answer(asked: _Asked, identity: Identity) -> None:
+    if not asked.found.done():
+        asked.found.set_result(identity)
+
+
+def _give_up(group: Sequence[_Asked], error: BaseException | None = None) -> None:
+    for each in group:
+        if not each.found.done():
+            each.found.set_exception(error or RuntimeError("a look-up was cancelled"))
