@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,6 @@ from realtime.messages.topics import Topic
 if TYPE_CHECKING:
     from django.db.models import Model
 
-
-import json
 
 Image = Mapping[str, Any]
 """A row's columns by attname, with the database's values as Python has them."""

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Coroutine, Iterable, Mapping
+from typing import Any, Protocol
 
 from realtime.access.dependencies import dependencies_of
 from realtime.access.evaluate import Answer, Answers, ask_all
+from realtime.access.identity import Identity
 from realtime.access.refusals import ticket_checks
 from realtime.access.rules import has_rule, path_of, question_of
 from realtime.access.tickets import holds
@@ -26,14 +27,13 @@ from realtime.connections.subscriptions import (
     Doubt,
     State,
     Subscription,
+    Subscriptions,
 )
+from realtime.hub.hub import Hub
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
-from realtime.protocol import CloseCode, Denied, Revoked
+from realtime.protocol import CloseCode, Denied, Frame, Revoked
 from realtime.telemetry import counters
-
-if TYPE_CHECKING:
-    from realtime.connections.connection import Connection
 
 logger = logging.getLogger("realtime.access")
 
@@ -50,6 +50,34 @@ Questions = Mapping[Topic, Subscription]
 """Subscriptions of which the rules are being asked again."""
 
 
+class Client(Protocol):
+    """What an Authorization needs of its connection, which owns it."""
+
+    identity: Identity
+    hub: Hub
+    subscriptions: Subscriptions[Topic]
+    has_ended: bool
+
+    @property
+    def user(self) -> Any:
+        """The user, as of the last check."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task that ends with the connection."""
+
+    def leave(self, topics: Iterable[Topic]) -> list[Topic]:
+        """End subscriptions; return the topics to pass to the hub's `unwatch()`."""
+
+    async def unsubscribe(self, topics: Iterable[Topic]) -> None:
+        """End subscriptions, in whatever state they are."""
+
+    async def send(self, frame: Frame) -> None:
+        """Send a frame."""
+
+    async def close(self, code: CloseCode) -> None:
+        """Close the connection."""
+
+
 class Authorization:
     """Who asks the rules for one connection. Owner: its event loop.
 
@@ -64,7 +92,7 @@ class Authorization:
     # One for each client: without a dict for its attributes it takes less.
     __slots__ = ("_asks", "_asks_behind", "_connection", "_depend", "_user_in_doubt")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Client) -> None:
         self._connection = connection
         self._depend: dict[Topic, set[Topic]] = {}
         """Which subscriptions depend on each of these topics."""

@@ -123,6 +123,7 @@ async def test_each_server_hears_whose_access_changes_without_being_registered()
     await close_server()
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 async def test_a_forked_child_has_no_server() -> None:
     """It makes its own, and never frees its parent's, whose sockets it would say goodbye on."""
     await begun()
