@@ -1,4 +1,4 @@
-"""Every metric: its name, what it says, and where it is read. Of no Prometheus library."""
+"""All metrics: name, meaning and value; independent of any Prometheus library."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Value = float | Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. `read()` returns a number; or, where there is a `label`, one for each value.
+    """One metric. `read()` returns a number; or, with a `label`, a number for each label value.
 
-    Counters go up alone, and begin anew with the process; their names end in `_total`.
+    Counters only increase, and start at 0 with the process; their names end in `_total`.
     """
 
     name: str
@@ -99,7 +99,7 @@ METRICS: tuple[Metric, ...] = (
         "1 while this process lets nobody in and closes who is there.",
         lambda: any(each.connections.draining for each in all_servers()),
     ),
-    # What is watched, and told.
+    # Topics and messages.
     Metric(
         "realtime_topics",
         "Topics that are watched.",
