@@ -125,5 +125,5 @@ def _prefix(pattern: object) -> tuple[str, ...]:
     except InvalidTopic as error:
         raise InvalidRule(f"expected a family like 'list', got {pattern!r}") from error
     if topic.name == RESERVED:
-        raise InvalidRule(f"expected another family than {RESERVED!r}, which is nobody's to watch")
+        raise InvalidRule(f"expected another family than {RESERVED!r}, which is reserved")
     return (topic.name, *topic.parts)

@@ -16,7 +16,7 @@ from django.core.management import BaseCommand, CommandError
 from realtime.backends import get_pubsub
 from realtime.ops.rpc import NotTaken, Reply, collect
 
-NOBODY = 2
+NO_ANSWER = 2
 """The exit code if no process has answered."""
 
 R = TypeVar("R", bound=Reply)
@@ -60,7 +60,9 @@ class AskingCommand(ExitsAtOnce):
         """Return the processes' replies; print why and exit with 2 if there are none."""
         pubsub = get_pubsub()
         if pubsub.process_local:
-            self._nobody("messages of this backend stay within each process: none can be asked")
+            self._exit_without_answer(
+                "messages of this backend stay within each process: none can be asked"
+            )
         to, patience = options.get("process") or "", options["timeout"]
         expected = [to] if ":" in to else []
         more = {"to": to, "expected": expected} | more
@@ -70,7 +72,7 @@ class AskingCommand(ExitsAtOnce):
             raise CommandError(f"the backend carries no messages: {error}") from error
         if not answers:
             whom = f"{to} has not" if to else "no process that serves has"
-            self._nobody(f"{whom} answered within {patience:g} seconds")
+            self._exit_without_answer(f"{whom} answered within {patience:g} seconds")
         return [answer.reply for answer in answers]
 
     def print_json(self, value: object) -> None:
@@ -89,9 +91,9 @@ class AskingCommand(ExitsAtOnce):
         if left_off > 0:
             self.stdout.write(f"and {left_off} more: see --limit")
 
-    def _nobody(self, why: str) -> None:
+    def _exit_without_answer(self, why: str) -> None:
         self.stderr.write(why)
-        sys.exit(NOBODY)
+        sys.exit(NO_ANSWER)
 
 
 def positive(text: str) -> int:

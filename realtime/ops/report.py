@@ -131,7 +131,7 @@ async def _look_at_outbox(report: Report, patience: float) -> None:
         return
     report.outbox = Outbox(len(seen), len(left))
     if left:
-        what = f"{len(left)} records wait in the outbox, and nobody sends them"
+        what = f"{len(left)} records wait in the outbox, and no process sends them"
         report.find(State.NOT_RUNNING, what)
 
 
