@@ -1,4 +1,4 @@
-"""Coroutines that are begun where they are, and become tasks only when they wait."""
+"""Coroutines that start without a task, and get one only when they wait."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from realtime.connections.eager import run_now
 
 
 async def is_late(seen: list[str]) -> None:
-    """Wait for what never comes, up to a deadline of its own."""
+    """Wait for an event that never comes, up to a timeout of its own."""
     try:
         async with asyncio.timeout(0.01):
             await asyncio.Event().wait()
@@ -62,7 +62,7 @@ async def test_anything_that_can_be_awaited_will_do() -> None:
 
 
 async def test_what_it_raises_before_it_waits_is_raised_here() -> None:
-    """And after that, by the task."""
+    """A later one is raised by the task."""
 
     async def early() -> None:
         raise ZeroDivisionError
@@ -81,7 +81,7 @@ async def test_what_it_raises_before_it_waits_is_raised_here() -> None:
 
 @pytest.mark.parametrize("begun", [False, True])
 async def test_a_task_that_is_cancelled_cancels_what_it_waits_for(begun: bool) -> None:
-    """Before its first step too: what was begun is told, and cleans up."""
+    """Also before the task's first step: the coroutine is closed and cleans up."""
     cleaned = []
     never = asyncio.Event()
 
@@ -103,7 +103,7 @@ async def test_a_task_that_is_cancelled_cancels_what_it_waits_for(begun: bool) -
 
 
 async def test_an_error_in_what_it_waits_for_reaches_it() -> None:
-    """It may handle it and go on."""
+    """It may handle the error and go on."""
     failing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     seen = []
 
@@ -124,7 +124,7 @@ async def test_an_error_in_what_it_waits_for_reaches_it() -> None:
 
 
 async def test_a_deadline_that_passes_in_it_ends_its_own_wait() -> None:
-    """And not whoever has begun it."""
+    """And not the task that called it."""
     seen: list[str] = []
 
     async def work() -> None:
@@ -140,7 +140,7 @@ async def test_a_deadline_that_passes_in_it_ends_its_own_wait() -> None:
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="needs the eager tasks of Python 3.12")
 async def test_a_deadline_may_be_set_before_anything_is_waited_for() -> None:
-    """As by what stands between an application and its server."""
+    """Software between an application and its server does that."""
     seen: list[str] = []
 
     task = run_now(is_late(seen))

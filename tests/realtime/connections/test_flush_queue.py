@@ -1,4 +1,4 @@
-"""Mailboxes are emptied behind what filled them, and hold up nothing else for long."""
+"""Mailboxes are written in a later turn of the event loop, which stays responsive."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from realtime.connections.flush_queue import SLICE, FlushQueue
 
 
 class Writer:
-    """Notes when it writes."""
+    """Records its flushes."""
 
     def __init__(self, written: list[Writer], seconds: float = 0) -> None:
         self._written = written
@@ -27,7 +27,7 @@ async def done(flushing: FlushQueue) -> None:
 
 
 async def test_who_is_added_twice_writes_once() -> None:
-    """And not before what fills it is done."""
+    """And only after the code that added it."""
     flushing, written = FlushQueue(), []
     one, two = Writer(written), Writer(written)
 
@@ -40,7 +40,7 @@ async def test_who_is_added_twice_writes_once() -> None:
 
 
 async def test_who_is_added_while_it_writes_writes_again() -> None:
-    """Whatever came meanwhile goes out too."""
+    """Messages that arrive meanwhile are written too."""
     flushing, written = FlushQueue(), []
 
     class Again(Writer):
@@ -56,7 +56,7 @@ async def test_who_is_added_while_it_writes_writes_again() -> None:
 
 
 async def test_many_writes_let_others_have_their_turn() -> None:
-    """A message for thousands must not keep everybody else waiting."""
+    """A message for thousands of clients must not block the event loop."""
     flushing, written = FlushQueue(), []
     for _ in range(100):
         flushing.add(Writer(written, SLICE / 10))
