@@ -1,4 +1,4 @@
-"""Who is at the other end: by Django's session, or by what the project names."""
+"""The identity of a client: by Django's session, or by the project's function."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def scope(ada: User) -> dict[str, Any]:
 
 
 async def test_the_session_says_who_it_is(ada: User, scope: dict[str, Any]) -> None:
-    """With a mark of it that does not open it."""
+    """With a mark of the session that does not open it."""
     found = await identify(scope)
 
     assert found.user == ada
@@ -53,7 +53,7 @@ async def test_the_session_says_who_it_is(ada: User, scope: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("cookie", ["", "sessionid=", "sessionid=short", "sessionid=" + "a" * 32])
 async def test_without_a_session_it_is_nobody(cookie: str) -> None:
-    """Or with one that is not there."""
+    """Or with a session that does not exist."""
     found = await identify(scope_of(cookie))
 
     assert found.is_anonymous
@@ -96,7 +96,7 @@ async def test_who_may_be_here_no_longer_is_nobody(
 
 
 async def test_a_second_look_finds_the_user_as_they_are(ada: User, scope: dict[str, Any]) -> None:
-    """Permissions that were looked up are kept with a user."""
+    """A user object caches permissions."""
     known = await identify(scope)
     await User.objects.aupdate(is_staff=True)
 
@@ -106,7 +106,7 @@ async def test_a_second_look_finds_the_user_as_they_are(ada: User, scope: dict[s
 
 
 async def test_a_session_of_an_older_secret_key_holds(ada: User) -> None:
-    """While that is among the fallbacks."""
+    """While the key is among the fallbacks."""
     old = settings.SECRET_KEY
     scope = await _logged_in(ada)
     with override_settings(SECRET_KEY="new", SECRET_KEY_FALLBACKS=[old]):
@@ -123,7 +123,7 @@ async def _logged_in(user: User) -> dict[str, Any]:
 
 @override_settings(SESSION_ENGINE=COOKIES)
 async def test_sessions_in_cookies_have_the_mark_of_their_password(ada: User) -> None:
-    """And those of nobody have none: all would be one."""
+    """Anonymous ones have no mark: all would have the same."""
     one, two = await _logged_in(ada), await _logged_in(ada)
     assert (await identify(one)).session == (await identify(two)).session != ""
     assert (await identify(scope_of("sessionid=" + "x" * 40))).session == ""
@@ -139,7 +139,7 @@ def by_token_sync(scope: dict[str, Any]) -> Who | None:
 
 @pytest.mark.parametrize("name", ["by_token", "by_token_sync"])
 async def test_a_project_may_find_its_users_itself(name: str) -> None:
-    """Sync or async; it is asked again at each look."""
+    """Sync or async; its function is called again at each look."""
     with override_settings(REALTIME={"AUTHENTICATE": f"{HERE}.{name}"}):
         headers = [(b"token", b"good")]
         found = await identify({"headers": headers})
@@ -168,7 +168,7 @@ def gives_a_coroutine(scope: Any) -> Any:
     [("raises", RuntimeError), ("hangs", TimeoutError), ("gives_a_coroutine", TypeError)],
 )
 async def test_what_cannot_be_found_out_is_said(name: str, error: type[Exception]) -> None:
-    """Nobody is let in, or stays, because somebody could not be asked; and a look has an end."""
+    """An error or a timeout neither admits nor keeps a client."""
     with override_settings(REALTIME={"AUTHENTICATE": f"{HERE}.{name}", "RULE_TIMEOUT": 0.1}):
         with pytest.raises(error):
             await asyncio.wait_for(identify({"headers": []}), PATIENCE)
