@@ -1,4 +1,4 @@
-"""Processes that serve answer what other processes ask."""
+"""Serving processes answer the questions of other processes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def first_answer(pubsub: MemoryPubSub) -> dict[str, object]:
 
 
 async def test_a_process_says_how_it_does(pubsub: MemoryPubSub, serving: Server) -> None:
-    """Which it is, and how many it serves."""
+    """Its name, and the number of its clients."""
     answer = await first_answer(pubsub)
 
     assert (answer["pid"], answer["topics"], answer["connections"]) == (os.getpid(), 1, 1)
@@ -73,7 +73,7 @@ async def test_a_process_says_how_it_does(pubsub: MemoryPubSub, serving: Server)
 async def test_what_nobody_understands_is_left_alone(
     extra: object, pubsub: MemoryPubSub, serving: Server
 ) -> None:
-    """As another version may ask it; and what is asked behind it is answered."""
+    """Another version may have sent it; the question after it is answered."""
     since = pubsub.position()
     send(pubsub, Message(ASKED, extra=extra))
 
@@ -94,7 +94,7 @@ async def test_who_is_asked_by_name_answers(to: str, pubsub: MemoryPubSub, servi
 
 
 async def test_who_is_not_meant_does_not_answer(pubsub: MemoryPubSub, serving: Server) -> None:
-    """What is asked behind it is answered."""
+    """The question after it is answered."""
     since = pubsub.position()
     for to in ("elsewhere", f"{socket.gethostname()}:0"):
         send(pubsub, Message(ASKED, extra={"what": "status", "asker": "me", "to": to}))
@@ -108,7 +108,7 @@ async def test_who_is_not_meant_does_not_answer(pubsub: MemoryPubSub, serving: S
 async def test_what_comes_with_a_question_is_handed_on(
     pubsub: MemoryPubSub, serving: Server
 ) -> None:
-    """As arguments."""
+    """To the function that answers it."""
     async with aclosing(ask(pubsub, "topics", arguments={"limit": 0})) as answers:
         assert await within(anext(answers)) is None
         answer = await within(anext(answers))
@@ -119,7 +119,7 @@ async def test_what_comes_with_a_question_is_handed_on(
 async def test_a_question_that_comes_twice_is_answered_once(
     pubsub: MemoryPubSub, serving: Server
 ) -> None:
-    """What was undone meanwhile is not done again."""
+    """A command undone meanwhile is not repeated."""
     drain = {"what": "drain", "asker": "me", "arguments": {"seconds": 10}}
     send(pubsub, Message(ASKED, extra=drain))
     await until(lambda: serving.connections.draining)
@@ -134,7 +134,7 @@ async def test_a_question_that_comes_twice_is_answered_once(
 async def test_questions_are_not_remembered_without_end(
     pubsub: MemoryPubSub, serving: Server, as_the_projects: Answering
 ) -> None:
-    """However many come."""
+    """However many arrive."""
     with mock.patch.object(rpc, "MOST_KNOWN", 3):
         for _ in range(5):
             await first_answer(pubsub)
@@ -145,7 +145,7 @@ async def test_questions_are_not_remembered_without_end(
 async def test_not_everything_is_answered_at_once(
     pubsub: MemoryPubSub, serving: Server, as_the_projects: Answering
 ) -> None:
-    """A backend that hangs holds up some answers, not memory without end."""
+    """A backend that hangs delays some answers, and uses bounded memory."""
     hanging = asyncio.Event()
 
     async def hang(*_: object) -> None:
@@ -163,7 +163,7 @@ async def test_not_everything_is_answered_at_once(
 async def test_an_answer_that_fails_is_logged(
     pubsub: MemoryPubSub, serving: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And nothing else is harmed."""
+    """Other questions are answered."""
     with mock.patch.dict(rpc.CALLS, {"wrong": lambda hub: 1 / 0}):
         send(pubsub, question("wrong"))
         await first_answer(pubsub)
@@ -172,7 +172,7 @@ async def test_an_answer_that_fails_is_logged(
 
 
 def test_a_question_has_a_topic_for_its_answers() -> None:
-    """Of the asker's own."""
+    """A topic that belongs to the question."""
     asked = Question("status", "me")
 
     assert asked.answers == Topic("realtime:answers/me")
@@ -181,6 +181,6 @@ def test_a_question_has_a_topic_for_its_answers() -> None:
 
 @pytest.mark.parametrize("pattern", ["realtime", "realtime:asked", "realtime:answers"])
 def test_no_rule_lets_anybody_watch_that(pattern: str, no_rules: None) -> None:
-    """What processes tell each other is nothing for clients."""
+    """Messages between processes are not for clients."""
     with pytest.raises(InvalidRule, match="nobody's to watch"):
         allow(pattern)(lambda user, *parts: True)
