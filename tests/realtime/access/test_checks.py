@@ -14,7 +14,7 @@ NO_FUNCTION = 5
     "path",
     ["nowhere.at_all", "realtime.access.identity.nobody", "plain", f"{__name__}.NO_FUNCTION", 7],
 )
-def test_a_function_that_is_not_there_is_an_error(path: object) -> None:
+def test_a_missing_function_is_an_error(path: object) -> None:
     """Else the first client that connects would fail."""
     with override_settings(REALTIME={"AUTHENTICATE": path}):
         (problem,) = check_authenticate()
@@ -29,13 +29,13 @@ def test_settings_that_are_no_dict_are_for_another_check() -> None:
         assert check_authenticate() == []
 
 
-def test_the_default_is_there() -> None:
+def test_the_default_exists() -> None:
     """A project's own function is found the same way."""
     assert check_authenticate() == []
 
 
 @pytest.mark.parametrize(("hosts", "found"), [(["*"], ["realtime.W007"]), ([".site.example"], [])])
-def test_hosts_that_let_in_every_origin_are_warned_of(hosts: list[str], found: list[str]) -> None:
+def test_hosts_that_accept_every_origin_are_warned_of(hosts: list[str], found: list[str]) -> None:
     """By the checks for deployment."""
     with override_settings(ALLOWED_HOSTS=hosts):
         assert [problem.id for problem in check_origins()] == found

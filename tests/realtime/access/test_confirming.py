@@ -73,7 +73,7 @@ async def hold_up(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     return confirmed
 
 
-async def test_what_is_revoked_before_it_is_confirmed_is_denied_and_never_confirmed(
+async def test_a_topic_revoked_before_its_confirmation_is_denied(
     ada: Connection, fake_hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The backend has confirmed it, while the client waits for another topic of its frame."""
@@ -95,7 +95,7 @@ async def test_what_is_revoked_before_it_is_confirmed_is_denied_and_never_confir
     assert not ada.subscriptions.pending()
 
 
-async def test_what_is_given_up_before_it_is_confirmed_opens_no_later_subscription(
+async def test_a_late_confirmation_of_an_ended_subscription_opens_no_later_one(
     ada: Connection, fake_hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Messages of the later one wait for its own confirmation."""

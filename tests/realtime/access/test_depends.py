@@ -82,7 +82,7 @@ async def test_a_reset_of_the_dependencys_family_revokes(
     assert frames_of(connection) == [Revoked(["list:1"])]
 
 
-async def test_who_still_may_misses_nothing_and_is_told_nothing(
+async def test_a_user_who_still_may_receives_all_messages_and_no_frame(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
     """Messages that arrived while the rule was asked are sent after its answer."""
@@ -97,7 +97,7 @@ async def test_who_still_may_misses_nothing_and_is_told_nothing(
     assert frames_of(connection) == []
 
 
-async def test_what_says_only_how_far_we_are_is_no_change(
+async def test_a_message_without_changes_asks_no_rule(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
     """Else each refresh of cursors would ask all rules of a process at once."""
@@ -139,7 +139,7 @@ async def test_dependencies_that_change_before_they_are_watched_are_noticed(
     assert set(hub._subscribers.topics()) == {"list:1", "team:blue"}
 
 
-async def test_dependencies_that_are_never_the_same_are_asked_some_times(
+async def test_dependencies_that_always_differ_are_asked_some_times(
     connection: Connection, club: Club
 ) -> None:
     """The number of calls is bounded."""
@@ -183,7 +183,7 @@ def raises(user: object, key: str) -> list[str]:
         lambda user, key: as_async(user, key),  # never awaited
     ],
 )
-async def test_what_cannot_be_watched_is_denied(
+async def test_a_dependency_that_cannot_be_watched_denies(
     connection: Connection,
     hub: Hub,
     club: Club,
@@ -220,7 +220,7 @@ async def test_dependencies_have_a_deadline(
     assert granted == ["good:1"]
 
 
-async def test_a_change_while_the_rule_is_asked_is_asked_about_again(
+async def test_a_change_while_the_rule_runs_has_it_asked_again(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
     """Its answer may be older than the change."""
@@ -252,7 +252,7 @@ async def test_a_refused_topic_depends_on_nothing(
     assert not hub._subscribers.wanted()
 
 
-async def test_who_leaves_while_dependencies_are_watched_leaves_nothing(
+async def test_an_end_while_dependencies_are_watched_leaves_nothing(
     fake_hub: Hub, club: Club, connection: Connection
 ) -> None:
     """At any step: the backend has not confirmed yet."""

@@ -112,7 +112,7 @@ def test_views_share_a_rule_for_many() -> None:
 
 
 @pytest.mark.parametrize("annotation", [int, list, tuple[int], "list[Missing]"])
-def test_a_rule_for_many_says_what_its_keys_are(annotation: object) -> None:
+def test_a_rule_for_many_must_annotate_its_keys(annotation: object) -> None:
     """Else they could not be converted."""
 
     def may(user: object, keys: object) -> list[int]:
@@ -124,9 +124,7 @@ def test_a_rule_for_many_says_what_its_keys_are(annotation: object) -> None:
 
 
 @QUICK
-async def test_a_rule_that_hangs_has_said_no(
-    stuck: Stuck, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_rule_that_hangs_denies(stuck: Stuck, caplog: pytest.LogCaptureFixture) -> None:
     """After RULE_TIMEOUT, with a log; its late answer is dropped."""
     allow("slow")(stuck)
     began = time.monotonic()
@@ -156,7 +154,7 @@ async def test_a_rule_that_hangs_holds_up_no_other_of_its_frame(stuck: Stuck) ->
 
 @pytest.mark.parametrize("is_stubborn", [False, True])
 @QUICK
-async def test_an_async_rule_that_hangs_has_said_no(is_stubborn: bool) -> None:
+async def test_an_async_rule_that_hangs_denies(is_stubborn: bool) -> None:
     """Also one that goes on when it is cancelled; its late answer is dropped."""
     over = asyncio.Event()
 
@@ -179,7 +177,7 @@ async def test_an_async_rule_that_hangs_has_said_no(is_stubborn: bool) -> None:
 
 
 @QUICK
-async def test_a_rule_that_hangs_holds_up_no_neighbour(stuck: Stuck) -> None:
+async def test_a_rule_that_hangs_holds_up_no_other_rule(stuck: Stuck) -> None:
     """Meanwhile other rules run in further threads."""
     allow("slow")(stuck)
     allow("list")(lambda user, key: True)
@@ -212,7 +210,7 @@ async def test_a_rule_that_hangs_again_and_again_does_not_use_up_the_threads(
             await asyncio.sleep(0.01)
 
 
-async def test_who_is_cancelled_while_a_rule_fails_leaves_no_noise(
+async def test_a_caller_cancelled_while_a_rule_fails_logs_no_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The event loop reports no exception that was never retrieved."""

@@ -57,7 +57,7 @@ def test_a_refusal_is_forgotten_after_the_age_of_a_ticket(clock: list[float]) ->
     assert not refusals._counts
 
 
-def test_a_yes_makes_it_forgotten() -> None:
+def test_a_yes_removes_a_refusal() -> None:
     """The rule has changed its answer."""
     refusals = Refusals()
     refusals.add(ADA, "list:1")

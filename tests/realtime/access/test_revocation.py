@@ -26,7 +26,7 @@ steps = st.tuples(
 
 @settings(max_examples=settings.default.max_examples // 8, suppress_health_check=list(HealthCheck))
 @given(program=st.lists(steps, min_size=5, max_size=25))
-def test_who_may_hears_all_and_who_may_not_hears_nothing(
+def test_members_receive_all_messages_and_others_none(
     no_rules: None, no_linger: None, program: list[tuple[str, int, int, bool]]
 ) -> None:
     """However subscriptions, writes and revocations overlap."""

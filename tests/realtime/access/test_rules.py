@@ -46,7 +46,7 @@ async def ask(user: object, topic: str) -> bool:
     return answers.pop()
 
 
-async def test_without_a_rule_nobody_may_watch() -> None:
+async def test_without_a_rule_the_answer_is_no() -> None:
     """For superusers too."""
     assert not await ask(User(is_superuser=True), "list:5")
 
@@ -77,7 +77,7 @@ async def test_a_key_that_does_not_fit_is_denied_unasked(topic: str) -> None:
     assert not await ask(ADA, topic)
 
 
-async def test_a_foreign_family_is_another_rules_matter() -> None:
+async def test_a_rule_is_not_asked_about_other_families() -> None:
     """Also not if their names begin alike."""
     allow("list")(lambda user, key: True)
 
@@ -96,7 +96,7 @@ async def test_a_foreign_family_is_another_rules_matter() -> None:
     ],
     ids=repr,
 )
-async def test_parts_are_converted_to_what_the_rule_annotates(
+async def test_parts_are_converted_to_the_annotated_types(
     annotation: object, good: list[str], bad: list[str]
 ) -> None:
     """In their canonical spelling, or not at all."""
@@ -267,7 +267,7 @@ def test_an_annotation_that_text_does_not_convert_to_is_refused() -> None:
         allow("list")(rule)
 
 
-def test_an_annotation_that_is_not_there_is_refused() -> None:
+def test_an_annotation_that_does_not_resolve_is_refused() -> None:
     """A misspelt one, or one imported only under TYPE_CHECKING."""
 
     def rule(user: Who, key: Somebody) -> bool:
@@ -287,7 +287,7 @@ async def test_the_users_annotation_may_be_for_type_checkers_alone() -> None:
     assert await ask(ADA, "list:5")
 
 
-async def test_a_decorated_rule_is_converted_as_it_is_written() -> None:
+async def test_a_decorated_rule_is_converted_by_its_own_annotations() -> None:
     """They name types of the rule's module, not of the decorator's."""
 
     @allow("list")

@@ -59,7 +59,7 @@ def opens(hub: Hub) -> Any:
     return ask
 
 
-async def test_a_ticket_opens_what_has_no_rule(opens: Any) -> None:
+async def test_a_ticket_opens_a_topic_without_a_rule(opens: Any) -> None:
     """To its own user, in their session."""
     assert await opens(ticket(ADA, "page", 1))
     assert await opens(ticket(ADA, PAGE))
@@ -67,7 +67,7 @@ async def test_a_ticket_opens_what_has_no_rule(opens: Any) -> None:
     assert not await opens("")
 
 
-async def test_a_ticket_is_nobody_elses(opens: Any) -> None:
+async def test_a_ticket_opens_nothing_else(opens: Any) -> None:
     """To another user, in another session of hers, or for another topic."""
     mine = ticket(ADA, PAGE)
 
@@ -81,7 +81,7 @@ async def test_a_ticket_is_nobody_elses(opens: Any) -> None:
 @pytest.mark.parametrize(
     ("pk", "topic", "other", "its"), [("1", "a:1", "1:", "a:1"), ("2:1:", "a:1", "2", "a:1")]
 )
-async def test_a_users_key_is_not_taken_for_more(
+async def test_a_users_key_cannot_imitate_a_session(
     opens: Any, pk: str, topic: str, other: str, its: str
 ) -> None:
     """Keys may be any text."""
@@ -145,7 +145,9 @@ def number(user: object, key: int) -> bool:
 
 
 @pytest.mark.parametrize("topic", ["list:", "object:a.b/", "realtime:access", "realtime:status"])
-async def test_there_are_no_tickets_for_families_and_for_our_own(opens: Any, topic: str) -> None:
+async def test_there_are_no_tickets_for_families_and_reserved_topics(
+    opens: Any, topic: str
+) -> None:
     """A forged one would open nothing."""
     from realtime.access.tickets import sign
     from realtime.messages.topics import Topic
@@ -188,7 +190,7 @@ async def test_tickets_of_sessions_in_cookies_last_while_the_password_does(opens
     assert not await opens(good, request_of(Who("2"), session("hash")))
 
 
-async def test_a_bad_ticket_is_not_in_the_way_of_a_rule(opens: Any) -> None:
+async def test_a_bad_ticket_leaves_the_rule_asked(opens: Any) -> None:
     """The rule is asked as if there were no ticket."""
     allow("list")(lambda user, key: True)
 

@@ -92,7 +92,7 @@ async def test_two_doubts_at_once_are_two_questions_and_one_release(
     assert not connection.mailbox._holds
 
 
-async def test_unsubscribing_while_asked_is_told_nothing(
+async def test_unsubscribing_while_asked_sends_no_revoked(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
     """An older answer does not release a new subscription to the topic."""
@@ -149,7 +149,7 @@ async def test_a_rule_that_fails_again_revokes_and_those_that_say_no_do_so_first
     assert frames_of(connection)[1:] == [Revoked(["name:1"])]
 
 
-async def test_the_net_revokes_what_the_rule_refuses_and_not_where_it_fails(
+async def test_the_recheck_revokes_by_a_no_and_not_by_a_failure(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
     """No change is known: an outage of the database must not revoke all subscriptions."""
@@ -168,7 +168,7 @@ async def test_the_net_revokes_what_the_rule_refuses_and_not_where_it_fails(
     assert frames_of(connection) == [Revoked(["list:1"])]
 
 
-async def test_what_a_ticket_opened_holds_on(connection: Connection, hub: Hub) -> None:
+async def test_a_topic_opened_by_ticket_stays(connection: Connection, hub: Hub) -> None:
     """It has no rule to ask, so it stays as long as the user may be connected."""
     connection.subscriptions.cursors[Topic("page:1")] = None
 
@@ -179,7 +179,7 @@ async def test_what_a_ticket_opened_holds_on(connection: Connection, hub: Hub) -
     assert transport_of(connection).closed is None
 
 
-async def test_a_user_who_may_be_here_no_longer_is_sent_away(
+async def test_a_user_who_may_not_connect_any_longer_is_closed(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even without subscriptions."""
@@ -195,7 +195,7 @@ async def test_a_user_who_may_be_here_no_longer_is_sent_away(
 
 
 @pytest.mark.parametrize("error", [RuntimeError("down"), TimeoutError(), ConnectionError()])
-async def test_a_look_at_the_user_that_fails_ends_the_connection(
+async def test_a_user_who_cannot_be_loaded_ends_the_connection(
     connection: Connection, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """After a second attempt. Else its topics would be held for ever, unknown to the client."""
@@ -210,7 +210,7 @@ async def test_a_look_at_the_user_that_fails_ends_the_connection(
     assert transport_of(connection).failed is error
 
 
-async def test_a_look_of_the_net_that_fails_harms_nobody(
+async def test_a_recheck_that_cannot_load_the_user_ends_no_connection(
     connection: Connection, club: Club, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next recheck tries again."""
@@ -227,7 +227,7 @@ async def test_a_look_of_the_net_that_fails_harms_nobody(
     assert not connection.mailbox._holds
 
 
-async def test_a_user_who_changes_while_a_rule_is_asked_is_asked_about_again(
+async def test_a_user_who_changes_while_a_rule_runs_has_it_asked_again(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rule was asked about the user before the change."""
@@ -256,7 +256,7 @@ async def test_a_user_who_changes_while_a_rule_is_asked_is_asked_about_again(
     connection.identity.user = ADA
 
 
-async def test_what_is_refused_when_asked_anew_is_watched_no_more(
+async def test_a_subscription_refused_when_requested_again_ends(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
     """The client receives `denied`, and no message of the topic after it."""
@@ -270,7 +270,9 @@ async def test_what_is_refused_when_asked_anew_is_watched_no_more(
 
 
 @override_settings(REALTIME={"HEARTBEAT": 0.02, "RECHECK": 0.1})
-async def test_the_net_comes_within_recheck(connection: Connection, club: Club, hub: Hub) -> None:
+async def test_all_is_rechecked_within_recheck(
+    connection: Connection, club: Club, hub: Hub
+) -> None:
     """By the heartbeat that serves all connections."""
     from realtime.connections.heartbeat import Heartbeat
 

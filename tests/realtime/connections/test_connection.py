@@ -9,7 +9,7 @@ from tests.realtime.fakes import FakePubSub
 from tests.realtime.transports import connection_of
 
 
-async def test_what_is_spawned_right_before_the_end_is_closed() -> None:
+async def test_a_coroutine_spawned_right_before_the_end_is_closed() -> None:
     """Though it never started, Python warns of no coroutine that was never awaited."""
     connection = connection_of(None, Hub(FakePubSub()))
     begun: list[bool] = []
@@ -25,7 +25,7 @@ async def test_what_is_spawned_right_before_the_end_is_closed() -> None:
     assert inspect.getcoroutinestate(spawned) == inspect.CORO_CLOSED
 
 
-async def test_what_is_spawned_behind_the_end_is_closed_at_once() -> None:
+async def test_a_coroutine_spawned_after_the_end_is_closed_at_once() -> None:
     """An ended connection starts no task."""
     connection = connection_of(None, Hub(FakePubSub()))
     await connection.let_go()

@@ -19,7 +19,7 @@ async def is_late(seen: list[str]) -> None:
         seen.append("late")
 
 
-async def test_what_does_not_wait_is_done_at_once() -> None:
+async def test_a_coroutine_that_does_not_wait_is_done_at_once() -> None:
     """No task is made for it."""
     done = []
 
@@ -30,7 +30,7 @@ async def test_what_does_not_wait_is_done_at_once() -> None:
     assert done == [True]
 
 
-async def test_what_waits_goes_on_as_a_task() -> None:
+async def test_a_coroutine_that_waits_goes_on_as_a_task() -> None:
     """For futures, events, locks and sleeps, one after another."""
     steps: list[object] = []
     opened, lock = asyncio.Event(), asyncio.Lock()
@@ -49,7 +49,7 @@ async def test_what_waits_goes_on_as_a_task() -> None:
     assert steps == ["slept", True, "in time"]
 
 
-async def test_anything_that_can_be_awaited_will_do() -> None:
+async def test_any_awaitable_works() -> None:
     """A future that is done, and one that is not."""
     done, waiting = asyncio.Future[None](), asyncio.Future[None]()
     done.set_result(None)
@@ -61,7 +61,7 @@ async def test_anything_that_can_be_awaited_will_do() -> None:
     await asyncio.wait_for(task, 5)
 
 
-async def test_what_it_raises_before_it_waits_is_raised_here() -> None:
+async def test_an_error_before_the_first_wait_is_raised_here() -> None:
     """A later one is raised by the task."""
 
     async def early() -> None:
@@ -80,7 +80,7 @@ async def test_what_it_raises_before_it_waits_is_raised_here() -> None:
 
 
 @pytest.mark.parametrize("begun", [False, True])
-async def test_a_task_that_is_cancelled_cancels_what_it_waits_for(begun: bool) -> None:
+async def test_a_cancelled_task_cancels_its_coroutine(begun: bool) -> None:
     """Also before the task's first step: the coroutine is closed and cleans up."""
     cleaned = []
     never = asyncio.Event()
@@ -102,7 +102,7 @@ async def test_a_task_that_is_cancelled_cancels_what_it_waits_for(begun: bool) -
     assert cleaned == [True]
 
 
-async def test_an_error_in_what_it_waits_for_reaches_it() -> None:
+async def test_an_error_of_an_awaited_future_reaches_the_coroutine() -> None:
     """It may handle the error and go on."""
     failing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     seen = []
@@ -123,7 +123,7 @@ async def test_an_error_in_what_it_waits_for_reaches_it() -> None:
     assert seen == ["caught", "went on"]
 
 
-async def test_a_deadline_that_passes_in_it_ends_its_own_wait() -> None:
+async def test_a_timeout_inside_ends_its_own_wait() -> None:
     """And not the task that called it."""
     seen: list[str] = []
 
@@ -139,7 +139,7 @@ async def test_a_deadline_that_passes_in_it_ends_its_own_wait() -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="needs the eager tasks of Python 3.12")
-async def test_a_deadline_may_be_set_before_anything_is_waited_for() -> None:
+async def test_a_timeout_may_start_before_the_first_wait() -> None:
     """Software between an application and its server does that."""
     seen: list[str] = []
 

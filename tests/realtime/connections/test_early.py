@@ -99,7 +99,7 @@ async def test_a_ticket_opens_before_the_rule_has_answered(
     assert connection.subscriptions.unsettled(Topic("list:1")) is None
 
 
-async def test_a_no_behind_a_ticket_revokes(connection: Connection, hub: Hub, door: Door) -> None:
+async def test_a_no_after_a_ticket_revokes(connection: Connection, hub: Hub, door: Door) -> None:
     """No message of the topic follows, and its dependencies are removed."""
     door.is_open = False
     await subscribe(connection, wanted(connection, "list:1"))
@@ -238,7 +238,7 @@ async def test_a_ticket_that_leaves_early_without_a_rule_opens_again(
 
 @override_settings(REALTIME={"RULE_TIMEOUT": 0.05})
 @pytest.mark.parametrize("fails", ["raises", "hangs"])
-async def test_a_rule_that_fails_behind_a_ticket_is_asked_once_more_and_then_revokes(
+async def test_a_rule_that_fails_twice_after_a_ticket_revokes(
     connection: Connection, door: Door, fails: str
 ) -> None:
     """It fails closed."""
@@ -255,7 +255,7 @@ async def test_a_rule_that_fails_behind_a_ticket_is_asked_once_more_and_then_rev
     assert kinds(connection) == [Denied]
 
 
-async def test_a_rule_that_fails_once_behind_a_ticket_revokes_nothing(
+async def test_a_rule_that_fails_once_after_a_ticket_revokes_nothing(
     connection: Connection, door: Door
 ) -> None:
     """The second answer counts."""
@@ -269,7 +269,7 @@ async def test_a_rule_that_fails_once_behind_a_ticket_revokes_nothing(
     assert len(door.asked) == 2
 
 
-async def test_dependencies_are_watched_before_the_answer_behind_a_ticket_counts(
+async def test_dependencies_are_watched_before_the_answer_after_a_ticket_counts(
     connection: Connection, hub: Hub, door: Door
 ) -> None:
     """A change while the rule is asked holds the topic, and the rule is asked again."""
@@ -288,7 +288,7 @@ async def test_dependencies_are_watched_before_the_answer_behind_a_ticket_counts
     assert connection.mailbox.take_now() == []
 
 
-async def test_what_is_held_does_not_wait_for_the_queue_behind_tickets(
+async def test_held_topics_do_not_wait_for_the_queue_of_tickets(
     connection: Connection, door: Door
 ) -> None:
     """The task for held topics asks their rules at once."""
@@ -370,7 +370,7 @@ async def test_a_reconnect_storm_asks_no_rule_before_it_serves(hub: Hub) -> None
 
 
 @override_settings(REALTIME={"RULE_TIMEOUT": 60, "RULE_THREADS": 4})
-async def test_questions_behind_tickets_leave_threads_to_clients_that_wait(hub: Hub) -> None:
+async def test_questions_after_tickets_leave_threads_to_clients_that_wait(hub: Hub) -> None:
     """Half of the threads, however many connections are in the queue."""
     over, inside = threading.Event(), Concurrency()
 
@@ -418,7 +418,7 @@ class Concurrency:
 
 
 @pytest.mark.parametrize("waits_at", ["the turn", "the rule", "the retry"])
-async def test_an_end_while_asking_behind_a_ticket_gives_the_turn_back(
+async def test_an_end_while_asking_after_a_ticket_gives_the_turn_back(
     hub: Hub, door: Door, waits_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At each await; and the hub keeps no subscription."""

@@ -26,7 +26,7 @@ async def done(flushing: FlushQueue) -> None:
             await asyncio.sleep(0)
 
 
-async def test_who_is_added_twice_writes_once() -> None:
+async def test_a_writer_added_twice_writes_once() -> None:
     """And only after the code that added it."""
     flushing, written = FlushQueue(), []
     one, two = Writer(written), Writer(written)
@@ -39,7 +39,7 @@ async def test_who_is_added_twice_writes_once() -> None:
     assert written == [one, two]
 
 
-async def test_who_is_added_while_it_writes_writes_again() -> None:
+async def test_a_writer_added_while_it_writes_writes_again() -> None:
     """Messages that arrive meanwhile are written too."""
     flushing, written = FlushQueue(), []
 
@@ -55,7 +55,7 @@ async def test_who_is_added_while_it_writes_writes_again() -> None:
     assert len(written) == 3
 
 
-async def test_many_writes_let_others_have_their_turn() -> None:
+async def test_other_callbacks_run_between_many_writes() -> None:
     """A message for thousands of clients must not block the event loop."""
     flushing, written = FlushQueue(), []
     for _ in range(100):

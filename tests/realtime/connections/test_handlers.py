@@ -46,13 +46,13 @@ def test_a_frame_comes_with_its_handler() -> None:
     assert read_frame('{"type":"pong","seq":3,"more":[1]}').frame == ClientPong(3)
 
 
-def test_signs_of_life_pass_by_what_may_wait() -> None:
+def test_pings_and_pongs_pass_handlers_that_wait() -> None:
     """A client that gets no answer to its ping disconnects."""
     assert read_frame('{"type":"ping"}').at_once
     assert read_frame('{"type":"pong","seq":3}').at_once
 
 
-def test_what_this_version_understands() -> None:
+def test_the_frames_of_this_version_have_handlers() -> None:
     """Other packages may have added their own."""
     assert {"subscribe", "unsubscribe", "ping", "pong"} <= client_frames()
 
@@ -90,7 +90,7 @@ def test_a_frame_has_one_handler() -> None:
     ["", "{", "[]", "1", "null", "NaN", '{"a":1}}', '{"type":}', "{'type':'ping'}", "[" * 100_000]
     + ['{"a":' * depth for depth in (10, 1_000, 100_000)],
 )
-def test_what_is_no_json_object_is_fatal(text: str) -> None:
+def test_a_text_that_is_no_json_object_is_fatal(text: str) -> None:
     """Such a client does not speak this protocol."""
     error = bad(text)
 
@@ -124,7 +124,7 @@ def test_any_object_is_a_frame_or_an_error_that_is_not_fatal(fields: dict[str, o
     assert bad.error.id == (given_id if isinstance(given_id, str) else None)
 
 
-def test_a_type_is_told_back_in_short() -> None:
+def test_an_unknown_type_is_quoted_in_short() -> None:
     """An error must not be longer than the bad frame."""
     error = bad('{"type":"' + "x" * 50_000 + '"}')
 
@@ -151,7 +151,7 @@ def test_a_bad_field_is_named(text: str, field: str) -> None:
     assert field in error.error.message
 
 
-def test_a_type_given_twice_is_no_way_round() -> None:
+def test_a_type_given_twice_passes_no_check() -> None:
     """The handler receives the frame that was checked."""
     with pytest.raises(BadFrame):
         read_frame('{"type":"pong","type":"subscribe","seq":1}')

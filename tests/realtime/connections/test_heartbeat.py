@@ -84,7 +84,7 @@ async def test_a_beat_that_fails_holds_up_no_other(caplog: pytest.LogCaptureFixt
 
 
 @override_settings(REALTIME={"HEARTBEAT": 0.01, "RECHECK": 0.05})
-async def test_every_connection_is_looked_at_again_now_and_then(
+async def test_every_connection_is_rechecked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A net for changes that send no message; a rule that fails then revokes nothing."""

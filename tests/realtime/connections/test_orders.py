@@ -247,7 +247,7 @@ quietly = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 @quietly
 @given(script=scripts)
-def test_a_client_hears_of_what_it_is_subscribed_to_and_of_nothing_else(
+def test_a_client_receives_exactly_its_subscribed_topics(
     script: list[tuple[Any, ...]],
 ) -> None:
     """In whatever order rules, the backend and the client act."""
@@ -286,7 +286,7 @@ def test_a_handler_that_is_cancelled_leaves_nothing_once_its_connection_has_ende
     asyncio.run(run())
 
 
-def test_nothing_is_sent_when_a_client_is_sent_away() -> None:
+def test_a_frame_of_an_unsubscribed_topic_is_noticed() -> None:
     """The fake client records it as wrong; so the tests above can fail."""
 
     async def run() -> None:

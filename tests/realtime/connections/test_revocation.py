@@ -103,7 +103,7 @@ def deactivate(user: User) -> None:
 
 
 @pytest.mark.parametrize("end", [change_password, deactivate, User.delete])
-async def test_a_change_of_a_user_closes_her_sockets_and_nobody_elses(
+async def test_a_change_of_a_user_closes_her_sockets_and_no_others(
     open_as: Open, end: Callable[[User], object]
 ) -> None:
     """All of hers, within a second."""
@@ -126,7 +126,7 @@ async def test_logging_out_closes_the_sockets_of_that_session(open_as: Open) -> 
     assert await there.is_told()
 
 
-async def test_what_is_rolled_back_closes_nothing(open_as: Open) -> None:
+async def test_a_change_that_is_rolled_back_closes_nothing(open_as: Open) -> None:
     """The database has not changed."""
     ada = await open_as("ada")
 
@@ -141,7 +141,7 @@ async def test_what_is_rolled_back_closes_nothing(open_as: Open) -> None:
 
 
 @override_settings(REALTIME={"HEARTBEAT": 0.4, "RECHECK": 0.6, "SILENCE": 60})
-async def test_an_expired_session_is_noticed_by_the_net(open_as: Open) -> None:
+async def test_the_recheck_notices_an_expired_session(open_as: Open) -> None:
     """Its end sends no message; nor does deleting the session by hand."""
     ada = await open_as("ada")
 
@@ -152,7 +152,7 @@ async def test_an_expired_session_is_noticed_by_the_net(open_as: Open) -> None:
         pass
 
 
-async def test_logging_in_elsewhere_tells_nobody(open_as: Open) -> None:
+async def test_logging_in_elsewhere_sends_nothing(open_as: Open) -> None:
     """It writes only last_login, which takes no permission away."""
     ada = await open_as("ada")
     before = await StoredRecord.objects.acount()
@@ -164,7 +164,7 @@ async def test_logging_in_elsewhere_tells_nobody(open_as: Open) -> None:
 
 
 @override_settings(SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies")
-async def test_who_logs_in_again_is_let_in_though_sessions_are_in_cookies(open_as: Open) -> None:
+async def test_a_new_login_is_accepted_with_sessions_in_cookies(open_as: Open) -> None:
     """All her sessions have the same mark, as long as her password is the same."""
     ada = await open_as("ada")
     await in_thread(ada.http.logout)
@@ -193,7 +193,7 @@ async def test_a_bulk_change_of_tracked_users_closes_their_sockets(
     assert await grace.is_told()
 
 
-async def test_changes_of_users_that_are_not_known_have_everybody_looked_at(
+async def test_changes_of_unknown_users_have_all_connections_rechecked(
     open_as: Open, tracked_users: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Too many rows, or raw SQL; the rechecks are spread over some time."""
@@ -207,7 +207,7 @@ async def test_changes_of_users_that_are_not_known_have_everybody_looked_at(
     assert await grace.is_closed()
 
 
-async def test_a_bulk_login_of_tracked_users_has_nobody_looked_at(
+async def test_a_bulk_change_of_last_login_rechecks_no_connection(
     tracked_users: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change of another column does, beside it or in the same transaction."""
@@ -234,7 +234,7 @@ async def test_a_bulk_login_of_tracked_users_has_nobody_looked_at(
 
 
 @pytest.mark.parametrize("label", ["user", "session", "reset", "other"])
-async def test_who_changes_while_the_socket_is_opened_is_looked_at_again(label: str) -> None:
+async def test_a_user_who_changes_while_the_socket_opens_is_rechecked(label: str) -> None:
     """The user was loaded before the change, and the message found no connection yet."""
     observer = Revocation(Connections(Heartbeat()))
     message = {

@@ -64,7 +64,7 @@ class Client:
             await asyncio.sleep(0)
 
 
-async def test_what_waits_is_written_at_once() -> None:
+async def test_waiting_messages_are_written_at_once() -> None:
     """Without a task, if the server accepts them."""
     client = Client()
     before = asyncio.all_tasks()
@@ -136,7 +136,7 @@ async def test_a_client_that_answers_is_never_held_back() -> None:
 
 
 @pytest.mark.parametrize("seq", [0, -1, 7, 10**30])
-async def test_an_answer_to_no_ping_opens_nothing(seq: int) -> None:
+async def test_an_answer_to_an_unknown_ping_opens_nothing(seq: int) -> None:
     """Nor does a second answer to the same ping."""
     client = Client()
     while not client.outgoing.is_shut:
@@ -164,7 +164,7 @@ async def test_frames_pass_a_window_that_is_shut() -> None:
     assert "held back" not in client.pks
 
 
-async def test_who_waits_to_send_is_let_go_at_the_end() -> None:
+async def test_tasks_that_wait_to_send_are_released_at_the_end() -> None:
     """And no frame is written after it."""
     client = Client()
     client.reads.clear()
@@ -181,7 +181,7 @@ async def test_who_waits_to_send_is_let_go_at_the_end() -> None:
 
 
 @pytest.mark.parametrize("waits", [False, True])
-async def test_what_cannot_be_written_ends_it(waits: bool) -> None:
+async def test_an_error_of_a_write_ends_it(waits: bool) -> None:
     """Messages taken from the mailbox are lost, so the client has to reconnect."""
     client = Client()
     client.error = OSError("gone")
@@ -197,7 +197,7 @@ async def test_what_cannot_be_written_ends_it(waits: bool) -> None:
     assert client.frames == []
 
 
-async def test_a_sender_that_gives_up_leaves_its_frame() -> None:
+async def test_a_sender_that_is_cancelled_leaves_its_frame() -> None:
     """Later frames are sent all the same."""
     client = Client()
     client.reads.clear()

@@ -93,7 +93,7 @@ async def test_columns_are_aligned(serving: None) -> None:
     assert printed == "topic   subscribers\nlist:5            1\n"
 
 
-async def test_who_logs_more_is_printed(serving: None) -> None:
+async def test_processes_with_a_new_log_level_are_printed(serving: None) -> None:
     """With the level before, which is restored at the end."""
     logger = logging.getLogger("realtime.draining")
     logger.setLevel("ERROR")
@@ -109,7 +109,7 @@ async def test_who_logs_more_is_printed(serving: None) -> None:
     logger.setLevel(logging.NOTSET)
 
 
-async def test_a_connection_that_nobody_has_is_an_error(serving: None) -> None:
+async def test_an_unknown_connection_is_an_error(serving: None) -> None:
     """Although processes have answered."""
     with pytest.raises(CommandError, match="has a connection 'x'"):
         await arun("realtime_connection", "x")
@@ -124,7 +124,7 @@ async def client(serving: None) -> AsyncIterator[Connection]:
     server_of().connections.remove(connection)
 
 
-async def test_who_waits_for_a_drain_learns_that_some_are_left(
+async def test_a_command_that_waits_for_a_drain_reports_the_connections_left(
     client: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It does not wait for ever: the process is going to end."""
@@ -172,7 +172,7 @@ async def test_other_hosts_are_not_drained(client: Connection) -> None:
     ],
     ids=" ".join,
 )
-def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...]) -> None:
+def test_senseless_arguments_are_refused(arguments: tuple[str, ...]) -> None:
     """Before any process is asked."""
     with pytest.raises(CommandError):
         run(*arguments)

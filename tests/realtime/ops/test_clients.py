@@ -36,7 +36,9 @@ async def ada(server: Server) -> AsyncIterator[Connection]:
         await within(each.let_go())
 
 
-async def test_those_come_first_for_whom_most_waits(server: Server, ada: Connection) -> None:
+async def test_connections_with_the_most_waiting_rows_come_first(
+    server: Server, ada: Connection
+) -> None:
     """With their waiting messages, and whether they are held back."""
     ada.mailbox.put(row(LIST, 1))
     ada.mailbox.put(row(LIST, 2))
@@ -50,13 +52,15 @@ async def test_those_come_first_for_whom_most_waits(server: Server, ada: Connect
     assert (client.held_back, client.pong) == (True, 3.0)
 
 
-async def test_those_of_one_user_are_found(server: Server, ada: Connection) -> None:
+async def test_connections_of_one_user_are_found(server: Server, ada: Connection) -> None:
     """By primary key."""
     assert [each.id for each in clients_here(server, user="7").connections] == [ada.id]
     assert clients_here(server, user="8").total == 0
 
 
-async def test_a_connection_tells_how_far_each_topic_is(server: Server, ada: Connection) -> None:
+async def test_a_connection_reports_the_cursor_of_each_topic(
+    server: Server, ada: Connection
+) -> None:
     """Topics that are held, or have waiting rows, come first."""
     ada.subscriptions.cursors.update({LIST: "here.1", OTHER: "here.2"})
     ada.subscriptions.grant(OTHER)
@@ -70,7 +74,7 @@ async def test_a_connection_tells_how_far_each_topic_is(server: Server, ada: Con
     assert (second.topic, second.waiting_rows, second.held) == (LIST, None, False)
 
 
-async def test_what_is_asked_again_is_in_doubt(
+async def test_a_topic_whose_rule_is_asked_again_is_in_doubt(
     server: Server, ada: Connection, no_rules: None
 ) -> None:
     """Until the rule has answered."""
@@ -99,9 +103,7 @@ async def test_a_connection_that_is_elsewhere_is_not_here(server: Server, ada: C
     assert (found.connection, found.watches) == (None, [])
 
 
-async def test_what_could_be_used_to_be_somebody_is_not_told(
-    server: Server, ada: Connection
-) -> None:
+async def test_answers_contain_no_secrets_of_a_session(server: Server, ada: Connection) -> None:
     """In all kinds of answers."""
     told = msgspec.json.encode([clients_here(server), client_here(server, ada.id)])
 

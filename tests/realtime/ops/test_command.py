@@ -107,7 +107,7 @@ def test_a_redis_that_is_away_is_another_code(tmp_path: Path) -> None:
     assert "problem    the backend does not answer: " in printed
 
 
-def test_what_hangs_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_call_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
     """The process ends once it has printed the report."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"

@@ -35,7 +35,7 @@ async def test_a_backend_that_is_lost_is_counted_once_until_it_is_back() -> None
         await until(lambda: counters.lost == before + 2)
 
 
-async def test_what_is_revoked_is_counted(hub, no_rules: None) -> None:
+async def test_a_revoked_topic_is_counted(hub, no_rules: None) -> None:
     """A topic that was watched, and whose rule says no now."""
     answers = [True]
     allow("list")(lambda user, key: answers[0])

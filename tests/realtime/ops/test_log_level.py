@@ -43,7 +43,7 @@ async def test_a_level_is_set_and_set_back(server: Server) -> None:
     await until(lambda: logging.getLogger("realtime.hub").level == logging.ERROR)
 
 
-async def test_set_twice_it_is_what_it_was_before_the_first(server: Server) -> None:
+async def test_a_level_set_twice_is_restored_to_that_before_the_first(server: Server) -> None:
     """A call may arrive twice."""
     logging.getLogger("realtime.hub").setLevel("ERROR")
     set_level_here(server, "INFO", "realtime.hub", minutes=1)

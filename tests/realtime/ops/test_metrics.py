@@ -76,7 +76,7 @@ class Grown:
         }
 
 
-async def test_clients_and_what_they_are_told_are_counted(ada: User) -> None:
+async def test_clients_and_their_messages_are_counted(ada: User) -> None:
     """Connections, topics, messages, frames."""
     grown = Grown()
     async with connected(ada) as client:
@@ -98,7 +98,7 @@ async def test_clients_and_what_they_are_told_are_counted(ada: User) -> None:
     await until(lambda: value("realtime_connections", transport="websocket") == 0)
 
 
-async def test_what_rules_refuse_is_counted(ada: User) -> None:
+async def test_refusals_of_rules_are_counted(ada: User) -> None:
     """A rule that fails is counted apart."""
     grown = Grown()
     async with connected(ada) as client:
@@ -141,7 +141,7 @@ async def test_resets_are_counted_by_reason(ada: User) -> None:
     assert grown("realtime_resets_total", reason="bulk") == 2
 
 
-async def test_who_is_not_let_in_is_counted(ada: User) -> None:
+async def test_refused_connections_are_counted(ada: User) -> None:
     """By their close code."""
     grown = Grown()
     server_of()
@@ -222,7 +222,7 @@ print(any(each.name.startswith("realtime_") for each in REGISTRY.collect()))
     [(WITHOUT, "False False\n"), (SWITCHED_OFF, "False\n")],
     ids=["not installed", "switched off"],
 )
-def test_without_it_all_goes_on(code: str, printed: str) -> None:
+def test_without_prometheus_all_else_works(code: str, printed: str) -> None:
     """Whether prometheus-client is missing, or METRICS is False."""
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
@@ -231,7 +231,7 @@ def test_without_it_all_goes_on(code: str, printed: str) -> None:
     assert (run.returncode, run.stdout) == (0, printed), run.stderr
 
 
-def test_what_is_there_already_is_not_registered_again() -> None:
+def test_metrics_are_registered_once() -> None:
     """The registry refuses a duplicate name; apps may get ready more than once."""
     realtime.ops.prometheus.register()
     realtime.ops.prometheus.register()

@@ -34,7 +34,9 @@ async def asked(servers: TwoServers, *arguments: str) -> dict[str, Any]:
     return found
 
 
-async def test_operators_see_what_all_processes_have(servers: TwoServers) -> None:
+async def test_operators_see_the_topics_and_connections_of_all_processes(
+    servers: TwoServers,
+) -> None:
     """Topics are summed, and a connection is found on any process."""
     written = await servers.write()
     await servers.until(

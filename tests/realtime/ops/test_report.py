@@ -44,7 +44,7 @@ async def test_all_is_well(serving: None) -> None:
     assert report.outbox is None
 
 
-async def test_nobody_serves() -> None:
+async def test_no_process_serves() -> None:
     """No process answers."""
     report = await look(SOON)
 

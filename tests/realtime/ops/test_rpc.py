@@ -58,7 +58,7 @@ async def first_answer(pubsub: MemoryPubSub) -> dict[str, object]:
         return answer
 
 
-async def test_a_process_says_how_it_does(pubsub: MemoryPubSub, serving: Server) -> None:
+async def test_a_process_reports_its_status(pubsub: MemoryPubSub, serving: Server) -> None:
     """Its name, and the number of its clients."""
     answer = await first_answer(pubsub)
 
@@ -70,7 +70,7 @@ async def test_a_process_says_how_it_does(pubsub: MemoryPubSub, serving: Server)
     [None, "status", {"what": "status"}, {"what": 5, "asker": "me"}, {"what": "?", "asker": "me"}],
     ids=repr,
 )
-async def test_what_nobody_understands_is_left_alone(
+async def test_an_unknown_question_is_ignored(
     extra: object, pubsub: MemoryPubSub, serving: Server
 ) -> None:
     """Another version may have sent it; the question after it is answered."""
@@ -86,14 +86,18 @@ async def test_what_nobody_understands_is_left_alone(
 @pytest.mark.parametrize(
     "to", ["", socket.gethostname(), process_name()], ids=["all", "host", "process"]
 )
-async def test_who_is_asked_by_name_answers(to: str, pubsub: MemoryPubSub, serving: Server) -> None:
+async def test_a_process_asked_by_name_answers(
+    to: str, pubsub: MemoryPubSub, serving: Server
+) -> None:
     """By the name of the process, or of its host."""
     async with aclosing(ask(pubsub, "status", to)) as answers:
         assert await within(anext(answers)) is None
         assert (await within(anext(answers)))["pid"] == os.getpid()
 
 
-async def test_who_is_not_meant_does_not_answer(pubsub: MemoryPubSub, serving: Server) -> None:
+async def test_a_question_to_another_process_is_ignored(
+    pubsub: MemoryPubSub, serving: Server
+) -> None:
     """The question after it is answered."""
     since = pubsub.position()
     for to in ("elsewhere", f"{socket.gethostname()}:0"):
@@ -105,9 +109,7 @@ async def test_who_is_not_meant_does_not_answer(pubsub: MemoryPubSub, serving: S
     assert not await serving.hub._upstream.replay([Question("status", "me").answers], since)
 
 
-async def test_what_comes_with_a_question_is_handed_on(
-    pubsub: MemoryPubSub, serving: Server
-) -> None:
+async def test_arguments_of_a_question_are_passed_on(pubsub: MemoryPubSub, serving: Server) -> None:
     """To the function that answers it."""
     async with aclosing(ask(pubsub, "topics", arguments={"limit": 0})) as answers:
         assert await within(anext(answers)) is None
@@ -180,7 +182,7 @@ def test_a_question_has_a_topic_for_its_answers() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["realtime", "realtime:asked", "realtime:answers"])
-def test_no_rule_lets_anybody_watch_that(pattern: str, no_rules: None) -> None:
+def test_no_rule_lets_clients_watch_questions(pattern: str, no_rules: None) -> None:
     """Messages between processes are not for clients."""
     with pytest.raises(InvalidRule, match="nobody's to watch"):
         allow(pattern)(lambda user, *parts: True)

@@ -214,7 +214,7 @@ def test_a_storage_names_the_file(request_: HttpRequest) -> None:
     assert html.count(f'="{url}"') == 2
 
 
-def test_what_is_watched_cannot_leave_its_script(request_: HttpRequest) -> None:
+def test_a_topic_cannot_break_out_of_its_script(request_: HttpRequest) -> None:
     """A key may be any text that a user typed."""
     watch(request_, "tag", EVIL)
 
@@ -225,7 +225,7 @@ def test_what_is_watched_cannot_leave_its_script(request_: HttpRequest) -> None:
     assert head_of(html)["topics"][0]["topic"] == Topic.of("tag", EVIL)  # type: ignore[index]
 
 
-def test_nothing_in_the_head_can_leave_its_script(request_: HttpRequest) -> None:
+def test_no_entry_of_the_head_can_break_out_of_its_script(request_: HttpRequest) -> None:
     """Entries of other packages may contain any text."""
     with mock.patch("realtime.pages.head.WEBSOCKET_PATH", EVIL):
         html = rendered(request_)
@@ -234,7 +234,7 @@ def test_nothing_in_the_head_can_leave_its_script(request_: HttpRequest) -> None
     assert head_of(html)["url"] == f"/{EVIL}"
 
 
-def test_an_url_of_static_files_cannot_leave_its_script(request_: HttpRequest) -> None:
+def test_an_url_of_static_files_cannot_break_out_of_its_script(request_: HttpRequest) -> None:
     """A project's storage may return any text."""
     with mock.patch("realtime.pages.scripts.static", lambda name: f"/{EVIL}/{name}"):
         html = rendered(request_)

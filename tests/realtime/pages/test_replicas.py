@@ -49,7 +49,7 @@ def test_reads_go_to_the_replica_as_long_as_nothing_is_live() -> None:
 
 
 @pytest.mark.django_db
-def test_reads_behind_a_position_go_to_the_primary() -> None:
+def test_reads_after_a_position_go_to_the_primary() -> None:
     """A replica may not have the rows that the position covers."""
     position()
 
@@ -65,7 +65,7 @@ def test_reads_of_a_page_that_watches_go_to_the_primary(rf: RequestFactory) -> N
 
 
 @pytest.mark.django_db
-def test_async_views_are_as_careful(rf: RequestFactory) -> None:
+def test_async_views_read_from_the_primary_too(rf: RequestFactory) -> None:
     """The position is taken in a thread, and later reads are not."""
 
     async def view() -> tuple[str, str]:
@@ -133,7 +133,7 @@ async def live_too(request: HttpRequest) -> HttpResponse:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_live_response_says_where_it_stands(rf: RequestFactory, pubsub: MemoryPubSub) -> None:
+def test_a_live_response_has_its_position(rf: RequestFactory, pubsub: MemoryPubSub) -> None:
     """And caches may not store it."""
     response = LiveResponses(live)(rf.get("/"))
 
@@ -143,7 +143,9 @@ def test_a_live_response_says_where_it_stands(rf: RequestFactory, pubsub: Memory
 
 
 @pytest.mark.django_db(transaction=True)
-def test_so_does_one_of_an_async_view(rf: RequestFactory, pubsub: MemoryPubSub) -> None:
+def test_a_live_response_of_an_async_view_has_its_position(
+    rf: RequestFactory, pubsub: MemoryPubSub
+) -> None:
     """By the same middleware."""
 
     async def respond() -> Any:

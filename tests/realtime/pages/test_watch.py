@@ -78,7 +78,7 @@ def transaction_of_one_snapshot() -> Iterator[None]:
             yield
 
 
-def test_a_position_of_a_thread_that_has_not_connected_yet_is_a_good_one(backend: PubSub) -> None:
+def test_a_position_before_the_first_query_of_a_thread_is_valid(backend: PubSub) -> None:
     """That query comes after the position."""
     taken: list[Cursor] = []
 
@@ -95,7 +95,7 @@ def test_a_position_of_a_thread_that_has_not_connected_yet_is_a_good_one(backend
     assert is_proven(backend, *taken)
 
 
-def test_a_position_within_an_older_snapshot_does_not_hide_what_it_lacks(backend: PubSub) -> None:
+def test_a_position_within_an_older_snapshot_leads_to_a_reset(backend: PubSub) -> None:
     """The transaction had read before the commit that the position covers."""
     with transaction_of_one_snapshot():
         before = Group.objects.count()
@@ -115,7 +115,7 @@ def test_a_position_outside_a_transaction_needs_no_reset(backend: PubSub) -> Non
     assert is_proven(backend, taken)
 
 
-def test_the_async_twin_is_as_careful(backend: PubSub) -> None:
+def test_an_async_position_considers_the_transaction_too(backend: PubSub) -> None:
     """It checks the connection on which the ORM reads for async code."""
     commit_elsewhere(backend)  # an empty history has no position
 

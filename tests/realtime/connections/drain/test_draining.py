@@ -57,7 +57,9 @@ async def clients(server: Server) -> AsyncIterator[list[Closing]]:
         connections.remove(connection)
 
 
-async def test_all_are_closed_and_nobody_is_let_in(server: Server, clients: list[Closing]) -> None:
+async def test_all_are_closed_and_new_ones_are_refused(
+    server: Server, clients: list[Closing]
+) -> None:
     """The close code tells clients to reconnect with their cursors."""
     assert server.connections.why_not() is None
 
@@ -79,7 +81,9 @@ async def test_the_closing_is_spread(server: Server, clients: list[Closing]) -> 
     assert times[-1] - times[0] >= 0.15
 
 
-async def test_who_has_not_gone_is_closed_again(server: Server, clients: list[Closing]) -> None:
+async def test_connections_that_stay_are_closed_again(
+    server: Server, clients: list[Closing]
+) -> None:
     """Until none is left."""
     clients[3].is_stubborn = True
     with mock.patch.object(draining, "AGAIN", 0.001):
@@ -101,7 +105,7 @@ async def test_it_can_be_undone(server: Server, clients: list[Closing]) -> None:
     assert len(server.connections) == 9
 
 
-async def test_asked_again_it_goes_on_at_the_new_pace(
+async def test_a_second_call_goes_on_at_the_new_pace(
     server: Server, clients: list[Closing]
 ) -> None:
     """A call may arrive twice, and an operator may want it faster."""

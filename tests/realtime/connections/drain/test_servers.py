@@ -37,7 +37,7 @@ async def servers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 
 @pytest.mark.long
-async def test_where_messages_go_over_redis_it_is_the_same(tmp_path: Path) -> None:
+async def test_a_drain_works_over_redis(tmp_path: Path) -> None:
     """The relays of the processes then send questions and answers."""
     with RedisServer() as redis:
         async with two_servers(tmp_path, redis=redis.url) as servers:
