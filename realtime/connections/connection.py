@@ -36,7 +36,7 @@ class Transport(Protocol):
         """End it because of a server error: the client reconnects with its cursors."""
 
     def wake(self) -> None:
-        """Send the mailbox's messages soon; called when it stops being empty."""
+        """Send the mailbox's messages soon; called when it may have some to take."""
 
     def beat(self) -> None:
         """Check that the client is alive; called at each heartbeat."""

@@ -118,7 +118,7 @@ class Outgoing:
         return True
 
     def flush(self) -> None:
-        """Write frames and messages until the server makes it wait; then go on by itself."""
+        """Write frames, then messages, unless a write waits: its end continues with them."""
         if self._writing is not None:
             return
         try:
