@@ -20,14 +20,14 @@ Application = Callable[..., Awaitable[Any]]
 
 
 def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Application:
-    """Serve `/ws/live/` beside a project's HTTP application.
+    """Return an ASGI application: `http` for HTTP requests, and websockets at `/ws/live/`.
 
-    Origins are checked against ALLOWED_HOSTS before anything else (a foreign one gets HTTP 403),
-    and the user comes from the session, or from `REALTIME["AUTHENTICATE"]`. `routes` are a
-    project's own websocket routes; a socket at an unknown path is refused. Call it below
+    First each websocket's origin is checked against ALLOWED_HOSTS; a foreign one is refused with
+    HTTP 403. The user comes from the session, or from `REALTIME["AUTHENTICATE"]`. `routes` are the
+    project's own websocket routes; a websocket at an unknown path is refused. Call it after
     `get_asgi_application()`, which sets Django up.
     """
-    # Imported here since the apps must be ready, as they are after get_asgi_application().
+    # Imported here: the apps must be loaded, as they are after get_asgi_application().
     from realtime.backends.outage import Outage  # noqa: PLC0415
     from realtime.protocol import WEBSOCKET_PATH  # noqa: PLC0415
     from realtime.server import server_of  # noqa: PLC0415
@@ -44,20 +44,19 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     )
 
     async def with_hub(scope: Any, receive: Any, send: Any) -> None:
-        # At every request, not only at a subscription: the hub sends rows left by a crash, and
-        # reports that this process runs.
+        # At every request, not only for subscriptions: the hub also sends rows left by a crash,
+        # and answers calls of operators.
         try:
             server_of().hub.start()
         except Exception as error:
-            # Pages without live data are shown all the same.
+            # The project's pages are served all the same.
             outage.begin(error)
         else:
             outage.end()
         if scope["type"] == "websocket" and not is_ours(_origin_of(scope)):
             await WebsocketDenier()(scope, receive, send)
         elif scope["type"] == "websocket" and _path_of(scope) == WEBSOCKET_PATH:
-            # Before the routers: each of them would stay in memory for as long as the socket is
-            # open.
+            # Not through the routers: their frames would stay in memory while the socket is open.
             await live_socket(scope, receive, send)
         else:
             await application(scope, receive, send)
@@ -71,13 +70,13 @@ def _path_of(scope: Any) -> str:
 
 
 def _origin_of(scope: Any) -> str | None:
-    """Return the origin of the page that opens a socket. The last header counts, as in Channels."""
+    """Return the websocket's `Origin` header; the last one counts, as in Channels."""
     found = [value for name, value in scope.get("headers", ()) if name == b"origin"]
     return found[-1].decode("latin-1") if found else None
 
 
 class _UnknownPath(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
-    """Refuses a socket at an unknown path, where Channels would log a traceback."""
+    """Refuses a websocket at an unknown path; Channels alone would log a traceback."""
 
     async def connect(self) -> None:
         await self.close()

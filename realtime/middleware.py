@@ -1,4 +1,4 @@
-"""Middleware for responses of views that call `watch()`."""
+"""Middleware that adds headers to the responses of views that call `watch()`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from realtime.pages.responses import around
 
 
 class LiveResponses:
-    """Adds the position to the response of each view that called `watch()`.
+    """Adds the header `Live-Position` to the responses of views that called `watch()`.
 
-    It is for clients that fetch data themselves, and subscribe from there. Caches may not keep such
-    a response: one that is served later would be older than it looks.
+    Clients that fetch data themselves subscribe from this position. The response is marked
+    `no-store`, since a cached one would be served with old data later.
     """
 
     sync_capable = async_capable = True
@@ -29,7 +29,7 @@ class LiveResponses:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        """Call the view, and add the position to its response."""
+        """Call the view inside the contexts of AROUND; return its response or a coroutine."""
         if self._is_async:
             return self._later(request)
         with around(request) as finish:

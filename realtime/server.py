@@ -1,14 +1,14 @@
-"""What a process holds for its clients: one `Server` an event loop, found by `server_of()`.
+"""The state that serves clients: one `Server` per event loop, found by `server_of()`.
 
-A process that serves has one event loop, so one server. A program with several loops, in several
-threads or one after another, has one for each: they share nothing but what is the process's.
+A serving process has one event loop, so one server. A program with several loops, in several
+threads or one after another, has one server for each. They share only the state of the process.
 
-- The process's, and not here: the backend (`realtime.backends`), the rules, their threads, the
-  relay of the outbox, and what is counted (`realtime.telemetry`), since counts go on when a loop
-  has ended.
-- A loop that ends: call `close_server()` in it, last. The server of a loop that was closed without
-  that is forgotten when the next one is made.
-- A fork: the child has no server, whatever its parent had.
+- State of the process, not of a server: the backend (`realtime.backends`), the rules and their
+  threads, the relay of the outbox, and the counters (`realtime.telemetry`), which continue when a
+  loop ends.
+- End of a loop: call `close_server()` in it, last. The server of a loop that was closed without
+  this is forgotten when the next server is made.
+- Fork: the child starts without servers.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from realtime.messages.message import Message
 
 
 class Server:
-    """The hub of one event loop, the connections it serves, and what is done for all of them.
+    """The hub and the connections of one event loop, with the parts that serve all connections.
 
-    Owner of all its parts, which belong to that loop; other threads may read what they count. A
-    part is handed those that it needs, and knows no server.
+    It owns its parts, which belong to that loop; other threads may read their counts. Each part is
+    passed the parts that it needs, and does not know the server.
     """
 
     def __init__(self, pubsub: PubSub) -> None:
-        """Make one that hears `pubsub`, once its hub is started."""
+        """Use `pubsub` as the backend; the hub connects when it is started."""
         self.heartbeat = Heartbeat()
         self.flush_queue = FlushQueue()
         self.connections = Connections(self.heartbeat)
@@ -50,7 +50,7 @@ class Server:
         self.hub = Hub(pubsub, [self.revocation])
 
     async def close(self) -> None:
-        """Stop draining, identifying and listening. Connections end when their transports do."""
+        """Stop the drain, the identity loader and the hub. Connections end with their transports."""
         self.drain.stop()
         await self.identity_loader.close()
         await self.hub.close()
@@ -59,19 +59,19 @@ class Server:
 _servers: dict[asyncio.AbstractEventLoop, Server] = {}
 
 _inherited: list[Server] = []
-"""A parent's, in a forked child: never used, and kept.
+"""In a forked child: the parent's servers, never used and never freed.
 
-They hold the parent's own sockets, on which a client library may say goodbye when it is freed.
+They hold the parent's sockets. A client library that is freed may send its goodbye on them.
 """
 
 
 def server_of(
     loop: asyncio.AbstractEventLoop | None = None, make: Callable[[], PubSub] | None = None
 ) -> Server:
-    """Return the server of an event loop, the running one by default; make it at the first call.
+    """Return the server of an event loop, the running one by default; make it on the first call.
 
-    `make` gives the backend of one that is made, the project's by default. Raise what it raises:
-    BackendMissing, most of all.
+    `make` returns the backend of a new server, by default the project's. Its errors are raised
+    here, such as BackendMissing.
     """
     loop = loop or asyncio.get_running_loop()
     found = _servers.get(loop)
@@ -82,12 +82,12 @@ def server_of(
 
 
 def known_server() -> Server | None:
-    """Return the running event loop's server, if it has one already."""
+    """Return the running event loop's server; None if it has none yet."""
     return _servers.get(asyncio.get_running_loop())
 
 
 def all_servers() -> list[Server]:
-    """Return this process's servers, from any thread."""
+    """Return all servers of this process; from any thread."""
     return list(_servers.values())
 
 
@@ -99,22 +99,22 @@ async def close_server() -> None:
 
 
 def listen(topics: Iterable[str], since: Cursor | str | None = None) -> AsyncIterator[Message]:
-    """Give the messages of `topics` as they come, and first what was sent after `since`.
+    """Yield the messages of `topics` as they arrive, first those sent after `since`.
 
-    Each stands for all that came since the one before: of a topic on which a worker is slow the
-    messages are merged. Where something may have been missed, or too much waits, it is a reset.
-    A message with a cursor stands behind all that was given before it, of any of the topics; one
-    without changes says only that. A worker that keeps the last cursor it has come to, and comes
-    back with it, misses nothing. Where several messages waited only the last of them has one.
+    While the worker is slow, messages of a topic are merged into one. A reset replaces them if some
+    may have been missed, or if too many rows wait. A message's cursor covers all messages yielded
+    up to it, of all topics; a message without changes has only a new cursor. A worker that stores
+    the last cursor and passes it as `since` when it restarts misses no changes. Of several messages
+    that waited together only the last has a cursor.
 
-    Call it in a running event loop. No rules are asked. Raise InvalidTopic for a bare family,
-    InvalidCursor for what is no cursor.
+    Call it in a running event loop. Rules are not asked. Raise InvalidTopic for a bare family,
+    InvalidCursor for a malformed cursor.
     """
     return listen_at(server_of().hub, topics, since)
 
 
 def _forget_closed_loops() -> None:
-    # A server's tasks refer to their loop: a weak dictionary would keep both.
+    # A weak dictionary would not do: a server's tasks refer to their loop, and keep it alive.
     for loop in list(_servers):
         if loop.is_closed():
             _servers.pop(loop, None)

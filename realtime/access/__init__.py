@@ -1,8 +1,8 @@
-"""Who may watch what: policy without sockets.
+"""Access control, independent of transports: identities, rules and tickets.
 
-Comes in: a user, and topics. Goes out: the answers of the project's rules, tickets, identities.
-`rules` owns the registry, which is filled when apps are loaded; `rule_threads` owns the threads
-in which rules run.
+In: a user and topics. Out: the answers of the project's rules, tickets, identities. `rules` owns
+the registry, which is filled when apps are loaded; `rule_threads` owns the threads in which rules
+run.
 """
 
 from realtime.access.evaluate import aallowed, allowed

@@ -1,4 +1,4 @@
-"""On which topics the answers of rules depend: asking their `depends`, all of a frame together."""
+"""Ask the rules' `depends` for the topics on which their answers depend, a frame at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Found = dict[str, frozenset[Topic] | None]
 
 
 async def dependencies_of(user: object, topics: Iterable[str]) -> Found:
-    """Return on which topics the answer for each topic depends; None, and a log, if not known."""
+    """Return the dependencies of each topic's answer; None, which is logged, if `depends` fails."""
     found: Found = {}
     calls: list[Call[frozenset[Topic] | None]] = []
     for topic in topics:
@@ -38,7 +38,7 @@ async def dependencies_of(user: object, topics: Iterable[str]) -> Found:
 
 def _watchable(topic: str, named: Iterable[str]) -> Found:
     if isinstance(named, str):
-        # It would be read as its letters.
+        # Iterating over text would give its letters.
         raise TypeError(f"expected `depends` to return a list of topics, got {named!r}")
     topics = frozenset(map(Topic, named))
     for each in topics:

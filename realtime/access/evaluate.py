@@ -1,8 +1,8 @@
-"""Asking rules: for views, and for the connections that clients subscribe on.
+"""Ask the rules, for views and for connections.
 
-All questions of a frame are asked together: sync functions one after another in one thread, and a
-rule for many once. A rule that raises or times out denies. The questions behind it are asked again,
-in another thread.
+The questions of a frame are asked together: sync functions run one after another in one thread, and
+a rule with `many` is called once. A rule that raises or times out denies. After a timeout the
+remaining rules of the batch are asked again in another thread.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from realtime.telemetry import counters
 logger = logging.getLogger("realtime.access")
 
 MOST = 50
-"""Calls that one hop into a thread makes; the deadline is for all of them."""
+"""Calls at most in one visit to a thread; one deadline is for all of them."""
 
 T = TypeVar("T")
 
 
 class Answer(Enum):
-    """What a rule said. FAILED is no answer: it raised, or timed out."""
+    """The answer of a rule. FAILED: it raised or timed out."""
 
     YES = "yes"
     NO = "no"
@@ -45,9 +45,9 @@ Answers = dict[str, Answer]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call(Generic[T]):
-    """One call of a project's function: for which topics, and how its result is read by topic.
+    """One call of a project's function, for some topics; `read` splits the result by topic.
 
-    `name` says in the log which function of a topic this is.
+    `name` is how logs call the function: the rule, or its `depends`.
     """
 
     name: str
@@ -58,12 +58,12 @@ class Call(Generic[T]):
 
     @property
     def is_async(self) -> bool:
-        """Must the result be awaited?"""
+        """Whether the result must be awaited."""
         return iscoroutinefunction(self.function)
 
 
 Heard = dict[Call[T], Mapping[str, T]]
-"""What calls gave, by topic; a call that raised gave nothing, one that hangs is missing."""
+"""Call -> its results by topic: none if it raised. A call that hangs is missing."""
 
 
 def allowed(user: object, topic: str) -> bool:
@@ -93,9 +93,9 @@ async def aallowed(user: object, topic: str) -> bool:
 
 
 async def ask_all(user: object, topics: Iterable[str]) -> Answers:
-    """Return what the rules say of each topic, asking off the event loop, each in time.
+    """Return the rules' answers, asked off the event loop, within RULE_TIMEOUT each.
 
-    NO where there is no rule, or a key does not convert.
+    NO for a topic without a rule, or with a key that does not convert.
     """
     answers = dict.fromkeys(topics, Answer.NO)
     calls = _rule_calls(user, answers)
@@ -106,10 +106,10 @@ async def ask_all(user: object, topics: Iterable[str]) -> Answers:
 
 
 async def make_all(calls: Sequence[Call[T]]) -> dict[str, T]:
-    """Make the calls off the event loop, each in time; return what they gave, by topic.
+    """Make the calls off the event loop, within RULE_TIMEOUT; return the results by topic.
 
-    Topics whose call raised or timed out are logged, and missing. A function that hangs is called
-    no more; the calls behind it are made again.
+    Topics whose call raised or timed out are logged and missing. A function that hangs is not
+    called again; the other calls of its batch are made again.
     """
     found: dict[str, T] = {}
     left = sorted(calls, key=lambda call: not call.is_async)
@@ -126,7 +126,7 @@ async def make_all(calls: Sequence[Call[T]]) -> dict[str, T]:
 
 
 def _next_batch(calls: Sequence[Call[T]]) -> Sequence[Call[T]]:
-    """Return what to call next under one deadline: one async function, or some sync ones."""
+    """Return the next calls to make under one deadline: of one async function, or sync ones."""
     first = calls[0]
     if first.is_async:
         return [call for call in calls if call.function is first.function]
@@ -140,7 +140,7 @@ async def _make_in_time(batch: Sequence[Call[T]]) -> Heard[T]:
             await await_in_time(_make_async(batch, heard))
         else:
             await in_time(_make, batch, heard)
-    # A copy: what a function that timed out says later is not heard.
+    # A copy: a function that timed out may still add its result to `heard` later.
     return dict(heard)
 
 
@@ -149,7 +149,7 @@ def _make(calls: Iterable[Call[T]], heard: Heard[T]) -> None:
         try:
             with inside(call.function):
                 result = _no_coroutine(call.function, call.function(*call.arguments))
-                # A query is evaluated here, where it may block.
+                # A queryset is evaluated here, in a thread that may block.
                 heard[call] = call.read(result)
         except Exception as error:
             heard[call] = _nothing(call, error)
@@ -189,7 +189,7 @@ def _no_coroutine(function: Callable[..., Any], result: Any) -> Any:
     if inspect.isawaitable(result):
         if inspect.iscoroutine(result):
             result.close()
-        # It would be true, whatever it was going to say.
+        # An awaitable is true, whatever its result would be.
         raise TypeError(
             f"expected {name_of(function)} to return an answer, or to be an `async def`,"
             f" got {result!r}"
@@ -198,7 +198,7 @@ def _no_coroutine(function: Callable[..., Any], result: Any) -> Any:
 
 
 def _rule_calls(user: object, topics: Iterable[str]) -> list[Call[Answer]]:
-    """Return the calls of the rules of these topics, rule by rule."""
+    """Return the calls for these topics, grouped by rule."""
     groups: dict[int, dict[str, Question]] = {}
     for topic in topics:
         question = question_of(topic)
@@ -208,7 +208,7 @@ def _rule_calls(user: object, topics: Iterable[str]) -> list[Call[Answer]]:
 
 
 def _calls_of(user: object, questions: Mapping[str, Question]) -> Iterator[Call[Answer]]:
-    """Give the calls of one rule: one for many topics, or one a topic."""
+    """Yield the calls of one rule: a single one with `many`, else one for each topic."""
     asked = next(iter(questions.values())).asked
     if asked.many:
         keys = {topic: asked.key(each.arguments) for topic, each in questions.items()}

@@ -1,4 +1,4 @@
-"""What a process keeps of rules that are asked behind tickets: recent refusals, and a queue."""
+"""Recent refusals of topics that a ticket opened, and the queue of rules to ask after tickets."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from realtime.access.identity import Identity
 from realtime.conf import conf
 
 MOST = 20_000
-"""Refusals that a process remembers. Above that no ticket opens a topic with a rule early."""
+"""Refusals that a process remembers. Above that, rules are asked before tickets open a topic."""
 
 MOST_OF_ONE = 100
-"""Refusals of one user that are remembered. Above that no ticket of theirs opens one early."""
+"""Refusals that are remembered for one user. Above that, the same applies to this user."""
 
 Owner = tuple[str, str]
 
@@ -22,16 +22,16 @@ Owner = tuple[str, str]
 class Refusals:
     """Topics that rules refused to users within TICKET_AGE. Owner: an event loop.
 
-    A refusal that finds no room is not remembered. For TICKET_AGE from then on tickets, of that
-    user or of all, open nothing that has a rule: the rule is asked first.
+    If there is no room for a refusal, then for TICKET_AGE the tickets of that user, or of all
+    users, open no topics with a rule: the rule is asked first.
     """
 
     def __init__(self) -> None:
         self._until: OrderedDict[tuple[Owner, str], float] = OrderedDict()
-        """When each refusal is forgotten, in this order."""
+        """Refusal -> when it expires, in this order."""
         self._counts: Counter[Owner] = Counter()
         self._full: OrderedDict[Owner, float] = OrderedDict()
-        """Until when each user without room is distrusted, in this order."""
+        """User with too many refusals -> until when rules are asked first, in this order."""
         self._all_full = 0.0
 
     def add(self, identity: Identity, topic: str) -> None:
@@ -49,20 +49,20 @@ class Refusals:
             self._counts[owner] += 1
 
     def forget(self, identity: Identity, topic: str) -> None:
-        """Forget it: the rule says yes by now."""
+        """Remove a refusal, since the rule grants the topic now."""
         owner = _owner(identity)
         if self._until.pop((owner, topic), None) is not None:
             self._count_one_less(owner)
 
     def may_include(self, identity: Identity, topic: str) -> bool:
-        """Was this topic refused to this user within TICKET_AGE, or is that not known?"""
+        """Return whether the topic was refused to the user within TICKET_AGE, or may have been."""
         self._forget_old()
         owner = _owner(identity)
         is_full = owner in self._full or self._all_full > monotonic()
         return is_full or (owner, topic) in self._until
 
     def __len__(self) -> int:
-        """Return how many are remembered."""
+        """Return the number of refusals, those that expired since the last call included."""
         return len(self._until)
 
     def _forget_old(self) -> None:
@@ -80,10 +80,10 @@ class Refusals:
 
 
 class TicketChecks:
-    """One a process: its refusals, and its queue of questions behind tickets.
+    """The refusals of an event loop, and the queue of connections that ask rules after tickets.
 
-    The queue is the semaphore's: connections take turns in the order of their coming, and half of
-    RULE_THREADS at a time ask. So a client that waits for its rule finds the other half.
+    The semaphore is the queue: connections take turns in order, at most half of RULE_THREADS at a
+    time. The other threads stay free for clients that wait for their rule.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class TicketChecks:
 
 
 def ticket_checks() -> TicketChecks:
-    """Return those of the running event loop: a server process has one."""
+    """Return the object of the running event loop, of which a server process has one."""
     loop = asyncio.get_running_loop()
     found = _known.get(loop)
     if found is None:
@@ -104,6 +104,6 @@ _known: WeakKeyDictionary[asyncio.AbstractEventLoop, TicketChecks] = WeakKeyDict
 
 
 def _owner(identity: Identity) -> Owner:
-    """Name a user by their key. Of anonymous ones each session counts as a user."""
+    """Return a user's key; for an anonymous user the session is the second part."""
     key = identity.key
     return key, "" if key else identity.session

@@ -1,8 +1,8 @@
-"""Threads for what projects write: rules, and whatever else of theirs may block.
+"""Threads and timeouts for the project's functions: rules, and others that may block.
 
-They are not those in which backends read. A rule that hangs keeps its thread for ever, since a
-thread cannot be ended; so it is given up, and another takes its place. One that hangs again and
-again is not called any longer, so that it leaves threads for the others.
+Backends read in other threads. A rule that hangs keeps its thread, since Python cannot end one; so
+that thread is given up, and another takes its place. A rule that hangs in too many threads is not
+called any longer, so that it leaves threads for other rules.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SPARE = 8
-"""How many times RULE_THREADS there may be, while the others hang."""
+"""Threads at most, in multiples of RULE_THREADS: spare ones replace those that hang."""
 
 MOST_INSIDE = 2
-"""How many times RULE_THREADS may be in one function: half of them at least are late then."""
+"""Threads at most in one function, in multiples of RULE_THREADS: at least half of them hang."""
 
 _places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 async def in_time(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call `function` in a thread and return what it returns. Raise TimeoutError if it hangs.
+    """Call `function` in a thread and return its result. Raise TimeoutError after RULE_TIMEOUT.
 
-    RULE_THREADS run at a time, each for RULE_TIMEOUT at most. Connections to the database live by
-    Django's own rules (CONN_MAX_AGE and health checks). Context variables are carried over.
+    RULE_THREADS calls run at a time. Database connections follow Django's rules (CONN_MAX_AGE and
+    health checks). Context variables are copied into the thread.
     """
     loop = asyncio.get_running_loop()
     places = _places.get(loop)
@@ -51,18 +51,19 @@ async def in_time(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
 
 
 async def await_in_time(work: Coroutine[Any, Any, T]) -> T:
-    """Await what projects write; raise TimeoutError if it hangs, whatever it does when cancelled.
+    """Await a project's coroutine; raise TimeoutError after RULE_TIMEOUT.
 
-    In a task of its own: one that goes on all the same is not waited for, and not heard.
+    It runs in a task of its own: if it ignores its cancellation, it is not waited for, and its
+    result is dropped.
     """
     return await _result_in_time(asyncio.create_task(work))
 
 
 @contextmanager
 def inside(function: object) -> Iterator[None]:
-    """Take note that this thread calls a function of the project's.
+    """Count this thread's call of a project's function.
 
-    Raise TimeoutError for one that hangs in as many threads as it may: it would hang in another.
+    Raise TimeoutError if the function runs in the maximum of threads already.
     """
     which = id(function)  # it need not be hashable
     with _lock:
@@ -90,12 +91,12 @@ async def _result_in_time(running: asyncio.Future[T]) -> T:
             raise TimeoutError
         return running.result()
     finally:
-        running.cancel()  # what has not begun never will
+        running.cancel()  # a call that is still queued never starts
 
 
 def _note_result(running: asyncio.Future[Any]) -> None:
     if not running.cancelled():
-        running.exception()  # nobody may be there any longer to hear of it
+        running.exception()  # read here: after a timeout no caller waits for it
 
 
 @cache

@@ -1,15 +1,15 @@
-"""Rules: who may watch what. Without a rule, nobody may.
+"""The registry of rules, which say which users may watch which topics. No rule means no.
 
-A rule is registered for a family, or for a family and the first parts of its keys, and the most
+A rule is registered for a family, or for a family and the first parts of its keys. The most
 specific one answers:
 
     @allow("list")                 asked for list:5              rule(user, "5")
     @allow("model:shop.order")     asked for model:shop.order    rule(user)
     @allow("object:shop.order")    asked for object:shop.order/7 rule(user, "7")
 
-A rule receives the rest of the key as arguments, each converted to the type that it annotates. A
-key that does not convert, or is not the canonical spelling of what it converts to, is denied: a
-client that watched `list:05` would never hear of `list:5`.
+A rule receives the rest of the key as arguments, each converted to its annotated type. A key that
+does not convert, or is not the canonical text of its value, is denied: a client that watched
+`list:05` would never receive the messages of `list:5`.
 """
 
 from __future__ import annotations
@@ -30,16 +30,18 @@ R = TypeVar("R", bound=Rule)
 def allow(pattern: str, *, depends: Depends | None = None, many: bool = False) -> Callable[[R], R]:
     """Register the decorated function as the rule of a family: `@allow("list")`.
 
-    It is called as `rule(user, *parts)` and returns whether that user may watch. It may be async.
+    It is called as `rule(user, *parts)` and returns whether the user may watch the topic. It may be
+    async.
 
-    `depends(user, *parts)` names the topics on which the answer depends. When one of them changes
-    the rule is asked again, and whom it refuses then is told `revoked`.
+    `depends(user, *parts)` returns the topics on which the answer depends. When one of them changes
+    the rule is asked again, and clients that it refuses then receive `revoked`.
 
-    With `many` the rule is asked for all topics of a frame at once: `rule(user, keys)`, where
-    `keys: list[int]` says what to convert to, or `list[tuple[int, str]]` for keys of several
-    parts. It returns those keys that the user may watch. `depends` takes one key's parts still.
+    With `many` the rule is called once for all topics of a frame: `rule(user, keys)`. The
+    annotation of `keys` names the type of a key: `list[int]`, or `list[tuple[int, str]]` for keys
+    of several parts. It returns the keys that the user may watch. `depends` still takes the parts
+    of one key.
 
-    Raise InvalidRule when it can never be asked.
+    Raise InvalidRule for a rule that could never be asked.
     """
 
     def register(function: R) -> R:
@@ -64,7 +66,7 @@ def allow(pattern: str, *, depends: Depends | None = None, many: bool = False) -
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A rule, the types of the parts that it takes, and what its answers depend on."""
+    """A registered rule, the types of the parts that it takes, and its `depends`."""
 
     function: Callable[..., Any]
     types: tuple[Any, ...]
@@ -72,13 +74,13 @@ class Asked:
     many: bool = False
 
     def key(self, arguments: list[Any]) -> Any:
-        """Return the arguments as a rule for many is given them."""
+        """Return the key for a rule with `many`: the single argument, or a tuple of several."""
         return arguments[0] if len(self.types) == 1 else tuple(arguments)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A rule, and what to ask it of one topic."""
+    """A rule and its arguments for one topic."""
 
     asked: Asked
     arguments: list[Any]
@@ -88,7 +90,7 @@ _rules: dict[tuple[str, ...], Asked] = {}
 
 
 def question_of(topic: str) -> Question | None:
-    """Find the rule to ask and its arguments; None where the answer is no."""
+    """Return a topic's rule and arguments; None if there is no rule or the key does not convert."""
     path = path_of(topic)
     prefix = path and _prefix_with_rule(path)
     if not path or not prefix:
@@ -99,13 +101,13 @@ def question_of(topic: str) -> Question | None:
 
 
 def has_rule(topic: str) -> bool:
-    """Is there a rule that would be asked of this topic, if its key fits or not?"""
+    """Return whether a rule is registered for this topic, though its key may not convert."""
     path = path_of(topic)
     return path is not None and _prefix_with_rule(path) is not None
 
 
 def path_of(topic: str) -> tuple[str, ...] | None:
-    """Return a topic's family and parts; None for what is no topic, or not to be watched."""
+    """Return a topic's family and parts; None if clients cannot watch it, or it is no topic."""
     try:
         found = Topic(topic)
     except InvalidTopic:
@@ -125,5 +127,5 @@ def _prefix(pattern: object) -> tuple[str, ...]:
     except InvalidTopic as error:
         raise InvalidRule(f"expected a family like 'list', got {pattern!r}") from error
     if topic.name == RESERVED:
-        raise InvalidRule(f"expected another family than {RESERVED!r}, which is nobody's to watch")
+        raise InvalidRule(f"expected another family than {RESERVED!r}, which is reserved")
     return (topic.name, *topic.parts)

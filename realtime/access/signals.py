@@ -1,7 +1,7 @@
-"""Tell every process what may end a user's connections: a logout, a change of the user.
+"""Send messages about logouts and changes of users, which may end connections.
 
-It is told by messages, as everything else: to one topic that each process hears and no client may
-watch. They say who is concerned, not what happened: see `realtime.connections.revocation`.
+They go to one topic, which every process watches and no client may watch. They name the user or
+session, not the change: see `realtime.connections.revocation`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ USER, SESSION = "user", "session"
 
 
 def logged_out(*, request: HttpRequest | None, user: Any, **_: object) -> None:
-    """Tell every process that a session ends; a receiver of Django's `user_logged_out`."""
+    """Send that a session ended; a receiver of Django's `user_logged_out`."""
     mark = mark_of(getattr(request, "session", None))
     if mark:
         publish([Message(CONCERNED, {SESSION: {mark: "left"}})])
@@ -38,20 +38,20 @@ def user_changed(
     update_fields: Iterable[str] | None = None,
     **_: object,
 ) -> None:
-    """Tell every process to look at a user again; a receiver of `post_save` and `post_delete`."""
+    """Send that a user changed; a receiver of Django's `post_save` and `post_delete`."""
     is_login = update_fields is not None and set(update_fields) <= {"last_login"}
     if created or is_login:
-        return  # Nobody is here as them yet, or no less than before.
+        return  # A new user has no connections; a login takes no permission away.
     users_changed([key_of(instance)], using=instance._state.db)
 
 
 def users_changed(keys: Iterable[str], using: str | None = None) -> None:
-    """Tell every process to look at the users with these primary keys again, on commit."""
+    """Send on commit that the users with these primary keys changed."""
     rows = {key: "updated" for key in keys if key}
     if rows:
         publish([Message(CONCERNED, {USER: rows})], using=using)  # type: ignore[dict-item]
 
 
 def any_user_changed(using: str | None = None) -> None:
-    """Tell every process to look at everybody again, on commit: it is not known who changed."""
+    """Send on commit that any user may have changed: all connections are authorised again."""
     publish([Message(CONCERNED, reset=Reset.BULK)], using=using)

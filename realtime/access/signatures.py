@@ -1,4 +1,4 @@
-"""Reading a rule's signature: which types it wants a key's parts converted to."""
+"""Read the types of a key's parts from a rule's signature, and convert keys to them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from realtime.messages.topics import encode_part
 
 
 def types_of(function: Callable[..., Any]) -> tuple[Any, ...]:
-    """Return the types that a rule's parameters behind the user annotate; text where none."""
+    """Return the annotated types of a rule's parameters after the user; `str` without one."""
     parameters = list(inspect.signature(function).parameters.values())
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     if not parameters or any(p.kind not in positional for p in parameters):
@@ -22,14 +22,14 @@ def types_of(function: Callable[..., Any]) -> tuple[Any, ...]:
             f"expected a rule that takes (user, part, …), got"
             f" {name_of(function)}{inspect.signature(function)}"
         )
-    # Only the key's parameters are resolved: the user's annotation may name a type that is
-    # imported for type checkers alone.
+    # Only the annotations of the key are resolved: that of the user may name a type that is
+    # imported under TYPE_CHECKING.
     hints = _hints(function, parameters[1:])
     return tuple(hints.get(parameter.name, str) for parameter in parameters[1:])
 
 
 def types_of_many(function: Callable[..., Any]) -> tuple[Any, ...]:
-    """Return the types of a key's parts for a rule `(user, keys: list[…])` that is asked of many.
+    """Return the types of a key's parts for a rule with `many`: `(user, keys: list[…])`.
 
     `list[int]` is for keys of one part, `list[tuple[int, str]]` for those of two.
     """
@@ -47,7 +47,7 @@ def types_of_many(function: Callable[..., Any]) -> tuple[Any, ...]:
 def _hints(function: Callable[..., Any], parameters: Sequence[inspect.Parameter]) -> dict[str, Any]:
     written = {p.name: p.annotation for p in parameters if p.annotation is not p.empty}
     holder = type("Hints", (), {"__annotations__": written})
-    # What is decorated names types of its own module, not of the decorator's.
+    # A decorated function's annotations name types of its own module, not the decorator's.
     inner = inspect.unwrap(function)
     names = getattr(inner, "__globals__", None) or getattr(inner.__call__, "__globals__", {})
     try:
@@ -63,12 +63,12 @@ def _hints(function: Callable[..., Any], parameters: Sequence[inspect.Parameter]
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """Return what to call a rule in an error."""
+    """Return the name of a function for errors."""
     return getattr(function, "__qualname__", None) or repr(function)
 
 
 def convert(parts: Sequence[str], types: Sequence[Any]) -> list[Any] | None:
-    """Convert a key's parts; None if one does not convert, or is not spelled as it should be."""
+    """Convert a key's parts; None if one does not convert or is not canonical (`05` for 5)."""
     if len(parts) != len(types):
         return None
     try:

@@ -1,10 +1,11 @@
 """Tickets: proof that the server has just shown a user a topic.
 
-A view that watches a topic shows its data, so its page may hear of it. A ticket is signed, and
-bound to the user, their session and the topic, so that it opens nothing for another user. It is
-short-lived: a page that comes back late fetches another. A ticket opens its topic at once. Where
-the topic has a rule, the rule is asked right behind it, and ends the subscription by a no.
-`realtime.access.refusals` remembers that no, so that the ticket does not open the topic again.
+A view that watches a topic shows its data, so its page may receive the topic's messages. A ticket
+is signed, and bound to the user, the session and the topic, so that it is useless to another user.
+It expires after TICKET_AGE; a page that reconnects later fetches another. A ticket opens its topic
+at once. If the topic has a rule, the rule is asked right afterwards, and a no ends the
+subscription. `realtime.access.refusals` remembers the refusal, so that the ticket does not open the
+topic again.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ SALT = "realtime.ticket"
 
 
 def ticket(request: HttpRequest, family: str, *parts: object) -> str:
-    """Return a ticket for the topic `family:parts`, or for a topic's text, to this request's user.
+    """Return a ticket of this request's user for the topic `family:parts`, or for a topic's text.
 
-    It is good for TICKET_AGE seconds, by `subscribe` or the other transports. Call it only behind
-    whatever decides that this user may see the data. Raise InvalidTopic for a bare family.
+    It is valid for TICKET_AGE seconds, in `subscribe` frames and on the other transports. Call it
+    only after checking that the user may see the data. Raise InvalidTopic for a bare family.
     """
     topic = Topic.of(family, *parts) if parts or ":" not in family else Topic(family)
     if topic.is_family or topic.name == RESERVED:
@@ -35,27 +36,27 @@ def ticket(request: HttpRequest, family: str, *parts: object) -> str:
 
 
 async def aticket(request: HttpRequest, family: str, *parts: object) -> str:
-    """Return a ticket, from an async view. See `ticket()`."""
+    """Return a ticket, in an async view. See `ticket()`."""
     if hasattr(request, "auser"):
-        # Not found yet where nobody asked; and to be found without blocking the event loop.
+        # Load the user, which is lazy, without blocking the event loop.
         await request.auser()
     return ticket(request, family, *parts)
 
 
 def owner_of(request: HttpRequest) -> tuple[str, str]:
-    """Return whose tickets a request's are: the user's key, and the mark of the session."""
+    """Return the owner of a request's tickets: the user's key, and the session's mark."""
     # `auser()` keeps the user under another name than `user` does.
     user: Any = getattr(request, "_acached_user", None) or getattr(request, "user", None)
     return key_of(user), mark_of(getattr(request, "session", None))
 
 
 def sign(topic: Topic, user: str, session: str) -> str:
-    """Return a ticket for a topic to a user in a session."""
+    """Return a ticket for a topic, bound to a user's key and a session's mark."""
     return _signer(topic, user, session).sign("").removeprefix(":")
 
 
 def holds(text: str, topic: str, user: str, session: str) -> bool:
-    """Is this a ticket for that topic to that user in that session, and not too old?"""
+    """Return whether the text is a valid ticket of this user and session for this topic."""
     try:
         _signer(topic, user, session).unsign(f":{text}", max_age=conf.TICKET_AGE)
     except signing.BadSignature:
@@ -64,7 +65,7 @@ def holds(text: str, topic: str, user: str, session: str) -> bool:
 
 
 def _signer(topic: str, user: str, session: str) -> signing.TimestampSigner:
-    # What it is bound to need not be said in it, since both sides know: it is part of the salt.
-    # The length keeps a user's key, which may be any text, from being taken for more than that.
+    # User, session and topic are known when the ticket is checked: they are in the salt, not in
+    # the text. The length separates the user's key, which may be any text, from the session.
     owner = f"{len(user)}:{user}:{session}"
     return signing.TimestampSigner(salt=f"{SALT}:{owner}:{topic}")

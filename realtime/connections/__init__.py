@@ -1,6 +1,6 @@
-"""One client's connection, whatever transport carries it, and all connections of a process.
+"""The state of a client's connection, independent of its transport, and the process's registry.
 
-Comes in: a user whom the transport has found, and the frames that the client sends. Goes out:
-frames for the client, made of what waits in its mailbox. A connection owns what it watches; the
-registry owns the connections. All of it belongs to the event loop of its hub.
+In: the identity that the transport found, and the client's frames. Out: frames for the client,
+among them the messages of its mailbox. A connection owns its subscriptions; the registry owns the
+connections. The event loop of the hub owns all of it.
 """

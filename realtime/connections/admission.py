@@ -1,4 +1,4 @@
-"""Which clients are let in: the same for all transports."""
+"""Admission of new connections, the same for all transports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from realtime.protocol import CloseCode
 
 
 class Admission:
-    """Decides who may come in, among the connections that are there. Owner: an event loop."""
+    """Decides which clients may connect to an event loop, which owns it."""
 
     def __init__(
         self, connections: Connections, revocation: Revocation, loader: Identifies
@@ -23,14 +23,14 @@ class Admission:
         self._loader = loader
 
     async def identify(self, scope: Scope) -> Identity:
-        """Find out whose connection this is; raise TimeoutError above HANDSHAKE_TIMEOUT."""
+        """Find the user and session of a request; raise TimeoutError after HANDSHAKE_TIMEOUT."""
         async with asyncio.timeout(conf.HANDSHAKE_TIMEOUT):
             return await self._loader.identify(scope)
 
     def why_not(self, identity: Identity, began: float) -> CloseCode | None:
-        """Return why this one is not let in; None if they are.
+        """Return the close code with which this client is refused; None if it is admitted.
 
-        `began` is when finding out who it is began (`time.monotonic()`).
+        `began` is the moment (`time.monotonic()`) before its identity was looked up.
         """
         if self._revocation.has_ended(identity.session, began):
             return CloseCode.NOT_AUTHENTICATED
@@ -39,9 +39,9 @@ class Admission:
         return self._connections.why_not(identity.key)
 
     def look_again_if_changed(self, connection: Connection, began: float) -> None:
-        """Look at a user again who was said to have changed while we found out who it is.
+        """Ask everything again if the user may have changed since `began`, before its lookup.
 
-        Call it once the connection can be found by whatever changes from then on.
+        Call it once the connection is in the registry: later changes find it there.
         """
         if self._revocation.may_have_changed(connection.identity.key, began):
             connection.authorization.doubt_all()

@@ -1,10 +1,10 @@
-"""Asking the rules for one connection: when it subscribes, and again when the answer may change.
+"""Ask the rules for one connection: when it subscribes, and again when an answer may change.
 
-A rule may name the topics on which its answer depends. They are watched from before the rule is
-asked. When one of them changes, what was granted is in doubt: its messages are held from that
-moment on, the rule is asked again, and either they go out or the client is told `revoked` and they
-are dropped. Every RECHECK all is asked again, since not everything that a rule reads tells of its
-changes.
+A rule may name the topics on which its answer depends (`depends`). The connection watches them
+before it asks the rule. When one of them changes, the subscription is in doubt: its messages are
+held, and the rule is asked again. If the rule says yes they are sent, else they are dropped and the
+client receives `revoked`. Every RECHECK all rules are asked again, since some of what rules read
+sends no message when it changes.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from realtime.telemetry import counters
 logger = logging.getLogger("realtime.access")
 
 NOT_ALLOWED = "not allowed"
-"""The one reason for every refusal: a topic that does not exist looks like one that is secret."""
+"""The one reason for all refusals: clients cannot tell secret topics from missing ones."""
 
 RETRY = 0.5
-"""Seconds behind which a rule that failed is asked once more, before what it granted is revoked."""
+"""Seconds until a rule that failed is asked once more, before its subscription is revoked."""
 
 MOST_ROUNDS = 4
-"""How often `depends` is asked until it names what is watched already."""
+"""Calls of `depends` at most, until it names only topics that are watched already."""
 
 Questions = Mapping[Topic, Subscription]
-"""Subscriptions of which the rules are being asked again."""
+"""Subscriptions about which the rules are being asked again."""
 
 
 class Client(Protocol):
@@ -79,34 +79,33 @@ class Client(Protocol):
 
 
 class Authorization:
-    """Who asks the rules for one connection. Owner: its event loop.
+    """Asks the rules for one connection. Owner: its event loop.
 
-    One task at a time asks again for what is held, and one for what tickets opened.
+    At most one task asks again about held subscriptions, and at most one about those that tickets
+    opened. `connection.subscriptions` has the state of each. For the hub this object is a sink: it
+    receives the messages of the topics on which the rules' answers depend.
 
-    `connection.subscriptions` has the state of each subscription. To the hub this is a mailbox: it
-    is put the messages of the topics on which the rules' answers depend.
-
-    A task that is cancelled while it asks again belongs to a connection that ends.
+    These tasks are cancelled only when the connection ends.
     """
 
-    # One for each client: without a dict for its attributes it takes less.
+    # See decision 13.
     __slots__ = ("_asks", "_asks_behind", "_connection", "_depend", "_user_in_doubt")
 
     def __init__(self, connection: Client) -> None:
         self._connection = connection
         self._depend: dict[Topic, set[Topic]] = {}
-        """Which subscriptions depend on each of these topics."""
+        """Dependency -> the topics whose rules depend on it."""
         self._user_in_doubt: bool | None = None
-        """Is it in doubt whether the user may be here; strictly, or by the recheck alone?"""
+        """Must the user be checked again? True: a failure closes; False: recheck; None: no."""
         self._asks = False
-        """Is a task asking again?"""
+        """True while a task asks about held subscriptions."""
         self._asks_behind = False
-        """Is a task asking behind tickets, or waiting for its turn to?"""
+        """True while a task asks about subscriptions by ticket, or waits for its turn."""
 
     def open(self, wanted: Mapping[str, Collection[str]]) -> list[Topic]:
-        """Grant what the tickets given for it open, and return it; each is PENDING then.
+        """Grant the topics that their tickets open, and return them; each is PENDING then.
 
-        Those that have a rule are in doubt, and are not held for that. `ask_behind()` asks.
+        Those that have a rule are in doubt, but are not held. `ask_behind()` asks their rules.
         """
         subscriptions = self._connection.subscriptions
         opened = [Topic(text) for text, tickets in wanted.items() if self._opens(text, tickets)]
@@ -116,15 +115,15 @@ class Authorization:
         return opened
 
     def ask_behind(self) -> None:
-        """Let a task ask the rules of what tickets opened. Call it once the client is served."""
+        """Start a task that asks the rules of topics opened by ticket, once they are confirmed."""
         if not self._asks_behind and self._connection.subscriptions.has_question(held=False):
             self._asks_behind = True
             self._connection.spawn(self._ask_behind())
 
     async def ask(self, wanted: Iterable[str]) -> list[Topic]:
-        """Return which of these topics the rules let the client watch; each is PENDING then.
+        """Return those of these topics that the rules grant; each is PENDING then.
 
-        What is watched already and refused now is watched no more.
+        An existing subscription that is refused now ends.
         """
         subscriptions = self._connection.subscriptions
         topics = [Topic(text) for text in wanted if path_of(text) is not None]
@@ -132,48 +131,48 @@ class Authorization:
         try:
             answers = await self._answers(topics)
             if self._connection.has_ended:
-                return []  # a rule that cannot be cancelled went on
+                return []  # it ended while a rule ran in a thread, which cannot be cancelled
             self._note(answers)
             granted = [topic for topic in topics if answers.get(topic) is Answer.YES]
             await self._connection.unsubscribe(set(topics).difference(granted))
             for topic in granted:
                 subscriptions.grant(topic)
         finally:
-            # Also of a task that is cancelled above: what it asked for depends on nothing.
+            # Also when the task is cancelled above: refused topics keep no dependencies.
             self.forget([topic for topic in topics if topic not in subscriptions.cursors])
             subscriptions.unask(topics)
-        # What was said may have been true a moment ago.
+        # A dependency may have changed while the rules were asked.
         self._begin()
         return granted
 
     def doubt(self, topics: Iterable[Topic], doubt: Doubt = CHANGED) -> None:
-        """Ask again for these, and hold what is told of them meanwhile."""
+        """Ask the rules of these topics again, and hold their messages meanwhile."""
         self._connection.subscriptions.doubt(topics, doubt)
         self._begin()
 
     def doubt_all(self, *, strict: bool = True) -> None:
-        """Ask again for everything, and whether the user may be here at all.
+        """Ask about all subscriptions again, and check the user again.
 
-        Where `strict`, a rule that fails has said no; else what it said before stands.
+        With `strict` a rule that fails denies; else its earlier answer stands.
         """
         self._user_in_doubt = self._user_in_doubt or strict
         self._connection.subscriptions.doubt_all(CHANGED if strict else RECHECK)
         self._begin()
 
     def put(self, message: Message) -> None:
-        """Take a message of a topic on which grants depend; from the hub."""
+        """Receive from the hub a message of a topic on which rules depend."""
         if not message.changes and message.reset is None:
-            return  # It says only how far we have been told.
+            return  # It carries a cursor and no changes.
         self.doubt(self._depend.get(message.topic, ()))
 
     def discard(self, topic: Topic) -> None:
-        """Forget what waits of a topic: nothing does. From the hub."""
+        """Do nothing: no messages wait here. The hub calls it."""
 
     def forget(self, topics: Iterable[Topic]) -> None:
-        """Depend on nothing for these any longer; call it before the subscriptions end.
+        """Drop the dependencies of these topics; call it before the subscriptions end.
 
-        What a ticket opened, and no rule has judged, counts as refused from here on: else a client
-        that leaves early, again and again, would never hear the rule's no.
+        A topic opened by ticket, whose rule has not answered yet, counts as refused from now on:
+        else a client that unsubscribes early each time would never receive the rule's refusal.
         """
         topics = set(topics)
         subscriptions = self._connection.subscriptions
@@ -184,12 +183,12 @@ class Authorization:
         self._drop(topics)
 
     def leave(self) -> list[Topic]:
-        """Depend on nothing; return what the hub need not watch any longer."""
+        """Drop all dependencies; return the topics that the hub is to unwatch."""
         dependencies, self._depend = list(self._depend), {}
         return self._connection.hub.leave(self, *dependencies)
 
     def _opens(self, text: str, tickets: Collection[str]) -> bool:
-        """Does one of these tickets open this topic, before a rule is asked?"""
+        """Return whether one of these tickets opens this topic before its rule is asked."""
         owner = self._connection.identity
         if not tickets or path_of(text) is None:
             return False
@@ -200,7 +199,7 @@ class Authorization:
         return any(holds(each, text, owner.key, owner.session) for each in tickets)
 
     def _note(self, answers: Answers) -> None:
-        """Remember what was refused, and forget what is allowed by now."""
+        """Remember the refusals, and forget those of topics that are granted now."""
         refusals, owner = ticket_checks().refusals, self._connection.identity
         for text, answer in answers.items():
             if answer is Answer.YES:
@@ -209,14 +208,14 @@ class Authorization:
                 refusals.add(owner, text)
 
     async def _answers(self, topics: Iterable[Topic]) -> Answers:
-        """Ask the rules of these topics that have one, and watch first what they depend on."""
+        """Watch the dependencies of these topics, then ask the rules of those that have one."""
         ruled = [topic for topic in topics if has_rule(topic)]
         answers: Answers = {}
         unsure = ruled
         for _ in range(MOST_ROUNDS):
             known = await dependencies_of(self._connection.user, unsure)
             answers |= {text: Answer.FAILED for text, named in known.items() if named is None}
-            # What names them may have changed, and told of it, before they were watched.
+            # A dependency may have changed before it was watched: ask `depends` again.
             unsure = [
                 topic
                 for topic in unsure
@@ -228,7 +227,7 @@ class Authorization:
         return answers | await ask_all(self._connection.user, asked)
 
     async def _watch(self, topic: Topic, dependencies: Collection[Topic]) -> bool:
-        """Depend on these from now on, and on no others; say whether any is new."""
+        """Replace the dependencies of a topic by these; return whether any is new."""
         is_new = False
         for dependency in dependencies:
             if self._connection.has_ended:
@@ -242,7 +241,7 @@ class Authorization:
         return is_new
 
     def _drop(self, topics: Collection[Topic], kept: Collection[Topic] = ()) -> None:
-        """Depend no longer for these on other topics than those that are kept."""
+        """Remove the dependencies of these topics, except those in `kept`."""
         unwanted = []
         for dependency, concerned in list(self._depend.items()):
             if dependency not in kept:
@@ -255,7 +254,7 @@ class Authorization:
             self._connection.spawn(self._connection.hub.unwatch(last))
 
     def _begin(self) -> None:
-        """Let a task ask what is in doubt and held, if none does."""
+        """Start a task that asks about held subscriptions, if they need it and none runs."""
         if self._asks:
             return
         is_needed = self._connection.subscriptions.has_question(held=True)
@@ -277,10 +276,10 @@ class Authorization:
             self._asks = False
 
     async def _ask_behind(self) -> None:
-        """Ask the rules of what tickets opened, when it is this connection's turn.
+        """Ask the rules of topics opened by ticket, when it is this connection's turn.
 
-        While it waits, something on which an answer depends may change. Then the subscription is
-        held, and the other task asks at once.
+        A dependency may change while this waits. Then the subscription is held, and the other task
+        asks at once.
         """
         subscriptions, turns = self._connection.subscriptions, ticket_checks().turns
         try:
@@ -293,23 +292,23 @@ class Authorization:
             self._asks_behind = False
 
     async def _user_may_stay(self) -> bool:
-        """Look at the user anew; permissions are kept with one, so their rules need that too."""
+        """Load the user again; rules need that too, since a user object caches permissions."""
         is_strict, self._user_in_doubt = self._user_in_doubt, None
         identity = self._connection.identity
         try:
             return await identity.look_again()
         except Exception:
             if not is_strict:
-                # The rules are asked all the same, and the net comes again.
+                # The rules are asked all the same, and the next recheck tries again.
                 logger.warning("cannot find out whether a user is still there", exc_info=True)
                 return True
         await asyncio.sleep(RETRY)
         return await identity.look_again()
 
     async def _judge(self, questions: Questions, answers: Answers) -> None:
-        """Do what the rules said; what a ticket opened, and has no rule, stays open.
+        """Keep or revoke the subscriptions by the answers; one by ticket without a rule is kept.
 
-        A rule that failed is asked once more where that decides.
+        A rule that failed is asked once more if a second failure revokes.
         """
         failed = {
             topic: each
@@ -325,30 +324,30 @@ class Authorization:
             self._note(answers)
             no = {Answer.NO, Answer.FAILED}
             await self._settle(failed, {t for t in failed if answers.get(t) in no})
-        # The client may have given up some while they were asked for.
+        # The client may have unsubscribed from some meanwhile.
         gone = (None, State.ENDED)
         self._drop([t for t in questions if self._connection.subscriptions.state(t) in gone])
-        # A doubt that came while the other kind of question was asked had to wait for it.
+        # A doubt of one kind waits while a question of the other kind is open.
         self._begin()
         self.ask_behind()
 
     async def _settle(self, questions: Questions, refused: Collection[Topic]) -> None:
-        """Let what is not refused go on, and revoke the rest."""
+        """Keep the subscriptions that are not refused, and revoke the others."""
         for topic, each in questions.items():
             if topic not in refused:
                 self._connection.subscriptions.keep(topic, each)
-        # What the client gave up meanwhile is nothing to tell it of.
+        # The client is not told `revoked` of topics that it unsubscribed from meanwhile.
         await self._revoke([topic for topic in refused if not questions[topic].has_ended])
 
     async def _revoke(self, topics: list[Topic]) -> None:
-        """End these, and say so. A client that waits for an answer gets that one instead."""
+        """End these and send `revoked`; for those that wait for confirmation, `denied`."""
         if not topics:
             return
         counters.revoked += len(topics)
         connection = self._connection
         pending = connection.subscriptions.pending(topics)
         last = connection.leave(topics)
-        # Before anything is awaited: the client may ask again, and is told the answer behind this.
+        # Queued before anything is awaited: if the client asks again, that answer comes later.
         if ended := [str(topic) for topic in topics if topic not in pending]:
             await connection.send(Revoked(ended))
         if pending:

@@ -1,4 +1,4 @@
-"""One client's connection, whatever transport carries it: who it is and what it watches."""
+"""One client's connection: its identity, subscriptions, mailbox and tasks."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ from realtime.telemetry import counters
 
 
 class Transport(Protocol):
-    """What carries a connection's frames."""
+    """Sends a connection's frames: a websocket or an event stream."""
 
     name: str
 
     async def send(self, frame: Frame) -> None:
-        """Send a frame behind those before it; return when it is out of our hands."""
+        """Send a frame behind the earlier ones; return when the server has taken it."""
 
     async def close(self, code: CloseCode) -> None:
-        """End the connection. Nothing is sent after that."""
+        """End the connection. No frame is sent after that."""
 
     def fail(self, error: BaseException) -> None:
-        """End it because of an error of ours: the client comes back with its cursors."""
+        """End it because of a server error: the client reconnects with its cursors."""
 
     def wake(self) -> None:
-        """Take note that something waits in the mailbox."""
+        """Send the mailbox's messages soon; called when it may have some to take."""
 
     def beat(self) -> None:
-        """Find out whether the client is there; called at each heartbeat."""
+        """Check that the client is alive; called at each heartbeat."""
 
     def facts(self) -> dict[str, object]:
-        """Return what operators want to know of it."""
+        """Return details for operators: name -> value."""
 
 
 class Connection:
-    """What frame handlers are given. Owner: the event loop.
+    """One client, as frame handlers see it. Owner: the event loop.
 
-    Messages from the hub wait in `mailbox` for the transport. `spawn()` begins each task that runs
-    for a connection beside the handling of its frames, and the task ends with the connection.
+    Messages from the hub wait in `mailbox` for the transport. Tasks that run beside the handling of
+    frames are started by `spawn()`, and end with the connection.
     """
 
-    # One for each client: without a dict for its attributes it takes less.
+    # See decision 13.
     __slots__ = (
         "_tasks",
         "authorization",
@@ -76,16 +76,16 @@ class Connection:
         self.authorization = Authorization(self)
         self.has_ended = False
         self.began = monotonic()
-        # Few, and mostly none, of which an empty set would take four times as much memory.
+        # A list, not a set: see decision 13.
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def user(self) -> Any:
-        """Whose connection it is, as they were when last looked at."""
+        """The user, as loaded last; a recheck loads it again."""
         return self.identity.user
 
     async def send(self, frame: Frame) -> None:
-        """Send a frame behind those before it; return when it is out of our hands."""
+        """Send a frame behind the earlier ones; return when the server has taken it."""
         await self.transport.send(frame)
 
     async def close(self, code: CloseCode) -> None:
@@ -93,7 +93,7 @@ class Connection:
         await self.transport.close(code)
 
     def note_told(self, messages: Iterable[Message]) -> None:
-        """Remember how far the client has been told of its topics."""
+        """Store the cursors of messages that are being sent."""
         for message in messages:
             if message.reset:
                 counters.resets[message.reset] += 1
@@ -101,36 +101,36 @@ class Connection:
                 self.subscriptions.cursors[message.topic] = message.cursor
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something for this connection beside the rest; if it fails, the connection ends."""
+        """Run a coroutine as a task of this connection; if it raises, the connection ends."""
         if self.has_ended:
             work.close()
             return
         task = asyncio.create_task(self._or_fail(work))
         self._tasks.append(task)
         task.add_done_callback(self._tasks.remove)
-        # A task that is cancelled before its first step never comes to what it was made for.
+        # A task cancelled before its first step never starts the coroutine: close it.
         task.add_done_callback(lambda _: work.close())
 
     def leave(self, topics: Iterable[Topic]) -> list[Topic]:
-        """End these subscriptions; return what is to be given to the hub's `unwatch()` now.
+        """End these subscriptions; return the topics to pass to the hub's `unwatch()` now.
 
-        Nothing is awaited here: a task that is cancelled later leaves nothing behind.
+        It never awaits: a task that is cancelled later leaves no subscription in the hub.
         """
         topics = list(topics)
         self.authorization.forget(topics)
         return self.hub.leave(self.mailbox, *self.subscriptions.end(topics))
 
     async def unsubscribe(self, topics: Iterable[Topic]) -> None:
-        """End these subscriptions, in whatever state they are."""
+        """End these subscriptions in any state, and unwatch their topics."""
         await self.hub.unwatch(self.leave(topics))
 
     async def let_go(self) -> None:
-        """Unsubscribe from everything; nothing is left behind in the hub."""
+        """End the connection's tasks and subscriptions, and remove them from the hub."""
         self.has_ended = True
         tasks = [*self._tasks, *self.subscriptions.tasks()]
         for task in tasks:
             task.cancel()
-        # Nothing is awaited before all of this is out of the hub: a task that dies leaves nothing.
+        # No await before the hub has none of it: a task that is cancelled leaves nothing there.
         dependencies = self.authorization.leave()
         await self.hub.unwatch([*dependencies, *self.leave(self.subscriptions.keys())])
         await end(*tasks)

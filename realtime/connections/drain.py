@@ -1,8 +1,8 @@
-"""Draining: letting a process's clients go to others before it ends, without a rush and a gap.
+"""Drain a process: move its clients to other processes before it ends.
 
-A draining process lets nobody in, and closes those who are there with 4503, a few at a time. Until
-it has, it goes on hearing and telling. Clients come back after a jittered wait, to another process
-if the load balancer knows of one, with their cursors: they are told what came meanwhile.
+A draining process refuses new connections and closes the existing ones with 4503, a few at a time.
+Until then they receive messages as before. Clients reconnect after a jittered wait, to another
+process if the load balancer has one. They send their cursors and receive the messages since.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from realtime.protocol import CloseCode
 logger = logging.getLogger("realtime.draining")
 
 STEP = 0.05
-"""Seconds between lots of connections that are closed together, at least."""
+"""Seconds at least between batches of connections that are closed together."""
 
 AGAIN = 1.0
-"""Seconds between looks for those who have not gone."""
+"""Seconds between attempts to close the connections that are left."""
 
 
 class Drain:
-    """Closes all connections of an event loop, which owns it, and lets none in meanwhile.
+    """Closes all connections of an event loop, which owns it, and refuses new ones meanwhile.
 
-    If its task dies nobody is let in still: `connections.draining` says so, until `end()`.
+    If its task dies, connections are still refused: `connections.draining` stays until `end()`.
     """
 
     def __init__(self, connections: Connections) -> None:
@@ -34,9 +34,9 @@ class Drain:
         self._closing: asyncio.Task[None] | None = None
 
     def begin(self, seconds: float) -> None:
-        """Let nobody in from now on, and close those who are there, spread over so many seconds.
+        """Refuse new connections, and close the existing ones spread over so many seconds.
 
-        Called in the event loop. Called again, it begins to close anew, at the new pace.
+        Call it in the event loop. A second call starts closing anew, at the new pace.
         """
         connections = self._connections
         self.stop()
@@ -46,14 +46,14 @@ class Drain:
         self._closing = asyncio.create_task(_empty(connections, seconds), name="realtime-draining")
 
     def end(self) -> None:
-        """Let clients in again; those who were not closed yet stay."""
+        """Admit clients again; connections that were not closed yet stay open."""
         self.stop()
         if self._connections.draining:
             logger.warning("draining no longer; %d connections are left", len(self._connections))
         self._connections.draining = False
 
     def stop(self) -> None:
-        """Close no more of them; whether others are let in stays as it is."""
+        """Stop closing connections; `connections.draining` stays as it is."""
         if self._closing is not None:
             self._closing.cancel()
             self._closing = None
@@ -61,15 +61,15 @@ class Drain:
 
 async def _empty(connections: Connections, seconds: float) -> None:
     await _close_spread(connections, seconds)
-    # Nobody is added any longer: transports ask and add without waiting for anything in between. To
-    # those that are closing already it is nothing new.
+    # None is added any longer: transports check admission and add without an await in between.
+    # Closing a connection twice has no effect.
     while len(connections):
         _close(connections, [each.id for each in connections])
         await asyncio.sleep(AGAIN)
 
 
 async def _close_spread(connections: Connections, seconds: float) -> None:
-    """Close all who are there now, at an even pace."""
+    """Close all present connections at an even pace."""
     loop = asyncio.get_running_loop()
     began, names = loop.time(), [each.id for each in connections]
     total, closed = len(names), 0

@@ -1,8 +1,7 @@
-"""Running a coroutine at once, as far as it goes.
+"""Run a coroutine at once, and make a task of it only if it waits.
 
-A server that has room takes a frame without waiting for anything. A task for each of a thousand
-such sends would cost more than the sends. So a coroutine is begun where it is, and only one that
-really waits becomes a task.
+A server whose buffer has room takes a frame without waiting. Tasks for a thousand such sends would
+cost more than the sends.
 """
 
 from __future__ import annotations
@@ -16,19 +15,17 @@ from typing import Any
 
 
 def run_now(awaited: Awaitable[None]) -> asyncio.Task[None] | None:
-    """Run a coroutine, or whatever else can be awaited, until it ends or waits.
+    """Run an awaitable until it ends or waits; return None if it ended, else the task of the rest.
 
-    Return None if it ended, else the task that goes on.
-
-    What it raises before it waits is raised here. Before Python 3.12 it must not ask which task it
-    runs in, nor use what does (`asyncio.timeout`), before it has waited for the first time.
+    An exception before its first wait is raised here. Before Python 3.12 the awaitable must not use
+    the current task before its first wait: `asyncio.timeout` does.
     """
     work = awaited if isinstance(awaited, CoroutineType) else _wait_for(awaited)
     return _start(work)
 
 
 def _start_as_task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-    """Start it as Python's own eager tasks do."""
+    """Use the eager tasks of Python 3.12."""
     task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)  # type: ignore[call-arg,unused-ignore]
     if not task.done():
         return task
@@ -37,26 +34,26 @@ def _start_as_task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None
 
 
 def _start_alone(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-    """Step it by hand, and let a task do the rest."""
+    """Run the first step without a task, and the rest in one."""
     try:
         waits_for = work.send(None)
     except StopIteration:
         return None
     task = asyncio.get_running_loop().create_task(_go_on(_Rest(work, waits_for)))
-    # A task that is cancelled before its first step never comes to what was begun.
+    # A task cancelled before its first step never resumes the coroutine: close it.
     task.add_done_callback(lambda _: work.close())
     return task
 
 
 class _Rest:
-    """What is left of a coroutine that waits for something already."""
+    """The rest of a coroutine that waits for a future already."""
 
     def __init__(self, work: Coroutine[Any, Any, None], waits_for: Any) -> None:
         self._work = work
         self._waits_for = waits_for
 
     def __await__(self) -> Generator[Any, Any, None]:
-        """Wait as it does, first for what it waits for now, and give it what comes of that."""
+        """Yield the coroutine's futures, first the present one, and pass it their results."""
         waits_for = self._waits_for
         while True:
             try:

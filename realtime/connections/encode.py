@@ -1,4 +1,4 @@
-"""Frames as the text that goes over the wire. What many clients are told is encoded once."""
+"""Encode frames as JSON text; a message for many clients is encoded once."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from realtime.protocol import Frame, changed, encode, entry_of
 
 
 def encode_text(frame: Frame) -> str:
-    """Return a frame as text."""
+    """Return a frame as JSON text."""
     return encode(frame).decode()
 
 
 def text_of(messages: Sequence[Message]) -> str:
-    """Return the `changed` frame that tells of messages, at most one a topic, as text."""
+    """Return the `changed` frame with these messages, at most one a topic, as JSON text."""
     if len(messages) == 1:
         return _frame_of(messages[0])
     return encode(_Prepared(_entries(messages))).decode()
 
 
 def topics_of(messages: Sequence[Message]) -> msgspec.Raw:
-    """Return the `topics` of that frame alone, as JSON."""
+    """Return only the `topics` object of that frame, as JSON."""
     return msgspec.Raw(encode(_entries(messages)))
 
 

@@ -1,8 +1,7 @@
-"""Letting mailboxes be emptied behind what filled them.
+"""Write the mailboxes' messages in a later turn of the event loop, some milliseconds at a time.
 
-A message for a thousand clients fills a thousand mailboxes; what came with it, in the same moment,
-is merged there before anything is written. And a thousand writes do not hold up everything else:
-after some milliseconds others have their turn.
+A message for a thousand clients fills a thousand mailboxes. Messages that arrive together are
+merged there before any is written. Between slices of writing the event loop runs other callbacks.
 """
 
 from __future__ import annotations
@@ -13,21 +12,21 @@ from time import perf_counter
 from typing import Protocol
 
 SLICE = 0.005
-"""Seconds of writing after which the event loop does something else."""
+"""Seconds of writing after which other callbacks of the event loop run."""
 
 AT_ONCE = 16
-"""Mailboxes between looks at the clock."""
+"""Flushes between two readings of the clock."""
 
 
 class Flushes(Protocol):
-    """Has something to write."""
+    """A writer that has messages to write."""
 
     def flush(self) -> None:
-        """Write it, without waiting for anybody."""
+        """Write them without blocking."""
 
 
 class FlushQueue:
-    """What has something to write, in the order in which it was added. Owner: an event loop."""
+    """The writers that have messages to write, in the order of `add()`. Owner: an event loop."""
 
     def __init__(self) -> None:
         self._ready: dict[Flushes, None] = {}
@@ -35,7 +34,7 @@ class FlushQueue:
         self._is_planned = False
 
     def add(self, each: Flushes) -> None:
-        """Let `each` write soon; once, however often it is added meanwhile."""
+        """Call `flush()` of this writer soon: once, however often it is added until then."""
         self._ready[each] = None
         if not self._is_planned:
             self._is_planned = True

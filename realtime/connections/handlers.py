@@ -1,7 +1,6 @@
-"""The registry of frame handlers: which code answers which frame of a client.
+"""The registry of frame handlers: type of frame -> the code that answers it.
 
-Other packages add handlers of their own frames. A frame that does not fit its type never reaches a
-handler.
+Other packages add handlers of their own frames. Handlers receive only frames that fit their type.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from realtime.registry import Registry
 
 F = TypeVar("F", bound=Frame)
 Handler = Callable[[Any, F], Awaitable[None]]
-"""`await handler(connection, frame)`: what to do with one kind of frame from a client."""
+"""Called as `await handler(connection, frame)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,8 @@ _kinds: Registry[_Kind] = Registry("handler of frames")
 def handles(frame: type[F], *, at_once: bool = False) -> Callable[[Handler[F]], Handler[F]]:
     """Register the decorated coroutine function as the handler of `frame`s from clients.
 
-    One handler at a time, in the order of the frames; but those `at_once` pass by one that waits.
-    Raise AlreadyRegistered for a type of frame that has another handler.
+    Handlers of one connection run one at a time, in the order of the frames. A handler with
+    `at_once` runs beside one that waits. Raise AlreadyRegistered if the type has a handler.
     """
 
     def register(handler: Handler[F]) -> Handler[F]:
@@ -47,14 +46,14 @@ def handles(frame: type[F], *, at_once: bool = False) -> Callable[[Handler[F]], 
 
 
 def client_frames() -> frozenset[str]:
-    """Return the types that have a handler."""
+    """Return the types of frames that have a handler."""
     return frozenset(_kinds)
 
 
 class BadFrame(Exception):
-    """A client's frame cannot be handled; `error` tells it why.
+    """A client's frame cannot be handled; `error` is the frame that tells the client why.
 
-    `fatal` ones are not even JSON objects: the connection closes.
+    `fatal` if the text is no JSON object: the connection closes.
     """
 
     def __init__(self, error: Error, *, fatal: bool = False) -> None:
@@ -68,7 +67,7 @@ _decode_any = msgspec.json.Decoder(dict[str, Any]).decode
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A client's frame, and what is to be done with it."""
+    """A client's frame with its handler."""
 
     frame: Frame
     handler: Handler[Any]

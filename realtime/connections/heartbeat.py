@@ -1,7 +1,7 @@
-"""One timer for the heartbeats of all connections, rather than a task for each.
+"""One timer for the heartbeats of all connections, instead of a task for each.
 
-Each connection beats once a HEARTBEAT, counted from when it came, so that beats are spread as
-arrivals were.
+Each connection beats every HEARTBEAT seconds, counted from its opening, so that the beats are
+spread as the openings were.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class Heartbeat:
-    """When each connection beats next. Owner: an event loop; one timer, while there are any."""
+    """Schedules the connections' beats and rechecks. Owner: an event loop; one timer at most."""
 
     def __init__(self) -> None:
-        # In the order in which they are due: whoever has beaten goes to the end.
+        # In the order in which they are due: a connection that has beaten moves to the end.
         self._due: dict[Connection, float] = {}
         self._rechecks: dict[Connection, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, connection: Connection) -> None:
-        """Let a connection beat from now on."""
+        """Start the beats of a connection."""
         now = asyncio.get_running_loop().time()
         self._due[connection] = now + conf.HEARTBEAT
         self._rechecks[connection] = now + _recheck()
@@ -36,7 +36,7 @@ class Heartbeat:
             self._wait(now + conf.HEARTBEAT)
 
     def remove(self, connection: Connection) -> None:
-        """Let it beat no more."""
+        """Stop the beats of a connection; an unknown one is ignored."""
         self._due.pop(connection, None)
         self._rechecks.pop(connection, None)
         if not self._due and self._timer is not None:
@@ -61,7 +61,7 @@ class Heartbeat:
     def _beat_one(self, connection: Connection, now: float) -> None:
         try:
             connection.transport.beat()
-            # Those that are due before the next beat: within RECHECK, not behind it.
+            # If it is due before the next beat: rechecks are early rather than after RECHECK.
             if now + conf.HEARTBEAT > self._rechecks.get(connection, math.inf):
                 self._rechecks[connection] = now + _recheck()
                 connection.authorization.doubt_all(strict=False)
@@ -70,6 +70,6 @@ class Heartbeat:
 
 
 def _recheck() -> float:
-    """When to ask again whether a connection may go on; spread, since many come together."""
+    """Return the seconds until the next recheck; random, since many connections open together."""
     seconds: float = conf.RECHECK * random.uniform(0.5, 1)  # noqa: S311 -- jitter
     return seconds

@@ -1,4 +1,4 @@
-"""All connections of an event loop: how many there may be, and how each is found."""
+"""The registry of an event loop's connections, with their limits and indexes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ class Connections:
         self._all: dict[str, Connection] = {}
         self._by_user: dict[str, dict[str, Connection]] = {}
         self._taken = 0
-        """Places that are taken: by connections, and by those that are being let in."""
+        """The number of connections, plus the requests that are being admitted."""
         self.draining = False
 
     def why_not(self, user: str = "") -> CloseCode | None:
-        """Return why another connection of this user, or of nobody, is not let in; None if it is.
+        """Return the close code that refuses another connection of this user; None to admit it.
 
-        Nobody's are bounded by those of the process alone: where they come from is unknown.
+        Anonymous connections (an empty key) are bounded only by the process's limit, since their
+        origin is unknown.
         """
         if self.draining:
             return CloseCode.DRAINING
@@ -36,15 +37,15 @@ class Connections:
         return None
 
     def take_place(self) -> None:
-        """Count one who is being let in: finding out who it is takes its time."""
+        """Count a request from before its identity is looked up, which takes time."""
         self._taken += 1
 
     def leave_place(self) -> None:
-        """Count one less."""
+        """Count one request less; once for each `take_place()`."""
         self._taken -= 1
 
     def add(self, connection: Connection) -> None:
-        """Let its heartbeat begin, and let it be found."""
+        """Add a connection to the indexes, and start its heartbeat."""
         self._all[connection.id] = connection
         counters.opened[connection.transport.name] += 1
         if key := connection.identity.key:
@@ -52,7 +53,7 @@ class Connections:
         self._heartbeat.add(connection)
 
     def remove(self, connection: Connection) -> None:
-        """Forget it; one that was not added is no error."""
+        """Remove a connection; one that was never added is ignored."""
         self._all.pop(connection.id, None)
         self._heartbeat.remove(connection)
         key = connection.identity.key
@@ -62,7 +63,7 @@ class Connections:
             self._by_user.pop(key, None)
 
     def get(self, name: str) -> Connection | None:
-        """Return the connection of this id."""
+        """Return the connection of this id; None if there is none."""
         return self._all.get(name)
 
     def of_user(self, key: str) -> list[Connection]:
@@ -70,17 +71,17 @@ class Connections:
         return list(self._by_user.get(key, {}).values())
 
     def of_session(self, mark: str) -> list[Connection]:
-        """Return those that came by the session with this mark."""
+        """Return the connections opened in the session with this mark."""
         return [each for each in self._all.values() if each.identity.session == mark]
 
     def __iter__(self) -> Iterator[Connection]:
-        """Give them all, as they are now."""
+        """Iterate over a copy: connections may be added and removed meanwhile."""
         return iter(list(self._all.values()))
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of connections, without those being admitted."""
         return len(self._all)
 
     def __bool__(self) -> bool:
-        """Say yes, also while there are none."""
+        """Return True, also for an empty registry."""
         return True

@@ -1,8 +1,8 @@
-"""End a user's connections when a logout or a change of the user is told.
+"""End connections, or authorise them again, after a logout or a change of a user.
 
-The messages (see `realtime.access.signals`) say who is concerned, not what happened. Each process
-looks for itself. Only for a session that was logged out there is nothing to look for, since it may
-still be there when the process looks.
+The messages (see `realtime.access.signals`) name the user, not the change: each process loads the
+user again. A session that was logged out is named itself and its connections end without a lookup,
+since the session may still exist at that moment.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode
 
 SPREAD = 5.0
-"""Seconds within which all are looked at again after messages may have been lost."""
+"""Seconds over which all connections are authorised again after a loss of messages."""
 
 MOST_TOLD = 10_000
-"""Users and ended sessions that are remembered: their socket may be just being opened."""
+"""Users and ended sessions that are remembered, for connections that are being admitted."""
 
 
 class Revocation:
-    """A hub's own observer, which ends connections of its event loop. That owns it."""
+    """An observer of the hub that ends connections of its event loop, which owns it."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._ended: OrderedDict[str, float] = OrderedDict()
-        """When each session was logged out."""
+        """Session mark -> when it was logged out (`time.monotonic()`)."""
         self._users: OrderedDict[str, float] = OrderedDict()
-        """When each user was last said to have changed."""
+        """User key -> when a message last named the user (`time.monotonic()`)."""
         self._missed = 0.0
-        """When messages were last lost, maybe."""
+        """When messages may have been lost last (`time.monotonic()`)."""
 
     def topics(self) -> Iterable[Topic]:
-        """Return the topic that tells who is concerned."""
+        """Return the topic of changed users and ended sessions."""
         return (CONCERNED,)
 
     def observe(self, message: Message) -> Iterable[Message]:
-        """Look at those who are concerned; nobody connected here is told anything."""
+        """Handle the users and sessions that a message names; no client receives messages of it."""
         if message.topic == CONCERNED:
             if message.reset:
                 self.missed()
@@ -57,23 +57,23 @@ class Revocation:
         return ()
 
     def missed(self) -> None:
-        """Look at everybody, soon: messages may have been lost."""
+        """Authorise all connections again within SPREAD seconds: messages may have been lost."""
         self._missed = monotonic()
         for connection in self._connections:
             delay = random.uniform(0, SPREAD)  # noqa: S311 -- jitter
             asyncio.get_running_loop().call_later(delay, _doubt, connection)
 
     def has_ended(self, mark: str, since: float) -> bool:
-        """Was this session logged out?
+        """Return whether this session was logged out.
 
-        If all that there is of it is a cookie, then since a moment (`time.monotonic()`): whoever
-        has one later has logged in again.
+        If sessions are stored in cookies, only a logout after `since` (`time.monotonic()`) counts:
+        a later request with the same mark has logged in again.
         """
         ended = self._ended.get(mark)
         return ended is not None and (ended >= since or not is_kept_in_cookies())
 
     def may_have_changed(self, key: str, since: float) -> bool:
-        """Was this user said to have changed since a moment (`time.monotonic()`)?"""
+        """Return whether the user may have changed since a moment (`time.monotonic()`)."""
         return max(self._users.get(key, 0.0), self._missed) >= since
 
     def _end(self, mark: str) -> None:

@@ -1,4 +1,4 @@
-"""Handlers of `subscribe` and `unsubscribe`; the other transports begin to watch here too."""
+"""The handlers of `subscribe` and `unsubscribe`; event streams subscribe by `begin()` too."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from realtime.protocol import At, CloseCode, Denied, Subscribe, Subscribed, Unsu
 from realtime.telemetry import counters
 
 _RESET = sys.maxsize
-"""It says more than any number of messages."""
+"""The weight of a cursor that leads to a reset: more than any number of messages."""
 
 MOST_CURSORS = 8
-"""Cursors of one topic that are looked into: each costs a look into the history."""
+"""Cursors of one topic that are replayed at most: each costs a read of the history."""
 
 PATIENCE = 1.0
-"""Seconds that one answer to all topics of a frame is waited for. Others are answered later."""
+"""Seconds for which the first `subscribed` waits for all topics of a frame. Others come later."""
 
 
 @dataclass(slots=True)
 class AskedFor:
-    """What came with one topic: a topic twice is one subscription, and each cursor counts."""
+    """The cursors and tickets of one topic, from all its entries in a `subscribe` frame."""
 
     cursors: list[str] = field(default_factory=list)
     tickets: list[str] = field(default_factory=list)
@@ -40,20 +40,20 @@ class AskedFor:
 
 @handles(Subscribe)
 async def subscribe(connection: Connection, frame: Subscribe) -> None:
-    """Watch what the client may watch, and tell it what it must reload."""
+    """Subscribe the client to the topics of a frame; send it the result and missed messages."""
     await begin(connection, _by_topic(frame.subscriptions), len(frame.subscriptions))
 
 
 async def begin(connection: Connection, wanted: Mapping[str, AskedFor], asked: int = 0) -> None:
-    """Watch these topics, as far as rules and tickets allow it, and tell the client the result.
+    """Subscribe to these topics as far as rules and tickets allow, and send the client the result.
 
-    What tickets open is watched first, and its rules are asked behind that. The other rules are
-    asked together, and their topics are watched together. What a part of the backend that is away
-    holds up is confirmed when it is back, and holds up nothing else. `asked` is how many
-    subscriptions the client named, if that is more than there are topics.
+    Topics opened by ticket are subscribed first, and their rules are asked afterwards. The other
+    rules are asked together, and their topics are subscribed together. If a part of the backend is
+    away, its topics are confirmed when it is back, and the others do not wait for it. `asked` is
+    the number of entries in the client's frame: one topic may have several.
 
-    A task that is cancelled in here belongs to a connection that ends. What was asked for is
-    forgotten at once; what was granted ends with the connection.
+    The task is cancelled only when the connection ends. Topics whose rules have not answered are
+    forgotten at once; granted ones end with the connection.
     """
     asked = max(len(connection.subscriptions.cursors.keys() | wanted.keys()), asked)
     longest = max(map(len, wanted), default=0)
@@ -80,13 +80,13 @@ async def begin(connection: Connection, wanted: Mapping[str, AskedFor], asked: i
 async def unsubscribe(connection: Connection, frame: Unsubscribe) -> None:
     """End the subscriptions to these topics."""
     unwanted = frozenset(frame.topics)
-    # Our Topics, since the client's text may be none.
+    # The Topics known here, since the client's text may be no valid topic.
     known = connection.subscriptions.cursors
     await connection.unsubscribe([topic for topic in known if topic in unwanted])
 
 
 class Pending(NamedTuple):
-    """A task that subscribes a topic at the hub, and what it does that for."""
+    """A task that subscribes a topic at the hub, with the topic's subscription."""
 
     task: asyncio.Task[Cursor | str]
     topic: Topic
@@ -94,10 +94,10 @@ class Pending(NamedTuple):
 
 
 async def _start(connection: Connection, wanted: dict[Topic, list[str]]) -> None:
-    """Subscribe at the hub, say so, and only then let messages through.
+    """Subscribe at the hub, send `subscribed`, and only then release the messages.
 
-    Granted topics are held since before the backend is asked, so nothing falls between; a client is
-    never told of a change to a topic before it was told that it is subscribed.
+    Granted topics are held from before the backend is asked, so that no message is lost in between.
+    A client receives `subscribed` for a topic before its first `changed`.
     """
     pending = []
     for topic, cursors in wanted.items():
@@ -115,11 +115,11 @@ async def _start(connection: Connection, wanted: dict[Topic, list[str]]) -> None
 async def _confirm(
     connection: Connection, pending: Sequence[Pending], patience: float | None
 ) -> list[Pending]:
-    """Say which topics are confirmed by now, and let their messages through; return the others."""
+    """Send `subscribed` for the topics confirmed by now, release them, and return the others."""
     when = asyncio.ALL_COMPLETED if patience else asyncio.FIRST_COMPLETED
     tasks = [each.task for each in pending]
     done, _ = await asyncio.wait(tasks, timeout=patience, return_when=when)
-    # A subscription that has ended is not told, though the backend may have confirmed it.
+    # Without those that ended meanwhile, though the backend may have confirmed them.
     found = [
         (each, each.task.result())
         for each in pending
@@ -129,7 +129,7 @@ async def _confirm(
         connection.subscriptions.confirm(each.topic, each.subscription)
     told = {str(each.topic): At(str(at)) for each, at in found}
     if told:
-        # Nothing was awaited since, and frames go before messages.
+        # No await since `confirm()`, and the writer sends frames before messages.
         await connection.send(Subscribed(told))
     return [each for each in pending if each.task not in done]
 
@@ -145,25 +145,26 @@ async def _subscribe_from(
     cursors: Sequence[str],
     before: Collection[asyncio.Future[Any]],
 ) -> Cursor | str:
-    """Subscribe one topic and return where; what followed each cursor, or a reset, follows.
+    """Subscribe one topic; put the messages since each cursor, or a reset, into the mailbox.
 
-    The cursor never runs ahead of what the client was sent: one who believed it, and came back
-    with it on another connection, would miss what still waits here.
+    Return the cursor for `subscribed`. It is never ahead of the messages that the client was sent:
+    a client that came back with such a cursor on another connection would miss those that wait
+    here.
     """
     if before:
-        # Among them are those of subscriptions that have ended: they leave the hub first.
+        # Some are tasks of ended subscriptions, which must leave the hub first.
         await asyncio.wait(before)
     head = await connection.hub.subscribe(connection.mailbox, topic)
     known = connection.subscriptions.cursors
     at, most = known.get(topic) or head, 0
     for text in cursors:
-        # One after another: a client that asks for many topics occupies one of the threads in which
-        # backends may block, and leaves the others to its neighbours.
+        # One at a time: a client with many topics uses one of the threads in which backends may
+        # block, and leaves the others to other clients.
         async with connection.subscriptions.turn():
             missed = await _missed(connection, topic, text, head)
         for message in missed:
             connection.mailbox.put(message)
-        # Of two cursors the older: from where more is told again.
+        # Of several cursors keep the oldest: the one with the most messages to send again.
         weight = _RESET if any(message.reset for message in missed) else len(missed)
         if weight > most:
             at, most = text, weight
@@ -183,10 +184,10 @@ async def _missed(
 
 
 def _by_topic(subscriptions: Sequence[Wanted]) -> dict[str, AskedFor]:
-    """Group by topic.
+    """Group the entries by topic.
 
-    Of very many cursors for one topic some are surely old: one that is nobody's stands for them.
-    Of very many tickets the last count.
+    More than MOST_CURSORS cursors of one topic are replaced by NOWHERE, which leads to a reset:
+    some of so many are too old anyway. Of so many tickets the last ones count.
     """
     found: dict[str, AskedFor] = {}
     for wanted in subscriptions:

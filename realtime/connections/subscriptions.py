@@ -7,14 +7,14 @@
                                            |                v  |
                                            +------------ DOUBTED
 
-`grant` also leads from LIVE to PENDING: a client that asks again is confirmed again. `end` leads
-from each state to ENDED. A doubt that comes while a subscription is ASKED or PENDING counts once
-it is confirmed. The mailbox is held from `grant` until the subscription is LIVE again, except for
-a doubt that does not hold. Each hold ends with one release.
+`grant` also leads from LIVE to PENDING: a client that subscribes again is confirmed again. `end`
+leads from each state to ENDED. A doubt that comes while a subscription is ASKED or PENDING counts
+once it is confirmed. The mailbox holds the key from `grant` until the subscription is LIVE, except
+for a doubt without HOLDS. Each hold ends with one release.
 
-A subscription that is plainly LIVE is only a key and a cursor in a dict, so that idle clients cost
-little. The key is a topic; anything hashable serves. No method awaits, so a task that is cancelled
-never leaves a transition half done.
+A LIVE subscription without open requests is only a key and a cursor in a dict (see decision 13).
+The key is a topic; any hashable object works. No method awaits, so a cancelled task never leaves a
+transition half done.
 """
 
 from __future__ import annotations
@@ -34,51 +34,51 @@ class State(Enum):
     """Where a subscription stands."""
 
     ASKED = "asked"
-    """The client asked for it, and the rule has not answered."""
+    """The client asked for it, and the rule has not answered yet."""
     PENDING = "pending"
-    """It is granted, and the client has not been told that the backend confirmed it."""
+    """The rule or a ticket granted it, and `subscribed` has not been sent yet."""
     LIVE = "live"
     DOUBTED = "doubted"
     """The rule is asked again."""
     ENDED = "ended"
-    """It was refused, revoked or given up; tasks that were begun for it may not be done yet."""
+    """It was refused, revoked or unsubscribed; tasks begun for it may still run."""
 
 
 class Doubt(Flag):
-    """Why the rule is asked again, and what that means until it has answered."""
+    """Why the rule is asked again, and the effects until it has answered."""
 
     NONE = 0
     HOLDS = auto()
-    """Messages are held."""
+    """Messages are held until the rule answers."""
     REVOKES = auto()
-    """A rule that fails twice has said no. Without this, what it said before stands."""
+    """A rule that fails twice denies. Without this its earlier answer stands."""
     UNPROVEN = auto()
     """A ticket opened the subscription, and no rule has said yes yet."""
 
 
 RECHECK = Doubt.HOLDS
-"""Nothing is known to have changed; it is asked now and then."""
+"""No change is known; the periodic recheck asks."""
 CHANGED = Doubt.HOLDS | Doubt.REVOKES
-"""Something on which the answer depends has changed."""
+"""A dependency of the rule, or the user, has changed."""
 TICKET = Doubt.REVOKES | Doubt.UNPROVEN
-"""A view has just shown it to the user. So messages go out while the rule is asked."""
+"""A view has just shown the data to the user, so messages are sent while the rule is asked."""
 
 
 class Holder(Protocol[K_contra]):
-    """What is held for a key: the mailbox."""
+    """Holds and releases the messages of a key: the mailbox."""
 
     def hold(self, key: K_contra, /) -> None:
-        """Give out nothing of this key."""
+        """Keep the messages of this key until `release()`."""
 
     def release(self, key: K_contra, /) -> None:
-        """Give out what was held."""
+        """Give out the messages that were held."""
 
     def discard(self, key: K_contra, /) -> None:
-        """Drop what waits of this key."""
+        """Drop the messages of this key that wait."""
 
 
 class Subscription:
-    """One subscription while it is not plainly LIVE. `Subscriptions` alone changes it."""
+    """One subscription until it is LIVE without open requests. Only `Subscriptions` changes it."""
 
     __slots__ = (
         "confirming",
@@ -95,17 +95,17 @@ class Subscription:
         self.is_granted = is_granted
         self.has_ended = self.is_asked = self.is_held = False
         self.confirming = 0
-        """How many requests of the client for it are not confirmed."""
+        """The number of the client's requests for it that are not confirmed yet."""
         self.doubt = Doubt.NONE
-        """What the rule is still to be asked about."""
+        """Doubts for which the rule has not been asked yet."""
         self.question = Doubt.NONE
-        """What the rule is being asked about."""
+        """Doubts for which the rule is being asked."""
         self.tasks = tasks
         """Tasks that subscribe at the hub, those of ended subscriptions to this key included."""
 
     @property
     def state(self) -> State:
-        """Where it stands."""
+        """The state that follows from the fields."""
         if self.has_ended:
             return State.ENDED
         if not self.is_granted:
@@ -116,18 +116,18 @@ class Subscription:
 
     @property
     def in_doubt(self) -> Doubt:
-        """What the rule is asked about, or will be."""
+        """The doubts for which the rule is being asked or will be."""
         return self.doubt | self.question
 
     def waits_for_question(self, held: bool) -> bool:
-        """Is the rule to be asked about this, which is held or not?"""
+        """Return whether its rule is to be asked for a doubt that holds (or one that does not)."""
         if not self.doubt or self.question or self.has_ended or not self.is_granted:
             return False
         return (Doubt.HOLDS in self.doubt) is held
 
     @property
     def must_be_held(self) -> bool:
-        """Does something keep its messages back?"""
+        """Whether the mailbox must hold its messages."""
         if self.has_ended or not self.is_granted:
             return False
         return self.confirming > 0 or Doubt.HOLDS in self.in_doubt
@@ -136,38 +136,35 @@ class Subscription:
 class Subscriptions(Generic[K]):
     """All subscriptions of one connection. Owner: the connection's event loop."""
 
-    # One for each client: without a dict for its attributes it takes less.
+    # See decision 13.
     __slots__ = ("_mailbox", "_turn", "_unsettled", "cursors")
 
     def __init__(self, mailbox: Holder[K]) -> None:
         self._mailbox = mailbox
         self._unsettled: dict[K, Subscription] = {}
-        """Those that are not plainly LIVE."""
+        """Subscriptions that are not LIVE, or that the client asks for again."""
         self._turn: asyncio.Lock | None = None
         self.cursors: dict[K, Cursor | str | None] = {}
-        """What is granted, and the cursor that the client was told last of each.
-
-        As an object, if it came from the backend: all connections share that one.
-        """
+        """Granted key -> the cursor that the client was sent last; see decision 13."""
 
     def state(self, key: K) -> State | None:
-        """Return where the subscription to a key stands; None if there is none."""
+        """Return the state of the subscription to a key; None if there is none."""
         known = self._unsettled.get(key)
         if known is not None:
             return known.state
         return State.LIVE if key in self.cursors else None
 
     def unsettled(self, key: K) -> Subscription | None:
-        """Return the subscription to a key while it is not plainly LIVE; None else."""
+        """Return the subscription to a key; None if there is none, or if it is LIVE and settled."""
         return self._unsettled.get(key)
 
     def pending(self, keys: Iterable[K] | None = None) -> list[K]:
-        """Return those that the client waits for, of these or of all."""
+        """Return the PENDING ones of these keys, or of all."""
         chosen = self._unsettled if keys is None else keys
         return [key for key in chosen if self.state(key) is State.PENDING]
 
     def keys(self) -> list[K]:
-        """Return all that is granted or asked for."""
+        """Return the keys that are granted or asked for."""
         return [*self.cursors, *(self._unsettled.keys() - self.cursors.keys())]
 
     def tasks(self) -> list[asyncio.Future[Any]]:
@@ -175,7 +172,7 @@ class Subscriptions(Generic[K]):
         return [task for each in self._unsettled.values() for task in each.tasks]
 
     def turn(self) -> asyncio.Lock:
-        """Return the lock for looking into the history for this client: one look at a time."""
+        """Return the lock under which this client's missed messages are read: one topic a time."""
         if self._turn is None:
             self._turn = asyncio.Lock()
         return self._turn
@@ -183,12 +180,12 @@ class Subscriptions(Generic[K]):
     # -- transitions --------------------------------------------------------------------------
 
     def ask(self, keys: Iterable[K]) -> None:
-        """Take note that the client asks for these, and that the rule has not answered yet."""
+        """Record that the client asks for these, and that their rules have not answered yet."""
         for key in keys:
             self._open(key).is_asked = True
 
     def unask(self, keys: Iterable[K]) -> None:
-        """End those that were asked for and not granted; leave the others as they are."""
+        """End those that were asked for and not granted; the others keep their state."""
         for key in keys:
             known = self._unsettled.get(key)
             if known is not None and known.is_asked:
@@ -199,7 +196,7 @@ class Subscriptions(Generic[K]):
                     self._end(key, known)
 
     def grant(self, key: K) -> Subscription:
-        """Let the client watch a key once `confirm()` is called; hold its messages until then."""
+        """Grant a key: PENDING, with its messages held, until `confirm()` is called."""
         granted = self._open(key)
         granted.is_asked, granted.is_granted = False, True
         granted.confirming += 1
@@ -208,12 +205,12 @@ class Subscriptions(Generic[K]):
         return granted
 
     def begin(self, key: K, subscription: Subscription, task: asyncio.Future[Any]) -> None:
-        """Cancel this task when the subscription ends before the task is done."""
+        """Add a task that is cancelled if the subscription ends before the task does."""
         subscription.tasks.append(task)
         task.add_done_callback(lambda done: self._done(key, subscription, done))
 
     def confirm(self, key: K, subscription: Subscription) -> bool:
-        """Take note that the backend confirmed; return whether the client may be told so."""
+        """Record the backend's confirmation; return whether to send `subscribed`."""
         if subscription.has_ended:
             return False
         subscription.confirming -= 1
@@ -221,27 +218,27 @@ class Subscriptions(Generic[K]):
         return True
 
     def doubt(self, keys: Iterable[K], doubt: Doubt) -> None:
-        """Take note that the rule must be asked again for those of these that there are."""
+        """Record that the rules of these keys must be asked again; ended and unknown ones stay."""
         for key in keys:
             if self.state(key) in (None, State.ENDED):
                 continue
             known = self._open(key)
-            # What is asked for the client at this moment may be answered by what was before.
+            # A rule that runs at this moment may have read the state before the change.
             known.doubt |= doubt if known.is_granted else CHANGED
             self._adjust(key, known)
 
     def doubt_all(self, doubt: Doubt) -> None:
-        """Take note that the rules must be asked again for everything."""
+        """Record that the rules of all keys must be asked again."""
         self.doubt(self.keys(), doubt)
 
     def has_question(self, *, held: bool) -> bool:
-        """Would `question()` find anything?"""
+        """Return whether `question()` would return any subscription."""
         return any(each.waits_for_question(held) for each in self._unsettled.values())
 
     def question(self, *, held: bool) -> dict[K, Subscription]:
-        """Begin to ask about what is in doubt and held, or not held. One question each at a time.
+        """Begin to ask about doubted subscriptions, those that are held or those that are not.
 
-        Each is to be answered by `keep()` or `end()`.
+        Each has one question at a time, to be answered by `keep()` or `end()`.
         """
         found = {
             key: each for key, each in self._unsettled.items() if each.waits_for_question(held)
@@ -251,13 +248,13 @@ class Subscriptions(Generic[K]):
         return found
 
     def keep(self, key: K, subscription: Subscription) -> None:
-        """Take note that the question was answered by yes. A doubt that came since stays."""
+        """Record that the question was answered by yes. A doubt that came since stays."""
         if not subscription.has_ended:
             subscription.question = Doubt.NONE
             self._adjust(key, subscription)
 
     def end(self, keys: Iterable[K]) -> list[K]:
-        """End these, and drop what waits of them; return those that were granted."""
+        """End these, and drop their waiting messages; return those that were granted."""
         ended = []
         for key in keys:
             if key in self.cursors:
@@ -272,7 +269,7 @@ class Subscriptions(Generic[K]):
     # -- inside -------------------------------------------------------------------------------
 
     def _open(self, key: K) -> Subscription:
-        """Return the subscription to a key as an object; a new one if the last has ended."""
+        """Return the `Subscription` of a key; a new one if there is none or it has ended."""
         known = self._unsettled.get(key)
         if known is None or known.has_ended:
             tasks = [] if known is None else known.tasks
@@ -281,7 +278,7 @@ class Subscriptions(Generic[K]):
         return known
 
     def _adjust(self, key: K, subscription: Subscription) -> None:
-        """Hold or release the mailbox as the state wants it; forget what needs no object."""
+        """Hold or release the messages as the state needs; drop an object that is not needed."""
         must = subscription.must_be_held
         if must is not subscription.is_held:
             subscription.is_held = must
@@ -301,14 +298,14 @@ class Subscriptions(Generic[K]):
         if self._unsettled.get(key) is subscription:
             del self._unsettled[key]
             if not self._unsettled:
-                self._unsettled.clear()  # what is emptied one by one keeps its memory
+                self._unsettled.clear()  # see decision 13
                 self._turn = None
 
     def _done(self, key: K, subscription: Subscription, task: asyncio.Future[Any]) -> None:
         if not task.cancelled():
-            task.exception()  # the task that waits for it raises it; several may fail together
+            task.exception()  # read here too: the task that waits for several raises only one
         subscription.tasks.remove(task)
-        # Another subscription may have taken over the tasks of this one.
+        # A newer subscription to the key may have taken over this one's tasks.
         known = self._unsettled.get(key)
         if known is not None and known.has_ended:
             self._adjust(key, known)

@@ -1,11 +1,11 @@
-"""What goes out to one client: frames in their order, and what waits in its mailbox behind them.
+"""Write to one client: frames in their order, then the messages of its mailbox.
 
-While the client, or the network to it, is slow, nothing more is written: frames wait for their
-turn with whoever sends them, messages wait in the mailbox, which merges them.
+While the client or its network is slow, the writer writes no more: frames wait in its queue,
+together with the tasks that send them, and messages wait in the mailbox, which merges them.
 
-Some servers (daphne, and whatever stands behind a proxy) take everything and keep it in memory. So
-what is on its way is bounded by the client's own answers: behind each half window goes a `ping`,
-and when more than a window is not answered for, nothing more is written until it is.
+Some servers (daphne, and any behind a proxy) accept everything and buffer it. So the client's own
+answers bound the data on its way: the writer sends a `ping` after each half window, and writes no
+messages while more than a window is unanswered.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from realtime.telemetry import counters
 Write = Callable[[str], Awaitable[None]]
 
 MOST_PINGS = 100
-"""Pings that may be unanswered; who answers a later one has answered those before it."""
+"""Unanswered pings that are remembered; an answer to one counts for the earlier ones too."""
 
 
 class Outgoing:
-    """The writing half of a connection. Owner: its event loop; one write is under way at a time.
+    """Writes a connection's frames and messages. Owner: its event loop; one write at a time.
 
-    `write(text)` hands a frame to the server; `told(messages)` is called before messages go out;
-    `failed(error)` when the server does not take them: what was taken out of the mailbox is lost
-    then, so the connection must end.
+    `write(text)` passes a frame to the server. `told(messages)` is called before messages are
+    written. `failed(error)` is called when a write raises: messages taken from the mailbox are
+    lost then, so the connection must end.
     """
 
-    # One for each client: without a dict for its attributes it takes less.
+    # See decision 13.
     __slots__ = (
         "_answered",
         "_current",
@@ -65,34 +65,34 @@ class Outgoing:
         self._told = told
         self._failed = failed
         self._window = window
-        # Not a deque: an empty one takes more memory than all the rest of an idle connection's.
+        # A list, not a deque: see decision 13.
         self._frames: list[_Queued] = []
         self._current: _Queued | None = None
-        """The one that is being written."""
+        """The frame that is being written."""
         self._writing: asyncio.Task[None] | None = None
         self._ended = False
         self.sent = 0
-        """Characters handed to the server since the beginning."""
+        """Characters passed to the server so far."""
         self._answered = 0
-        """How many of them had been sent before a ping that was answered."""
+        """The value of `sent` at the last ping that the client answered."""
         self._pings: dict[int, int] = {}
-        """Pings that are not answered, and what had been sent before each."""
+        """Unanswered ping -> the value of `sent` when it was queued."""
         self._seq = 0
         self._pinged = 0
-        """What had been sent up to the last ping."""
+        """The value of `sent` behind the last ping."""
 
     @property
     def is_shut(self) -> bool:
-        """Is more on its way than the client has answered for?"""
+        """Whether more than a window is unanswered, so that messages wait."""
         return self.sent - self._answered > self._window
 
     @property
     def waiting(self) -> int:
-        """How many frames wait for their turn."""
+        """The number of frames in the queue."""
         return len(self._frames)
 
     async def send(self, frame: Frame) -> None:
-        """Send a frame; return when the server has taken it. Nothing is sent after the end."""
+        """Send a frame; return when the server has taken it. After `end()` it is dropped."""
         if self._ended:
             return
         queued = self._queue(frame)
@@ -102,13 +102,13 @@ class Outgoing:
             await queued.taken
 
     def ping(self) -> None:
-        """Ask the client whether it is there, and how far it has read."""
+        """Send a ping, to learn whether the client is alive and how far it has read."""
         if not self._ended:
             self._queue_ping()
             self.flush()
 
     def ponged(self, seq: int) -> bool:
-        """Note that the client has read all before that ping; say whether it was one of ours."""
+        """Record that the client has read up to this ping; return whether the ping is known."""
         if seq not in self._pings:
             return False
         self._answered = max(self._answered, self._pings[seq])
@@ -118,12 +118,12 @@ class Outgoing:
         return True
 
     def flush(self) -> None:
-        """Write what waits, unless something is being written; it goes on by itself then."""
+        """Write frames, then messages, unless a write waits: its end continues with them."""
         if self._writing is not None:
             return
         try:
             while not self._ended and (text := self._next()) is not None:
-                # Before it is written: one that waits for the network counts too.
+                # Counted before the write: a frame that waits for the network counts too.
                 self.sent += len(text)
                 counters.frames += 1
                 counters.characters += len(text)
@@ -138,12 +138,12 @@ class Outgoing:
             self._failed(error)
 
     def end(self) -> None:
-        """Write nothing more; whoever waits to send need not wait any longer."""
+        """Stop writing, and release the tasks that wait in `send()`."""
         self._ended = True
         self._let_go()
 
     async def close(self) -> None:
-        """End, and wait for what is being written to be given up."""
+        """End, and wait until the current write is cancelled."""
         self.end()
         writing = self._writing
         if writing is not None:
@@ -162,9 +162,9 @@ class Outgoing:
             self.flush()
 
     def _next(self) -> str | None:
-        """Take what is to be written now; None if that is nothing."""
+        """Return the next text to write; None if there is none."""
         if not self._frames and self.sent - self._pinged > self._window // 2:
-            # Behind frames too: what shuts the window must be asked about.
+            # After frames too, not only after messages: they count for the window.
             self._queue_ping()
         if self._frames:
             self._current = self._frames.pop(0)
@@ -175,7 +175,7 @@ class Outgoing:
         return text_of(messages)
 
     def _taken(self) -> None:
-        """Tell who waits for the frame that was being written that it is out of our hands."""
+        """Release the task that waits for the frame that was written."""
         if self._current is not None:
             self._current.done()
             self._current = None
@@ -190,7 +190,7 @@ class Outgoing:
         self._pings[self._seq] = self.sent
         if len(self._pings) > MOST_PINGS:
             del self._pings[next(iter(self._pings))]
-        # What comes behind it is counted, not the ping itself.
+        # The next half window is counted from behind the ping.
         self._pinged = self.sent + len(self._queue(Ping(self._seq)).text)
 
     def _let_go(self) -> None:
@@ -199,7 +199,7 @@ class Outgoing:
 
 
 class _Queued:
-    """A frame that waits for its turn, and whoever waits with it."""
+    """A frame in the queue, with the future of the task that sends it."""
 
     __slots__ = ("is_done", "taken", "text")
 

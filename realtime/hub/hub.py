@@ -1,7 +1,7 @@
-"""The hub: one an event loop, between the backend and the connections.
+"""The hub, one per event loop, between the backend and the connections.
 
-It watches a topic upstream once, however many clients do, and fans out. A client that watches
-`list:5` hears `list:` too, under the topic that it subscribed to.
+It watches each topic once upstream, for any number of clients, and fans messages out to them. A
+subscriber of `list:5` also receives messages of the family `list:`, under the topic `list:5`.
 """
 
 from __future__ import annotations
@@ -30,29 +30,28 @@ from realtime.telemetry import counters
 logger = logging.getLogger("realtime.hub")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds between attempts to reach a backend that is away: see Backoff."""
+"""Seconds between attempts to reach a backend that is away; see Backoff."""
 
 PATIENCE = 1.0
-"""Seconds that a part of a backend has to answer. Who needs what it holds waits on, alone."""
+"""Seconds in which each part of a backend is to answer. Only subscribers of its topics wait on."""
 
 ENDS_WITHIN = 15.0
 """Seconds that an upstream may take to close."""
 
 SWEEP = 3.0
-"""Seconds between looks at whether the upstream is well."""
+"""Seconds between checks of the upstream."""
 
 
 class Hub:
     """Fans messages out to mailboxes. Owner of all its state: one event loop.
 
-    One task listens and is the only one that makes or drops the upstream. When an upstream is
-    lost, or whatever else that task does beside it fails, every subscriber is reset once the next
-    one watches all that is wanted: a client may be told late, and is never left believing what may
-    be untrue.
+    One task, the listener, makes and closes the upstream. When the upstream is lost, or the
+    listener fails otherwise, a new upstream watches all wanted topics, and then every subscriber is
+    reset. So a client may receive changes late, but is never silently stale.
     """
 
     def __init__(self, pubsub: PubSub, observers: Sequence[Observer] = ()) -> None:
-        """Make one that listens to `pubsub`; `observers` are its own, beside those registered."""
+        """`observers` belong to this hub; registered observers are added to them."""
         self._pubsub = pubsub
         self._subscribers = Subscribers()
         self._observers = Observers(observers)
@@ -68,19 +67,19 @@ class Hub:
             expected=UpstreamLost,
         )
         self._was_connected = False
-        """Has there been an upstream? Whoever was told by it is reset by its successor."""
+        """True once there has been an upstream: the next one resets its subscribers."""
         self._locks: WeakValueDictionary[Topic, asyncio.Lock] = WeakValueDictionary()
         self._lingering = DelayedUnwatch(self._unwatch)
 
     async def subscribe(self, sink: Sink, topic: Topic) -> Cursor:
-        """Put `topic`'s messages into `sink` from here on; return once the backend confirmed.
+        """Put `topic`'s messages into `sink` from now on; return once the backend confirmed.
 
-        The cursor returned is one from which nothing of the topic is missed. While the backend is
-        away this waits. Cancelled, it leaves nothing behind.
+        `sink` receives all of the topic's messages after the returned cursor. While the backend is
+        away this waits. If it is cancelled, the subscription is removed.
         """
         self._subscribers.add(topic, sink)
         try:
-            # Not with the lock in hand: while the backend is away others must be able to leave.
+            # Without the lock: while the backend is away other subscribers must be able to leave.
             await self._connection()
             async with self._transition(topic):
                 return await self._watch([topic, topic.family])
@@ -89,16 +88,16 @@ class Hub:
             raise
 
     async def unsubscribe(self, sink: Sink, *topics: Topic) -> None:
-        """Put no more of `topics` into `sink`; stop watching what nobody wants any longer.
+        """Put no more messages of `topics` into `sink`; unwatch topics without subscribers.
 
-        After a while: a page that is reloaded leaves, and wants the same a moment later.
+        Topics are unwatched after LINGER seconds, so that a page reload causes no unsubscribe.
         """
         await self.unwatch(self.leave(sink, *topics))
 
     def leave(self, sink: Sink, *topics: Topic) -> list[Topic]:
-        """Put no more of `topics` into `sink`; return what is to be given to `unwatch()` now.
+        """Put no more messages of `topics` into `sink`; return those to pass to `unwatch()` now.
 
-        Nothing is awaited here: a task that dies leaves none behind.
+        It never awaits, so a task that dies leaves no subscription behind.
         """
         last = []
         for topic in topics:
@@ -112,14 +111,15 @@ class Hub:
         return []
 
     async def unwatch(self, topics: Iterable[Topic]) -> None:
-        """Stop watching what nobody wants any longer."""
+        """Stop watching those of these topics that have no subscribers."""
         for topic in topics:
             await self._unwatch(topic)
 
     async def replay(self, topic: Topic, since: Cursor) -> list[Message]:
-        """Return what `topic` was told after `since`, in order: nothing, messages, or a reset.
+        """Return the messages of `topic` after `since`, in order; or one reset.
 
-        For one who is subscribed already, so that nothing falls between this and what follows.
+        Call it after `subscribe()`, so that no message is lost between the replay and the
+        subscription.
         """
         upstream = await self._connection()
         try:
@@ -127,15 +127,15 @@ class Hub:
         except CannotReplay as error:
             found = [Message(topic, reset=error.reason, cursor=upstream.head())]
         except Exception:
-            # Whatever it was, nothing is proven.
+            # After any error it is unknown whether messages were missed.
             logger.exception("cannot look for what %s may have missed; it is reset", topic)
             found = [Message(topic, reset=Reset.SERVER, cursor=upstream.head())]
         return [as_told(upstream, topic, message) for message in found]
 
     def head(self, topics: Iterable[Topic]) -> Cursor | None:
-        """Return the position behind all that subscribers of all these topics were given.
+        """Return the cursor up to which subscribers of these topics were given all messages.
 
-        None while that is not known of one of them: while the backend is away, most of all.
+        None while it is unknown for one of the topics, as while the backend is away.
         """
         upstream = self._upstream
         if upstream is None:
@@ -144,39 +144,39 @@ class Hub:
 
     @property
     def is_connected(self) -> bool:
-        """Does this process hear its backend?"""
+        """Whether this process receives messages from its backend."""
         return self._upstream is not None
 
     @property
     def is_away(self) -> bool:
-        """Is it known that the backend cannot be reached? While it was not tried yet it is not."""
+        """Whether the last attempt to reach the backend failed; False before the first."""
         return self._outage.lasts
 
     def start(self) -> None:
-        """Begin to listen, if that was not begun yet, or has ended."""
+        """Start the listener, unless it runs already."""
         if self._listener is None or self._listener.done():
             self._listener = asyncio.create_task(self._listen(), name="realtime-hub")
 
     def topic_count(self) -> int:
-        """Return how many topics are watched by those who are connected here."""
+        """Return the number of topics that have subscribers here."""
         return len(self._subscribers.topics())
 
     def audiences(self) -> list[tuple[Topic, int]]:
-        """Return the topics that are watched here, and by how many; in any thread."""
+        """Return the topics with their numbers of subscribers; from any thread."""
         return self._subscribers.audiences()
 
     async def close(self) -> None:
-        """Stop listening and let the backend go."""
+        """End the listener, which closes the upstream."""
         await self._lingering.close()
         if self._listener is not None:
             await end(self._listener, again=ENDS_WITHIN)
 
     async def _unwatch(self, topic: Topic) -> None:
         async with self._transition(topic):
-            # Somebody else may have come while this waited for its turn.
+            # Another subscriber may have come while this waited for the lock.
             unwanted = set(self._subscribers.unwanted(topic)) - self._observers.topics()
             if unwanted and self._upstream is not None:
-                # From a dead one there is nothing to take back.
+                # A lost upstream watches no topics.
                 with suppress(UpstreamLost):
                     await self._upstream.unwatch(unwanted)
 
@@ -186,7 +186,7 @@ class Hub:
             try:
                 return await upstream.watch(topics)
             except UpstreamLost:
-                # The listener hears of it too, and makes the next one.
+                # The listener gets this error too, and makes the next upstream.
                 self._disconnected(upstream)
 
     async def _connection(self) -> Upstream:
@@ -203,7 +203,7 @@ class Hub:
     def _transition(self, topic: Topic) -> asyncio.Lock:
         """Return the lock under which the topics of one family are watched and unwatched.
 
-        A watch and an unwatch of one topic that overtook each other would leave it unwatched.
+        Without it an unwatch could overtake a later watch, and leave the topic unwatched.
         """
         return self._locks.setdefault(topic.family, asyncio.Lock())
 
@@ -214,7 +214,7 @@ class Hub:
             try:
                 await self._listen_once()
             except (Exception, asyncio.CancelledError) as error:
-                # A backend that raises this by itself must not end the listening unnoticed.
+                # A backend may raise CancelledError by itself: that must not end the listener.
                 if _is_cancelled():
                     raise
                 counters.lost += self._outage.begin(error)
@@ -237,55 +237,55 @@ class Hub:
             while True:
                 self._fan_out.received(upstream, await upstream.receive())
         finally:
-            # At once: its head is behind what was received, and some of that was not fanned out.
+            # At once: its head covers received messages that were not fanned out.
             self._disconnected(upstream)
 
     async def _refresh(self, upstream: Upstream) -> None:
-        """Let clients whose topics are idle know now and then how far they have been told.
+        """Send new cursors now and then to clients whose topics are idle.
 
-        Whoever comes back with a cursor from long ago could not be told what it missed.
+        A client that reconnects with a very old cursor would have to be reset.
         """
         while True:
             await asyncio.sleep(conf.REFRESH * random.uniform(0.5, 1))  # noqa: S311 -- jitter
             self._fan_out.refresh(upstream)
 
     async def _start(self, upstream: Upstream) -> None:
-        """Watch all that is wanted on a new upstream, then tell everybody to reload.
+        """Watch all wanted topics on a new upstream, then reset all subscribers.
 
-        At first nobody is there to be told: those who come wait for what they want themselves.
+        Not on the first upstream: its subscribers wait in `subscribe()` and watch their own topics.
         """
         observed = self._observers.topics()
         reset = self._was_connected
         asked = observed.union(self._subscribers.wanted() if reset else ())
         watched = await upstream.resume(asked, PATIENCE)
-        # Whoever left meanwhile found no upstream to tell.
+        # Subscribers that left meanwhile found no upstream on which to unwatch.
         while surplus := asked.difference(self._subscribers.wanted(), observed):
             await upstream.unwatch(surplus)
             asked -= surplus
-        # From here on nothing is awaited: whoever subscribes after this finds the new upstream.
+        # No await from here on: later subscribers find the new upstream.
         self._upstream = upstream
         self._connected.set()
         self._outage.end()
         self._was_connected = True
-        # Also at first: clients may have been let in before this process heard of anything.
+        # Also on the first: clients may have connected before this process received messages.
         self._observers.missed()
         if reset:
             head = upstream.head()
             for topic in watched:
-                # Observers would have no topics to add: everybody is reset.
+                # Without the observers: they have no topics to add, since all are reset.
                 self._fan_out.tell(
                     upstream, Message(topic, reset=Reset.BACKEND_RESTART, cursor=head)
                 )
 
 
 async def _sweep(upstream: Upstream) -> None:
-    """Ask now and then whether messages still arrive."""
+    """Check every SWEEP seconds that the upstream works; raise what its check raises."""
     while True:
         await asyncio.sleep(SWEEP)
         await upstream.check()
 
 
 def _is_cancelled() -> bool:
-    """Has somebody asked the running task to end?"""
+    """Return whether the running task was asked to cancel."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -1,9 +1,8 @@
-"""What waits for one connection.
+"""Mailboxes: the messages that wait for one connection, bounded in size.
 
-A mailbox holds at most one message a topic, merging what arrives while its client is slow, and
-turns a topic of which too many rows wait into a reset; so it does with whatever comes when too
-many rows wait in all. So its size is bounded, and a slow client costs constant memory and misses
-nothing.
+A mailbox has at most one message a topic and merges those that arrive while its client is slow. A
+message becomes a reset when too many rows of its topic wait, or too many rows in all. So a slow
+client costs a bounded amount of memory, and is still told of every change.
 """
 
 from __future__ import annotations
@@ -16,19 +15,18 @@ from realtime.messages.merge import bound, merge, size
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 
-# Mailboxes that wait together hold the same messages, and are given the same: one merging does.
+# Mailboxes of slow clients hold the same messages and receive the same: each merge is done once.
 _merge = IdentityCache(merge)
 
 
 class Mailbox:
     """Messages that one connection has not been sent yet.
 
-    Owner: the event loop of its connection. The hub puts, one task takes. A topic that is held
-    gathers and is not given out. `realtime.connections.subscriptions` alone holds and releases:
-    while a subscription is not confirmed, since a client hears of nothing before it is told that
-    it is subscribed; and while it is in doubt whether the client may watch it.
+    Owner: the event loop of its connection. The hub puts; one task takes. Messages of a held topic
+    are kept and not taken. Only `realtime.connections.subscriptions` holds and releases: a topic
+    is held until the client was sent `subscribed`, and while its rule is asked again.
 
-    `woken` is called when there is something to take where there was nothing.
+    `woken` is called when there may be messages to take.
     """
 
     __slots__ = ("_holds", "_most", "_most_rows", "_news", "_rows", "_waiting", "_woken")
@@ -36,18 +34,18 @@ class Mailbox:
     def __init__(
         self, most_rows: int, most: int | None = None, woken: Callable[[], None] | None = None
     ) -> None:
-        """Make one that holds `most_rows` of a topic at most, and `most` of all together."""
+        """Bound the waiting rows: `most_rows` of one topic, and `most` of all together."""
         self._most_rows = most_rows
         self._most = most or 10 * most_rows
         self._woken = woken
         self._waiting: dict[Topic, Message] = {}
         self._holds: dict[Topic, None] = {}
         self._rows = 0
-        """How many rows wait."""
+        """The number of rows that wait."""
         self._news: asyncio.Event | None = None
 
     def put(self, message: Message) -> None:
-        """Add a message; merge it with what waits of its topic."""
+        """Add a message; merge it with the one of its topic that waits."""
         topic = message.topic
         waiting = self._waiting.get(topic)
         if waiting is not None:
@@ -62,27 +60,27 @@ class Mailbox:
             self._wake()
 
     def hold(self, topic: Topic) -> None:
-        """Give out nothing of this topic, what waits included, until it is released."""
+        """Keep this topic's messages, those that wait already included, until `release()`."""
         self._holds[topic] = None
 
     def release(self, topic: Topic) -> None:
-        """Give out what a held topic gathered."""
+        """Let the messages of a held topic be taken; a topic that is not held is ignored."""
         if topic not in self._holds:
             return
         del self._holds[topic]
         if not self._holds:
-            self._holds.clear()  # what is emptied one by one keeps its memory
+            self._holds.clear()  # see decision 13
         if topic in self._waiting:
             self._wake()
 
     def discard(self, topic: Topic) -> None:
-        """Drop what waits of a topic that is watched no more. A hold stays until `release()`."""
+        """Drop the message of an unsubscribed topic. A hold stays until `release()`."""
         message = self._waiting.pop(topic, None)
         if message is not None:
             self._rows -= size(message)
 
     def take_now(self) -> list[Message]:
-        """Take all that may be given out: one message a topic."""
+        """Take all messages that are not held, one a topic."""
         if not self._holds:
             taken = list(self._waiting.values())
             self._waiting.clear()
@@ -94,7 +92,7 @@ class Mailbox:
         return taken
 
     async def take(self) -> list[Message]:
-        """Wait until something may be given out, and take it."""
+        """Wait for messages that are not held, and take them."""
         while not (taken := self.take_now()):
             self._news = self._news or asyncio.Event()
             self._news.clear()
@@ -103,19 +101,19 @@ class Mailbox:
 
     @property
     def rows(self) -> int:
-        """How many rows wait; a reset counts as none."""
+        """The number of rows that wait; a reset counts as none."""
         return self._rows
 
     def waiting(self) -> dict[Topic, int]:
-        """Return of which topics something waits, and how many rows of each."""
+        """Return the topics with a waiting message, and its number of rows."""
         return {topic: size(message) for topic, message in self._waiting.items()}
 
     def __len__(self) -> int:
-        """Return of how many topics something waits."""
+        """Return the number of topics with a waiting message."""
         return len(self._waiting)
 
     def __bool__(self) -> bool:
-        """Say yes: an empty mailbox is one too."""
+        """Return True, also for an empty mailbox."""
         return True
 
     def _wake(self) -> None:

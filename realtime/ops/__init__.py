@@ -1,6 +1,6 @@
-"""For operators: what processes say of themselves, and what they are told to do.
+"""Operation of running processes: status, metrics, drain, log levels.
 
-Comes in: questions, as messages over the backend, so that an answer shows the whole way there and
-back. Goes out: reports, metrics, lists of clients and topics. Nothing here keeps state but log
-levels that end by a timer.
+In: calls, as messages over the backend, so that a reply proves that the backend works both ways.
+Out: reports, metrics, lists of clients and topics. The only state kept between calls is log levels
+with their timers, and the calls answered lately.
 """

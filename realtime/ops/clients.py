@@ -1,4 +1,4 @@
-"""Who is connected to this process, and what waits for them."""
+"""The connections of this process and their waiting messages, as shown to operators."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from realtime.server import Server
 
 
 class Client(msgspec.Struct, frozen=True):
-    """A connection: for how many seconds, what waits for it, and when it last answered a ping.
+    """A connection: its age in seconds, its waiting messages, seconds since its last `pong`.
 
-    `user` is a primary key; empty for nobody. A transport without pings has no `pong`.
+    `user` is a primary key; empty if anonymous. A transport without pings has no `pong`.
     """
 
     id: str
@@ -35,7 +35,7 @@ class Client(msgspec.Struct, frozen=True):
 
 
 class Clients(msgspec.Struct, frozen=True):
-    """The connections of a process for which most waits; `total` is how many there are."""
+    """The connections of a process with the most waiting rows; `total` counts all of them."""
 
     process: str
     total: int
@@ -43,10 +43,10 @@ class Clients(msgspec.Struct, frozen=True):
 
 
 class Watch(msgspec.Struct, frozen=True):
-    """A topic that a client watches, the cursor that it was told last, and the rows that wait.
+    """A topic that a client watches, the cursor that it was sent last, and its waiting rows.
 
-    A `pending` one is not confirmed by the backend yet; of one `in_doubt` the rule is asked again;
-    of one that is `held`, for one of these reasons, nothing is given out.
+    `pending`: the backend has not confirmed it yet. `in_doubt`: its rule is asked again. `held`:
+    for one of these reasons its messages are not sent.
     """
 
     topic: str
@@ -58,7 +58,7 @@ class Watch(msgspec.Struct, frozen=True):
 
 
 class OneClient(msgspec.Struct, frozen=True):
-    """A connection with what it watches, up to a limit; None in a process that has it not."""
+    """A connection and its topics, up to a limit; None if it belongs to another process."""
 
     process: str
     connection: Client | None
@@ -66,7 +66,7 @@ class OneClient(msgspec.Struct, frozen=True):
 
 
 def clients_here(server: Server, limit: int = 100, user: str | None = None) -> Clients:
-    """Return who is connected to this process, or those of one user, by primary key."""
+    """Return the connections of this process, or those of one user, given by primary key."""
     connections = server.connections
     chosen = list(connections) if user is None else connections.of_user(user)
     largest = nlargest(min(limit, MOST), chosen, key=_weight)
@@ -74,7 +74,7 @@ def clients_here(server: Server, limit: int = 100, user: str | None = None) -> C
 
 
 def client_here(server: Server, id: str, limit: int = 100) -> OneClient:  # noqa: A002 -- a frame's word
-    """Return a connection with what it watches, if it is here; what waits or is held first."""
+    """Return a connection with its topics, held ones and those with waiting rows first."""
     connection = server.connections.get(id)
     if connection is None:
         return OneClient(process_name(), None, [])

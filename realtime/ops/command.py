@@ -1,4 +1,4 @@
-"""What commands that ask the processes have in common."""
+"""Base classes of the management commands that call the serving processes."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from django.core.management import BaseCommand, CommandError
 from realtime.backends import get_pubsub
 from realtime.ops.rpc import NotTaken, Reply, collect
 
-NOBODY = 2
-"""The exit code where no process has answered."""
+NO_ANSWER = 2
+"""The exit code if no process has answered."""
 
 R = TypeVar("R", bound=Reply)
 
 
 class ExitsAtOnce(BaseCommand):
-    """A command that ends when it has said what it has to say."""
+    """A command whose process exits without joining threads that may hang."""
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Exit at once: what hangs is waited for in a thread, which would be joined first."""
+        """Run the command and exit at once: Python would first join threads that may hang."""
         try:
             super().run_from_argv(argv)
         except SystemExit as error:
@@ -36,16 +36,16 @@ class ExitsAtOnce(BaseCommand):
 
 
 class AskingCommand(ExitsAtOnce):
-    """A command that asks the processes that serve, and prints what they answer.
+    """A command that calls the serving processes and prints their replies.
 
-    It exits with 0, 1 if the backend is away, or 2 if no process has answered.
+    It exits with 0; with 1 if the backend is away; with 2 if no process has answered.
     """
 
     takes_limit: ClassVar[bool] = False
     takes_process: ClassVar[bool] = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take what all of them take, where it says something here."""
+        """Add --json and --timeout, and --limit and --process where the command takes them."""
         parser.add_argument("--json", action="store_true", help="print one JSON object")
         if self.takes_limit:
             what = "print so many rows at most, the largest first (default: 100)"
@@ -57,10 +57,12 @@ class AskingCommand(ExitsAtOnce):
         parser.add_argument("--timeout", type=seconds, default=5.0, metavar="SECONDS", help=what)
 
     def ask(self, what: str, kind: type[R], options: dict[str, Any], **more: Any) -> list[R]:
-        """Return what the processes answer; say so, and exit, where that is nothing."""
+        """Return the processes' replies; print why and exit with 2 if there are none."""
         pubsub = get_pubsub()
         if pubsub.process_local:
-            self._nobody("messages of this backend stay within each process: none can be asked")
+            self._exit_without_answer(
+                "messages of this backend stay within each process: none can be asked"
+            )
         to, patience = options.get("process") or "", options["timeout"]
         expected = [to] if ":" in to else []
         more = {"to": to, "expected": expected} | more
@@ -70,11 +72,11 @@ class AskingCommand(ExitsAtOnce):
             raise CommandError(f"the backend carries no messages: {error}") from error
         if not answers:
             whom = f"{to} has not" if to else "no process that serves has"
-            self._nobody(f"{whom} answered within {patience:g} seconds")
+            self._exit_without_answer(f"{whom} answered within {patience:g} seconds")
         return [answer.reply for answer in answers]
 
     def print_json(self, value: object) -> None:
-        """Print something as one JSON object."""
+        """Print a value as one JSON object."""
         self.stdout.write(msgspec.json.encode(value).decode())
 
     def print_table(self, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -85,27 +87,27 @@ class AskingCommand(ExitsAtOnce):
             self.stdout.write("  ".join(line).rstrip())
 
     def print_left_off(self, left_off: int) -> None:
-        """Say how many rows the limit has left off."""
+        """Print how many rows the limit has left off, if any."""
         if left_off > 0:
             self.stdout.write(f"and {left_off} more: see --limit")
 
-    def _nobody(self, why: str) -> None:
+    def _exit_without_answer(self, why: str) -> None:
         self.stderr.write(why)
-        sys.exit(NOBODY)
+        sys.exit(NO_ANSWER)
 
 
 def positive(text: str) -> int:
-    """Read a whole number above 0 from a command's argument."""
+    """Parse a command's argument as a whole number above 0."""
     return _above(0, int(text), text)
 
 
 def seconds(text: str) -> float:
-    """Read a number above 0 from a command's argument."""
+    """Parse a command's argument as a number above 0."""
     return _above(0, float(text), text)
 
 
 def _aligned(column: Sequence[str]) -> list[str]:
-    """Pad a column, its head first, to one width."""
+    """Pad the cells of a column, whose first is the head, to one width."""
     width = max(map(len, column))
     is_text = not all(cell[:1].isdigit() or cell == "-" for cell in column[1:])
     return [cell.ljust(width) if is_text else cell.rjust(width) for cell in column]
@@ -121,7 +123,7 @@ def _above(least: int, number: N, text: str) -> N:
 
 
 def lasting(age: float) -> str:
-    """Spell seconds as people read them: 12 s, 3 min, 5 h, 2 d."""
+    """Return seconds as text for people: 12 s, 3 min, 5 h, 2 d."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if age >= 2 * size:
             return f"{age // size:.0f} {unit}"

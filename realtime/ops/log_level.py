@@ -1,4 +1,4 @@
-"""Logging more for a while, in a process that runs."""
+"""Set the level of a logger in a running process for some minutes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from realtime.registry import Registry
 from realtime.server import Server
 
 LOGGERS: Registry[str] = Registry("logger")
-"""The loggers that can be set, with all below them, and what they log. Packages add their own."""
+"""Logger -> what it logs. These, and loggers below them, can be set. Packages add their own."""
 
 LOGGERS["realtime"] = "messages, connections and backends"
 
@@ -21,13 +21,13 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 logger = logging.getLogger("realtime.status")
 
 _before: dict[str, int] = {}
-"""The levels that were there before, of the loggers that are set now."""
+"""The original levels of the loggers that are set now."""
 
 _timers: dict[str, asyncio.TimerHandle] = {}
 
 
 class Level(msgspec.Struct, frozen=True):
-    """A process in which a logger, and those below it that had their own, have a level now."""
+    """The reply of a process: the new level of a logger, and its effective level before."""
 
     process: str
     logger: str
@@ -36,7 +36,7 @@ class Level(msgspec.Struct, frozen=True):
 
 
 def is_ours(name: str) -> bool:
-    """Is this a logger that can be set?"""
+    """Return whether this logger can be set."""
     return any(name == each or name.startswith(f"{each}.") for each in LOGGERS)
 
 
@@ -46,10 +46,10 @@ def set_level_here(
     logger: str = "realtime",
     minutes: float = 10.0,
 ) -> Level:
-    """Set a level for some minutes; then it is what it was before it was first set.
+    """Set a logger's level for some minutes; then restore the level before the first call.
 
-    Called in an event loop, which does that. Loggers below that have a level of their own get this
-    one too. A logger that is set again keeps the new level for the new time.
+    Call it in an event loop, whose timer restores the level. Loggers below with a level of their
+    own get this one too. A second call replaces level and time.
     """
     if not is_ours(logger) or level not in LEVELS:
         raise ValueError(f"expected one of {LEVELS} for one of our loggers, got {level!r:.80}")
@@ -65,7 +65,7 @@ def set_level_here(
 
 
 def _below(name: str) -> list[str]:
-    """Return the loggers below one that have a level of their own."""
+    """Return the loggers below this one that have a level of their own."""
     known = list(logging.Logger.manager.loggerDict.items())
     return [
         each

@@ -1,4 +1,4 @@
-"""Every metric: its name, what it says, and where it is read. Of no Prometheus library."""
+"""All metrics: name, meaning and value; independent of any Prometheus library."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Value = float | Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. `read()` returns a number; or, where there is a `label`, one for each value.
+    """One metric. `read()` returns a number; or, with a `label`, a number for each label value.
 
-    Counters go up alone, and begin anew with the process; their names end in `_total`.
+    Counters only increase, and start at 0 with the process; their names end in `_total`.
     """
 
     name: str
@@ -66,83 +66,83 @@ def _relay(read: Callable[[RelayStatus], float]) -> Callable[[], float]:
 
 METRICS: tuple[Metric, ...] = (
     # Clients.
-    Metric("realtime_connections", "Clients that are connected.", _by_transport, label="transport"),
+    Metric("realtime_connections", "Connected clients.", _by_transport, label="transport"),
     Metric(
         "realtime_connections_opened_total",
-        "Connections that were let in.",
+        "Connections that were accepted.",
         lambda: dict(counters.opened),
         "counter",
         "transport",
     ),
     Metric(
         "realtime_connections_refused_total",
-        "Connections that were not let in, by close code.",
+        "Connections that were refused, by close code.",
         lambda: _by_code(counters.refused),
         "counter",
         "code",
     ),
     Metric(
         "realtime_connections_closed_total",
-        "Connections that the server closed, those refused among them, by close code.",
+        "Connections that the server closed or refused, by close code.",
         lambda: _by_code(counters.closed),
         "counter",
         "code",
     ),
     Metric(
         "realtime_connections_held_back",
-        "Connections to which nothing is sent until they answer for what they were sent.",
+        "Connections to which no messages are sent until the client confirms earlier ones.",
         _held_back,
     ),
-    Metric("realtime_waiting_rows", "Rows that wait in mailboxes.", _waiting_rows),
+    Metric("realtime_waiting_rows", "Rows that wait in the mailboxes of clients.", _waiting_rows),
     Metric(
         "realtime_draining",
-        "1 while this process lets nobody in and closes who is there.",
+        "1 while this process refuses new connections and closes the existing ones.",
         lambda: any(each.connections.draining for each in all_servers()),
     ),
-    # What is watched, and told.
+    # Topics and messages.
     Metric(
         "realtime_topics",
-        "Topics that are watched.",
+        "Topics with subscribers.",
         lambda: sum(each.hub.topic_count() for each in all_servers()),
     ),
     Metric(
         "realtime_subscriptions",
-        "Watches of topics: each topic of each client counts.",
+        "Subscriptions: each topic of each client counts.",
         lambda: sum(width for each in all_servers() for _, width in each.hub.audiences()),
     ),
     Metric(
         "realtime_messages_received_total",
-        "Messages that came from the backend.",
+        "Messages received from the backend.",
         lambda: counters.received,
         "counter",
     ),
     Metric(
         "realtime_fan_outs_total",
-        "Messages, merged with what came beside them, that somebody here was told.",
+        "Messages sent on to subscribers here; those that arrived together are merged.",
         lambda: counters.fan_outs,
         "counter",
     ),
     Metric(
         "realtime_messages_delivered_total",
-        "Mailboxes that messages were put into.",
+        "Mailboxes into which messages were put.",
         lambda: counters.delivered,
         "counter",
     ),
     Metric(
         "realtime_frames_sent_total",
-        "Frames handed to the server.",
+        "Frames passed to the web server.",
         lambda: counters.frames,
         "counter",
     ),
     Metric(
         "realtime_characters_sent_total",
-        "Characters in them.",
+        "Characters in these frames.",
         lambda: counters.characters,
         "counter",
     ),
     Metric(
         "realtime_resets_total",
-        "Resets that clients were told, by reason.",
+        "Resets sent to clients, by reason.",
         lambda: dict(counters.resets),
         "counter",
         "reason",
@@ -150,7 +150,7 @@ METRICS: tuple[Metric, ...] = (
     # Rules.
     Metric(
         "realtime_rules_total",
-        "Answers of rules, when clients subscribed or were looked at again.",
+        "Answers of rules, when clients subscribed or were authorised again.",
         _answers,
         "counter",
         "answer",
@@ -163,20 +163,20 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "realtime_denied_total",
-        "Topics that clients asked for and may not watch.",
+        "Topics to which rules denied a subscription.",
         lambda: counters.denied,
         "counter",
     ),
     Metric(
         "realtime_revoked_total",
-        "Topics that clients watched and may watch no more.",
+        "Topics whose subscription was revoked.",
         lambda: counters.revoked,
         "counter",
     ),
     # The backend.
     Metric(
         "realtime_hub_connected",
-        "1 while this process hears the backend.",
+        "1 while this process receives messages from the backend.",
         lambda: any(each.hub.is_connected for each in all_servers()),
     ),
     Metric(
@@ -192,35 +192,35 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "realtime_relay_lag_seconds",
-        "For how long the first of them has waited.",
+        "Seconds for which the oldest of these records has waited.",
         _relay(lambda status: status.lag),
     ),
     Metric(
         "realtime_relay_away",
-        "1 while the backend, or a part of it, does not take messages.",
+        "1 while the backend, or a part of it, accepts no messages.",
         _relay(lambda status: status.away),
     ),
     Metric(
         "realtime_relay_sent_total",
-        "Records that the backend took.",
+        "Records that the backend accepted.",
         lambda: outbox.sent,
         "counter",
     ),
     Metric(
         "realtime_relay_swept_total",
-        "Those of them that were found by a sweep, most often left behind by another process.",
+        "Accepted records that a sweep found, mostly left by another process.",
         lambda: outbox.swept,
         "counter",
     ),
     Metric(
         "realtime_relay_failed_total",
-        "Attempts that the backend did not take.",
+        "Attempts to send that the backend did not accept.",
         lambda: outbox.failed,
         "counter",
     ),
     Metric(
         "realtime_relay_spilled_total",
-        "Records left to the table, since the queue was full: OUTBOX_QUEUE.",
+        "Records left in the table, since the queue (OUTBOX_QUEUE) was full.",
         lambda: outbox.spilled,
         "counter",
     ),
@@ -232,7 +232,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "realtime_relay_refused_total",
-        "Messages that the backend will never take, and that became resets of their topics.",
+        "Messages that the backend will never accept, and that became resets of their topics.",
         lambda: outbox.refused,
         "counter",
     ),

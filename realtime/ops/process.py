@@ -1,4 +1,4 @@
-"""What a process that serves says of itself."""
+"""Status and drain of this process, as replies to operators' calls."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _began = time.monotonic()
 
 
 def process_name() -> str:
-    """Return how this process is named among others: `host:pid`."""
+    """Return this process's name: `host:pid`."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 class ProcessStatus(msgspec.Struct, frozen=True):
-    """A process: its host and number, seconds since it began, its hub and its relay.
+    """A serving process: its host and pid, its age in seconds, its hub and its relay.
 
-    `topics` counts what is watched in it, `connections` its clients. A process whose backend needs
-    no outbox has no relay. One that is draining accepts no client.
-    `sections` are what other packages report, if there are any.
+    `topics` and `connections` are numbers: topics with subscribers, and clients. A process whose
+    backend needs no outbox has no relay. A draining process refuses clients. `sections` are the
+    reports of other packages, if there are any.
     """
 
     host: str
@@ -41,12 +41,12 @@ class ProcessStatus(msgspec.Struct, frozen=True):
 
     @property
     def process(self) -> str:
-        """Its name among others: `host:pid`."""
+        """The process's name: `host:pid`."""
         return f"{self.host}:{self.pid}"
 
 
 def status_of(server: Server) -> ProcessStatus:
-    """Return how the process of this server does."""
+    """Return the status of this process, with the numbers of this server."""
     connections = server.connections
     return ProcessStatus(
         host=socket.gethostname(),
@@ -61,7 +61,7 @@ def status_of(server: Server) -> ProcessStatus:
 
 
 class Drained(msgspec.Struct, frozen=True):
-    """A process that drains from now on, or no longer; and how many connections it still has."""
+    """Whether a process drains now, and how many connections it still has."""
 
     process: str
     draining: bool
@@ -69,7 +69,7 @@ class Drained(msgspec.Struct, frozen=True):
 
 
 def drain_here(server: Server, seconds: float = 10.0, off: bool = False) -> Drained:
-    """Begin to drain, or end it."""
+    """Begin to drain over `seconds`, or with `off` end it."""
     if off:
         server.drain.end()
     else:
@@ -78,6 +78,6 @@ def drain_here(server: Server, seconds: float = 10.0, off: bool = False) -> Drai
 
 
 def drained_here(server: Server) -> Drained:
-    """Say how far it is."""
+    """Return how far the drain is."""
     connections = server.connections
     return Drained(process_name(), connections.draining, len(connections))

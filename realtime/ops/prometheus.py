@@ -1,8 +1,8 @@
-"""The metrics of this process for Prometheus; needs prometheus-client (the extra `metrics`).
+"""Export this process's metrics to Prometheus; needs prometheus-client (the extra `metrics`).
 
     METRICS (metrics.py) -> RealtimeCollector -> the default registry -> view()
 
-The collector keeps nothing: it reads what is counted anyway, when the registry is asked.
+The collector has no state: at each scrape it reads counts that are kept anyway.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from realtime.ops import metrics
 
 
 class RealtimeCollector(Collector):
-    """Reads all metrics of this process. It keeps nothing, so a scrape costs only itself."""
+    """Collects the metrics of this process; it has no state, and costs nothing between scrapes."""
 
     def collect(self) -> Iterable[Metric]:
-        """Give each metric with what it is now."""
+        """Yield each metric with its present values."""
         for metric in metrics.METRICS:
             family = _family(metric)
             value = metric.read()
@@ -34,7 +34,7 @@ class RealtimeCollector(Collector):
             yield family
 
     def describe(self) -> Iterable[Metric]:
-        """Give each metric by name alone: the registry looks for names that are there already."""
+        """Yield each metric without values: the registry checks for duplicate names."""
         return [_family(metric) for metric in metrics.METRICS]
 
 
@@ -49,7 +49,7 @@ _registered = False
 
 
 def register() -> None:
-    """Register with the default registry, once a process."""
+    """Add the collector to the default registry, once a process."""
     global _registered  # noqa: PLW0603 -- one registry a process, filled as the apps get ready
     if not _registered:
         REGISTRY.register(_collector)
@@ -57,10 +57,10 @@ def register() -> None:
 
 
 def view(request: HttpRequest) -> HttpResponse:
-    """Answer with all metrics of the default registry, in the format that the request asks for.
+    """Return all metrics of the default registry, in the format that the request accepts.
 
-    For a project to mount, and to protect: `path("metrics/", realtime.ops.prometheus.view)`. The
-    project's own metrics are among them.
+    The project mounts and protects it: `path("metrics/", realtime.ops.prometheus.view)`. The
+    project's own metrics are included.
     """
     encode, kind = choose_encoder(request.headers.get("Accept", ""))
     response = HttpResponse(encode(REGISTRY), content_type=kind)

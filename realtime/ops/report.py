@@ -1,4 +1,4 @@
-"""One look at everything: the backend, the outbox, the processes that serve."""
+"""The report of `realtime_status`: the backend, the outbox, the serving processes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from realtime.ops.rpc import NotTaken, collect
 T = TypeVar("T")
 
 PAUSE = 0.1
-"""Seconds between looks at the outbox."""
+"""Seconds between reads of the outbox."""
 
 MOST_ROWS = 1_000
-"""Rows of the outbox, the oldest, that are looked at again."""
+"""Rows of each outbox table, the oldest, that are read to see whether a relay sends them."""
 
 
 class State(IntEnum):
-    """How things are; the command's exit code."""
+    """The overall state, which is the command's exit code."""
 
     WELL = 0
     BACKEND_AWAY = 1
@@ -39,21 +39,21 @@ class State(IntEnum):
 
 
 class Outbox(msgspec.Struct, frozen=True):
-    """Rows that `waiting` for the backend now, and how many of them no relay sends: `left`."""
+    """`waiting`: rows not sent to the backend yet. `left`: those of them that no relay sends."""
 
     waiting: int
     left: int
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A process that serves, and how long it took, in seconds, to ask it and hear from it."""
+    """A serving process, and the seconds from the call to its reply."""
 
     seconds: float
     process: ProcessStatus
 
 
 class Report(msgspec.Struct):
-    """What was found. `problems` is empty if all is well."""
+    """The findings. `problems` is empty if all is well."""
 
     backend: str
     state: State = State.WELL
@@ -61,17 +61,17 @@ class Report(msgspec.Struct):
     facts: dict[str, Any] = {}
     outbox: Outbox | None = None
     processes: list[Answer] | None = None
-    """None where they cannot be asked: messages stay within each of them."""
+    """None if they cannot be called: the backend's messages stay within each process."""
 
     def find(self, state: State, problem: str) -> None:
-        """Note a problem. A backend that is away decides on the state: the rest follows from it."""
+        """Add a problem. BACKEND_AWAY overrides other states, since it causes other problems."""
         self.problems.append(problem)
         if state is State.BACKEND_AWAY or self.state is State.WELL:
             self.state = state
 
 
 async def look(patience: float) -> Report:
-    """Look at everything; `patience` is for how many seconds an answer is waited for."""
+    """Make the report; each answer may take `patience` seconds."""
     pubsub = get_pubsub()
     report = Report(f"{type(pubsub).__module__}.{type(pubsub).__qualname__}")
     try:
@@ -81,7 +81,7 @@ async def look(patience: float) -> Report:
     for part, what in _away(report.facts):
         report.find(State.BACKEND_AWAY, f"a part of the backend is away: {part}: {what}")
     if isinstance(pubsub, OutboxPubSub):
-        # Before anything is asked: for that a relay is begun here, which sweeps too.
+        # Before the call to the processes: that starts a relay here, which sends waiting rows.
         await _look_at_outbox(report, patience)
     if report.state is not State.BACKEND_AWAY and not pubsub.process_local:
         await _ask_processes(pubsub, report, patience)
@@ -89,7 +89,7 @@ async def look(patience: float) -> Report:
 
 
 def _away(facts: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    """Give the parts, and what they say, of which the backend knows an `error` alone."""
+    """Yield the name and error of each part of the backend whose facts have an `error`."""
     for parts in facts.values():
         for part, what in parts.items() if isinstance(parts, dict) else ():
             if isinstance(what, dict) and "error" in what:
@@ -108,7 +108,7 @@ async def _ask_processes(pubsub: PubSub, report: Report, patience: float) -> Non
 
 
 async def _answers(pubsub: PubSub, patience: float) -> list[Answer]:
-    """Return the answers of all processes, the quickest first."""
+    """Return the replies of all processes, the fastest first."""
     found = await collect(pubsub, "status", ProcessStatus, patience, taking=patience)
     relay = relay_status()
     if not found and relay and (relay.away or relay.queued):
@@ -118,7 +118,7 @@ async def _answers(pubsub: PubSub, patience: float) -> list[Answer]:
 
 
 async def _look_at_outbox(report: Report, patience: float) -> None:
-    """Find out whether a relay sends what waits."""
+    """Check that a relay sends the waiting rows, within two sweeps."""
     try:
         seen = await _in_time(patience, _waiting)
         left = seen
@@ -131,7 +131,7 @@ async def _look_at_outbox(report: Report, patience: float) -> None:
         return
     report.outbox = Outbox(len(seen), len(left))
     if left:
-        what = f"{len(left)} records wait in the outbox, and nobody sends them"
+        what = f"{len(left)} records wait in the outbox, and no process sends them"
         report.find(State.NOT_RUNNING, what)
 
 

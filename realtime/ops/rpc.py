@@ -1,7 +1,7 @@
-"""Remote calls between processes: questions to all that serve, and their answers, as messages.
+"""Remote calls between processes: questions to all serving processes, answered by messages.
 
-A question goes to one topic that every hub watches. Each process answers on a topic of the asker's
-own. No client can watch either: no rule may be made for their family.
+A question goes to one topic that every hub watches. Each process answers on a topic that belongs to
+the question. Clients can watch neither: rules cannot be registered for the reserved family.
 """
 
 from __future__ import annotations
@@ -43,32 +43,32 @@ CALLS: dict[str, Callable[..., Any]] = {
     "drained": drained_here,
     "log": set_level_here,
 }
-"""What can be asked, and what answers it with something that can be written as JSON.
+"""Name -> function that answers; called with the server and the question's arguments.
 
-Each is given the server, and the question's arguments.
+Results must be convertible to JSON.
 """
 
 TAKING = 5.0
-"""Seconds that the backend may take until it has a question."""
+"""Seconds within which the backend must accept a question."""
 
 OTHERS = 0.5
-"""Seconds that are waited for another answer behind the last."""
+"""Seconds to wait for another answer after the last one."""
 
 MOST_AT_ONCE = 16
-"""Questions that are being answered. Of more the rest is left without an answer."""
+"""Questions that are answered at a time; others get no answer."""
 
 MOST_KNOWN = 1_000
-"""Questions that are remembered. One may come twice, as any message; it is answered once."""
+"""Questions that are remembered: a message may arrive twice, and is answered once."""
 
 
 class NotTaken(Exception):
-    """The backend does not carry questions."""
+    """The backend did not accept the question."""
 
 
 class Question(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is asked, `status` for one, and who asks; `to` whom, and with which arguments.
+    """A call: `what` is a name in CALLS, `asker` identifies the question.
 
-    `to` is a host, or a process as `host:pid`; empty, it is every process.
+    `to` is a host, or a process as `host:pid`; empty for all processes.
     """
 
     what: str
@@ -78,22 +78,22 @@ class Question(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def answers(self) -> Topic:
-        """The topic of the answers."""
+        """The topic to which the answers are sent."""
         return Topic.of(RESERVED, ANSWERS, self.asker)
 
 
 def question_in(message: Message) -> Question | None:
-    """Return the question that a message is; None for one that is none."""
+    """Return the question in a message; None if it has none."""
     if message.topic != ASKED:
         return None
     try:
         return msgspec.convert(message.extra, Question)
     except msgspec.ValidationError:
-        return None  # of another version, which asks differently
+        return None  # from a version with another format
 
 
 async def send(pubsub: PubSub, message: Message) -> None:
-    """Send a message that is worth nothing if it comes late."""
+    """Send a message directly, without the outbox: a late one would be useless."""
     await off_loop(pubsub.send_now, [message])
 
 
@@ -101,11 +101,11 @@ async def send(pubsub: PubSub, message: Message) -> None:
 
 
 class Reply(Protocol):
-    """What a process answers with: at least who it is."""
+    """The answer of a process; it has at least the process's name."""
 
     @property
     def process(self) -> str:
-        """Its host and number, as `host:pid`."""
+        """The process's name: `host:pid`."""
 
 
 R = TypeVar("R", bound=Reply)
@@ -114,7 +114,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[R]):
-    """A process's reply, and how many seconds after the backend took the question it came."""
+    """A process's reply, and the seconds since the backend accepted the question."""
 
     reply: R
     seconds: float
@@ -132,11 +132,11 @@ async def collect(
     enough: Callable[[R], bool] = lambda reply: False,
     **arguments: Any,
 ) -> list[Answer[R]]:
-    """Ask, and return one answer of each process, in the order of their names.
+    """Send a question, and return one answer of each process, ordered by name.
 
-    `patience` is for how many seconds the first answer is waited for; for another behind it, half a
-    second. If it is known which processes answer, `expected`, no other is waited for; nor behind a
-    reply that is `enough`. Raise NotTaken if the backend is away, or does not take the question
+    Wait `patience` seconds for the first answer, and OTHERS seconds for each further one. If
+    `expected` names the processes, wait `patience` seconds for exactly these. A reply that is
+    `enough` ends the wait. Raise NotTaken if the backend is away, or does not accept the question
     within `taking` seconds.
     """
     found: dict[str, Answer[R]] = {}
@@ -175,11 +175,11 @@ async def ask(
     *,
     taking: float = TAKING,
 ) -> AsyncGenerator[Any]:
-    """Ask every process, or those that `to` names, and give each answer as it comes, without end.
+    """Ask all processes, or those that `to` names; yield the answers as they arrive, without end.
 
-    One may come twice. The first that is given is None, once the backend, or the relay, has the
-    question, for which it has `taking` seconds. Raise NotTaken above that, or UpstreamLost, or
-    what else the backend raises, if it is away.
+    The first value is None, when the backend or the relay has accepted the question. An answer may
+    arrive twice. Raise NotTaken if that takes longer than `taking` seconds, and UpstreamLost or
+    another error of the backend if it is away.
     """
     question = Question(what, secrets.token_hex(8), to, dict(arguments or {}))
     upstream = pubsub.connect()
@@ -200,7 +200,7 @@ async def ask(
 
 
 def read_answer(answer: Any, kind: type[T]) -> T | None:
-    """Read an answer; None for that of another version, which says something else."""
+    """Convert an answer; None if it is from a version with another format."""
     try:
         return msgspec.convert(answer, kind)
     except msgspec.ValidationError:
@@ -222,14 +222,14 @@ class Answering:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._known: OrderedDict[tuple[int, str], None] = OrderedDict()
-        """What was answered lately, by which server."""
+        """Questions answered lately: the server's id, and the asker."""
 
     def topics(self) -> Iterable[Topic]:
-        """Return the topic of the questions."""
+        """Return the topic of questions."""
         return (ASKED,)
 
     def observe(self, message: Message) -> Iterable[Message]:
-        """Answer a question in a task of its own; no client is told anything."""
+        """Answer a question in a task of its own; add no messages for clients."""
         question = question_in(message)
         server = known_server()
         if question is None or server is None or question.what not in CALLS:
@@ -251,7 +251,7 @@ class Answering:
         return is_new
 
     def missed(self) -> None:
-        """Do nothing: the process that asked asks again."""
+        """Do nothing: an operator repeats a question that got no answer."""
 
 
 async def _answer(server: Server, question: Question) -> None:
@@ -263,5 +263,5 @@ async def _answer(server: Server, question: Question) -> None:
 
 
 def _is_named(name: str) -> bool:
-    """Is this process meant: by its own name, by its host's, or as every process is?"""
+    """Return whether `to` addresses this process: by name, by host, or as one of all."""
     return name in ("", socket.gethostname(), process_name())

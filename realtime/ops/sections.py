@@ -1,4 +1,4 @@
-"""What other packages add to a process's report in `manage.py realtime_status`."""
+"""Sections that other packages add to a process's report in `manage.py realtime_status`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from realtime.server import Server
 logger = logging.getLogger("realtime.status")
 
 SECTIONS: Registry[Callable[[Server], Mapping[str, object]]] = Registry("section of the report")
-"""What gives each section: facts by name, which can be written as JSON.
+"""Section -> function that returns its facts by name, convertible to JSON.
 
-Called on the event loop of the server: it must not block.
+It is called on the server's event loop, so it must not block.
 """
 
 
 def sections_here(server: Server) -> dict[str, dict[str, object]]:
-    """Return every section; one that fails says so, and hides none of the others."""
+    """Return all sections; one that raises is replaced by its `error`."""
     found: dict[str, dict[str, object]] = {}
     for name, read in SECTIONS.items():
         try:

@@ -1,4 +1,4 @@
-"""What is watched in this process."""
+"""The topics that clients of this process watch, as shown to operators."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from realtime.ops.process import process_name
 from realtime.server import Server
 
 MOST = 1_000
-"""Rows of one answer: it goes over the backend, as messages do."""
+"""Rows of one answer at most, since it is sent as a message of the backend."""
 
 
 class WatchedTopic(msgspec.Struct, frozen=True):
-    """A topic, and by how many it is watched."""
+    """A topic and its number of subscribers."""
 
     topic: str
     subscribers: int
 
 
 class WatchedTopics(msgspec.Struct, frozen=True):
-    """The topics of a process with the most subscribers; `total` is how many there are."""
+    """The topics of a process with the most subscribers; `total` counts all topics."""
 
     process: str
     total: int
@@ -32,7 +32,7 @@ class WatchedTopics(msgspec.Struct, frozen=True):
 
 
 def topics_here(server: Server, limit: int = 100) -> WatchedTopics:
-    """Return what is watched in this process. How processes speak to each other is left out."""
+    """Return the topics watched in this process, except those of the reserved family."""
     hub = server.hub
     own = f"{RESERVED}:"
     watched = [each for each in hub.audiences() if not each[0].startswith(own)]
@@ -42,7 +42,7 @@ def topics_here(server: Server, limit: int = 100) -> WatchedTopics:
 
 
 def together(answers: Iterable[WatchedTopics]) -> list[WatchedTopic]:
-    """Return the topics of all processes, their subscribers added up, the largest first."""
+    """Return the topics of all processes with their subscribers summed, the largest first."""
     found: Counter[str] = Counter()
     for each in (topic for answer in answers for topic in answer.topics):
         found[each.topic] += each.subscribers

@@ -1,5 +1,5 @@
-"""What a project's views and templates use to make a page live.
+"""Live pages: the functions and tags that a project's views and templates use.
 
-Comes in: a request, and the topics that its view shows. Goes out: a cursor taken before the view
-reads, and the entries of the page's head. The request owns what was watched for it.
+In: a request, and the topics that its view shows. Out: a cursor taken before the view reads, and
+the entries of the page's head. The request owns the list of its watched topics.
 """

@@ -1,4 +1,4 @@
-"""What stands in the head of a live page: the JSON `live-head`, the import map and the scripts.
+"""Render the head of a live page: the JSON `live-head`, the import map and the scripts.
 
 Other packages add entries to HEAD, and files to `realtime.pages.scripts`.
 """
@@ -22,20 +22,20 @@ from realtime.protocol import WEBSOCKET_PATH
 from realtime.registry import Registry
 
 HEAD: Registry[Callable[[HttpRequest], object]] = Registry("entry of live-head")
-"""What gives each entry of the JSON `live-head`; None leaves the entry out.
+"""Entry of the JSON `live-head` -> function that returns its value; None leaves it out.
 
-Called while the template renders, after the view: in an async view it must not query.
+It is called while the template renders, after the view: in an async view it must not query.
 """
 
 
 def render_head(request: HttpRequest) -> SafeString:
-    """Return the markup for a page's head."""
+    """Return the HTML for a page's head."""
     nonce = getattr(request, "csp_nonce", None)
     attributes = format_html_join("", ' {}="{}"', [("nonce", str(nonce))] if nonce else [])
     imports = json.dumps(import_map()).replace("<", "\\u003c")
     files = [(url, attributes) for url in script_urls()]
-    # The map comes first: some browsers take none once a module is on its way. The preload gives
-    # the script a higher priority than browsers give to module scripts.
+    # The map comes first: some browsers ignore it once a module is loading. The preload gives the
+    # script a higher priority than that of module scripts.
     return format_html(
         '{}\n<script type="importmap"{}>{}</script>\n{}\n{}',
         json_script(head_of(request), "live-head"),
@@ -47,7 +47,7 @@ def render_head(request: HttpRequest) -> SafeString:
 
 
 def head_of(request: HttpRequest) -> dict[str, object]:
-    """Return what the JSON `live-head` holds."""
+    """Return the entries of the JSON `live-head`."""
     entries = {name: entry(request) for name, entry in HEAD.items()}
     return {name: value for name, value in entries.items() if value is not None}
 
@@ -70,11 +70,12 @@ def _jitter(request: HttpRequest) -> int:
 
 
 def _with_tickets(request: HttpRequest, found: Watched) -> list[dict[str, str]]:
-    """Say where each topic stands, with a ticket: what the view has shown may be watched."""
+    """Return each topic with its cursor and a ticket, since the view has shown its data."""
     try:
         user, session = owner_of(request)
     except SynchronousOnlyOperation:
-        # An async view that did not await its user, as `awatch()` does. Its topics need rules.
+        # An async view that called `watch()`, not `awatch()`, which loads the user. Without
+        # tickets its topics need rules.
         return [{"topic": topic, "cursor": str(found.cursor)} for topic in found.topics]
     return [
         {"topic": topic, "cursor": str(found.cursor), "ticket": sign(topic, user, session)}

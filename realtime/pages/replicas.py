@@ -1,9 +1,9 @@
-"""Reads that may not be older than the position that goes with them.
+"""Route a live page's reads to the primary database.
 
-Where reads are spread over replicas, a page could take its position on the primary and then read
-what a replica does not have yet: older data than its cursor says, and nobody would tell it. From
-the moment that a request takes a position, the router `FreshReads` sends its reads to the
-database that is written.
+With replicas, a page could take its position on the primary and then read older data from a
+replica. The client would not receive the changes between them, since its cursor is newer. So from
+the moment that a request takes a position, the router `FreshReads` sends its reads to the database
+that is written.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ _fresh: ContextVar[bool] = ContextVar("realtime_fresh", default=False)
 
 
 def must_be_fresh() -> bool:
-    """Must what is read now be as new as what was written?"""
+    """Return whether reads must go to the primary, in the present context."""
     return _fresh.get()
 
 
 def read_fresh() -> None:
-    """Read what is up to date, until the request ends."""
+    """Send reads to the primary until the request ends."""
     _fresh.set(True)
 
 
 def forget(**_: object) -> None:
-    """Begin anew; a receiver of Django's `request_started`, since threads serve many requests."""
+    """Reset for a new request; a receiver of `request_started`, since threads are reused."""
     _fresh.set(False)
 
 
 class FreshReads:
-    """Sends the reads of pages that are live to the database that is written.
+    """Database router: sends the reads of live pages to the database that is written.
 
-    The first in `DATABASE_ROUTERS`; all else is left to those behind it.
+    Put it first in `DATABASE_ROUTERS`; all other decisions are left to the routers after it.
     """
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
-        """Name the database that the model is written on, once a position has been taken."""
+        """Return the database for writes of the model once a position was taken; else None."""
         return router.db_for_write(model, **hints) if must_be_fresh() else None

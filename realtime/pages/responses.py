@@ -1,7 +1,7 @@
-"""What begins and ends with a response, around all that reads for it.
+"""Contexts around the handling of a request, from before the view to its response.
 
-`realtime.middleware.LiveResponses` enters every entry of AROUND before the request goes on, and
-hands each the response. Other packages add theirs: a recording of what is read, for one.
+`realtime.middleware.LiveResponses` enters every context of AROUND before the view is called, and
+passes the response to each. Other packages add contexts, such as a recording of reads.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from realtime.pages.watch import watched
 from realtime.registry import Registry
 
 POSITION = "Live-Position"
-"""The response's header with the position that was taken before anything was read for it."""
+"""The response header with the position that was taken before the view read its data."""
 
 Finish = Callable[[HttpResponseBase], None]
-"""Is called with the response, whose headers it may change."""
+"""Called with the response, whose headers it may change."""
 
 AROUND: Registry[Callable[[HttpRequest], AbstractContextManager[Finish]]] = Registry(
     "context around responses"
 )
-"""Context managers around a request, each giving what to do with its response.
+"""Context managers around a request; each yields a function that is called with the response.
 
-They are entered in the order of their registration. The responses are handed over, and the contexts
-left, in the reverse order. A context is left also where no response comes, because the request was
-cancelled. Of an async request they run on the event loop: they must not block.
+They are entered in the order of registration. The functions are called, and the contexts left, in
+reverse order. A context is left also without a response, if the request is cancelled. For async
+requests they run on the event loop, so they must not block.
 """
 
 
 @contextmanager
 def around(request: HttpRequest) -> Iterator[Finish]:
-    """Enter every context; give what hands the response to all of them."""
+    """Enter all contexts; yield a function that passes the response to each."""
     with ExitStack() as stack:
         finishes = [stack.enter_context(enter(request)) for enter in AROUND.values()]
 

@@ -1,4 +1,4 @@
-"""The scripts of a live page: which files it loads, and the names by which modules are imported."""
+"""The scripts that a live page loads, and the import map of their modules."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from django.templatetags.static import static
 from realtime.registry import Registry
 
 PUBLIC_MODULES = ("realtime/live.js",)
-"""The names that users' scripts import of this package; one file holds them all."""
+"""The modules of this package that a project's scripts may import; one file has them all."""
 
 SCRIPTS: Registry[str] = Registry("script")
-"""The static files that every live page loads as modules, in this order; by package."""
+"""Package -> the static file that every live page loads as a module, in this order."""
 
 IMPORTS: Registry[str] = Registry("module to import")
-"""The static file behind each name that scripts import. The name is that of a static file too."""
+"""Module name that scripts import, itself a static file's path -> the static file to load."""
 
 _BUNDLE = "realtime/live.bundle.js"
 
@@ -28,9 +28,10 @@ def script_urls() -> list[str]:
 
 
 def import_map() -> dict[str, dict[str, str]]:
-    """Map each module that can be imported, by its name and by its URL, to its file.
+    """Return the import map: each module's name, and its own URL, lead to the file to load.
 
-    A page with two copies of the client would have two connections, and classes that differ.
+    Without the URLs a page could load a second copy of the client, with a second connection and
+    different classes.
     """
     named = [(name, static(path)) for name, path in IMPORTS.items()]
     return {"imports": {key: url for name, url in named for key in (name, static(name))}}

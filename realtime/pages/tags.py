@@ -1,8 +1,8 @@
-"""The template tags that `{% load realtime %}` gives, of this package and of others.
+"""The library of template tags for `{% load realtime %}`, to which other packages add theirs.
 
-Another package adds a tag in `AppConfig.ready()`, as to any library of Django's:
-`library.tag("name", compile_function)`, `@library.simple_tag`. A tag or filter of a name that is
-taken raises AlreadyRegistered.
+Another package adds a tag in `AppConfig.ready()`, as to any Django library:
+`library.tag("name", compile_function)`, `@library.simple_tag`. A name that is taken raises
+AlreadyRegistered.
 """
 
 from __future__ import annotations

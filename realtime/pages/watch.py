@@ -1,4 +1,4 @@
-"""What a page shows: the topics that its view watched, and the position before it read."""
+"""Record the topics that a response shows, and the position before its view read them."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _ATTRIBUTE = "_realtime_watched"
 
 @dataclass(slots=True)
 class Watched:
-    """The topics of one response. All share the position of the first: an older one is safe."""
+    """The topics of one response, with the position taken for the first: an older one is safe."""
 
     cursor: Cursor
     topics: dict[Topic, None] = field(default_factory=dict)
 
 
 def position() -> Cursor:
-    """Return a cursor for "now", good for any topic. Take it first, then read.
+    """Return a cursor for "now", valid for any topic. Take it first, then read.
 
-    Within a transaction whose snapshot may be older than the position, return one that proves
-    nothing, so that whoever subscribes with it is reset. Where there are replicas, what is read
-    from here on must come from the primary: see `realtime.pages.replicas.FreshReads`.
+    In a transaction whose snapshot may be older than the position, return NOWHERE: a client that
+    subscribes with it is reset. With replicas, later reads must come from the primary: see
+    `realtime.pages.replicas.FreshReads`.
     """
     read_fresh()
     pubsub = get_pubsub()
@@ -39,8 +39,8 @@ def position() -> Cursor:
 
 
 async def aposition() -> Cursor:
-    """Return a cursor for "now", good for any topic, from async code. See `position()`."""
-    # In this context too: what is set in the thread's copy may not come back.
+    """Return a cursor for "now", valid for any topic, in async code. See `position()`."""
+    # Set it in this context: a change in the thread's copy may be lost.
     read_fresh()
     pubsub = get_pubsub()
     if await sync_to_async(_reads_the_past)(pubsub):
@@ -49,10 +49,10 @@ async def aposition() -> Cursor:
 
 
 def watch(request: HttpRequest, family: str, *parts: object) -> Topic:
-    """Note that this response shows the topic `family:parts`, for `{% live_head %}` to tell.
+    """Record that this response shows the topic `family:parts`, for `{% live_head %}`.
 
-    Call it before reading the data: it takes the position first, so that whatever commits between
-    reading and subscribing is noticed. Raise InvalidTopic for a bare family. Return the topic.
+    Call it before reading the data: it takes the position first, so that the client receives all
+    changes committed after the read. Raise InvalidTopic for a bare family. Return the topic.
     """
     topic = _topic(family, *parts)
     found = watched(request) or _begin(request, position())
@@ -61,30 +61,30 @@ def watch(request: HttpRequest, family: str, *parts: object) -> Topic:
 
 
 async def awatch(request: HttpRequest, family: str, *parts: object) -> Topic:
-    """Note that this response shows a topic, from an async view. See `watch()`."""
+    """Record that this response shows a topic, in an async view. See `watch()`."""
     topic = _topic(family, *parts)
     found = watched(request) or _begin(request, await aposition())
     if hasattr(request, "auser"):
-        # For the ticket: the template that prints it cannot wait for a user.
+        # For the ticket: the template that prints it cannot await the user.
         await request.auser()
     found.topics[topic] = None
     return topic
 
 
 def watched(request: HttpRequest) -> Watched | None:
-    """Return what was watched for this request so far."""
+    """Return the topics watched for this request so far; None if there are none."""
     found: Watched | None = getattr(request, _ATTRIBUTE, None)
     return found
 
 
 def _reads_the_past(pubsub: PubSub) -> bool:
-    """May this thread read a snapshot that began before the position is taken?"""
+    """Return whether this thread may read a snapshot older than a position taken now."""
     return any(_may_read_the_past(each, pubsub) for each in connections.all(initialized_only=True))
 
 
 def _may_read_the_past(connection: BaseDatabaseWrapper, pubsub: PubSub) -> bool:
-    """May it on this connection?"""
-    # One that is not connected reads nothing yet, and says that it does not commit by itself.
+    """Return whether it may on this database connection."""
+    # A connection that is not open has no snapshot, though its `autocommit` is False.
     is_by_hand = connection.connection is not None and not connection.autocommit
     return (connection.in_atomic_block or is_by_hand) and not pubsub.reads_on(connection.alias)
 

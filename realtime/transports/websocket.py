@@ -75,7 +75,7 @@ class LiveSocket:
 
     name = "websocket"
 
-    # One instance for each client: without an attribute dict it takes less memory.
+    # See decision 13.
     __slots__ = (
         "_closing",
         "_connection",
@@ -104,7 +104,7 @@ class LiveSocket:
         self._connection: Connection | None = None
         self._outgoing: Outgoing | None = None
         self._handling: asyncio.Task[None] | None = None
-        self._waiting: list[Received] = []  # not a deque, which takes much memory while empty
+        self._waiting: list[Received] = []  # not a deque: see decision 13
         self._frames = RateLimit(conf.MAX_FRAMES_A_SECOND)
         self._closing: asyncio.Task[None] | None = None
         self._deadline = asyncio.timeout(None)

@@ -27,8 +27,7 @@ class TopicState:
     messages since `since`. Once it has answered, `release()` returns both, in order, and the topic
     is live from there on. A new connection starts all of this over.
 
-    There may be as many of these as clients. So it has no deque, and no event that no task waits
-    for: each would take more memory than all the rest.
+    There may be as many of these as clients: see decision 13 for its memory.
     """
 
     def __init__(self, topic: Topic, since: ServerPosition | None) -> None:

@@ -1,4 +1,4 @@
-"""Users who come and go in lists, beside their sockets; the database says who may hear what."""
+"""Users who join and leave lists, with their clients; the database says who may receive what."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.realtime.websocket.telling import in_thread
 REALTIME = {"AUTHENTICATE": SETTINGS["AUTHENTICATE"], "MAX_FRAMES_A_SECOND": 1000}
 USERS, LISTS = 2, 2
 Place = tuple[int, int]
-"""A user and a list, by their numbers."""
+"""A user and a list, by their primary keys."""
 
 
 def register_rule() -> None:
-    """Let members watch a list; what they are members of is tracked."""
+    """Let members watch a list; the table of members is tracked."""
 
     @allow("list", depends=lambda user, list_id: [f"member:{user.pk}"])
     def is_member(user: Any, list_id: int) -> bool:
@@ -33,13 +33,13 @@ def register_rule() -> None:
 
 
 class Page:
-    """A client that follows the protocol, and notes when it was told what."""
+    """A client that follows the protocol, and records when it received what."""
 
     def __init__(self, club: Club, user: int) -> None:
         self.club, self.user = club, user
         self.socket = Direct(str(club.users[user].pk), is_good=True)
         self.state: dict[str, str] = {}
-        """What it believes of each topic: asked, live; nothing where it may not watch."""
+        """Topic -> the client's state: asked or live; missing if it may not watch."""
         self.since: dict[str, float] = {}
         self.cursors: dict[str, str] = {}
         self.heard: defaultdict[str, set[str]] = defaultdict(set)
@@ -54,7 +54,7 @@ class Page:
                 self._note(frame["type"], topic, frame["topics"])
 
     def problems(self, frame: dict[str, Any]) -> None:
-        """Note what may not be: anything of a topic that it does not watch, or not yet."""
+        """Record violations: messages of a topic that is not subscribed, or not yet."""
         expected = {"changed": "live", "subscribed": "asked", "denied": "asked"}
         for topic in frame["topics"]:
             state = self.state.get(topic)
@@ -78,7 +78,7 @@ class Page:
                 self.resets.add(topic)
 
     def subscribe(self, topic: str) -> None:
-        """Ask once; with the cursor that it has."""
+        """Request a topic once, with the cursor that the client has."""
         if topic not in self.state:
             self.state[topic] = "asked"
             self.since[topic] = time.monotonic()
@@ -86,7 +86,7 @@ class Page:
             self.socket.says({"type": "subscribe", "subscriptions": [{"topic": topic} | cursor]})
 
     async def reconnect(self) -> Page:
-        """Come back with what it has heard, as a page whose network was away."""
+        """Reconnect with the cursors received, as a page whose network was away."""
         await self.leave()
         page = Page(self.club, self.user)
         page.cursors, page.heard, page.resets = self.cursors, self.heard, self.resets
@@ -100,14 +100,14 @@ class Page:
 
 
 class Club:
-    """One database, one process, and what happened in it."""
+    """One database, one process, and the history of memberships and tasks."""
 
     def __init__(self) -> None:
         self.wrong: list[str] = []
         self.pages: list[Page] = []
         self.members: set[Place] = set()
         self.absences: defaultdict[Place, list[list[float]]] = defaultdict(list)
-        """When each was away: from, until."""
+        """Member -> times without membership: from, until."""
 
     async def begin(self) -> None:
         names = f"{time.monotonic_ns()}"
@@ -133,7 +133,7 @@ class Club:
         return f"list:{self.lists[number].pk}"
 
     def was_away(self, user: int, topic: str, since: float) -> bool:
-        """Was this user no member at any time from a moment on?"""
+        """Return whether this user was no member at some time since a moment."""
         (number,) = (n for n in range(LISTS) if self.topic(n) == topic)
         return any(until >= since for _, until in self.absences[user, number])
 
@@ -156,7 +156,7 @@ class Club:
             )
 
     async def write(self, user: int, number: int) -> str:
-        """Write a task; return its key, which all members must hear of."""
+        """Write a task; return its key, which all members must receive."""
         task = await in_thread(lambda: Task.objects.create(list=self.lists[number], title="Milk"))
         return str(task.pk)
 

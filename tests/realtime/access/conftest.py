@@ -1,4 +1,4 @@
-"""What the tests of access share."""
+"""Fixtures and fakes of the tests of access."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ADA = Who()
 
 
 class Stuck:
-    """A function that hangs in its thread until the test is over."""
+    """A function that hangs in its thread until the end of the test."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -51,7 +51,7 @@ class Stuck:
 
 @pytest.fixture(autouse=True)
 def rules(no_rules: None, no_linger: None) -> None:
-    """No rules but those of the test; nothing lingers."""
+    """Only the rules of the test; topics are unwatched at once."""
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def stuck() -> Iterator[Stuck]:
 
 @pytest.fixture
 def hops(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Every call that goes into a thread."""
+    """Records every call that runs in a thread."""
     seen: list[object] = []
     hop = rule_threads.in_time
 
@@ -78,7 +78,7 @@ def hops(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 @pytest_asyncio.fixture
 async def fake_hub() -> AsyncIterator[Hub]:
-    """A hub on a backend whose every step can be held up."""
+    """A hub on a backend whose every step the test can hold up."""
     hub = Hub(FakePubSub())
     yield hub
     await asyncio.wait_for(hub.close(), PATIENCE)
@@ -86,7 +86,7 @@ async def fake_hub() -> AsyncIterator[Hub]:
 
 @asynccontextmanager
 async def of_ada(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connection]:
-    """Give Ada's connection, who is found anew as she is; nothing is left behind in the end."""
+    """Yield Ada's connection, whose user is loaded anew at each check; end it afterwards."""
 
     async def look(scope: object) -> object:
         return found.identity
@@ -106,14 +106,14 @@ async def connection(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 def send(hub: Hub, *messages: object) -> None:
-    """Let a hub's backend carry messages."""
+    """Send messages by a hub's backend."""
     pubsub = hub._pubsub
     assert isinstance(pubsub, MemoryPubSub)
     pubsub.send_now(messages)  # type: ignore[arg-type]
 
 
 async def until(condition: object) -> None:
-    """Wait until something is true."""
+    """Wait until a condition is true."""
 
     async def wait() -> None:
         while not condition():  # type: ignore[operator]

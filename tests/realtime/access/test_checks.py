@@ -1,4 +1,4 @@
-"""System checks about who is let in."""
+"""System checks of authentication and origins."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ NO_FUNCTION = 5
     "path",
     ["nowhere.at_all", "realtime.access.identity.nobody", "plain", f"{__name__}.NO_FUNCTION", 7],
 )
-def test_a_function_that_is_not_there_is_an_error(path: object) -> None:
-    """Nobody could connect, and the first to try would find out."""
+def test_a_missing_function_is_an_error(path: object) -> None:
+    """Else the first client that connects would fail."""
     with override_settings(REALTIME={"AUTHENTICATE": path}):
         (problem,) = check_authenticate()
 
@@ -24,18 +24,18 @@ def test_a_function_that_is_not_there_is_an_error(path: object) -> None:
 
 
 def test_settings_that_are_no_dict_are_for_another_check() -> None:
-    """One mistake is said once."""
+    """Each mistake is reported once."""
     with override_settings(REALTIME=["AUTHENTICATE"]):
         assert check_authenticate() == []
 
 
-def test_the_default_is_there() -> None:
-    """And a project's own would be found the same way."""
+def test_the_default_exists() -> None:
+    """A project's own function is found the same way."""
     assert check_authenticate() == []
 
 
 @pytest.mark.parametrize(("hosts", "found"), [(["*"], ["realtime.W007"]), ([".site.example"], [])])
-def test_hosts_that_let_in_every_origin_are_warned_of(hosts: list[str], found: list[str]) -> None:
-    """Where a project is looked at before it is deployed."""
+def test_hosts_that_accept_every_origin_are_warned_of(hosts: list[str], found: list[str]) -> None:
+    """By the checks for deployment."""
     with override_settings(ALLOWED_HOSTS=hosts):
         assert [problem.id for problem in check_origins()] == found

@@ -1,4 +1,4 @@
-"""Access that is withdrawn while a subscription is under way."""
+"""Access that is revoked before the subscription is confirmed."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ async def upstream_of(hub: Hub) -> FakeUpstream:
 
 
 def is_confirmed(connection: Connection, topic: str) -> bool:
-    """Has the backend confirmed a topic of which the client was not told yet?"""
+    """Return whether the backend confirmed a topic before the client was told."""
     found = connection.subscriptions.unsettled(Topic(topic))
     return found is not None and found.state is State.PENDING and not found.tasks
 
 
 class Doors:
-    """Open until they are closed."""
+    """A rule that says yes until the test closes it."""
 
     def __init__(self) -> None:
         self.closed: set[str] = set()
@@ -59,7 +59,7 @@ class Doors:
 
 
 async def hold_up(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Let the backend confirm all but one family, until the event is set."""
+    """Let the backend confirm all families but one, until the event is set."""
     upstream, confirmed = await upstream_of(hub), asyncio.Event()
     watch = upstream.watch
 
@@ -73,10 +73,10 @@ async def hold_up(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     return confirmed
 
 
-async def test_what_is_revoked_before_it_is_confirmed_is_denied_and_never_confirmed(
+async def test_a_topic_revoked_before_its_confirmation_is_denied(
     ada: Connection, fake_hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The backend has confirmed it, and the client waits for another topic of its frame."""
+    """The backend has confirmed it, while the client waits for another topic of its frame."""
     doors = Doors()
     confirmed = await hold_up(fake_hub, monkeypatch)
     asking = asyncio.create_task(subscribe(ada, frame("list:1", "slow:2")))
@@ -95,10 +95,10 @@ async def test_what_is_revoked_before_it_is_confirmed_is_denied_and_never_confir
     assert not ada.subscriptions.pending()
 
 
-async def test_what_is_given_up_before_it_is_confirmed_opens_no_later_subscription(
+async def test_a_late_confirmation_of_an_ended_subscription_opens_no_later_one(
     ada: Connection, fake_hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What comes of the later one waits until that is confirmed."""
+    """Messages of the later one wait for its own confirmation."""
     Doors()
     monkeypatch.setattr("realtime.connections.subscribe.PATIENCE", 0.01)
     confirmed = await hold_up(fake_hub, monkeypatch)
@@ -121,7 +121,7 @@ async def test_what_is_given_up_before_it_is_confirmed_opens_no_later_subscripti
 async def test_a_subscription_that_fails_ends_the_connection(
     ada: Connection, fake_hub: Hub, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """Of whatever kind: what was taken for a client that is gone left it waiting for ever."""
+    """After any error: a client left without an answer would wait for ever."""
     Doors()
     upstream = await upstream_of(fake_hub)
     upstream.fail_watch = [error]

@@ -1,4 +1,4 @@
-"""`depends`: the topics on which an answer depends, and what they do to what was granted."""
+"""`depends`: the topics on which an answer depends, and the effects of their changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROW = {"a.b": {"1": "left"}}
 
 
 class Club:
-    """Who may come in, and how often that was asked."""
+    """A rule by members, which counts how often it is asked."""
 
     def __init__(self) -> None:
         self.is_open = True
@@ -37,7 +37,7 @@ def club() -> Club:
 
 
 async def watch(connection: Connection, *topics: str) -> list[str]:
-    """Ask for topics as a transport does; return those that are granted."""
+    """Request topics as a transport does; return those that are granted."""
     granted = await connection.authorization.ask(dict.fromkeys(topics, ()))
     for topic in granted:
         await connection.hub.subscribe(connection.mailbox, topic)
@@ -56,7 +56,7 @@ async def as_async(user: object, key: str) -> list[str]:
 async def test_a_change_of_a_dependency_revokes(
     connection: Connection, hub: Hub, club: Club, depends: object, message: dict[str, object]
 ) -> None:
-    """The client is told so, and depends on nothing any longer."""
+    """The client receives `revoked`, and the dependency is removed."""
     allow("list", depends=depends)(club.may)  # type: ignore[arg-type]
     assert await watch(connection, "list:1", "list:2") == ["list:1", "list:2"]
 
@@ -71,7 +71,7 @@ async def test_a_change_of_a_dependency_revokes(
 async def test_a_reset_of_the_dependencys_family_revokes(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
-    """As a bulk write does."""
+    """A bulk write causes such a reset."""
     allow("list", depends=lambda user, key: [f"members:{key}"])(club.may)
     await watch(connection, "list:1")
 
@@ -82,10 +82,10 @@ async def test_a_reset_of_the_dependencys_family_revokes(
     assert frames_of(connection) == [Revoked(["list:1"])]
 
 
-async def test_who_still_may_misses_nothing_and_is_told_nothing(
+async def test_a_user_who_still_may_receives_all_messages_and_no_frame(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
-    """What came while the rule was asked is given out behind its answer."""
+    """Messages that arrived while the rule was asked are sent after its answer."""
     allow("list", depends=lambda user, key: [f"members:{key}"])(club.may)
     await watch(connection, "list:1")
 
@@ -97,10 +97,10 @@ async def test_who_still_may_misses_nothing_and_is_told_nothing(
     assert frames_of(connection) == []
 
 
-async def test_what_says_only_how_far_we_are_is_no_change(
+async def test_a_message_without_changes_asks_no_rule(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
-    """Else all rules of a process would be asked at once, now and then."""
+    """Else each refresh of cursors would ask all rules of a process at once."""
     allow("list", depends=lambda user, key: [f"members:{key}"])(club.may)
     await watch(connection, "list:1")
 
@@ -111,7 +111,7 @@ async def test_what_says_only_how_far_we_are_is_no_change(
 
 
 async def test_dependencies_are_found_anew(connection: Connection, hub: Hub, club: Club) -> None:
-    """They may depend on data too: here, a list goes to another team."""
+    """They may depend on data too: here, a list moves to another team."""
     team = "red"
     allow("list", depends=lambda user, key: [f"list:{key}", f"team:{team}"])(club.may)
     await watch(connection, "list:1")
@@ -130,7 +130,7 @@ async def test_dependencies_are_found_anew(connection: Connection, hub: Hub, clu
 async def test_dependencies_that_change_before_they_are_watched_are_noticed(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
-    """Nobody could tell us: what would have told was not watched yet."""
+    """A change before that sends no message here, so `depends` is asked again."""
     teams = iter(["red", "blue", "blue"])
     allow("list", depends=lambda user, key: [f"list:{key}", f"team:{next(teams)}"])(club.may)
 
@@ -139,10 +139,10 @@ async def test_dependencies_that_change_before_they_are_watched_are_noticed(
     assert set(hub._subscribers.topics()) == {"list:1", "team:blue"}
 
 
-async def test_dependencies_that_are_never_the_same_are_asked_some_times(
+async def test_dependencies_that_always_differ_are_asked_some_times(
     connection: Connection, club: Club
 ) -> None:
-    """Not for ever."""
+    """The number of calls is bounded."""
     asked: list[str] = []
 
     def restless(user: object, key: str) -> list[str]:
@@ -158,7 +158,7 @@ async def test_dependencies_that_are_never_the_same_are_asked_some_times(
 async def test_dependencies_of_a_frame_are_asked_in_one_hop(
     connection: Connection, hops: list[object], club: Club
 ) -> None:
-    """In another once they are watched, since they may be others by then; rules in a third."""
+    """In a second hop once they are watched, since they may have changed; rules in a third."""
     allow("list", depends=lambda user, key: [f"members:{key}"])(club.may)
 
     assert len(await watch(connection, *(f"list:{key}" for key in range(20)))) == 20
@@ -183,14 +183,14 @@ def raises(user: object, key: str) -> list[str]:
         lambda user, key: as_async(user, key),  # never awaited
     ],
 )
-async def test_what_cannot_be_watched_is_denied(
+async def test_a_dependency_that_cannot_be_watched_denies(
     connection: Connection,
     hub: Hub,
     club: Club,
     depends: object,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """With a log: it could never be revoked. The rule is not even asked."""
+    """With a log. Its changes could not revoke, so the rule is not even asked."""
     allow("list", depends=depends)(club.may)  # type: ignore[arg-type]
     allow("name")(lambda user, key: True)
 
@@ -220,10 +220,10 @@ async def test_dependencies_have_a_deadline(
     assert granted == ["good:1"]
 
 
-async def test_a_change_while_the_rule_is_asked_is_asked_about_again(
+async def test_a_change_while_the_rule_runs_has_it_asked_again(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
-    """What it said may have been true a moment ago."""
+    """Its answer may be older than the change."""
 
     @allow("list", depends=lambda user, key: [f"members:{key}"])
     async def may(user: object, key: str) -> bool:
@@ -243,7 +243,7 @@ async def test_a_change_while_the_rule_is_asked_is_asked_about_again(
 async def test_a_refused_topic_depends_on_nothing(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
-    """Nothing of it stays behind."""
+    """The hub keeps no dependency of it."""
     allow("list", depends=lambda user, key: [f"members:{key}"])(club.may)
     club.is_open = False
 
@@ -252,7 +252,7 @@ async def test_a_refused_topic_depends_on_nothing(
     assert not hub._subscribers.wanted()
 
 
-async def test_who_leaves_while_dependencies_are_watched_leaves_nothing(
+async def test_an_end_while_dependencies_are_watched_leaves_nothing(
     fake_hub: Hub, club: Club, connection: Connection
 ) -> None:
     """At any step: the backend has not confirmed yet."""

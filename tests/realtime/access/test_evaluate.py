@@ -1,4 +1,4 @@
-"""Asking: how often rules are called, where, and for how long they are waited for."""
+"""Calls of rules: their number, their threads, their timeouts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUICK = override_settings(REALTIME={"RULE_TIMEOUT": 0.5, "RULE_THREADS": 2})
 
 
 async def test_a_rule_for_many_is_called_once_a_frame(hops: list[object]) -> None:
-    """With the keys of all topics, converted; what it does not return is refused."""
+    """With the keys of all topics, converted; keys that it does not return are refused."""
     asked = []
 
     @allow("list", many=True)
@@ -56,7 +56,7 @@ async def test_a_rule_may_be_any_callable() -> None:
 
 
 async def test_an_async_rule_for_many_is_awaited_once(hops: list[object]) -> None:
-    """Without any thread; keys of several parts are tuples."""
+    """Without a thread; keys of several parts are tuples."""
 
     @allow("seat", many=True)
     async def may(user: object, keys: list[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -67,7 +67,7 @@ async def test_an_async_rule_for_many_is_awaited_once(hops: list[object]) -> Non
 
 
 async def test_sync_rules_of_a_frame_share_one_hop(hops: list[object]) -> None:
-    """Of several families; up to a bound, since the deadline is for all of them."""
+    """Of several families; up to a bound, since one deadline is for all of them."""
     threads = set()
 
     def may(user: object, key: int) -> bool:
@@ -90,7 +90,7 @@ async def test_sync_rules_of_a_frame_share_one_hop(hops: list[object]) -> None:
 async def test_a_rule_for_many_that_raises_refuses_all_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Also one that gives what is no list of keys."""
+    """Also one that returns no list of keys."""
 
     @allow("list", many=True)
     def may(user: object, keys: list[int]) -> None:
@@ -101,7 +101,7 @@ async def test_a_rule_for_many_that_raises_refuses_all_and_is_logged(
 
 
 def test_views_share_a_rule_for_many() -> None:
-    """Asked for one."""
+    """It is called with one key."""
 
     @allow("list", many=True)
     def may(user: object, keys: list[int]) -> list[int]:
@@ -112,7 +112,7 @@ def test_views_share_a_rule_for_many() -> None:
 
 
 @pytest.mark.parametrize("annotation", [int, list, tuple[int], "list[Missing]"])
-def test_a_rule_for_many_says_what_its_keys_are(annotation: object) -> None:
+def test_a_rule_for_many_must_annotate_its_keys(annotation: object) -> None:
     """Else they could not be converted."""
 
     def may(user: object, keys: object) -> list[int]:
@@ -124,10 +124,8 @@ def test_a_rule_for_many_says_what_its_keys_are(annotation: object) -> None:
 
 
 @QUICK
-async def test_a_rule_that_hangs_has_said_no(
-    stuck: Stuck, caplog: pytest.LogCaptureFixture
-) -> None:
-    """After RULE_TIMEOUT, with a log; what it says at last is not heard."""
+async def test_a_rule_that_hangs_denies(stuck: Stuck, caplog: pytest.LogCaptureFixture) -> None:
+    """After RULE_TIMEOUT, with a log; its late answer is dropped."""
     allow("slow")(stuck)
     began = time.monotonic()
 
@@ -143,7 +141,7 @@ async def test_a_rule_that_hangs_has_said_no(
 
 @QUICK
 async def test_a_rule_that_hangs_holds_up_no_other_of_its_frame(stuck: Stuck) -> None:
-    """What would have been asked behind it is asked in another thread; it is asked once."""
+    """The calls after it are made in another thread; the one that hangs is made once."""
     allow("slow")(stuck)
     allow("list")(lambda user, key: True)
     slow = [f"slow:{key}" for key in range(3 * MOST)]
@@ -156,8 +154,8 @@ async def test_a_rule_that_hangs_holds_up_no_other_of_its_frame(stuck: Stuck) ->
 
 @pytest.mark.parametrize("is_stubborn", [False, True])
 @QUICK
-async def test_an_async_rule_that_hangs_has_said_no(is_stubborn: bool) -> None:
-    """Also one that goes on when it is cancelled; it is not heard."""
+async def test_an_async_rule_that_hangs_denies(is_stubborn: bool) -> None:
+    """Also one that goes on when it is cancelled; its late answer is dropped."""
     over = asyncio.Event()
 
     async def may(user: object, key: int) -> bool:
@@ -179,8 +177,8 @@ async def test_an_async_rule_that_hangs_has_said_no(is_stubborn: bool) -> None:
 
 
 @QUICK
-async def test_a_rule_that_hangs_holds_up_no_neighbour(stuck: Stuck) -> None:
-    """While it hangs others are asked in further threads."""
+async def test_a_rule_that_hangs_holds_up_no_other_rule(stuck: Stuck) -> None:
+    """Meanwhile other rules run in further threads."""
     allow("slow")(stuck)
     allow("list")(lambda user, key: True)
     hanging = asyncio.create_task(ask_all(ADA, ["slow:1"]))
@@ -195,7 +193,7 @@ async def test_a_rule_that_hangs_holds_up_no_neighbour(stuck: Stuck) -> None:
 async def test_a_rule_that_hangs_again_and_again_does_not_use_up_the_threads(
     stuck: Stuck, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """From some number of threads on it is refused at once, and is asked again when it is back."""
+    """In too many threads, it is denied at once; it is called again when they are back."""
     allow("slow")(stuck)
     allow("list")(lambda user, key: True)
     most = MOST_INSIDE * conf.RULE_THREADS
@@ -212,10 +210,10 @@ async def test_a_rule_that_hangs_again_and_again_does_not_use_up_the_threads(
             await asyncio.sleep(0.01)
 
 
-async def test_who_is_cancelled_while_a_rule_fails_leaves_no_noise(
+async def test_a_caller_cancelled_while_a_rule_fails_logs_no_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Nobody is there any longer to hear of it."""
+    """The event loop reports no exception that was never retrieved."""
     asked, go_on = threading.Event(), threading.Event()
 
     def may(user: object, key: str) -> bool:

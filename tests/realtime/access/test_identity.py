@@ -1,4 +1,4 @@
-"""Who is at the other end: by Django's session, or by what the project names."""
+"""The identity of a client: by Django's session, or by the project's function."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def scope(ada: User) -> dict[str, Any]:
     return logged_in(ada)
 
 
-async def test_the_session_says_who_it_is(ada: User, scope: dict[str, Any]) -> None:
-    """With a mark of it that does not open it."""
+async def test_the_session_names_the_user(ada: User, scope: dict[str, Any]) -> None:
+    """With a mark of the session that does not open it."""
     found = await identify(scope)
 
     assert found.user == ada
@@ -52,8 +52,8 @@ async def test_the_session_says_who_it_is(ada: User, scope: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("cookie", ["", "sessionid=", "sessionid=short", "sessionid=" + "a" * 32])
-async def test_without_a_session_it_is_nobody(cookie: str) -> None:
-    """Or with one that is not there."""
+async def test_without_a_session_the_user_is_anonymous(cookie: str) -> None:
+    """Or with a session that does not exist."""
     found = await identify(scope_of(cookie))
 
     assert found.is_anonymous
@@ -82,7 +82,7 @@ async def delete(user: User) -> None:
 
 
 @pytest.mark.parametrize("end", [end_session, expire_session, deactivate, change_password, delete])
-async def test_who_may_be_here_no_longer_is_nobody(
+async def test_a_user_who_may_not_log_in_any_longer_is_anonymous(
     ada: User, scope: dict[str, Any], end: Any
 ) -> None:
     """And a second look notices."""
@@ -95,8 +95,8 @@ async def test_who_may_be_here_no_longer_is_nobody(
     assert not await known.look_again()
 
 
-async def test_a_second_look_finds_the_user_as_they_are(ada: User, scope: dict[str, Any]) -> None:
-    """Permissions that were looked up are kept with a user."""
+async def test_a_second_look_loads_the_user_anew(ada: User, scope: dict[str, Any]) -> None:
+    """A user object caches permissions."""
     known = await identify(scope)
     await User.objects.aupdate(is_staff=True)
 
@@ -105,8 +105,8 @@ async def test_a_second_look_finds_the_user_as_they_are(ada: User, scope: dict[s
     assert known.user.is_staff
 
 
-async def test_a_session_of_an_older_secret_key_holds(ada: User) -> None:
-    """While that is among the fallbacks."""
+async def test_a_session_of_an_older_secret_key_is_valid(ada: User) -> None:
+    """While the key is among the fallbacks."""
     old = settings.SECRET_KEY
     scope = await _logged_in(ada)
     with override_settings(SECRET_KEY="new", SECRET_KEY_FALLBACKS=[old]):
@@ -123,7 +123,7 @@ async def _logged_in(user: User) -> dict[str, Any]:
 
 @override_settings(SESSION_ENGINE=COOKIES)
 async def test_sessions_in_cookies_have_the_mark_of_their_password(ada: User) -> None:
-    """And those of nobody have none: all would be one."""
+    """Anonymous ones have no mark: all would have the same."""
     one, two = await _logged_in(ada), await _logged_in(ada)
     assert (await identify(one)).session == (await identify(two)).session != ""
     assert (await identify(scope_of("sessionid=" + "x" * 40))).session == ""
@@ -139,7 +139,7 @@ def by_token_sync(scope: dict[str, Any]) -> Who | None:
 
 @pytest.mark.parametrize("name", ["by_token", "by_token_sync"])
 async def test_a_project_may_find_its_users_itself(name: str) -> None:
-    """Sync or async; it is asked again at each look."""
+    """Sync or async; its function is called again at each look."""
     with override_settings(REALTIME={"AUTHENTICATE": f"{HERE}.{name}"}):
         headers = [(b"token", b"good")]
         found = await identify({"headers": headers})
@@ -167,8 +167,8 @@ def gives_a_coroutine(scope: Any) -> Any:
     ("name", "error"),
     [("raises", RuntimeError), ("hangs", TimeoutError), ("gives_a_coroutine", TypeError)],
 )
-async def test_what_cannot_be_found_out_is_said(name: str, error: type[Exception]) -> None:
-    """Nobody is let in, or stays, because somebody could not be asked; and a look has an end."""
+async def test_an_identity_that_cannot_be_found_raises(name: str, error: type[Exception]) -> None:
+    """An error or a timeout neither admits nor keeps a client."""
     with override_settings(REALTIME={"AUTHENTICATE": f"{HERE}.{name}", "RULE_TIMEOUT": 0.1}):
         with pytest.raises(error):
             await asyncio.wait_for(identify({"headers": []}), PATIENCE)
@@ -176,7 +176,7 @@ async def test_what_cannot_be_found_out_is_said(name: str, error: type[Exception
             await asyncio.wait_for(Identity({"headers": []}, ADA, "").look_again(), PATIENCE)
 
 
-async def test_one_that_hangs_in_a_thread_is_given_up(
+async def test_a_function_that_hangs_in_a_thread_is_given_up(
     stuck: Stuck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As rules are."""

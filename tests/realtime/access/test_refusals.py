@@ -1,4 +1,4 @@
-"""Refusals that a process remembers: for whom, for how long, and how many."""
+"""Refusals that a process remembers: by user, by time, and how many."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_refusal_is_of_one_user_and_one_topic() -> None:
-    """In whatever session of theirs."""
+    """In all of the user's sessions."""
     refusals = Refusals()
     refusals.add(ADA, "list:1")
 
@@ -34,7 +34,7 @@ def test_a_refusal_is_of_one_user_and_one_topic() -> None:
 
 
 def test_sessions_of_anonymous_users_are_apart() -> None:
-    """One visitor's refusals fill no other's memory."""
+    """One visitor's refusals do not count for another."""
     refusals = Refusals()
     refusals.add(Identity({}, None, "a"), "list:1")
 
@@ -43,7 +43,7 @@ def test_sessions_of_anonymous_users_are_apart() -> None:
 
 
 def test_a_refusal_is_forgotten_after_the_age_of_a_ticket(clock: list[float]) -> None:
-    """Every ticket that was fresh then is old by now. A second refusal counts anew."""
+    """Tickets from before it have expired by then. A second refusal starts the time anew."""
     refusals = Refusals()
     refusals.add(ADA, "list:1")
     clock[0] += AGE / 2
@@ -57,7 +57,7 @@ def test_a_refusal_is_forgotten_after_the_age_of_a_ticket(clock: list[float]) ->
     assert not refusals._counts
 
 
-def test_a_yes_makes_it_forgotten() -> None:
+def test_a_yes_removes_a_refusal() -> None:
     """The rule has changed its answer."""
     refusals = Refusals()
     refusals.add(ADA, "list:1")
@@ -71,7 +71,7 @@ def test_a_yes_makes_it_forgotten() -> None:
 def test_a_user_with_too_many_is_distrusted_alone(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until the age of a ticket after the last that found no room."""
+    """Until the age of a ticket after the last refusal without room."""
     monkeypatch.setattr(module, "MOST_OF_ONE", 2)
     refusals = Refusals()
     for key in range(2):
@@ -94,7 +94,7 @@ def test_a_user_with_too_many_is_distrusted_alone(
 def test_a_process_with_too_many_trusts_no_ticket(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it could not remember must not be opened."""
+    """A refusal that was not remembered must not open a topic."""
     monkeypatch.setattr(module, "MOST", 3)
     refusals = Refusals()
     for key in range(3):

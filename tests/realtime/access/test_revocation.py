@@ -1,4 +1,4 @@
-"""Access that is withdrawn, beside messages and reconnects, in any order; the database judges."""
+"""Access that is revoked, beside messages and reconnects, in any order; the database judges."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ steps = st.tuples(
 
 @settings(max_examples=settings.default.max_examples // 8, suppress_health_check=list(HealthCheck))
 @given(program=st.lists(steps, min_size=5, max_size=25))
-def test_who_may_hears_all_and_who_may_not_hears_nothing(
+def test_members_receive_all_messages_and_others_none(
     no_rules: None, no_linger: None, program: list[tuple[str, int, int, bool]]
 ) -> None:
-    """However subscribing, writing and withdrawing overlap."""
+    """However subscriptions, writes and revocations overlap."""
     from realtime.access import rules
 
     rules._rules.clear()
@@ -55,7 +55,7 @@ async def _run(program: list[tuple[str, int, int, bool]]) -> None:
 
 
 async def _perform(club: Club, program: list[tuple[str, int, int, bool]]) -> list[Any]:
-    """Do it all, some at the same time; return who must hear of which task, if they stay."""
+    """Run all steps, some at the same time; return the receivers of each task, if they stay."""
     expected: list[Any] = []
     running: list[asyncio.Task[Any]] = []
     for way, user, number, at_once in program:
@@ -64,7 +64,7 @@ async def _perform(club: Club, program: list[tuple[str, int, int, bool]]) -> lis
         heard = expected if way == "write" else []
         work = getattr(club, way)(user, number)
         task = asyncio.create_task(_step(work, listening, topic, heard))
-        # Those who come and go do so one after another, or nobody could say who may.
+        # Memberships change one after another; else the expected receivers would be unknown.
         if at_once and way in ("write", "wait"):
             running.append(task)
         else:
@@ -79,7 +79,7 @@ async def _step(work: Any, listening: list[Any], topic: str, expected: list[Any]
 
 
 async def _settled(club: Club) -> None:
-    """Wait until every client watches what its user may, or has asked for nothing else."""
+    """Wait until every client watches its user's lists, and no request is open."""
     while any(
         state == "asked" or (page.user, number) not in club.members
         for page in club.pages
@@ -90,7 +90,7 @@ async def _settled(club: Club) -> None:
 
 
 async def _told(club: Club, last: list[str]) -> None:
-    """Wait until all who watch have heard of the last task on each list."""
+    """Wait until all subscribers have received the last task of each list."""
     while any(
         pk not in page.heard[club.topic(number)] and club.topic(number) not in page.resets
         for page in club.pages

@@ -1,4 +1,4 @@
-"""Rules: the default is no, and only a rule that says yes changes that."""
+"""Rules: the default is no, and only a rule's yes changes that."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ async def ask(user: object, topic: str) -> bool:
     return answers.pop()
 
 
-async def test_without_a_rule_nobody_may_watch() -> None:
-    """Not even a superuser."""
+async def test_without_a_rule_the_answer_is_no() -> None:
+    """For superusers too."""
     assert not await ask(User(is_superuser=True), "list:5")
 
 
@@ -68,7 +68,7 @@ async def test_a_rule_decides() -> None:
     "topic", ["list:", "list:x", "list:05", "list:+5", "list:5.0", "list:5/6", "list", "list:%35"]
 )
 async def test_a_key_that_does_not_fit_is_denied_unasked(topic: str) -> None:
-    """Other spellings too: who watched `list:05` would never hear of `list:5`."""
+    """Other spellings too: a client of `list:05` would receive no messages of `list:5`."""
 
     @allow("list")
     def rule(user: Who, list_id: int) -> bool:
@@ -77,8 +77,8 @@ async def test_a_key_that_does_not_fit_is_denied_unasked(topic: str) -> None:
     assert not await ask(ADA, topic)
 
 
-async def test_a_foreign_family_is_another_rules_matter() -> None:
-    """Names that begin alike are no relatives."""
+async def test_a_rule_is_not_asked_about_other_families() -> None:
+    """Also not if their names begin alike."""
     allow("list")(lambda user, key: True)
 
     assert not await ask(ADA, "lists:5")
@@ -96,10 +96,10 @@ async def test_a_foreign_family_is_another_rules_matter() -> None:
     ],
     ids=repr,
 )
-async def test_parts_are_converted_to_what_the_rule_annotates(
+async def test_parts_are_converted_to_the_annotated_types(
     annotation: object, good: list[str], bad: list[str]
 ) -> None:
-    """In their one spelling, or not at all."""
+    """In their canonical spelling, or not at all."""
 
     def rule(user: Who, key: object) -> bool:
         return True
@@ -112,7 +112,7 @@ async def test_parts_are_converted_to_what_the_rule_annotates(
 
 
 async def test_a_part_without_annotation_is_text() -> None:
-    """As it was before it was encoded."""
+    """Decoded, as it was before its encoding."""
     asked: list[object] = []
     allow("seat")(lambda user, row, place: asked.append((row, place)) or True)
 
@@ -121,7 +121,7 @@ async def test_a_part_without_annotation_is_text() -> None:
 
 
 async def test_the_most_specific_rule_answers() -> None:
-    """Alone: a general one is not asked as well."""
+    """Alone: a general rule is not asked as well."""
     allow("object")(lambda user, model, pk: True)
     allow("object:shop.order")(lambda user, pk: pk == "7")
     allow("model:shop.order")(lambda user: True)
@@ -138,7 +138,7 @@ async def test_the_most_specific_rule_answers() -> None:
 async def test_a_rule_that_raises_denies_and_is_logged(
     error: Exception, is_async: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In doubt the answer is no."""
+    """It fails closed."""
 
     def rule(user: Who, key: str) -> bool:
         raise error
@@ -189,7 +189,7 @@ async def says_no(user: Who, key: str) -> bool:
 async def test_an_answer_that_was_not_awaited_is_no_yes(
     rule: Callable[..., bool], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A coroutine is true whatever it would have said."""
+    """A coroutine is true, whatever its result."""
     allow("list")(rule)
 
     with caplog.at_level(logging.ERROR, "realtime.access"):
@@ -199,7 +199,7 @@ async def test_an_answer_that_was_not_awaited_is_no_yes(
 
 @pytest.mark.django_db(transaction=True)
 async def test_an_answer_may_be_a_query() -> None:
-    """It is asked for its truth where queries may be made, off the event loop."""
+    """Its truth is evaluated off the event loop, where queries may run."""
     allow("list")(lambda user, name: TodoList.objects.filter(name=name))
     await TodoList.objects.acreate(name="Shopping")
 
@@ -208,7 +208,7 @@ async def test_an_answer_may_be_a_query() -> None:
 
 
 def test_a_family_has_one_rule() -> None:
-    """Two would be a riddle which of them protects it."""
+    """With two it would be unclear which one protects it."""
     allow("list")(lambda user, key: True)
 
     with pytest.raises(InvalidRule, match="'list' has the rule .* already"):
@@ -226,7 +226,7 @@ def test_the_same_rule_may_come_twice_and_serve_several() -> None:
 
 @pytest.mark.parametrize("pattern", ["", "5", "a b", "list:a b", "a/b", None, 5])
 def test_a_rule_is_for_a_family(pattern: object) -> None:
-    """Else nobody would ever ask it."""
+    """Else it would never be asked."""
     with pytest.raises(InvalidRule, match="expected a family"):
         allow(pattern)(lambda user, key: True)  # type: ignore[arg-type]
 
@@ -241,7 +241,7 @@ def test_a_rule_takes_a_user_and_parts(rule: Callable[..., bool]) -> None:
 
 
 def test_a_rule_that_takes_no_parts_is_never_asked_and_so_refused() -> None:
-    """Nobody watches a bare family; of a whole key there may be no parts left."""
+    """A bare family cannot be watched. A pattern with a key may leave no parts."""
     with pytest.raises(InvalidRule, match="never be asked"):
         allow("list")(lambda user: True)
 
@@ -249,7 +249,7 @@ def test_a_rule_that_takes_no_parts_is_never_asked_and_so_refused() -> None:
 
 
 async def test_a_bare_family_is_denied_whatever_the_rule_takes() -> None:
-    """It speaks for all its topics, those of others too."""
+    """It covers all topics of the family, those of other users too."""
     allow("object:shop.order")(lambda user: True)
     allow("object")(lambda user, model: True)
 
@@ -258,7 +258,7 @@ async def test_a_bare_family_is_denied_whatever_the_rule_takes() -> None:
 
 
 def test_an_annotation_that_text_does_not_convert_to_is_refused() -> None:
-    """At start-up, not when the first client asks."""
+    """At start-up, not at the first client's request."""
 
     def rule(user: Who, key: Who) -> bool:
         return True
@@ -267,8 +267,8 @@ def test_an_annotation_that_text_does_not_convert_to_is_refused() -> None:
         allow("list")(rule)
 
 
-def test_an_annotation_that_is_not_there_is_refused() -> None:
-    """A misspelt one, or one that only type checkers import."""
+def test_an_annotation_that_does_not_resolve_is_refused() -> None:
+    """A misspelt one, or one imported only under TYPE_CHECKING."""
 
     def rule(user: Who, key: Somebody) -> bool:
         return True
@@ -278,7 +278,7 @@ def test_an_annotation_that_is_not_there_is_refused() -> None:
 
 
 async def test_the_users_annotation_may_be_for_type_checkers_alone() -> None:
-    """Nothing is converted to it."""
+    """The user is not converted."""
 
     @allow("list")
     def rule(user: Somebody, key: int) -> bool:
@@ -287,8 +287,8 @@ async def test_the_users_annotation_may_be_for_type_checkers_alone() -> None:
     assert await ask(ADA, "list:5")
 
 
-async def test_a_decorated_rule_is_converted_as_it_is_written() -> None:
-    """Its annotations are names of its own module, not of the decorator's."""
+async def test_a_decorated_rule_is_converted_by_its_own_annotations() -> None:
+    """They name types of the rule's module, not of the decorator's."""
 
     @allow("list")
     @logged

@@ -1,4 +1,4 @@
-"""Tickets: what one opens, for whom, for how long; and what it never opens."""
+"""Tickets: the topics that one opens, its user and its age."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COOKIES = "django.contrib.sessions.backends.signed_cookies"
 
 
 class Session(SessionBase):
-    """A session that is there."""
+    """A session that exists."""
 
     def load(self) -> dict[str, Any]:
         return {}
@@ -35,7 +35,7 @@ class Session(SessionBase):
 def request_of(user: object, session: SessionBase | None = None) -> HttpRequest:
     request = HttpRequest()
     request.user = user  # type: ignore[assignment]
-    # Not by `or`: an empty session counts as none to some versions of Django.
+    # Not `session or …`: in some versions of Django an empty session is false.
     request.session = Session("a" * 32) if session is None else session  # type: ignore[assignment]
     return request
 
@@ -45,7 +45,7 @@ ADA = request_of(Who("1"))
 
 @pytest.fixture
 def opens(hub: Hub) -> Any:
-    """Does a ticket open a topic to the user and session of a request?"""
+    """Return whether a ticket opens a topic to the user and session of a request."""
 
     async def ask(text: str, request: HttpRequest = ADA, topic: str = PAGE) -> bool:
         session = owner_of(request)[1]
@@ -59,7 +59,7 @@ def opens(hub: Hub) -> Any:
     return ask
 
 
-async def test_a_ticket_opens_what_has_no_rule(opens: Any) -> None:
+async def test_a_ticket_opens_a_topic_without_a_rule(opens: Any) -> None:
     """To its own user, in their session."""
     assert await opens(ticket(ADA, "page", 1))
     assert await opens(ticket(ADA, PAGE))
@@ -67,8 +67,8 @@ async def test_a_ticket_opens_what_has_no_rule(opens: Any) -> None:
     assert not await opens("")
 
 
-async def test_a_ticket_is_nobody_elses(opens: Any) -> None:
-    """Another user, another session of hers, or another topic."""
+async def test_a_ticket_opens_nothing_else(opens: Any) -> None:
+    """To another user, in another session of hers, or for another topic."""
     mine = ticket(ADA, PAGE)
 
     assert not await opens(mine, request_of(Who("2")))
@@ -81,7 +81,7 @@ async def test_a_ticket_is_nobody_elses(opens: Any) -> None:
 @pytest.mark.parametrize(
     ("pk", "topic", "other", "its"), [("1", "a:1", "1:", "a:1"), ("2:1:", "a:1", "2", "a:1")]
 )
-async def test_a_users_key_is_not_taken_for_more(
+async def test_a_users_key_cannot_imitate_a_session(
     opens: Any, pk: str, topic: str, other: str, its: str
 ) -> None:
     """Keys may be any text."""
@@ -128,13 +128,13 @@ async def test_a_ticket_outlives_a_new_secret_key(opens: Any) -> None:
     with override_settings(SECRET_KEY="old"):
         good = ticket(ADA, PAGE)
 
-        # What the session's mark is made with changes too: it is good where that is the same.
+        # The session's mark changes with the key too: the ticket is valid for the same mark.
         with override_settings(SECRET_KEY="new"):
             assert not await opens(good)
 
 
 async def test_a_ticket_opens_no_key_that_its_rule_could_not_be_asked_about(opens: Any) -> None:
-    """There would be no rule to ask behind it."""
+    """No rule could be asked after it."""
     allow("number")(number)
     for topic in ("number:x", "number:01"):
         assert not await opens(ticket(ADA, topic), topic=topic), topic
@@ -145,8 +145,10 @@ def number(user: object, key: int) -> bool:
 
 
 @pytest.mark.parametrize("topic", ["list:", "object:a.b/", "realtime:access", "realtime:status"])
-async def test_there_are_no_tickets_for_families_and_for_our_own(opens: Any, topic: str) -> None:
-    """And if there were, they would open nothing."""
+async def test_there_are_no_tickets_for_families_and_reserved_topics(
+    opens: Any, topic: str
+) -> None:
+    """A forged one would open nothing."""
     from realtime.access.tickets import sign
     from realtime.messages.topics import Topic
 
@@ -156,7 +158,7 @@ async def test_there_are_no_tickets_for_families_and_for_our_own(opens: Any, top
 
 
 async def test_anonymous_tickets_are_bound_to_the_session(opens: Any) -> None:
-    """Where there is one; without any they are anybody's who has none."""
+    """Without a session, they are valid for all requests without one."""
     nobody, other = AnonymousUser(), Session("b" * 32)
 
     good = ticket(request_of(nobody), PAGE)
@@ -172,7 +174,7 @@ async def test_anonymous_tickets_are_bound_to_the_session(opens: Any) -> None:
 
 @override_settings(SESSION_ENGINE=COOKIES)
 async def test_tickets_of_sessions_in_cookies_last_while_the_password_does(opens: Any) -> None:
-    """Their key is all that they hold, and changes with that."""
+    """The session's mark follows from the password."""
 
     def session(password: str, **more: str) -> SessionBase:
         found: SessionBase = import_module(COOKIES).SessionStore()
@@ -188,7 +190,7 @@ async def test_tickets_of_sessions_in_cookies_last_while_the_password_does(opens
     assert not await opens(good, request_of(Who("2"), session("hash")))
 
 
-async def test_a_bad_ticket_is_not_in_the_way_of_a_rule(opens: Any) -> None:
+async def test_a_bad_ticket_leaves_the_rule_asked(opens: Any) -> None:
     """The rule is asked as if there were no ticket."""
     allow("list")(lambda user, key: True)
 

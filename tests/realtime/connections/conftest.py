@@ -1,4 +1,4 @@
-"""What the tests of connections share with those of access: a connection, and no rules."""
+"""Fixtures shared with the tests of access: a connection, and an empty registry of rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Authorization: what is held while it is in doubt, and what becomes of it."""
+"""Authorization: subscriptions in doubt are held, and then kept or revoked."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def club() -> Club:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rules that failed are asked again at once."""
+    """Ask rules that failed again at once."""
     monkeypatch.setattr(grants, "RETRY", 0.01)
 
 
@@ -39,20 +39,20 @@ def transport_of(connection: Connection) -> FakeTransport:
 
 
 def in_doubt_twice(connection: Connection, topic: str) -> bool:
-    """Is the rule being asked, and to be asked again?"""
+    """Return whether the rule is being asked, and must be asked once more."""
     found = connection.subscriptions.unsettled(Topic(topic))
     return found is not None and bool(found.question) and bool(found.doubt)
 
 
 async def settled(connection: Connection) -> None:
-    """Wait until nothing is in doubt."""
+    """Wait until no subscription is in doubt."""
     await until(lambda: not connection.authorization._asks)
 
 
 async def test_a_topic_in_doubt_is_held_and_others_are_not(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
-    """From the moment that the doubt arises; what waited is held too."""
+    """From the moment of the doubt; messages that wait already are held too."""
     await watch(connection, "list:1", "list:2")
     connection.mailbox.put(Message("list:1", ROW))
 
@@ -67,7 +67,7 @@ async def test_a_topic_in_doubt_is_held_and_others_are_not(
 async def test_two_doubts_at_once_are_two_questions_and_one_release(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
-    """The second may have come behind what the rule has read."""
+    """The second change may have come after the rule's reads."""
     await watch(connection, "list:1")
     gate = asyncio.Event()
     asked = []
@@ -92,10 +92,10 @@ async def test_two_doubts_at_once_are_two_questions_and_one_release(
     assert not connection.mailbox._holds
 
 
-async def test_unsubscribing_while_asked_is_told_nothing(
+async def test_unsubscribing_while_asked_sends_no_revoked(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
-    """And whoever watches again meanwhile is not let through by the older question."""
+    """An older answer does not release a new subscription to the topic."""
     await watch(connection, "list:1")
     club.is_open = False
     connection.authorization.doubt(list(connection.subscriptions.cursors))
@@ -129,7 +129,7 @@ async def test_a_rule_that_fails_once_revokes_nothing(connection: Connection, hu
 async def test_a_rule_that_fails_again_revokes_and_those_that_say_no_do_so_first(
     connection: Connection, hub: Hub, club: Club, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A clear no does not wait for what is asked again."""
+    """A clear no does not wait for the second attempt of another rule."""
     monkeypatch.setattr(grants, "RETRY", 0.2)
     fails = False
 
@@ -149,10 +149,10 @@ async def test_a_rule_that_fails_again_revokes_and_those_that_say_no_do_so_first
     assert frames_of(connection)[1:] == [Revoked(["name:1"])]
 
 
-async def test_the_net_revokes_what_the_rule_refuses_and_not_where_it_fails(
+async def test_the_recheck_revokes_by_a_no_and_not_by_a_failure(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
-    """Nothing has happened that is known of: an outage must not throw everybody out."""
+    """No change is known: an outage of the database must not revoke all subscriptions."""
 
     @allow("name")
     def fails(user: object, key: str) -> bool:
@@ -168,8 +168,8 @@ async def test_the_net_revokes_what_the_rule_refuses_and_not_where_it_fails(
     assert frames_of(connection) == [Revoked(["list:1"])]
 
 
-async def test_what_a_ticket_opened_holds_on(connection: Connection, hub: Hub) -> None:
-    """There is no rule to ask, as long as the user may be there."""
+async def test_a_topic_opened_by_ticket_stays(connection: Connection, hub: Hub) -> None:
+    """It has no rule to ask, so it stays as long as the user may be connected."""
     connection.subscriptions.cursors[Topic("page:1")] = None
 
     connection.authorization.doubt_all()
@@ -179,10 +179,10 @@ async def test_what_a_ticket_opened_holds_on(connection: Connection, hub: Hub) -
     assert transport_of(connection).closed is None
 
 
-async def test_a_user_who_may_be_here_no_longer_is_sent_away(
+async def test_a_user_who_may_not_connect_any_longer_is_closed(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even if they watch nothing."""
+    """Even without subscriptions."""
 
     async def nobody(scope: object) -> Identity:
         return Identity({}, None, "")
@@ -195,10 +195,10 @@ async def test_a_user_who_may_be_here_no_longer_is_sent_away(
 
 
 @pytest.mark.parametrize("error", [RuntimeError("down"), TimeoutError(), ConnectionError()])
-async def test_a_look_at_the_user_that_fails_ends_the_connection(
+async def test_a_user_who_cannot_be_loaded_ends_the_connection(
     connection: Connection, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """After a second try. Else its topics would be held, and the client told nothing, for ever."""
+    """After a second attempt. Else its topics would be held for ever, unknown to the client."""
 
     async def fail(scope: object) -> Identity:
         raise error
@@ -210,10 +210,10 @@ async def test_a_look_at_the_user_that_fails_ends_the_connection(
     assert transport_of(connection).failed is error
 
 
-async def test_a_look_of_the_net_that_fails_harms_nobody(
+async def test_a_recheck_that_cannot_load_the_user_ends_no_connection(
     connection: Connection, club: Club, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It comes again."""
+    """The next recheck tries again."""
 
     async def fail(scope: object) -> Identity:
         raise RuntimeError("no database")
@@ -227,10 +227,10 @@ async def test_a_look_of_the_net_that_fails_harms_nobody(
     assert not connection.mailbox._holds
 
 
-async def test_a_user_who_changes_while_a_rule_is_asked_is_asked_about_again(
+async def test_a_user_who_changes_while_a_rule_runs_has_it_asked_again(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was asked about the user as they were."""
+    """The rule was asked about the user before the change."""
     asked = asyncio.Event()
     go_on = asyncio.Event()
 
@@ -256,10 +256,10 @@ async def test_a_user_who_changes_while_a_rule_is_asked_is_asked_about_again(
     connection.identity.user = ADA
 
 
-async def test_what_is_refused_when_asked_anew_is_watched_no_more(
+async def test_a_subscription_refused_when_requested_again_ends(
     connection: Connection, hub: Hub, club: Club
 ) -> None:
-    """The client is told `denied`, and then nothing may come of it."""
+    """The client receives `denied`, and no message of the topic after it."""
     await watch(connection, "list:1")
     club.is_open = False
 
@@ -270,8 +270,10 @@ async def test_what_is_refused_when_asked_anew_is_watched_no_more(
 
 
 @override_settings(REALTIME={"HEARTBEAT": 0.02, "RECHECK": 0.1})
-async def test_the_net_comes_within_recheck(connection: Connection, club: Club, hub: Hub) -> None:
-    """With the heart that beats for all."""
+async def test_all_is_rechecked_within_recheck(
+    connection: Connection, club: Club, hub: Hub
+) -> None:
+    """By the heartbeat that serves all connections."""
     from realtime.connections.heartbeat import Heartbeat
 
     heart = Heartbeat()

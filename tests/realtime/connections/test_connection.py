@@ -1,4 +1,4 @@
-"""What runs for a connection ends with it."""
+"""Tasks of a connection end with it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tests.realtime.fakes import FakePubSub
 from tests.realtime.transports import connection_of
 
 
-async def test_what_is_spawned_right_before_the_end_is_closed() -> None:
-    """Though it never began: nothing is left to be warned of."""
+async def test_a_coroutine_spawned_right_before_the_end_is_closed() -> None:
+    """Though it never started, Python warns of no coroutine that was never awaited."""
     connection = connection_of(None, Hub(FakePubSub()))
     begun: list[bool] = []
 
@@ -25,8 +25,8 @@ async def test_what_is_spawned_right_before_the_end_is_closed() -> None:
     assert inspect.getcoroutinestate(spawned) == inspect.CORO_CLOSED
 
 
-async def test_what_is_spawned_behind_the_end_is_closed_at_once() -> None:
-    """Whoever is late finds nobody."""
+async def test_a_coroutine_spawned_after_the_end_is_closed_at_once() -> None:
+    """An ended connection starts no task."""
     connection = connection_of(None, Hub(FakePubSub()))
     await connection.let_go()
 

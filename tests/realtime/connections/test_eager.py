@@ -1,4 +1,4 @@
-"""Coroutines that are begun where they are, and become tasks only when they wait."""
+"""Coroutines that start without a task, and get one only when they wait."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from realtime.connections.eager import run_now
 
 
 async def is_late(seen: list[str]) -> None:
-    """Wait for what never comes, up to a deadline of its own."""
+    """Wait for an event that never comes, up to a timeout of its own."""
     try:
         async with asyncio.timeout(0.01):
             await asyncio.Event().wait()
@@ -19,7 +19,7 @@ async def is_late(seen: list[str]) -> None:
         seen.append("late")
 
 
-async def test_what_does_not_wait_is_done_at_once() -> None:
+async def test_a_coroutine_that_does_not_wait_is_done_at_once() -> None:
     """No task is made for it."""
     done = []
 
@@ -30,7 +30,7 @@ async def test_what_does_not_wait_is_done_at_once() -> None:
     assert done == [True]
 
 
-async def test_what_waits_goes_on_as_a_task() -> None:
+async def test_a_coroutine_that_waits_goes_on_as_a_task() -> None:
     """For futures, events, locks and sleeps, one after another."""
     steps: list[object] = []
     opened, lock = asyncio.Event(), asyncio.Lock()
@@ -49,7 +49,7 @@ async def test_what_waits_goes_on_as_a_task() -> None:
     assert steps == ["slept", True, "in time"]
 
 
-async def test_anything_that_can_be_awaited_will_do() -> None:
+async def test_any_awaitable_works() -> None:
     """A future that is done, and one that is not."""
     done, waiting = asyncio.Future[None](), asyncio.Future[None]()
     done.set_result(None)
@@ -61,8 +61,8 @@ async def test_anything_that_can_be_awaited_will_do() -> None:
     await asyncio.wait_for(task, 5)
 
 
-async def test_what_it_raises_before_it_waits_is_raised_here() -> None:
-    """And after that, by the task."""
+async def test_an_error_before_the_first_wait_is_raised_here() -> None:
+    """A later one is raised by the task."""
 
     async def early() -> None:
         raise ZeroDivisionError
@@ -80,8 +80,8 @@ async def test_what_it_raises_before_it_waits_is_raised_here() -> None:
 
 
 @pytest.mark.parametrize("begun", [False, True])
-async def test_a_task_that_is_cancelled_cancels_what_it_waits_for(begun: bool) -> None:
-    """Before its first step too: what was begun is told, and cleans up."""
+async def test_a_cancelled_task_cancels_its_coroutine(begun: bool) -> None:
+    """Also before the task's first step: the coroutine is closed and cleans up."""
     cleaned = []
     never = asyncio.Event()
 
@@ -102,8 +102,8 @@ async def test_a_task_that_is_cancelled_cancels_what_it_waits_for(begun: bool) -
     assert cleaned == [True]
 
 
-async def test_an_error_in_what_it_waits_for_reaches_it() -> None:
-    """It may handle it and go on."""
+async def test_an_error_of_an_awaited_future_reaches_the_coroutine() -> None:
+    """It may handle the error and go on."""
     failing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     seen = []
 
@@ -123,8 +123,8 @@ async def test_an_error_in_what_it_waits_for_reaches_it() -> None:
     assert seen == ["caught", "went on"]
 
 
-async def test_a_deadline_that_passes_in_it_ends_its_own_wait() -> None:
-    """And not whoever has begun it."""
+async def test_a_timeout_inside_ends_its_own_wait() -> None:
+    """And not the task that called it."""
     seen: list[str] = []
 
     async def work() -> None:
@@ -139,8 +139,8 @@ async def test_a_deadline_that_passes_in_it_ends_its_own_wait() -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="needs the eager tasks of Python 3.12")
-async def test_a_deadline_may_be_set_before_anything_is_waited_for() -> None:
-    """As by what stands between an application and its server."""
+async def test_a_timeout_may_start_before_the_first_wait() -> None:
+    """Software between an application and its server does that."""
     seen: list[str] = []
 
     task = run_now(is_late(seen))

@@ -1,4 +1,4 @@
-"""What a ticket opens at once, and what the rule behind it does."""
+"""Topics that a ticket opens at once, and the rule that is asked after it."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ MANY = 50
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rules that failed are asked again at once."""
+    """Ask rules that failed again at once."""
     monkeypatch.setattr(authorization, "RETRY", 0.01)
 
 
 class Door:
-    """A rule that answers when the test lets it, and who was asked about in which order."""
+    """A rule that answers when the test lets it, and records the order of its questions."""
 
     def __init__(self) -> None:
         self.is_open: bool | Exception = True
@@ -64,7 +64,7 @@ def door() -> Door:
 
 
 def wanted(connection: Connection, *topics: str, cursor: str | None = None) -> Subscribe:
-    """A frame that asks for topics with a fresh ticket for each."""
+    """Return a frame that requests topics with a fresh ticket for each."""
     owner = connection.identity.key, connection.identity.session
     return Subscribe([Wanted(topic, cursor, sign(Topic(topic), *owner)) for topic in topics])
 
@@ -82,7 +82,7 @@ async def idle(connection: Connection) -> None:
 async def test_a_ticket_opens_before_the_rule_has_answered(
     connection: Connection, hub: Hub, door: Door
 ) -> None:
-    """Messages go out meanwhile, and a yes is nothing to tell."""
+    """The client receives messages meanwhile, and no frame for a yes."""
     door.may_answer.clear()
     await asyncio.wait_for(subscribe(connection, wanted(connection, "list:1")), PATIENCE)
     assert kinds(connection) == [Subscribed]
@@ -99,8 +99,8 @@ async def test_a_ticket_opens_before_the_rule_has_answered(
     assert connection.subscriptions.unsettled(Topic("list:1")) is None
 
 
-async def test_a_no_behind_a_ticket_revokes(connection: Connection, hub: Hub, door: Door) -> None:
-    """Nothing of the topic follows, and nothing depends on it."""
+async def test_a_no_after_a_ticket_revokes(connection: Connection, hub: Hub, door: Door) -> None:
+    """No message of the topic follows, and its dependencies are removed."""
     door.is_open = False
     await subscribe(connection, wanted(connection, "list:1"))
 
@@ -114,7 +114,7 @@ async def test_a_no_behind_a_ticket_revokes(connection: Connection, hub: Hub, do
 async def test_a_refused_topic_is_not_opened_by_a_ticket(
     connection: Connection, hub: Hub, door: Door
 ) -> None:
-    """The rule is asked first, for this connection and the user's others; not for another user."""
+    """The rule is asked first: on all of the user's connections, not for another user."""
     door.is_open = False
     await subscribe(connection, wanted(connection, "list:1"))
     await until(lambda: Revoked in kinds(connection))
@@ -134,7 +134,7 @@ async def test_a_refused_topic_is_not_opened_by_a_ticket(
 async def test_a_topic_that_was_denied_without_a_ticket_is_not_opened_by_one(
     connection: Connection, door: Door
 ) -> None:
-    """A no is a no, whatever it answered."""
+    """Every refusal counts, whatever the client's request was."""
     door.is_open = False
     await subscribe(connection, Subscribe([Wanted("list:1")]))
     await subscribe(connection, wanted(connection, "list:1"))
@@ -145,7 +145,7 @@ async def test_a_topic_that_was_denied_without_a_ticket_is_not_opened_by_one(
 async def test_a_refused_topic_opens_again_once_the_rule_says_yes(
     connection: Connection, door: Door
 ) -> None:
-    """The rule is asked first that time, and behind the ticket the next time."""
+    """The rule is asked first that time, and after the ticket the next time."""
     door.is_open = False
     await subscribe(connection, wanted(connection, "list:1"))
     await until(lambda: Revoked in kinds(connection))
@@ -163,7 +163,7 @@ async def test_a_refused_topic_opens_again_once_the_rule_says_yes(
 async def test_a_refusal_is_forgotten_when_the_tickets_of_that_time_are_old(
     connection: Connection, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A newer ticket proves something newer."""
+    """A newer ticket proves a newer view."""
     door.is_open = False
     await subscribe(connection, wanted(connection, "list:1"))
     await until(lambda: Revoked in kinds(connection))
@@ -179,7 +179,7 @@ async def test_a_refusal_is_forgotten_when_the_tickets_of_that_time_are_old(
 async def test_a_client_that_leaves_before_the_answer_is_not_trusted_the_next_time(
     connection: Connection, hub: Hub, door: Door, leaves: str
 ) -> None:
-    """Else it could come again and again, and the rule's no would never reach it."""
+    """Else it could reconnect again and again without receiving the rule's no."""
     door.may_answer.clear()
     early = connection_of(Who("1"), hub, kind=Staying)
     await subscribe(early, wanted(early, "list:1"))
@@ -214,7 +214,7 @@ async def test_an_expired_ticket_has_the_rule_asked_first(
 async def test_a_topic_without_a_rule_stays_open_by_its_ticket(
     connection: Connection, door: Door
 ) -> None:
-    """There is no rule to ask, now or later."""
+    """It has no rule to ask, now or later."""
     await subscribe(connection, wanted(connection, "page:1"))
     connection.authorization.doubt_all()
     await idle(connection)
@@ -226,7 +226,7 @@ async def test_a_topic_without_a_rule_stays_open_by_its_ticket(
 async def test_a_ticket_that_leaves_early_without_a_rule_opens_again(
     connection: Connection, hub: Hub, door: Door
 ) -> None:
-    """No rule could ever say yes."""
+    """There is no rule that could grant it later."""
     early = connection_of(Who("1"), hub, kind=Staying)
     await subscribe(early, wanted(early, "page:1"))
     await early.let_go()
@@ -238,7 +238,7 @@ async def test_a_ticket_that_leaves_early_without_a_rule_opens_again(
 
 @override_settings(REALTIME={"RULE_TIMEOUT": 0.05})
 @pytest.mark.parametrize("fails", ["raises", "hangs"])
-async def test_a_rule_that_fails_behind_a_ticket_is_asked_once_more_and_then_revokes(
+async def test_a_rule_that_fails_twice_after_a_ticket_revokes(
     connection: Connection, door: Door, fails: str
 ) -> None:
     """It fails closed."""
@@ -255,7 +255,7 @@ async def test_a_rule_that_fails_behind_a_ticket_is_asked_once_more_and_then_rev
     assert kinds(connection) == [Denied]
 
 
-async def test_a_rule_that_fails_once_behind_a_ticket_revokes_nothing(
+async def test_a_rule_that_fails_once_after_a_ticket_revokes_nothing(
     connection: Connection, door: Door
 ) -> None:
     """The second answer counts."""
@@ -269,10 +269,10 @@ async def test_a_rule_that_fails_once_behind_a_ticket_revokes_nothing(
     assert len(door.asked) == 2
 
 
-async def test_dependencies_are_watched_before_the_answer_behind_a_ticket_counts(
+async def test_dependencies_are_watched_before_the_answer_after_a_ticket_counts(
     connection: Connection, hub: Hub, door: Door
 ) -> None:
-    """A change while the rule is asked has it asked again, and holds what follows."""
+    """A change while the rule is asked holds the topic, and the rule is asked again."""
     door.may_answer.clear()
     await subscribe(connection, wanted(connection, "list:1"))
     await until(lambda: door.asked)
@@ -288,10 +288,10 @@ async def test_dependencies_are_watched_before_the_answer_behind_a_ticket_counts
     assert connection.mailbox.take_now() == []
 
 
-async def test_what_is_held_does_not_wait_for_the_queue_behind_tickets(
+async def test_held_topics_do_not_wait_for_the_queue_of_tickets(
     connection: Connection, door: Door
 ) -> None:
-    """Its rule is asked at once, by the task that asks about all that is held."""
+    """The task for held topics asks their rules at once."""
     async with every_turn():
         await subscribe(connection, wanted(connection, "list:1"))
         door.is_open = False
@@ -303,7 +303,7 @@ async def test_what_is_held_does_not_wait_for_the_queue_behind_tickets(
 async def test_a_frame_with_tickets_for_some_topics_serves_those_first(
     connection: Connection, door: Door
 ) -> None:
-    """The rules of the others hold up nothing that a ticket opens."""
+    """The rules of the others do not delay topics opened by ticket."""
     door.may_answer.clear()
     frame = Subscribe([Wanted("list:2"), *wanted(connection, "list:1").subscriptions])
     asking = asyncio.create_task(subscribe(connection, frame))
@@ -318,7 +318,7 @@ async def test_a_frame_with_tickets_for_some_topics_serves_those_first(
 
 
 class every_turn:  # noqa: N801 -- a context manager
-    """Take every place in the queue behind tickets."""
+    """Take every place in the queue of connections with tickets."""
 
     async def __aenter__(self) -> None:
         self.turns = ticket_checks().turns
@@ -333,7 +333,7 @@ class every_turn:  # noqa: N801 -- a context manager
 
 
 async def test_a_reconnect_storm_asks_no_rule_before_it_serves(hub: Hub) -> None:
-    """All come back with cursors and tickets, and are told what they missed."""
+    """All reconnect with cursors and tickets, and receive the messages they missed."""
     asked: Counter[str] = Counter()
     served: set[str] = set()
     too_early: list[str] = []
@@ -361,7 +361,7 @@ async def test_a_reconnect_storm_asks_no_rule_before_it_serves(hub: Hub) -> None
     for each in storm:
         await idle(each)
 
-    # Then everything is asked, once, and every no is enforced.
+    # Then each rule is asked once, and each refusal revokes.
     assert not too_early
     assert asked == dict.fromkeys((each.identity.key for each in storm), 1)
     for n, each in enumerate(storm):
@@ -370,8 +370,8 @@ async def test_a_reconnect_storm_asks_no_rule_before_it_serves(hub: Hub) -> None
 
 
 @override_settings(REALTIME={"RULE_TIMEOUT": 60, "RULE_THREADS": 4})
-async def test_questions_behind_tickets_leave_threads_to_clients_that_wait(hub: Hub) -> None:
-    """Half of them, however many questions are in the queue."""
+async def test_questions_after_tickets_leave_threads_to_clients_that_wait(hub: Hub) -> None:
+    """Half of the threads, however many connections are in the queue."""
     over, inside = threading.Event(), Concurrency()
 
     @allow("slow")
@@ -401,7 +401,7 @@ async def test_questions_behind_tickets_leave_threads_to_clients_that_wait(hub: 
 
 
 class Concurrency:
-    """How many threads are inside at a time."""
+    """Counts the threads that run a rule at a time."""
 
     def __init__(self) -> None:
         self.now = self.most = 0
@@ -418,10 +418,10 @@ class Concurrency:
 
 
 @pytest.mark.parametrize("waits_at", ["the turn", "the rule", "the retry"])
-async def test_an_end_while_asking_behind_a_ticket_gives_the_turn_back(
+async def test_an_end_while_asking_after_a_ticket_gives_the_turn_back(
     hub: Hub, door: Door, waits_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At each await; and nothing is left in the hub."""
+    """At each await; and the hub keeps no subscription."""
     monkeypatch.setattr(authorization, "RETRY", 60)
     leaves = connection_of(Who("1"), hub, kind=Staying)
     door.may_answer.clear()

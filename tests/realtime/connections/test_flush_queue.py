@@ -1,4 +1,4 @@
-"""Mailboxes are emptied behind what filled them, and hold up nothing else for long."""
+"""Mailboxes are written in a later turn of the event loop, which stays responsive."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from realtime.connections.flush_queue import SLICE, FlushQueue
 
 
 class Writer:
-    """Notes when it writes."""
+    """Records its flushes."""
 
     def __init__(self, written: list[Writer], seconds: float = 0) -> None:
         self._written = written
@@ -26,8 +26,8 @@ async def done(flushing: FlushQueue) -> None:
             await asyncio.sleep(0)
 
 
-async def test_who_is_added_twice_writes_once() -> None:
-    """And not before what fills it is done."""
+async def test_a_writer_added_twice_writes_once() -> None:
+    """And only after the code that added it."""
     flushing, written = FlushQueue(), []
     one, two = Writer(written), Writer(written)
 
@@ -39,8 +39,8 @@ async def test_who_is_added_twice_writes_once() -> None:
     assert written == [one, two]
 
 
-async def test_who_is_added_while_it_writes_writes_again() -> None:
-    """Whatever came meanwhile goes out too."""
+async def test_a_writer_added_while_it_writes_writes_again() -> None:
+    """Messages that arrive meanwhile are written too."""
     flushing, written = FlushQueue(), []
 
     class Again(Writer):
@@ -55,8 +55,8 @@ async def test_who_is_added_while_it_writes_writes_again() -> None:
     assert len(written) == 3
 
 
-async def test_many_writes_let_others_have_their_turn() -> None:
-    """A message for thousands must not keep everybody else waiting."""
+async def test_other_callbacks_run_between_many_writes() -> None:
+    """A message for thousands of clients must not block the event loop."""
     flushing, written = FlushQueue(), []
     for _ in range(100):
         flushing.add(Writer(written, SLICE / 10))

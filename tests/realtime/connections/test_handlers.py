@@ -1,4 +1,4 @@
-"""Reading what clients send."""
+"""Decoding of clients' frames."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ def test_a_frame_comes_with_its_handler() -> None:
     assert read_frame('{"type":"pong","seq":3,"more":[1]}').frame == ClientPong(3)
 
 
-def test_signs_of_life_pass_by_what_may_wait() -> None:
-    """A client that gets no answer to its ping goes away."""
+def test_pings_and_pongs_pass_handlers_that_wait() -> None:
+    """A client that gets no answer to its ping disconnects."""
     assert read_frame('{"type":"ping"}').at_once
     assert read_frame('{"type":"pong","seq":3}').at_once
 
 
-def test_what_this_version_understands() -> None:
-    """Other packages may have added theirs."""
+def test_the_frames_of_this_version_have_handlers() -> None:
+    """Other packages may have added their own."""
     assert {"subscribe", "unsubscribe", "ping", "pong"} <= client_frames()
 
 
 def test_another_package_may_register_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its handler then gets the frames of that type."""
+    """Its handler then receives the frames of that type."""
     added = Registry[Any]("handler of frames")
     added.update(frames._kinds)
     monkeypatch.setattr(frames, "_kinds", added)
@@ -74,7 +74,7 @@ def test_another_package_may_register_a_frame(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_frame_has_one_handler() -> None:
-    """Else what is done with it depended on the order of imports."""
+    """Else the handler would depend on the order of imports."""
 
     class Dance(Frame, frozen=True, tag="ping"):
         steps: int
@@ -90,8 +90,8 @@ def test_a_frame_has_one_handler() -> None:
     ["", "{", "[]", "1", "null", "NaN", '{"a":1}}', '{"type":}', "{'type':'ping'}", "[" * 100_000]
     + ['{"a":' * depth for depth in (10, 1_000, 100_000)],
 )
-def test_what_is_no_json_object_is_fatal(text: str) -> None:
-    """Whoever sends that does not speak our language."""
+def test_a_text_that_is_no_json_object_is_fatal(text: str) -> None:
+    """Such a client does not speak this protocol."""
     error = bad(text)
 
     assert (error.error.code, error.fatal) == ("not-json", True)
@@ -99,7 +99,7 @@ def test_what_is_no_json_object_is_fatal(text: str) -> None:
 
 @pytest.mark.parametrize("depth", [10, 100, 400, 900, 1_500, 20_000])
 def test_deep_nesting_is_read_or_refused(depth: int) -> None:
-    """Never a crash, wherever the depth lies."""
+    """It never crashes, wherever the nesting is."""
     deep = "[" * depth + "]" * depth
     for text in (
         f'{{"type":"ping","future":{deep}}}',
@@ -111,7 +111,7 @@ def test_deep_nesting_is_read_or_refused(depth: int) -> None:
 
 @given(st.dictionaries(st.sampled_from(["type", "id", "seq", "topics"]), json_values))
 def test_any_object_is_a_frame_or_an_error_that_is_not_fatal(fields: dict[str, object]) -> None:
-    """And the error carries the frame's id, where that is text."""
+    """The error carries the frame's id, if it is text."""
     try:
         read_frame(json.dumps(fields))
     except BadFrame as error:
@@ -124,8 +124,8 @@ def test_any_object_is_a_frame_or_an_error_that_is_not_fatal(fields: dict[str, o
     assert bad.error.id == (given_id if isinstance(given_id, str) else None)
 
 
-def test_a_type_is_told_back_in_short() -> None:
-    """An error must not be longer than what was wrong."""
+def test_an_unknown_type_is_quoted_in_short() -> None:
+    """An error must not be longer than the bad frame."""
     error = bad('{"type":"' + "x" * 50_000 + '"}')
 
     assert error.error.code == "unknown-type"
@@ -144,14 +144,14 @@ def test_a_type_is_told_back_in_short() -> None:
     ],
 )
 def test_a_bad_field_is_named(text: str, field: str) -> None:
-    """So that a client's author need not guess."""
+    """So that the client's author finds it."""
     error = bad(text)
 
     assert (error.error.code, error.fatal) == ("bad-field", False)
     assert field in error.error.message
 
 
-def test_a_type_given_twice_is_no_way_round() -> None:
-    """The frame that is handled is the one that was checked."""
+def test_a_type_given_twice_passes_no_check() -> None:
+    """The handler receives the frame that was checked."""
     with pytest.raises(BadFrame):
         read_frame('{"type":"pong","type":"subscribe","seq":1}')

@@ -1,4 +1,4 @@
-"""One heart beats for all connections of a process."""
+"""One timer serves the heartbeats of all connections of a process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.realtime.transports import FakeTransport, connection_of
 
 
 class Beating(FakeTransport):
-    """Notes each beat, and removes itself if it is told to."""
+    """Records each beat, and removes itself if it is told to."""
 
     def __init__(self, beaten: Callable[[Beating], None] = lambda _: None) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 @override_settings(REALTIME={"HEARTBEAT": 0.02})
 async def test_each_connection_beats_again_and_again() -> None:
-    """With one timer for all of them, and none once they are gone."""
+    """With one timer for all of them, and none after the last one."""
     heart, transports = Heartbeat(), [Beating() for _ in range(3)]
     connections = [connection_of(None, None, each) for each in transports]
     for connection in connections:
@@ -48,7 +48,7 @@ async def test_each_connection_beats_again_and_again() -> None:
 
 @override_settings(REALTIME={"HEARTBEAT": 0.02})
 async def test_one_that_leaves_while_others_beat_does_not_beat() -> None:
-    """It may be another's beat that ends it."""
+    """Another connection's beat may end it."""
     heart = Heartbeat()
     others: list[Connection] = []
     first = Beating(lambda _: heart.remove(others[0]))
@@ -66,7 +66,7 @@ async def test_one_that_leaves_while_others_beat_does_not_beat() -> None:
 
 @override_settings(REALTIME={"HEARTBEAT": 0.02})
 async def test_a_beat_that_fails_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> None:
-    """Its connection ends; the heart goes on."""
+    """Its connection ends; the other beats go on."""
 
     def fail(_: Beating) -> None:
         raise ZeroDivisionError
@@ -84,10 +84,10 @@ async def test_a_beat_that_fails_holds_up_no_other(caplog: pytest.LogCaptureFixt
 
 
 @override_settings(REALTIME={"HEARTBEAT": 0.01, "RECHECK": 0.05})
-async def test_every_connection_is_looked_at_again_now_and_then(
+async def test_every_connection_is_rechecked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The net below whatever tells of changes; a rule that fails then takes nothing away."""
+    """A net for changes that send no message; a rule that fails then revokes nothing."""
     heart = Heartbeat()
     connection = connection_of(None, None, Beating())
     looks: list[bool] = []

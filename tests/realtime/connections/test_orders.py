@@ -1,4 +1,4 @@
-"""One connection through any order of events: what its client may hear, and what is left."""
+"""One connection through any order of events: allowed messages, and cleanup at its end."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ steps = st.one_of(
 
 
 class Client(FakeTransport):
-    """Notes each frame and message in order, and what may not be."""
+    """Records each frame and message in order, and those that break the protocol."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Client(FakeTransport):
         self.wrong: list[str] = []
 
     async def send(self, frame: Frame) -> None:
-        # Frames go before messages that wait.
+        # The writer sends frames before waiting messages.
         self.frames.append(frame)
         if isinstance(frame, Subscribed):
             self.live.update(frame.topics)
@@ -75,7 +75,7 @@ class Client(FakeTransport):
             self.live.difference_update(frame.topics)
 
     def wake(self) -> None:
-        # As a writer does: in a turn of its own.
+        # In a later turn of the loop, like the flush queue.
         asyncio.get_running_loop().call_soon(self.drain)
 
     def drain(self) -> None:
@@ -86,7 +86,7 @@ class Client(FakeTransport):
 
 
 class World:
-    """A hub, a backend whose steps are held up, rules that change their minds, one client."""
+    """A hub, a backend whose steps the test holds up, rules that change, and one client."""
 
     def __init__(self) -> None:
         self.pubsub = FakePubSub(yields=2)
@@ -154,7 +154,7 @@ class World:
         (flag.set if may_come else flag.clear)()
 
     async def lose(self) -> None:
-        """The backend is lost, and with it the messages under way."""
+        """Lose the backend, with the messages on their way."""
         lost = self.pubsub.current
         lost.watch_may_return.set()
         lost.break_with(ConnectionError("lost"))
@@ -167,7 +167,7 @@ class World:
             await asyncio.sleep(0)
 
     async def settle(self) -> None:
-        """Let everything be answered and confirmed."""
+        """Let every rule answer and every topic be confirmed."""
         self.pubsub.current.watch_may_return.set()
         grants, found = self.connection.authorization, self.connection.subscriptions
         async with asyncio.timeout(PATIENCE):
@@ -176,7 +176,7 @@ class World:
         self.client.drain()
 
     async def leave(self) -> None:
-        """End as a transport does: the handler too, wherever it is."""
+        """End as a transport does, and cancel the handler at its present await."""
         if self.handling is not None:
             self.handling.cancel()
         await asyncio.wait_for(self.connection.let_go(), PATIENCE)
@@ -198,7 +198,7 @@ class World:
 
 @pytest.fixture(scope="module", autouse=True)
 def fast() -> Any:
-    """No pauses, no rules but the world's, no logs of what is meant to fail."""
+    """No pauses, no rules but those of the test, no logs of intended failures."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rules, "_rules", {})
         patch.setattr(observers, "_observers", [])
@@ -229,7 +229,7 @@ async def live_through(script: list[tuple[Any, ...]], *, ends_midway: bool) -> N
 
 
 async def all_is_as_the_client_was_told(world: World) -> None:
-    """It hears of what it was told that it is subscribed to, and of nothing else."""
+    """Return whether the client receives messages of exactly its confirmed topics."""
     client, found = world.client, world.connection.subscriptions
     assert client.live == set(found.cursors)
     assert not world.connection.mailbox._holds
@@ -247,17 +247,17 @@ quietly = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 @quietly
 @given(script=scripts)
-def test_a_client_hears_of_what_it_is_subscribed_to_and_of_nothing_else(
+def test_a_client_receives_exactly_its_subscribed_topics(
     script: list[tuple[Any, ...]],
 ) -> None:
-    """In whatever order rules, the backend and the client speak."""
+    """In whatever order rules, the backend and the client act."""
     asyncio.run(live_through(script, ends_midway=False))
 
 
 @quietly
 @given(script=scripts)
 def test_an_end_at_any_moment_leaves_nothing(script: list[tuple[Any, ...]]) -> None:
-    """Tasks are cancelled wherever they wait."""
+    """Tasks are cancelled at any of their awaits."""
     asyncio.run(live_through(script, ends_midway=True))
 
 
@@ -266,7 +266,7 @@ def test_an_end_at_any_moment_leaves_nothing(script: list[tuple[Any, ...]]) -> N
 def test_a_handler_that_is_cancelled_leaves_nothing_once_its_connection_has_ended(
     dies_after: int, has_ticket: bool
 ) -> None:
-    """At each of its awaits. What it had only asked for is gone at once."""
+    """At each of its awaits. Topics that were only asked for are gone at once."""
 
     async def run() -> None:
         rules._rules.clear()
@@ -286,8 +286,8 @@ def test_a_handler_that_is_cancelled_leaves_nothing_once_its_connection_has_ende
     asyncio.run(run())
 
 
-def test_nothing_is_sent_when_a_client_is_sent_away() -> None:
-    """The fake client would have noted it: this keeps the tests above honest."""
+def test_a_frame_of_an_unsubscribed_topic_is_noticed() -> None:
+    """The fake client records it as wrong; so the tests above can fail."""
 
     async def run() -> None:
         world = World()

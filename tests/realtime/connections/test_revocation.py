@@ -1,4 +1,4 @@
-"""What ends a user's sockets: told over the backend, as everything is."""
+"""A user's connections end by messages of the backend."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Browser:
-    """A user who is logged in, and her socket."""
+    """A user who is logged in, and her websocket."""
 
     def __init__(self, user: User) -> None:
         self.user = user
@@ -51,12 +51,12 @@ class Browser:
         await self.socket.subscribe(SENTINEL)
 
     async def is_closed(self) -> bool:
-        """Is that the next that the client is told, within a second?"""
+        """Return whether a close is the next thing that the client receives, within a second."""
         output = await self.communicator.receive_output(1)
         return output.get("code") == CloseCode.NOT_AUTHENTICATED
 
     async def is_told(self) -> bool:
-        """Does she still hear of changes, and of nothing else first?"""
+        """Return whether the client still receives changes, and no other frame before."""
         await tell(Message(SENTINEL, reset="bulk"))
         return (await self.socket.receive())["type"] == "changed"
 
@@ -71,7 +71,7 @@ Open = Callable[[str], Any]
 
 @pytest_asyncio.fixture
 async def open_as() -> AsyncIterator[Open]:
-    """`ada = await open_as("ada")`: another socket of hers, with a session of its own."""
+    """`ada = await open_as("ada")`: another websocket of hers, with a session of its own."""
     allow("sentinel")(lambda user, key: True)
     opened: list[Browser] = []
 
@@ -103,10 +103,10 @@ def deactivate(user: User) -> None:
 
 
 @pytest.mark.parametrize("end", [change_password, deactivate, User.delete])
-async def test_a_change_of_a_user_closes_her_sockets_and_nobody_elses(
+async def test_a_change_of_a_user_closes_her_sockets_and_no_others(
     open_as: Open, end: Callable[[User], object]
 ) -> None:
-    """All of them, within a second."""
+    """All of hers, within a second."""
     ada, again, grace = [await open_as(name) for name in ("ada", "ada", "grace")]
 
     await in_thread(end, ada.user)
@@ -126,8 +126,8 @@ async def test_logging_out_closes_the_sockets_of_that_session(open_as: Open) -> 
     assert await there.is_told()
 
 
-async def test_what_is_rolled_back_closes_nothing(open_as: Open) -> None:
-    """Nothing has happened."""
+async def test_a_change_that_is_rolled_back_closes_nothing(open_as: Open) -> None:
+    """The database has not changed."""
     ada = await open_as("ada")
 
     def change_your_mind() -> None:
@@ -141,8 +141,8 @@ async def test_what_is_rolled_back_closes_nothing(open_as: Open) -> None:
 
 
 @override_settings(REALTIME={"HEARTBEAT": 0.4, "RECHECK": 0.6, "SILENCE": 60})
-async def test_an_expired_session_is_noticed_by_the_net(open_as: Open) -> None:
-    """Nobody tells of it: it just passes. So it is with a session that is deleted by hand."""
+async def test_the_recheck_notices_an_expired_session(open_as: Open) -> None:
+    """Its end sends no message; nor does deleting the session by hand."""
     ada = await open_as("ada")
 
     expired = timezone.now() - timedelta(1)
@@ -152,8 +152,8 @@ async def test_an_expired_session_is_noticed_by_the_net(open_as: Open) -> None:
         pass
 
 
-async def test_logging_in_elsewhere_tells_nobody(open_as: Open) -> None:
-    """What it writes is last_login, and whoever is here may be so no less."""
+async def test_logging_in_elsewhere_sends_nothing(open_as: Open) -> None:
+    """It writes only last_login, which takes no permission away."""
     ada = await open_as("ada")
     before = await StoredRecord.objects.acount()
 
@@ -164,8 +164,8 @@ async def test_logging_in_elsewhere_tells_nobody(open_as: Open) -> None:
 
 
 @override_settings(SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies")
-async def test_who_logs_in_again_is_let_in_though_sessions_are_in_cookies(open_as: Open) -> None:
-    """The mark of all her sessions is the same, as long as her password is."""
+async def test_a_new_login_is_accepted_with_sessions_in_cookies(open_as: Open) -> None:
+    """All her sessions have the same mark, as long as her password is the same."""
     ada = await open_as("ada")
     await in_thread(ada.http.logout)
     assert await ada.is_closed()
@@ -184,7 +184,7 @@ def tracked_users(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_bulk_change_of_tracked_users_closes_their_sockets(
     open_as: Open, tracked_users: None
 ) -> None:
-    """Django sends no signal of its own for it."""
+    """Django sends no signal for it."""
     ada, grace = await open_as("ada"), await open_as("grace")
 
     await in_thread(lambda: User.objects.filter(username="ada").update(is_active=False))
@@ -193,10 +193,10 @@ async def test_a_bulk_change_of_tracked_users_closes_their_sockets(
     assert await grace.is_told()
 
 
-async def test_changes_of_users_that_are_not_known_have_everybody_looked_at(
+async def test_changes_of_unknown_users_have_all_connections_rechecked(
     open_as: Open, tracked_users: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Too many, or by raw SQL; spread over some time."""
+    """Too many rows, or raw SQL; the rechecks are spread over some time."""
     monkeypatch.setattr(revocation_module, "SPREAD", 0.05)
     ada, grace = await open_as("ada"), await open_as("grace")
 
@@ -207,10 +207,10 @@ async def test_changes_of_users_that_are_not_known_have_everybody_looked_at(
     assert await grace.is_closed()
 
 
-async def test_a_bulk_login_of_tracked_users_has_nobody_looked_at(
+async def test_a_bulk_change_of_last_login_rechecks_no_connection(
     tracked_users: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """But any other column does, also beside it, or in the same transaction."""
+    """A change of another column does, beside it or in the same transaction."""
     told: list[list[str]] = []
     monkeypatch.setattr(signals, "users_changed", lambda keys, using: told.append(list(keys)))
     ada = await in_thread(User.objects.create_user, "ada")
@@ -234,8 +234,8 @@ async def test_a_bulk_login_of_tracked_users_has_nobody_looked_at(
 
 
 @pytest.mark.parametrize("label", ["user", "session", "reset", "other"])
-async def test_who_changes_while_the_socket_is_opened_is_looked_at_again(label: str) -> None:
-    """Who they are was found before, and the message found nobody to look at."""
+async def test_a_user_who_changes_while_the_socket_opens_is_rechecked(label: str) -> None:
+    """The user was loaded before the change, and the message found no connection yet."""
     observer = Revocation(Connections(Heartbeat()))
     message = {
         "user": Message(CONCERNED, {"user": {"7": "updated"}}),

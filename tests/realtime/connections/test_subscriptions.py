@@ -1,4 +1,4 @@
-"""The state machine of subscriptions, against a model that knows no objects and no shortcuts."""
+"""The state machine of subscriptions against a simple model."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from realtime.connections.subscriptions import (
 )
 
 KEYS = ["list:1", ("view", 2), 3]
-"""Anything hashable is a key."""
+"""Any hashable object is a key."""
 
 keys = st.sampled_from(KEYS)
 
 
 class Held:
-    """What the machine holds and releases, which notes each mistake."""
+    """A mailbox for the machine that fails at each wrong hold or release."""
 
     def __init__(self) -> None:
         self.held: set[object] = set()
@@ -50,15 +50,15 @@ class Held:
 
 @dataclass
 class Life:
-    """What the model knows of one subscription, from its first request to its end."""
+    """The model of one subscription, from its first request to its end."""
 
     is_granted: bool = False
     is_asked: bool = False
     unconfirmed: int = 0
     doubts: list[Doubt] = field(default_factory=list)
-    """What the rule is to be asked about."""
+    """Doubts for which the rule has not been asked yet."""
     asking: list[Doubt] = field(default_factory=list)
-    """What the rule is being asked about."""
+    """Doubts for which the rule is being asked."""
 
     @property
     def state(self) -> State:
@@ -96,7 +96,7 @@ class AgainstAModel(RuleBasedStateMachine):
         self.loop.close()
 
     def settle_tasks(self) -> None:
-        """Let tasks that were cancelled end, as the event loop does."""
+        """Let cancelled tasks end, as the event loop does."""
         self.loop.run_until_complete(asyncio.sleep(0))
 
     @rule(key=keys)
@@ -106,7 +106,7 @@ class AgainstAModel(RuleBasedStateMachine):
 
     @rule(key=keys)
     def give_up_asking(self, key: object) -> None:
-        """A rule that says nothing: its task was cancelled."""
+        """A rule gives no answer: its task was cancelled."""
         self.machine.unask([key])
         life = self.lives.get(key)
         if life is not None:
@@ -127,7 +127,7 @@ class AgainstAModel(RuleBasedStateMachine):
     @precondition(lambda self: self.unconfirmed)
     @rule(data=st.data())
     def confirm(self, data: st.DataObject) -> None:
-        """Those of subscriptions that have ended are confirmed late, too."""
+        """Tasks of ended subscriptions may be confirmed late, too."""
         which = data.draw(st.sampled_from(range(len(self.unconfirmed))))
         key, subscription, life, task = self.unconfirmed.pop(which)
         is_told = self.machine.confirm(key, subscription)
@@ -173,7 +173,7 @@ class AgainstAModel(RuleBasedStateMachine):
     @precondition(lambda self: self.questions)
     @rule(data=st.data(), yes=st.booleans())
     def answer(self, data: st.DataObject, yes: bool) -> None:
-        """Also one about a subscription that has ended, or was asked for anew since."""
+        """Also for a subscription that has ended since, or was requested anew."""
         which = data.draw(st.sampled_from(range(len(self.questions))))
         key, subscription, life = self.questions.pop(which)
         assert subscription.has_ended is (self.lives.get(key) is not life)
@@ -185,7 +185,7 @@ class AgainstAModel(RuleBasedStateMachine):
 
     @rule(key=keys)
     def end(self, key: object) -> None:
-        """Refused, revoked or given up: the machine need not know which."""
+        """Refused, revoked or unsubscribed: the machine treats them alike."""
         life = self.lives.pop(key, None)
         was_granted = life is not None and life.is_granted
         before = self.holder.discarded[key]
@@ -232,7 +232,7 @@ TestAgainstAModel.settings = settings(stateful_step_count=25)
 
 
 async def test_an_ended_subscription_stays_until_its_tasks_are_done() -> None:
-    """The next one to the same key waits for them: they leave the hub, where both have one name."""
+    """The next subscription to the key waits for them, since the hub knows only the key."""
     machine: Subscriptions[str] = Subscriptions(Held())
     first = machine.grant("list:1")
     stubborn = asyncio.ensure_future(_ends_after_a_step())
@@ -258,7 +258,7 @@ async def _ends_after_a_step() -> None:
 
 
 def test_the_history_is_read_by_one_task_at_a_time() -> None:
-    """One lock while anything is unsettled, and none that an idle connection keeps."""
+    """One lock while a subscription is unsettled; an idle connection has none."""
     machine: Subscriptions[str] = Subscriptions(Held())
     subscription = machine.grant("list:1")
     turn = machine.turn()

@@ -1,4 +1,4 @@
-"""What goes out: in order, one write at a time, and never more than the client answers for."""
+"""The writer: frames in order, one write at a time, at most a window unanswered."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WINDOW = 1_000
 
 
 class Client:
-    """The other end: takes what is written, until it is told to wait, or to break."""
+    """The server's side of the writes: accepts text until it is told to wait or to raise."""
 
     def __init__(self, window: int = WINDOW) -> None:
         self.frames: list[dict[str, Any]] = []
@@ -54,7 +54,7 @@ class Client:
         return [pk for each in changed for pk in each["topics"][LIST]["changes"]["a.b"]["updated"]]
 
     def answer(self) -> None:
-        """Answer every ping that has come."""
+        """Answer every ping received so far."""
         for frame in self.frames:
             if frame["type"] == "ping":
                 self.outgoing.ponged(frame["seq"])
@@ -64,8 +64,8 @@ class Client:
             await asyncio.sleep(0)
 
 
-async def test_what_waits_is_written_at_once() -> None:
-    """Without a task of its own, where the server takes it."""
+async def test_waiting_messages_are_written_at_once() -> None:
+    """Without a task, if the server accepts them."""
     client = Client()
     before = asyncio.all_tasks()
 
@@ -76,7 +76,7 @@ async def test_what_waits_is_written_at_once() -> None:
 
 
 async def test_frames_go_before_messages_and_in_their_order() -> None:
-    """A client is told that it is subscribed before it is told of anything."""
+    """A client receives `subscribed` before messages of the topic."""
     client = Client()
     client.reads.clear()
     sending = [asyncio.create_task(client.outgoing.send(Denied({str(n): ""}))) for n in range(3)]
@@ -92,7 +92,7 @@ async def test_frames_go_before_messages_and_in_their_order() -> None:
 
 
 async def test_while_one_write_waits_messages_merge() -> None:
-    """A client that reads slowly is told the same in fewer frames."""
+    """A slow client receives the same rows in fewer frames."""
     client = Client()
     client.reads.clear()
     client.tell("1")
@@ -107,7 +107,7 @@ async def test_while_one_write_waits_messages_merge() -> None:
 
 
 async def test_no_more_is_sent_than_a_window_without_an_answer() -> None:
-    """Also where the server takes everything: what it keeps in memory is bounded."""
+    """Also to a server that accepts everything: the data in its memory is bounded."""
     client = Client()
     for number in range(1_000):
         client.tell(f"{number:04}")
@@ -124,7 +124,7 @@ async def test_no_more_is_sent_than_a_window_without_an_answer() -> None:
 
 
 async def test_a_client_that_answers_is_never_held_back() -> None:
-    """Pings go out behind each half window, long before it is full."""
+    """Pings are sent after each half window, before the window is full."""
     client = Client()
 
     for number in range(1_000):
@@ -136,8 +136,8 @@ async def test_a_client_that_answers_is_never_held_back() -> None:
 
 
 @pytest.mark.parametrize("seq", [0, -1, 7, 10**30])
-async def test_an_answer_to_no_ping_opens_nothing(seq: int) -> None:
-    """Nor one given twice."""
+async def test_an_answer_to_an_unknown_ping_opens_nothing(seq: int) -> None:
+    """Nor does a second answer to the same ping."""
     client = Client()
     while not client.outgoing.is_shut:
         client.tell("1")
@@ -152,7 +152,7 @@ async def test_an_answer_to_no_ping_opens_nothing(seq: int) -> None:
 
 
 async def test_frames_pass_a_window_that_is_shut() -> None:
-    """A ping must, or nothing would ever open it; so do the answers to what a client asks."""
+    """A ping must, or the window would never open; so do answers to the client's requests."""
     client = Client()
     while not client.outgoing.is_shut:
         client.tell("1")
@@ -164,8 +164,8 @@ async def test_frames_pass_a_window_that_is_shut() -> None:
     assert "held back" not in client.pks
 
 
-async def test_who_waits_to_send_is_let_go_at_the_end() -> None:
-    """And nothing is written after it."""
+async def test_tasks_that_wait_to_send_are_released_at_the_end() -> None:
+    """And no frame is written after it."""
     client = Client()
     client.reads.clear()
     sending = [asyncio.create_task(client.outgoing.send(Pong())) for _ in range(3)]
@@ -181,8 +181,8 @@ async def test_who_waits_to_send_is_let_go_at_the_end() -> None:
 
 
 @pytest.mark.parametrize("waits", [False, True])
-async def test_what_cannot_be_written_ends_it(waits: bool) -> None:
-    """What was taken out of the mailbox is lost, so the client has to come back."""
+async def test_an_error_of_a_write_ends_it(waits: bool) -> None:
+    """Messages taken from the mailbox are lost, so the client has to reconnect."""
     client = Client()
     client.error = OSError("gone")
     if waits:
@@ -197,8 +197,8 @@ async def test_what_cannot_be_written_ends_it(waits: bool) -> None:
     assert client.frames == []
 
 
-async def test_a_sender_that_gives_up_leaves_its_frame() -> None:
-    """Others behind it are sent all the same."""
+async def test_a_sender_that_is_cancelled_leaves_its_frame() -> None:
+    """Later frames are sent all the same."""
     client = Client()
     client.reads.clear()
     sending = [asyncio.create_task(client.outgoing.send(Denied({str(n): ""}))) for n in range(3)]

@@ -1,4 +1,4 @@
-"""What the tests of operators' answers share."""
+"""Fixtures of the tests of operators' calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that serves and answers: this one."""
+"""Serve in this process and answer operators' calls."""
 
 from __future__ import annotations
 

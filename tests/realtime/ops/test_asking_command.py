@@ -1,4 +1,4 @@
-"""What commands that ask the processes have in common, within one process."""
+"""The base class of commands that call the processes, tested within one process."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def serving() -> AsyncIterator[None]:
 
 
 def run(*arguments: str) -> tuple[int, str]:
-    """Run a command here; return its exit code and what it printed."""
+    """Run a command here; return its exit code and its output."""
     out = io.StringIO()
     try:
         call_command(*arguments, stdout=out, stderr=out)
@@ -62,7 +62,7 @@ async def arun(*arguments: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda each: each[0])
 def test_without_a_process_there_is_no_answer(arguments: tuple[str, ...]) -> None:
-    """That is an exit code of its own."""
+    """That has an exit code of its own."""
     code, printed = run(*arguments, "--timeout", "0.1")
 
     assert code == 2
@@ -71,14 +71,14 @@ def test_without_a_process_there_is_no_answer(arguments: tuple[str, ...]) -> Non
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda each: each[0])
 def test_a_backend_that_is_away_is_an_error(arguments: tuple[str, ...]) -> None:
-    """Nobody was asked; that nobody answers says nothing."""
+    """The question was not sent, so no answer says nothing about the processes."""
     away = mock.patch.object(type(get_pubsub()), "connect", side_effect=OperationalError("gone"))
     with away, pytest.raises(CommandError, match="carries no messages: OperationalError: gone"):
         run(*arguments, "--timeout", "5")
 
 
 def test_processes_that_cannot_be_asked_are_not() -> None:
-    """Messages of the memory backend stay within each."""
+    """Messages of the memory backend stay within each process."""
     with mock.patch.object(command, "get_pubsub", return_value=MemoryPubSub()):
         code, printed = run("realtime_topics")
 
@@ -86,15 +86,15 @@ def test_processes_that_cannot_be_asked_are_not() -> None:
 
 
 async def test_columns_are_aligned(serving: None) -> None:
-    """As in a report on paper."""
+    """Text to the left, numbers to the right."""
     code, printed = await arun("realtime_topics")
 
     assert code == 0
     assert printed == "topic   subscribers\nlist:5            1\n"
 
 
-async def test_who_logs_more_is_printed(serving: None) -> None:
-    """With what it was before; and it is that again in the end."""
+async def test_processes_with_a_new_log_level_are_printed(serving: None) -> None:
+    """With the level before, which is restored at the end."""
     logger = logging.getLogger("realtime.draining")
     logger.setLevel("ERROR")
 
@@ -109,7 +109,7 @@ async def test_who_logs_more_is_printed(serving: None) -> None:
     logger.setLevel(logging.NOTSET)
 
 
-async def test_a_connection_that_nobody_has_is_an_error(serving: None) -> None:
+async def test_an_unknown_connection_is_an_error(serving: None) -> None:
     """Although processes have answered."""
     with pytest.raises(CommandError, match="has a connection 'x'"):
         await arun("realtime_connection", "x")
@@ -117,17 +117,17 @@ async def test_a_connection_that_nobody_has_is_an_error(serving: None) -> None:
 
 @pytest.fixture
 async def client(serving: None) -> AsyncIterator[Connection]:
-    """One that does not go when it is closed."""
+    """A client whose connection stays when it is closed."""
     connection = connection_of(None, server_of().hub)
     server_of().connections.add(connection)
     yield connection
     server_of().connections.remove(connection)
 
 
-async def test_who_waits_for_a_drain_learns_that_some_are_left(
+async def test_a_command_that_waits_for_a_drain_reports_the_connections_left(
     client: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not for ever: the process is going to end."""
+    """It does not wait for ever: the process is going to end."""
     monkeypatch.setattr(realtime_drain, "GRACE", 0.1)
 
     with pytest.raises(CommandError, match="1 connections are left"):
@@ -151,7 +151,7 @@ async def test_a_drain_is_undone(client: Connection) -> None:
 
 
 async def test_other_hosts_are_not_drained(client: Connection) -> None:
-    """Each hook drains its own."""
+    """A pre-stop hook drains only its own host."""
     code, _ = await arun("realtime_drain", "--host", "elsewhere", "--timeout", "0.3")
 
     assert code == 2
@@ -172,8 +172,8 @@ async def test_other_hosts_are_not_drained(client: Connection) -> None:
     ],
     ids=" ".join,
 )
-def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...]) -> None:
-    """Before anybody is asked."""
+def test_senseless_arguments_are_refused(arguments: tuple[str, ...]) -> None:
+    """Before any process is asked."""
     with pytest.raises(CommandError):
         run(*arguments)
 

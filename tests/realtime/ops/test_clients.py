@@ -1,4 +1,4 @@
-"""What a process says of those who are connected to it."""
+"""The connections that a process reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.realtime.transports import FakeTransport, connection_of
 
 
 class Slow(FakeTransport):
-    """One that is held back."""
+    """A transport that is held back."""
 
     def facts(self) -> dict[str, object]:
         return {"pong": 3.0, "sent": 9, "frames": 2, "held_back": True}
@@ -24,7 +24,7 @@ class Slow(FakeTransport):
 
 @pytest.fixture
 async def ada(server: Server) -> AsyncIterator[Connection]:
-    """Ada's connection, beside one of nobody's."""
+    """Ada's connection, beside an anonymous one."""
     connections = server.connections
     ada = connection_of(User(pk=7), server.hub, Slow(), session="the mark of a session")
     nobody = connection_of(None, server.hub)
@@ -36,8 +36,10 @@ async def ada(server: Server) -> AsyncIterator[Connection]:
         await within(each.let_go())
 
 
-async def test_those_come_first_for_whom_most_waits(server: Server, ada: Connection) -> None:
-    """With what waits, and whether they are held back."""
+async def test_connections_with_the_most_waiting_rows_come_first(
+    server: Server, ada: Connection
+) -> None:
+    """With their waiting messages, and whether they are held back."""
     ada.mailbox.put(row(LIST, 1))
     ada.mailbox.put(row(LIST, 2))
 
@@ -50,14 +52,16 @@ async def test_those_come_first_for_whom_most_waits(server: Server, ada: Connect
     assert (client.held_back, client.pong) == (True, 3.0)
 
 
-async def test_those_of_one_user_are_found(server: Server, ada: Connection) -> None:
+async def test_connections_of_one_user_are_found(server: Server, ada: Connection) -> None:
     """By primary key."""
     assert [each.id for each in clients_here(server, user="7").connections] == [ada.id]
     assert clients_here(server, user="8").total == 0
 
 
-async def test_a_connection_tells_how_far_each_topic_is(server: Server, ada: Connection) -> None:
-    """Those that are held or wait come first."""
+async def test_a_connection_reports_the_cursor_of_each_topic(
+    server: Server, ada: Connection
+) -> None:
+    """Topics that are held, or have waiting rows, come first."""
     ada.subscriptions.cursors.update({LIST: "here.1", OTHER: "here.2"})
     ada.subscriptions.grant(OTHER)
     ada.mailbox.put(row(OTHER, 1))
@@ -70,7 +74,7 @@ async def test_a_connection_tells_how_far_each_topic_is(server: Server, ada: Con
     assert (second.topic, second.waiting_rows, second.held) == (LIST, None, False)
 
 
-async def test_what_is_asked_again_is_in_doubt(
+async def test_a_topic_whose_rule_is_asked_again_is_in_doubt(
     server: Server, ada: Connection, no_rules: None
 ) -> None:
     """Until the rule has answered."""
@@ -83,7 +87,7 @@ async def test_what_is_asked_again_is_in_doubt(
 
 
 async def test_a_limit_leaves_topics_off(server: Server, ada: Connection) -> None:
-    """An answer goes over the backend."""
+    """An answer is sent as a message of the backend."""
     ada.subscriptions.cursors.update({LIST: None, OTHER: None})
 
     found = client_here(server, ada.id, limit=1)
@@ -93,16 +97,14 @@ async def test_a_limit_leaves_topics_off(server: Server, ada: Connection) -> Non
 
 
 async def test_a_connection_that_is_elsewhere_is_not_here(server: Server, ada: Connection) -> None:
-    """Another process will have it."""
+    """Another process has it."""
     found = client_here(server, "of another")
 
     assert (found.connection, found.watches) == (None, [])
 
 
-async def test_what_could_be_used_to_be_somebody_is_not_told(
-    server: Server, ada: Connection
-) -> None:
-    """By whatever answer."""
+async def test_answers_contain_no_secrets_of_a_session(server: Server, ada: Connection) -> None:
+    """In all kinds of answers."""
     told = msgspec.json.encode([clients_here(server), client_here(server, ada.id)])
 
     assert b"the mark" not in told

@@ -1,4 +1,4 @@
-"""`manage.py realtime_status`, beside a server of its own kind."""
+"""`manage.py realtime_status` against a daphne process that serves the demo."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GET = b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"
 
 @contextmanager
 def serving(folder: Path, environment: dict[str, str]) -> Iterator[int]:
-    """Serve the demo, and ask for a page; give the number of the process."""
+    """Serve the demo, and request a page; yield the process's id."""
     path = str(folder / "web.sock")
     with subprocess.Popen(
         [sys.executable, "-m", "daphne", "-u", path, "demo_todo.asgi:application"],
@@ -55,7 +55,7 @@ def _wait_for_page(path: str) -> None:
 
 
 def status(environment: dict[str, str], *arguments: str) -> tuple[int, str]:
-    """Return the exit code and what was printed."""
+    """Return the exit code and the output."""
     run = subprocess.run(
         [sys.executable, "manage.py", "realtime_status", *arguments],
         env=environment,
@@ -69,7 +69,7 @@ def status(environment: dict[str, str], *arguments: str) -> tuple[int, str]:
 
 
 def test_a_process_that_has_shown_a_page_answers(tmp_path: Path) -> None:
-    """Nobody is connected to it yet. Without it there is nobody."""
+    """Even without connections. Without the process there is no answer."""
     environment = environment_of_the_demo()
     with serving(tmp_path, environment) as pid:
         code, printed = status(environment, "--json")
@@ -88,7 +88,7 @@ def test_a_process_that_has_shown_a_page_answers(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_a_redis_that_is_away_is_another_code(tmp_path: Path) -> None:
-    """And one that is there counts what it keeps."""
+    """A Redis that is there reports the number of its messages."""
     with RedisServer() as server:
         environment = environment_of_the_demo() | {"REDIS_URL": server.url}
         with serving(tmp_path, environment):
@@ -107,8 +107,8 @@ def test_a_redis_that_is_away_is_another_code(tmp_path: Path) -> None:
     assert "problem    the backend does not answer: " in printed
 
 
-def test_what_hangs_is_not_waited_for(tmp_path: Path) -> None:
-    """The process ends when it has said so."""
+def test_a_call_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
+    """The process ends once it has printed the report."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
         environment = environment_of_the_demo() | {"REDIS_URL": url}

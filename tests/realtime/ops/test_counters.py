@@ -1,4 +1,4 @@
-"""What is counted where a client alone could not show it."""
+"""Counters whose values one client alone could not show."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.realtime.transports import connection_of
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A backend that was lost is tried again at once."""
+    """Reconnect to a lost backend at once."""
     monkeypatch.setattr("realtime.hub.hub.FIRST_PAUSE", 0.0)
     monkeypatch.setattr("realtime.hub.hub.LONGEST_PAUSE", 0.001)
 
@@ -35,7 +35,7 @@ async def test_a_backend_that_is_lost_is_counted_once_until_it_is_back() -> None
         await until(lambda: counters.lost == before + 2)
 
 
-async def test_what_is_revoked_is_counted(hub, no_rules: None) -> None:
+async def test_a_revoked_topic_is_counted(hub, no_rules: None) -> None:
     """A topic that was watched, and whose rule says no now."""
     answers = [True]
     allow("list")(lambda user, key: answers[0])
@@ -51,7 +51,7 @@ async def test_what_is_revoked_is_counted(hub, no_rules: None) -> None:
 
 
 def test_a_forked_process_begins_anew() -> None:
-    """Its counts are its own."""
+    """Its counters start at 0."""
     counted = Counters(received=3, lost=1)
     counted.resets["bulk"] += 1
 
@@ -61,7 +61,7 @@ def test_a_forked_process_begins_anew() -> None:
 
 
 def test_counters_end_as_prometheus_wants() -> None:
-    """Names say what can go down, and what cannot."""
+    """Only the names of counters end in `_total`."""
     for metric in METRICS:
         assert metric.name.endswith("_total") == (metric.kind == "counter"), metric.name
         assert metric.name.startswith("realtime_")

@@ -1,4 +1,4 @@
-"""Logging more for a while."""
+"""Log levels that are set for some minutes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def levels_before() -> Iterator[None]:
 
 
 async def test_a_level_is_set_and_set_back(server: Server) -> None:
-    """With those below that have their own."""
+    """With loggers below that have a level of their own."""
     logging.getLogger("realtime").setLevel("WARNING")
     logging.getLogger("realtime.hub").setLevel("ERROR")
 
@@ -43,8 +43,8 @@ async def test_a_level_is_set_and_set_back(server: Server) -> None:
     await until(lambda: logging.getLogger("realtime.hub").level == logging.ERROR)
 
 
-async def test_set_twice_it_is_what_it_was_before_the_first(server: Server) -> None:
-    """A question may come twice."""
+async def test_a_level_set_twice_is_restored_to_that_before_the_first(server: Server) -> None:
+    """A call may arrive twice."""
     logging.getLogger("realtime.hub").setLevel("ERROR")
     set_level_here(server, "INFO", "realtime.hub", minutes=1)
 
@@ -57,7 +57,7 @@ async def test_set_twice_it_is_what_it_was_before_the_first(server: Server) -> N
     ("level", "logger"), [("DEBUG", "django"), ("DEBUG", "realtimes"), ("LOUD", "realtime")]
 )
 async def test_nothing_else_can_be_set(level: str, logger: str, server: Server) -> None:
-    """Other loggers are not ours to turn."""
+    """Loggers of other packages are refused."""
     with pytest.raises(ValueError, match="expected one of"):
         set_level_here(server, level, logger)
 

@@ -1,4 +1,4 @@
-"""What is counted for operators, seen as Prometheus sees it."""
+"""Metrics for operators, as Prometheus reads them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def rules(no_rules: None, no_linger: None) -> None:
-    """Lists are everybody's, but for the first; that of the second fails."""
+    """All users may watch all lists but the first; the rule of the second raises."""
 
     def may_watch(user: User, key: int) -> bool:
         if key == 2:
@@ -58,7 +58,7 @@ def value(name: str, **labels: str) -> float:
 
 
 class Grown:
-    """By how much metrics have grown since this was made."""
+    """The growth of metrics since this was made."""
 
     def __init__(self) -> None:
         self._before = self._read()
@@ -76,7 +76,7 @@ class Grown:
         }
 
 
-async def test_clients_and_what_they_are_told_are_counted(ada: User) -> None:
+async def test_clients_and_their_messages_are_counted(ada: User) -> None:
     """Connections, topics, messages, frames."""
     grown = Grown()
     async with connected(ada) as client:
@@ -98,8 +98,8 @@ async def test_clients_and_what_they_are_told_are_counted(ada: User) -> None:
     await until(lambda: value("realtime_connections", transport="websocket") == 0)
 
 
-async def test_what_rules_refuse_is_counted(ada: User) -> None:
-    """A rule that fails is another matter."""
+async def test_refusals_of_rules_are_counted(ada: User) -> None:
+    """A rule that fails is counted apart."""
     grown = Grown()
     async with connected(ada) as client:
         wanted = [{"topic": f"list:{key}"} for key in (1, 2, 3)]
@@ -113,7 +113,7 @@ async def test_what_rules_refuse_is_counted(ada: User) -> None:
 
 
 async def test_rules_that_are_late_are_counted(ada: User) -> None:
-    """They have failed, too."""
+    """They count as failed, too."""
 
     @allow("slow")
     async def may_watch(user: User, key: int) -> bool:
@@ -131,7 +131,7 @@ async def test_rules_that_are_late_are_counted(ada: User) -> None:
 
 
 async def test_resets_are_counted_by_reason(ada: User) -> None:
-    """As clients are told them."""
+    """The reason that clients receive."""
     grown = Grown()
     async with connected(ada) as client:
         await client.subscribe("list:5", "list:6")
@@ -141,8 +141,8 @@ async def test_resets_are_counted_by_reason(ada: User) -> None:
     assert grown("realtime_resets_total", reason="bulk") == 2
 
 
-async def test_who_is_not_let_in_is_counted(ada: User) -> None:
-    """By the code that says why."""
+async def test_refused_connections_are_counted(ada: User) -> None:
+    """By their close code."""
     grown = Grown()
     server_of()
     async with connected(None, welcome=False) as client:
@@ -190,7 +190,7 @@ def draining() -> Iterator[None]:
 
 
 def test_a_project_can_mount_a_view() -> None:
-    """It answers with all that the registry has, in Prometheus' own format."""
+    """It returns all metrics of the registry in Prometheus' own format."""
     response = realtime.ops.prometheus.view(RequestFactory().get("/metrics/"))
 
     assert response.status_code == 200
@@ -222,8 +222,8 @@ print(any(each.name.startswith("realtime_") for each in REGISTRY.collect()))
     [(WITHOUT, "False False\n"), (SWITCHED_OFF, "False\n")],
     ids=["not installed", "switched off"],
 )
-def test_without_it_all_goes_on(code: str, printed: str) -> None:
-    """Whether prometheus-client is missing, or not wanted."""
+def test_without_prometheus_all_else_works(code: str, printed: str) -> None:
+    """Whether prometheus-client is missing, or METRICS is False."""
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
@@ -231,7 +231,7 @@ def test_without_it_all_goes_on(code: str, printed: str) -> None:
     assert (run.returncode, run.stdout) == (0, printed), run.stderr
 
 
-def test_what_is_there_already_is_not_registered_again() -> None:
-    """The registry refuses a name that it knows; apps may get ready more than once."""
+def test_metrics_are_registered_once() -> None:
+    """The registry refuses a duplicate name; apps may get ready more than once."""
     realtime.ops.prometheus.register()
     realtime.ops.prometheus.register()

@@ -1,4 +1,4 @@
-"""What operators ask for, of two processes that serve."""
+"""Operators' commands against two serving processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OTHER = "list:1"
 
 @pytest.fixture
 async def servers(tmp_path: Path) -> AsyncIterator[TwoServers]:
-    """Two clients of one, two of the other, and one of those watches another topic."""
+    """Two clients of each server; one of the second's watches another topic."""
     async with two_servers(tmp_path) as servers:
         await servers.watch(2, server=0)
         await servers.watch(1, server=1)
@@ -27,15 +27,17 @@ async def servers(tmp_path: Path) -> AsyncIterator[TwoServers]:
 
 
 async def asked(servers: TwoServers, *arguments: str) -> dict[str, Any]:
-    """Run a command that shall succeed; return its JSON object."""
+    """Run a command that must succeed; return its JSON object."""
     code, printed = await servers.command(*arguments, "--json")
     assert code == 0, printed
     found: dict[str, Any] = json.loads(printed)
     return found
 
 
-async def test_operators_see_what_all_processes_have(servers: TwoServers) -> None:
-    """Topics are added up, and a connection is found wherever it is."""
+async def test_operators_see_the_topics_and_connections_of_all_processes(
+    servers: TwoServers,
+) -> None:
+    """Topics are summed, and a connection is found on any process."""
     written = await servers.write()
     await servers.until(
         lambda: [written in each.told for each in servers.watchers].count(True) == 3
@@ -64,7 +66,7 @@ async def test_operators_see_what_all_processes_have(servers: TwoServers) -> Non
 
 @pytest.mark.long
 async def test_operators_turn_up_the_log_of_all_processes(servers: TwoServers) -> None:
-    """Or of one; what is asked of nobody is said to be."""
+    """Or of one; a name that no process has is reported."""
     code, printed = await servers.command("realtime_log", "info", "--logger", "realtime.hub")
     assert code == 0, printed
     assert printed.splitlines() == [

@@ -1,4 +1,4 @@
-"""What a look at everything finds."""
+"""The findings of a report."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ async def test_all_is_well(serving: None) -> None:
     assert report.outbox is None
 
 
-async def test_nobody_serves() -> None:
-    """Nothing answers."""
+async def test_no_process_serves() -> None:
+    """No process answers."""
     report = await look(SOON)
 
     assert report.state is State.NOT_RUNNING
@@ -53,7 +53,7 @@ async def test_nobody_serves() -> None:
 
 
 async def test_the_backend_is_away(serving: None) -> None:
-    """Nobody can be asked then."""
+    """Then no process can be asked."""
     away = mock.patch.object(type(get_pubsub()), "position", side_effect=OperationalError("gone"))
     with away:
         report = await look(PATIENCE)
@@ -63,7 +63,7 @@ async def test_the_backend_is_away(serving: None) -> None:
 
 
 async def test_a_backend_that_hangs_is_away(serving: None, monkeypatch) -> None:
-    """Nobody was asked; that nobody answers says nothing of the processes."""
+    """The question was not sent, so no answer says nothing about the processes."""
 
     async def hang(*_: object) -> None:
         await asyncio.Event().wait()
@@ -78,7 +78,7 @@ async def test_a_backend_that_hangs_is_away(serving: None, monkeypatch) -> None:
 
 
 async def test_a_backend_that_does_not_answer_in_time_is_away(serving: None, monkeypatch) -> None:
-    """And is not waited for."""
+    """The report does not wait longer for it."""
     go_on = threading.Event()
     monkeypatch.setattr(type(get_pubsub()), "facts", lambda _: go_on.wait(PATIENCE) and {})
 
@@ -90,7 +90,7 @@ async def test_a_backend_that_does_not_answer_in_time_is_away(serving: None, mon
 
 
 async def test_an_answer_of_another_version_is_left_out(serving: None, monkeypatch) -> None:
-    """It harms none of the others."""
+    """The other answers are reported."""
     ask = rpc.ask
 
     async def with_a_stranger(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
@@ -106,7 +106,7 @@ async def test_an_answer_of_another_version_is_left_out(serving: None, monkeypat
 
 
 async def test_a_part_of_the_backend_is_away(serving: None) -> None:
-    """What it holds is not told, however well the others do."""
+    """Its topics receive no messages, though the other parts work."""
     parts = {"servers": {"one": {"topics": 3}, "two": {"error": "refused"}}}
     with mock.patch.object(type(get_pubsub()), "facts", return_value=parts):
         report = await look(PATIENCE)
@@ -116,7 +116,7 @@ async def test_a_part_of_the_backend_is_away(serving: None) -> None:
 
 
 async def test_processes_that_cannot_be_asked_are_not() -> None:
-    """Messages of the memory backend stay within each."""
+    """Messages of the memory backend stay within each process."""
     with mock.patch.object(report_module, "get_pubsub", return_value=MemoryPubSub()):
         report = await look(PATIENCE)
 

@@ -1,4 +1,4 @@
-"""Processes that serve answer what other processes ask."""
+"""Serving processes answer the questions of other processes."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ async def first_answer(pubsub: MemoryPubSub) -> dict[str, object]:
         return answer
 
 
-async def test_a_process_says_how_it_does(pubsub: MemoryPubSub, serving: Server) -> None:
-    """Which it is, and how many it serves."""
+async def test_a_process_reports_its_status(pubsub: MemoryPubSub, serving: Server) -> None:
+    """Its name, and the number of its clients."""
     answer = await first_answer(pubsub)
 
     assert (answer["pid"], answer["topics"], answer["connections"]) == (os.getpid(), 1, 1)
@@ -70,10 +70,10 @@ async def test_a_process_says_how_it_does(pubsub: MemoryPubSub, serving: Server)
     [None, "status", {"what": "status"}, {"what": 5, "asker": "me"}, {"what": "?", "asker": "me"}],
     ids=repr,
 )
-async def test_what_nobody_understands_is_left_alone(
+async def test_an_unknown_question_is_ignored(
     extra: object, pubsub: MemoryPubSub, serving: Server
 ) -> None:
-    """As another version may ask it; and what is asked behind it is answered."""
+    """Another version may have sent it; the question after it is answered."""
     since = pubsub.position()
     send(pubsub, Message(ASKED, extra=extra))
 
@@ -86,15 +86,19 @@ async def test_what_nobody_understands_is_left_alone(
 @pytest.mark.parametrize(
     "to", ["", socket.gethostname(), process_name()], ids=["all", "host", "process"]
 )
-async def test_who_is_asked_by_name_answers(to: str, pubsub: MemoryPubSub, serving: Server) -> None:
+async def test_a_process_asked_by_name_answers(
+    to: str, pubsub: MemoryPubSub, serving: Server
+) -> None:
     """By the name of the process, or of its host."""
     async with aclosing(ask(pubsub, "status", to)) as answers:
         assert await within(anext(answers)) is None
         assert (await within(anext(answers)))["pid"] == os.getpid()
 
 
-async def test_who_is_not_meant_does_not_answer(pubsub: MemoryPubSub, serving: Server) -> None:
-    """What is asked behind it is answered."""
+async def test_a_question_to_another_process_is_ignored(
+    pubsub: MemoryPubSub, serving: Server
+) -> None:
+    """The question after it is answered."""
     since = pubsub.position()
     for to in ("elsewhere", f"{socket.gethostname()}:0"):
         send(pubsub, Message(ASKED, extra={"what": "status", "asker": "me", "to": to}))
@@ -105,10 +109,8 @@ async def test_who_is_not_meant_does_not_answer(pubsub: MemoryPubSub, serving: S
     assert not await serving.hub._upstream.replay([Question("status", "me").answers], since)
 
 
-async def test_what_comes_with_a_question_is_handed_on(
-    pubsub: MemoryPubSub, serving: Server
-) -> None:
-    """As arguments."""
+async def test_arguments_of_a_question_are_passed_on(pubsub: MemoryPubSub, serving: Server) -> None:
+    """To the function that answers it."""
     async with aclosing(ask(pubsub, "topics", arguments={"limit": 0})) as answers:
         assert await within(anext(answers)) is None
         answer = await within(anext(answers))
@@ -119,7 +121,7 @@ async def test_what_comes_with_a_question_is_handed_on(
 async def test_a_question_that_comes_twice_is_answered_once(
     pubsub: MemoryPubSub, serving: Server
 ) -> None:
-    """What was undone meanwhile is not done again."""
+    """A command undone meanwhile is not repeated."""
     drain = {"what": "drain", "asker": "me", "arguments": {"seconds": 10}}
     send(pubsub, Message(ASKED, extra=drain))
     await until(lambda: serving.connections.draining)
@@ -134,7 +136,7 @@ async def test_a_question_that_comes_twice_is_answered_once(
 async def test_questions_are_not_remembered_without_end(
     pubsub: MemoryPubSub, serving: Server, as_the_projects: Answering
 ) -> None:
-    """However many come."""
+    """However many arrive."""
     with mock.patch.object(rpc, "MOST_KNOWN", 3):
         for _ in range(5):
             await first_answer(pubsub)
@@ -145,7 +147,7 @@ async def test_questions_are_not_remembered_without_end(
 async def test_not_everything_is_answered_at_once(
     pubsub: MemoryPubSub, serving: Server, as_the_projects: Answering
 ) -> None:
-    """A backend that hangs holds up some answers, not memory without end."""
+    """A backend that hangs delays some answers, and uses bounded memory."""
     hanging = asyncio.Event()
 
     async def hang(*_: object) -> None:
@@ -163,7 +165,7 @@ async def test_not_everything_is_answered_at_once(
 async def test_an_answer_that_fails_is_logged(
     pubsub: MemoryPubSub, serving: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And nothing else is harmed."""
+    """Other questions are answered."""
     with mock.patch.dict(rpc.CALLS, {"wrong": lambda hub: 1 / 0}):
         send(pubsub, question("wrong"))
         await first_answer(pubsub)
@@ -172,7 +174,7 @@ async def test_an_answer_that_fails_is_logged(
 
 
 def test_a_question_has_a_topic_for_its_answers() -> None:
-    """Of the asker's own."""
+    """A topic that belongs to the question."""
     asked = Question("status", "me")
 
     assert asked.answers == Topic("realtime:answers/me")
@@ -180,7 +182,7 @@ def test_a_question_has_a_topic_for_its_answers() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["realtime", "realtime:asked", "realtime:answers"])
-def test_no_rule_lets_anybody_watch_that(pattern: str, no_rules: None) -> None:
-    """What processes tell each other is nothing for clients."""
-    with pytest.raises(InvalidRule, match="nobody's to watch"):
+def test_no_rule_lets_clients_watch_questions(pattern: str, no_rules: None) -> None:
+    """Messages between processes are not for clients."""
+    with pytest.raises(InvalidRule, match="which is reserved"):
         allow(pattern)(lambda user, *parts: True)

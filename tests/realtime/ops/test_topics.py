@@ -1,4 +1,4 @@
-"""What a process says of the topics that are watched there."""
+"""The watched topics that a process reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.realtime.hub.listening import LIST, OTHER, mailbox, within
 
 
 async def test_topics_are_listed_with_their_subscribers(server: Server) -> None:
-    """Those first that most watch."""
+    """The ones with the most subscribers first."""
     for topic in (OTHER, LIST, LIST):
         await within(server.hub.subscribe(mailbox(), topic))
 
@@ -20,7 +20,7 @@ async def test_topics_are_listed_with_their_subscribers(server: Server) -> None:
 
 
 async def test_a_limit_leaves_the_small_ones_off(server: Server) -> None:
-    """How many there are is said all the same."""
+    """The total number is reported all the same."""
     for topic in (OTHER, LIST, LIST):
         await within(server.hub.subscribe(mailbox(), topic))
 
@@ -29,14 +29,14 @@ async def test_a_limit_leaves_the_small_ones_off(server: Server) -> None:
     assert ([each.topic for each in found.topics], found.total) == ([LIST], 2)
 
 
-async def test_how_processes_speak_is_left_out(server: Server) -> None:
-    """Also where somebody listens to that by hand."""
+async def test_reserved_topics_are_left_out(server: Server) -> None:
+    """Also if they have subscribers."""
     await within(server.hub.subscribe(mailbox(), Topic("realtime:asked")))
 
     assert topics_here(server).total == 0
 
 
-def test_those_of_several_processes_are_added_up() -> None:
+def test_subscribers_of_several_processes_are_summed() -> None:
     """The largest first."""
     one = WatchedTopics("a:1", 2, [WatchedTopic("list:5", 3), WatchedTopic("list:6", 2)])
     two = WatchedTopics("b:2", 1, [WatchedTopic("list:6", 4)])

@@ -1,4 +1,4 @@
-"""What a page carries: the position before it read, and the topics that it shows."""
+"""The head of a page: the position before its view read, and the topics that it shows."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def imports_of(html: str) -> dict[str, str]:
 def test_a_page_names_its_topics_and_its_position(
     request_: HttpRequest, pubsub: MemoryPubSub
 ) -> None:
-    """So that its client is told of whatever was committed since."""
+    """So its client receives all changes committed since."""
     topic = watch(request_, "list", 5)
 
     assert topic == Topic("list:5")
@@ -74,7 +74,7 @@ def test_a_page_names_its_topics_and_its_position(
 
 
 def test_a_page_has_tickets_for_its_user_and_session(request_: HttpRequest) -> None:
-    """What the view has shown may be watched, by whom it was shown to."""
+    """The user may watch the topics that the view has shown."""
     request_.user = User(pk=7)
     request_.session = SessionStore("k" * 32)
     watch(request_, "list", 5)
@@ -87,7 +87,7 @@ def test_a_page_has_tickets_for_its_user_and_session(request_: HttpRequest) -> N
 
 
 async def test_an_async_view_has_tickets_too(request_: HttpRequest) -> None:
-    """Its user is awaited where it watches, since a template cannot."""
+    """`awatch()` loads its user, since a template cannot."""
     asked = []
 
     async def auser() -> User:
@@ -107,7 +107,7 @@ async def test_an_async_view_has_tickets_too(request_: HttpRequest) -> None:
 async def test_a_user_who_cannot_be_awaited_any_more_has_no_tickets(
     request_: HttpRequest, pubsub: MemoryPubSub
 ) -> None:
-    """Better a page that needs rules than none."""
+    """A page that needs rules is better than none."""
 
     def look() -> User:
         raise SynchronousOnlyOperation
@@ -122,7 +122,7 @@ async def test_a_user_who_cannot_be_awaited_any_more_has_no_tickets(
 
 
 def test_a_project_below_a_path_has_its_socket_there(request_: HttpRequest) -> None:
-    """As all of its URLs."""
+    """Like all of its URLs."""
     with mock.patch("realtime.pages.head.get_script_prefix", return_value="/shop/"):
         assert head_of(rendered(request_))["url"] == "/shop/ws/live/"
 
@@ -130,7 +130,7 @@ def test_a_project_below_a_path_has_its_socket_there(request_: HttpRequest) -> N
 def test_the_position_is_that_before_the_first_read(
     request_: HttpRequest, pubsub: MemoryPubSub
 ) -> None:
-    """For all topics of the page: an older one is safe, a younger is not."""
+    """For all topics of the page: an older one is safe, a newer one is not."""
     before = str(pubsub.position())
     watch(request_, "list", 5)
     pubsub.prepare([Message("list:6", reset="bulk")], "default")()
@@ -146,7 +146,7 @@ def test_the_position_is_that_before_the_first_read(
 
 
 async def test_async_views_do_the_same(request_: HttpRequest, pubsub: MemoryPubSub) -> None:
-    """With the twin."""
+    """By `awatch()`."""
     before = pubsub.position()
     await awatch(request_, "list", 5)
     pubsub.prepare([Message("list:6", reset="bulk")], "default")()
@@ -158,7 +158,7 @@ async def test_async_views_do_the_same(request_: HttpRequest, pubsub: MemoryPubS
 
 
 async def test_a_family_cannot_be_watched(request_: HttpRequest) -> None:
-    """It speaks for all its topics, those of others too."""
+    """It covers all topics of the family, those of other users too."""
     with pytest.raises(InvalidTopic, match="got none"):
         watch(request_, "list")
     with pytest.raises(InvalidTopic, match="got none"):
@@ -170,12 +170,12 @@ async def test_a_family_cannot_be_watched(request_: HttpRequest) -> None:
 
 
 def test_a_page_that_watches_nothing_has_no_topics(request_: HttpRequest) -> None:
-    """It may still carry regions that are told later."""
+    """It may still contain regions that subscribe later."""
     assert head_of(rendered(request_))["topics"] == []
 
 
 def test_the_script_is_mapped_preloaded_and_loaded(request_: HttpRequest) -> None:
-    """An import map comes before the first module, or browsers pass it over."""
+    """The import map comes before the first module, or browsers ignore it."""
     html = rendered(request_)
 
     assert '<link rel="modulepreload" href="/static/realtime/live.bundle.js">' in html
@@ -184,7 +184,7 @@ def test_the_script_is_mapped_preloaded_and_loaded(request_: HttpRequest) -> Non
 
 
 def test_every_public_module_is_the_one_file_that_the_page_loads(request_: HttpRequest) -> None:
-    """By its name or its URL: two copies of the client would not know of each other."""
+    """By name and by URL: two copies of the client would open two connections."""
     imports = imports_of(rendered(request_))
 
     url = "/static/realtime/live.bundle.js"
@@ -214,8 +214,8 @@ def test_a_storage_names_the_file(request_: HttpRequest) -> None:
     assert html.count(f'="{url}"') == 2
 
 
-def test_what_is_watched_cannot_leave_its_script(request_: HttpRequest) -> None:
-    """A key may be anything that a user typed."""
+def test_a_topic_cannot_break_out_of_its_script(request_: HttpRequest) -> None:
+    """A key may be any text that a user typed."""
     watch(request_, "tag", EVIL)
 
     html = rendered(request_)
@@ -225,8 +225,8 @@ def test_what_is_watched_cannot_leave_its_script(request_: HttpRequest) -> None:
     assert head_of(html)["topics"][0]["topic"] == Topic.of("tag", EVIL)  # type: ignore[index]
 
 
-def test_nothing_in_the_head_can_leave_its_script(request_: HttpRequest) -> None:
-    """Topics and cursors hold nothing that could; whatever is added to them might."""
+def test_no_entry_of_the_head_can_break_out_of_its_script(request_: HttpRequest) -> None:
+    """Entries of other packages may contain any text."""
     with mock.patch("realtime.pages.head.WEBSOCKET_PATH", EVIL):
         html = rendered(request_)
 
@@ -234,8 +234,8 @@ def test_nothing_in_the_head_can_leave_its_script(request_: HttpRequest) -> None
     assert head_of(html)["url"] == f"/{EVIL}"
 
 
-def test_an_url_of_static_files_cannot_leave_its_script(request_: HttpRequest) -> None:
-    """Nor can what a project's storage makes of it."""
+def test_an_url_of_static_files_cannot_break_out_of_its_script(request_: HttpRequest) -> None:
+    """A project's storage may return any text."""
     with mock.patch("realtime.pages.scripts.static", lambda name: f"/{EVIL}/{name}"):
         html = rendered(request_)
 
@@ -244,7 +244,7 @@ def test_an_url_of_static_files_cannot_leave_its_script(request_: HttpRequest) -
 
 
 def test_a_nonce_is_on_every_script_that_runs(request_: HttpRequest) -> None:
-    """As `django-csp` and its like put it on the request."""
+    """`django-csp` and similar packages set it on the request."""
     request_.csp_nonce = '"abc<'  # type: ignore[attr-defined]
 
     html = rendered(request_)

@@ -22,7 +22,7 @@ from realtime.pages.replicas import forget, must_be_fresh
 
 
 class Replicas:
-    """What projects with a replica have."""
+    """The router of a project with a replica."""
 
     def db_for_read(self, model: object, **hints: Any) -> str:
         return "replica"
@@ -49,8 +49,8 @@ def test_reads_go_to_the_replica_as_long_as_nothing_is_live() -> None:
 
 
 @pytest.mark.django_db
-def test_reads_behind_a_position_go_to_the_primary() -> None:
-    """A replica may not have yet what the position says that was seen."""
+def test_reads_after_a_position_go_to_the_primary() -> None:
+    """A replica may not have the rows that the position covers."""
     position()
 
     assert router.db_for_read(Group) == "primary"
@@ -58,15 +58,15 @@ def test_reads_behind_a_position_go_to_the_primary() -> None:
 
 @pytest.mark.django_db
 def test_reads_of_a_page_that_watches_go_to_the_primary(rf: RequestFactory) -> None:
-    """It takes a position, and only the first time it does."""
+    """From its first `watch()` on, which takes a position."""
     request = rf.get("/")
     watch(request, "list", 5)
     assert router.db_for_read(Group) == "primary"
 
 
 @pytest.mark.django_db
-def test_async_views_are_as_careful(rf: RequestFactory) -> None:
-    """The position is taken in a thread, and what is read afterwards is not."""
+def test_async_views_read_from_the_primary_too(rf: RequestFactory) -> None:
+    """The position is taken in a thread, and later reads are not."""
 
     async def view() -> tuple[str, str]:
         forget()
@@ -81,7 +81,7 @@ def test_async_views_are_as_careful(rf: RequestFactory) -> None:
 
 @pytest.mark.django_db
 def test_the_next_request_of_the_thread_begins_anew() -> None:
-    """A server's threads serve many."""
+    """A server's threads serve many requests."""
     position()
     assert must_be_fresh()
 
@@ -91,7 +91,7 @@ def test_the_next_request_of_the_thread_begins_anew() -> None:
 
 
 class Sharded:
-    """Has more than one database, and no replica."""
+    """The router of a project with several databases and no replica."""
 
     def db_for_read(self, model: object, **hints: Any) -> str:
         return "other"
@@ -117,7 +117,7 @@ FRESH, REPLICAS, SHARDED = (
     ],
 )
 def test_replicas_without_fresh_reads_are_noticed(routers: list[str], found: list[str]) -> None:
-    """Also where the router comes too late to be asked; never where there are none."""
+    """Also if the router comes too late in the list; never without replicas."""
     with override_settings(DATABASE_ROUTERS=routers):
         assert [problem.id for problem in check_routers()] == found
 
@@ -133,8 +133,8 @@ async def live_too(request: HttpRequest) -> HttpResponse:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_live_response_says_where_it_stands(rf: RequestFactory, pubsub: MemoryPubSub) -> None:
-    """And is not for caches."""
+def test_a_live_response_has_its_position(rf: RequestFactory, pubsub: MemoryPubSub) -> None:
+    """And caches may not store it."""
     response = LiveResponses(live)(rf.get("/"))
 
     assert isinstance(response, HttpResponse)
@@ -143,7 +143,9 @@ def test_a_live_response_says_where_it_stands(rf: RequestFactory, pubsub: Memory
 
 
 @pytest.mark.django_db(transaction=True)
-def test_so_does_one_of_an_async_view(rf: RequestFactory, pubsub: MemoryPubSub) -> None:
+def test_a_live_response_of_an_async_view_has_its_position(
+    rf: RequestFactory, pubsub: MemoryPubSub
+) -> None:
     """By the same middleware."""
 
     async def respond() -> Any:
@@ -153,7 +155,7 @@ def test_so_does_one_of_an_async_view(rf: RequestFactory, pubsub: MemoryPubSub) 
 
 
 def test_other_responses_are_left_alone(rf: RequestFactory) -> None:
-    """They show nothing that changes by itself."""
+    """They show no data that changes live."""
     response = LiveResponses(lambda request: HttpResponse())(rf.get("/"))
 
     assert isinstance(response, HttpResponse)

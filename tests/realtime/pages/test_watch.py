@@ -1,4 +1,4 @@
-"""Positions: whoever subscribes with one is told of whatever its reader did not see."""
+"""Positions: a client that subscribes with one receives all changes that its view did not read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def backend(request: pytest.FixtureRequest, pubsub: MemoryPubSub) -> Iterator[Pu
 
 
 def commit_elsewhere(backend: PubSub) -> None:
-    """Change a row and tell of it, in another thread and on a connection of its own."""
+    """Change a row and send a message, in another thread with its own database connection."""
 
     def write() -> None:
         with transaction.atomic():
@@ -49,7 +49,7 @@ def commit_elsewhere(backend: PubSub) -> None:
 
 
 def is_proven(backend: PubSub, since: Cursor) -> bool:
-    """Ask whether it is proven that nothing follows a cursor."""
+    """Return whether a replay proves that no message follows a cursor."""
 
     async def ask() -> bool:
         upstream = backend.connect()
@@ -66,7 +66,7 @@ def is_proven(backend: PubSub, since: Cursor) -> bool:
 
 @contextmanager
 def transaction_of_one_snapshot() -> Iterator[None]:
-    """Begin a transaction that goes on seeing what its first look saw."""
+    """Begin a transaction whose reads all see the snapshot of the first."""
     connection = transaction.get_connection()
     connection.ensure_connection()  # which reads the mode from the settings
     if connection.vendor == "sqlite":
@@ -78,8 +78,8 @@ def transaction_of_one_snapshot() -> Iterator[None]:
             yield
 
 
-def test_a_position_of_a_thread_that_has_not_connected_yet_is_a_good_one(backend: PubSub) -> None:
-    """Its first query comes behind the position."""
+def test_a_position_before_the_first_query_of_a_thread_is_valid(backend: PubSub) -> None:
+    """That query comes after the position."""
     taken: list[Cursor] = []
 
     def first_request() -> None:
@@ -95,8 +95,8 @@ def test_a_position_of_a_thread_that_has_not_connected_yet_is_a_good_one(backend
     assert is_proven(backend, *taken)
 
 
-def test_a_position_within_an_older_snapshot_does_not_hide_what_it_lacks(backend: PubSub) -> None:
-    """The transaction had read before the commit that the position lies behind."""
+def test_a_position_within_an_older_snapshot_leads_to_a_reset(backend: PubSub) -> None:
+    """The transaction had read before the commit that the position covers."""
     with transaction_of_one_snapshot():
         before = Group.objects.count()
         commit_elsewhere(backend)
@@ -107,7 +107,7 @@ def test_a_position_within_an_older_snapshot_does_not_hide_what_it_lacks(backend
 
 
 def test_a_position_outside_a_transaction_needs_no_reset(backend: PubSub) -> None:
-    """What is read after it is at least as new."""
+    """Later reads are at least as new."""
     commit_elsewhere(backend)
 
     taken = position()
@@ -115,8 +115,8 @@ def test_a_position_outside_a_transaction_needs_no_reset(backend: PubSub) -> Non
     assert is_proven(backend, taken)
 
 
-def test_the_async_twin_is_as_careful(backend: PubSub) -> None:
-    """It looks at the connection on which the ORM reads for async code."""
+def test_an_async_position_considers_the_transaction_too(backend: PubSub) -> None:
+    """It checks the connection on which the ORM reads for async code."""
     commit_elsewhere(backend)  # an empty history has no position
 
     with transaction.atomic():

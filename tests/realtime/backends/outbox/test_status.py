@@ -59,7 +59,7 @@ async def test_records_that_no_relay_sends_are_reported(outbox: None) -> None:
     report = await look(SOON)
 
     assert report.state is State.NOT_RUNNING
-    assert "1 records wait in the outbox, and nobody sends them" in report.problems
+    assert "1 records wait in the outbox, and no process sends them" in report.problems
 
 
 async def test_records_that_a_relay_sends_are_not_reported(

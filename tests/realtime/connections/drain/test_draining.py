@@ -1,4 +1,4 @@
-"""What draining does to the connections of one process."""
+"""Draining: its effects on the connections of one process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.realtime.transports import FakeTransport
 
 
 class Closing(FakeTransport):
-    """Lets go of its connection when it is closed, and notes when that was."""
+    """A transport that ends its connection when it is closed, and records the time."""
 
     def __init__(self, connections: Connections) -> None:
         super().__init__()
@@ -39,13 +39,13 @@ class Closing(FakeTransport):
 
 @pytest.fixture
 def server(pubsub: MemoryPubSub) -> Server:
-    """A server that nobody else finds."""
+    """A server that `server_of()` does not find."""
     return Server(pubsub)
 
 
 @pytest.fixture
 async def clients(server: Server) -> AsyncIterator[list[Closing]]:
-    """Ten of them; the server takes clients in again in the end."""
+    """Ten connections; the server accepts clients again at the end."""
     connections = server.connections
     transports = [Closing(connections) for _ in range(10)]
     for each in transports:
@@ -57,8 +57,10 @@ async def clients(server: Server) -> AsyncIterator[list[Closing]]:
         connections.remove(connection)
 
 
-async def test_all_are_closed_and_nobody_is_let_in(server: Server, clients: list[Closing]) -> None:
-    """With the code that says: come back, with your cursors."""
+async def test_all_are_closed_and_new_ones_are_refused(
+    server: Server, clients: list[Closing]
+) -> None:
+    """The close code tells clients to reconnect with their cursors."""
     assert server.connections.why_not() is None
 
     server.drain.begin(0.01)
@@ -69,7 +71,7 @@ async def test_all_are_closed_and_nobody_is_let_in(server: Server, clients: list
 
 
 async def test_the_closing_is_spread(server: Server, clients: list[Closing]) -> None:
-    """Those who come back elsewhere come one after another."""
+    """Clients reconnect elsewhere one after another, not all at once."""
     with mock.patch.object(draining, "STEP", 0.0):
         server.drain.begin(0.2)
         await until(lambda: not len(server.connections))
@@ -79,8 +81,10 @@ async def test_the_closing_is_spread(server: Server, clients: list[Closing]) -> 
     assert times[-1] - times[0] >= 0.15
 
 
-async def test_who_has_not_gone_is_closed_again(server: Server, clients: list[Closing]) -> None:
-    """Until nobody is left."""
+async def test_connections_that_stay_are_closed_again(
+    server: Server, clients: list[Closing]
+) -> None:
+    """Until none is left."""
     clients[3].is_stubborn = True
     with mock.patch.object(draining, "AGAIN", 0.001):
         server.drain.begin(0.01)
@@ -90,7 +94,7 @@ async def test_who_has_not_gone_is_closed_again(server: Server, clients: list[Cl
 
 
 async def test_it_can_be_undone(server: Server, clients: list[Closing]) -> None:
-    """Who was not closed yet stays, and others are let in."""
+    """Connections that were not closed yet stay, and new ones are accepted."""
     server.drain.begin(100)
     await until(lambda: clients[0].closed)
 
@@ -101,10 +105,10 @@ async def test_it_can_be_undone(server: Server, clients: list[Closing]) -> None:
     assert len(server.connections) == 9
 
 
-async def test_asked_again_it_goes_on_at_the_new_pace(
+async def test_a_second_call_goes_on_at_the_new_pace(
     server: Server, clients: list[Closing]
 ) -> None:
-    """A question may come twice, and an operator may lose patience."""
+    """A call may arrive twice, and an operator may want it faster."""
     server.drain.begin(100)
     server.drain.begin(0.01)
 

@@ -1,6 +1,6 @@
-"""Servers that are drained, or just told to end: their clients go on elsewhere, and miss nothing.
+"""Servers that are drained or terminated: their clients go on at another, and miss no change.
 
-Two processes serve; another one writes all the while.
+Two processes serve, while another one writes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ UVICORN, DAPHNE = "web", "daphne"
 
 
 def under(kind: str, other: str) -> pytest.MarkDecorator:
-    """Run a test under one kind of server, and under the other where there is time."""
+    """Run a test under one kind of server; in the long run under the other too."""
     kinds = [kind, pytest.param(other, marks=pytest.mark.long)]
     return pytest.mark.parametrize("servers", kinds, indirect=True)
 
@@ -37,8 +37,8 @@ async def servers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 
 @pytest.mark.long
-async def test_where_messages_go_over_redis_it_is_the_same(tmp_path: Path) -> None:
-    """Questions and answers go by the relays of the processes then."""
+async def test_a_drain_works_over_redis(tmp_path: Path) -> None:
+    """The relays of the processes then send questions and answers."""
     with RedisServer() as redis:
         async with two_servers(tmp_path, redis=redis.url) as servers:
             await servers.watch(CLIENTS, server=0)
@@ -56,17 +56,17 @@ async def test_where_messages_go_over_redis_it_is_the_same(tmp_path: Path) -> No
 
 
 async def write_until(servers: TwoServers, done: asyncio.Future[object]) -> set[str]:
-    """Write rows until something is done, and one more."""
+    """Write rows until a task is done, and then one more."""
     written = set()
     while not done.done():
         written.add(await servers.write())
-        # Often enough; the processors are the servers'.
+        # A pause, since the servers need the processor.
         await asyncio.sleep(0.02)
     return written | {await servers.write()}
 
 
 async def states(servers: TwoServers) -> dict[str, tuple[bool, int]]:
-    """Return which processes are draining, with how many clients; all is well with both."""
+    """Return each process: is it draining, and its number of clients; check that both are well."""
     code, printed = await servers.command("realtime_status", "--json")
     assert code == 0, printed
     found = (answer["process"] for answer in json.loads(printed)["processes"])
@@ -76,7 +76,7 @@ async def states(servers: TwoServers) -> dict[str, tuple[bool, int]]:
 
 
 async def came_back(servers: TwoServers, written: set[str]) -> None:
-    """Wait until every client is live again and has been told all that was written."""
+    """Wait until every client is live again and has received all rows written."""
     await servers.until(
         lambda: all(each.live and each.told >= written for each in servers.watchers)
     )
@@ -85,7 +85,7 @@ async def came_back(servers: TwoServers, written: set[str]) -> None:
 
 @under(UVICORN, DAPHNE)
 async def test_clients_of_a_server_that_is_drained_miss_nothing(servers: TwoServers) -> None:
-    """A pre-stop hook waits until they are gone; those who come by mistake are sent on."""
+    """A pre-stop hook waits until they are gone; later ones are refused and go elsewhere."""
     clients = await servers.watch(CLIENTS, server=0)
     first, second = servers.names
     drain = servers.command("realtime_drain", "--process", first, "--seconds", "0.5", "--wait")
@@ -102,7 +102,7 @@ async def test_clients_of_a_server_that_is_drained_miss_nothing(servers: TwoServ
 
 @under(DAPHNE, UVICORN)
 async def test_clients_of_a_server_that_is_told_to_end_miss_nothing(servers: TwoServers) -> None:
-    """By SIGTERM alone, which servers take as they like."""
+    """SIGTERM alone, which each server handles in its own way."""
     clients = await servers.watch(CLIENTS, server=0)
     servers.processes[0].signal(signal.SIGTERM)
     ending = asyncio.create_task(ended(servers.processes[0]))
