@@ -18,7 +18,7 @@ AGAIN = 1.0
 """Seconds after which a task that goes on is cancelled once more."""
 
 
-async def end(*tasks: asyncio.Task[Any], again: float | None = None) -> None:
+async def end(*tasks: asyncio.Future[Any], again: float | None = None) -> None:
     """Cancel tasks and wait until all have ended; what they raise is dropped.
 
     Some libraries forget a cancellation: `asyncio.wait_for` does before Python 3.12, when it comes
@@ -26,7 +26,7 @@ async def end(*tasks: asyncio.Task[Any], again: float | None = None) -> None:
     `again` after some seconds: more than they may need to clean up, ends of other tasks included.
     """
     pause = AGAIN if again is None else again
-    pending: set[asyncio.Task[Any]] = set(tasks)
+    pending: set[asyncio.Future[Any]] = set(tasks)
     while pending:
         for task in pending:
             task.cancel()
