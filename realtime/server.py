@@ -50,7 +50,7 @@ class Server:
         self.hub = Hub(pubsub, [self.revocation])
 
     async def close(self) -> None:
-        """Stop the drain, the identity loader and the hub. Connections end with their transports."""
+        """Stop the drain, identity loader and hub. Connections end with their transports."""
         self.drain.stop()
         await self.identity_loader.close()
         await self.hub.close()

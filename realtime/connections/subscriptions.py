@@ -249,9 +249,8 @@ class Subscriptions(Generic[K]):
 
     def keep(self, key: K, subscription: Subscription) -> None:
         """Record that the question was answered by yes. A doubt that came since stays."""
-        if not subscription.has_ended:
-            subscription.question = Doubt.NONE
-            self._adjust(key, subscription)
+        subscription.question = Doubt.NONE
+        self._adjust(key, subscription)
 
     def end(self, keys: Iterable[K]) -> list[K]:
         """End these, and drop their waiting messages; return those that were granted."""

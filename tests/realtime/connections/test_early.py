@@ -288,6 +288,41 @@ async def test_dependencies_are_watched_before_the_answer_after_a_ticket_counts(
     assert connection.mailbox.take_now() == []
 
 
+async def test_a_doubt_that_comes_while_the_rule_is_asked_behind_a_ticket_is_settled(
+    connection: Connection, hub: Hub, door: Door
+) -> None:
+    """The rule is asked once more, and what was held goes out."""
+    door.may_answer.clear()
+    await subscribe(connection, wanted(connection, "list:1"))
+    await until(lambda: door.asked)
+    send(hub, Message("members:1", ROW), Message("list:1", ROW))
+    await until(lambda: "list:1" in connection.mailbox._holds)
+    door.may_answer.set()
+
+    (message,) = await asyncio.wait_for(connection.mailbox.take(), PATIENCE)
+    assert message.changes == ROW
+    assert len(door.asked) == 2
+    await until(lambda: connection.subscriptions.unsettled(Topic("list:1")) is None)
+
+
+async def test_a_ticket_that_comes_while_the_rule_is_asked_again_has_it_asked_behind(
+    connection: Connection, hub: Hub, door: Door
+) -> None:
+    """The doubt goes on holding until it is settled."""
+    await subscribe(connection, Subscribe([Wanted("list:1")]))
+    door.may_answer.clear()
+    connection.authorization.doubt([Topic("list:1")])
+    await until(lambda: len(door.asked) == 2)
+
+    await asyncio.wait_for(subscribe(connection, wanted(connection, "list:1")), PATIENCE)
+    assert "list:1" in connection.mailbox._holds
+    door.may_answer.set()
+
+    await until(lambda: len(door.asked) == 3)
+    await until(lambda: connection.subscriptions.unsettled(Topic("list:1")) is None)
+    assert not connection.mailbox._holds
+
+
 async def test_held_topics_do_not_wait_for_the_queue_of_tickets(
     connection: Connection, door: Door
 ) -> None:

@@ -20,7 +20,7 @@ from realtime.connections.subscriptions import (
     Subscriptions,
 )
 
-KEYS = ["list:1", ("view", 2), 3]
+KEYS = ["list:1", ("view", 2)]
 """Any hashable object is a key."""
 
 keys = st.sampled_from(KEYS)
@@ -229,6 +229,24 @@ class AgainstAModel(RuleBasedStateMachine):
 
 TestAgainstAModel = AgainstAModel.TestCase
 TestAgainstAModel.settings = settings(stateful_step_count=25)
+
+
+def test_a_doubt_that_comes_while_the_rule_is_asked_is_a_question_of_its_own() -> None:
+    """One question at a time: the second is asked when the first is answered."""
+    held = Held()
+    machine: Subscriptions[str] = Subscriptions(held)
+    machine.confirm("list:1", machine.grant("list:1"))
+    machine.doubt(["list:1"], TICKET)
+    first = machine.question(held=False)
+    machine.doubt(["list:1"], CHANGED)
+
+    assert held.held == {"list:1"}
+    assert not machine.has_question(held=True)
+    machine.keep("list:1", first["list:1"])
+    assert machine.question(held=True) == first
+    assert held.held == {"list:1"}
+    machine.keep("list:1", first["list:1"])
+    assert not held.held
 
 
 async def test_an_ended_subscription_stays_until_its_tasks_are_done() -> None:
