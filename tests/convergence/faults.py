@@ -15,8 +15,13 @@ from tests.convergence.proxy import Proxy
 from tests.convergence.world import World
 
 DELAY, LATE = 0.15, 1.5
-MIDST_WITHIN = 30.0
+MIDST_WITHIN = 120.0
 """Seconds within which a writer that shall die has to come to its next transaction."""
+UNHEARD, UNHEARD_WITHIN, LOOKS_EVERY = 8, 120.0, 0.05
+"""Transactions of a writer while the broker hangs, the seconds it has for them, and between looks.
+
+The first one's messages are in the socket's buffer, where the broker finds them later. Those of the
+others wait in the writer."""
 
 
 class Faults:
@@ -71,7 +76,7 @@ class Faults:
     async def _hit(self, kind: str, process: Process, lasts: float) -> None:
         match kind.partition(" ")[0]:
             case "kill":
-                await self._kill(process)
+                await (self._kill_unheard if FAULTS[kind].beside else self._kill)(process)
                 await asyncio.sleep(lasts)
                 await process.start()
             case "stop":
@@ -89,6 +94,18 @@ class Faults:
             process.killed = True
             await process.ended(MIDST_WITHIN)
         process.kill()
+
+    async def _kill_unheard(self, writer: Process) -> None:
+        """Kill a writer whose messages the broker has not taken."""
+        (broker,) = self._world.processes["broker"]
+        async with self._locks["broker 0"]:
+            await _until_wrote(writer, 1)
+            broker.signal(signal.SIGSTOP)
+            try:
+                await _until_wrote(writer, UNHEARD)
+                await self._kill(writer)
+            finally:
+                broker.signal(signal.SIGCONT)
 
     async def _disturb(self, kind: str, proxy: Proxy, lasts: float) -> None:
         match kind.partition(" ")[0]:
@@ -132,3 +149,11 @@ class Faults:
 
     def _note(self, what: str) -> None:
         self.log.append((time.monotonic(), what))
+
+
+async def _until_wrote(writer: Process, transactions: int) -> None:
+    """Wait until a writer has done so many more; raise TimeoutError if it does not."""
+    before = writer.transactions()
+    async with asyncio.timeout(UNHEARD_WITHIN):
+        while writer.transactions() < before + transactions:
+            await asyncio.sleep(LOOKS_EVERY)

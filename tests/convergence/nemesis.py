@@ -17,6 +17,8 @@ class FaultKind:
     servers), `publishers` (a proxy between writers and Redis), or `cluster`."""
     shortest: float
     longest: float
+    beside: str = ""
+    """A kind of process that must be there too."""
 
 
 FAULTS = {
@@ -27,6 +29,7 @@ FAULTS = {
     "kill broker": FaultKind("broker", 0.1, 2.0),
     "stop broker": FaultKind("broker", 0.3, 4.0),
     "kill writer": FaultKind("writer", 0.1, 1.0),
+    "kill unheard writer": FaultKind("writer", 0.1, 1.0, beside="broker"),
     "stop writer": FaultKind("writer", 0.3, 2.0),
     "hold transaction": FaultKind("writer", 0.5, 2.5),
     "cut clients": FaultKind("clients", 0.0, 0.0),
@@ -77,7 +80,11 @@ def plan(
     `targets` says how many there are of whom faults may meet. `only` names the kinds wanted.
     """
     draw = Random(f"{seed}/nemesis")
-    kinds = [name for name, kind in FAULTS.items() if targets.get(kind.target)]
+    kinds = [
+        name
+        for name, kind in FAULTS.items()
+        if targets.get(kind.target) and targets.get(kind.beside or kind.target)
+    ]
     kinds = [name for name in kinds if not only or name in only]
     number = max(least * len(kinds), round(seconds / EVERY))
     names = [*kinds * least, *draw.choices(kinds, k=number - least * len(kinds))] if kinds else []

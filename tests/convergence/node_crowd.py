@@ -16,7 +16,7 @@ from tests.convergence.node_packages import NODE, install
 from tests.convergence.processes import LONGEST_ANSWER, end_with_parent
 from tests.convergence.sabotage import STATIC
 
-ANSWER_WITHIN = 30.0
+ANSWER_WITHIN = 120.0
 """Seconds within which the process has to answer, but for what is asked of the servers."""
 LAST_LINES = 3_000
 """Characters of its standard error that are told when it has ended."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_WITHIN = 60.0
+READY_WITHIN = 180.0
 PR_SET_PDEATHSIG = 1
 LONGEST_ANSWER = 64 * 1024 * 1024
 
@@ -74,6 +74,8 @@ class Process:
         self.name = f"{kind}-{number}"
         self.log = folder / f"{self.name}.log"
         self.socket = folder / f"{self.name}.sock"
+        self.commits = folder / f"{self.name}.commits"
+        """Where it notes its transactions, if it is a writer."""
         self.killed = False
         self._folder = folder
         self._environment = environment
@@ -137,6 +139,10 @@ class Process:
         except BrokenPipeError:
             # Whoever asks for its end will see it.
             pass
+
+    def transactions(self) -> int:
+        """Return how many it has noted, over all its lives."""
+        return self.commits.read_bytes().count(b"\n") if self.commits.exists() else 0
 
     async def ended(self, seconds: float) -> int | None:
         """Wait for its end; return its exit code, or None when time is up."""

@@ -33,7 +33,7 @@ class Round:
     """The kinds of faults, if not all."""
     sabotage: str = ""
     quiet_within: float = 60.0
-    """Seconds that clients have to settle in the end."""
+    """Seconds that clients have to settle in the end, at the pace of a round with faults."""
     patience: float = 10.0
     """Seconds that a client which believes itself true has to be told better."""
     keep: bool = True
@@ -43,7 +43,14 @@ class Round:
         """Return what the processes are told. In every second round the history is short."""
         short = not self.faultless and self.seed % 2 == 0
         broken = "" if self.sabotage in CLIENT_SABOTAGES else self.sabotage
-        return Site("", self.backend, short=short, faultless=self.faultless, sabotage=broken)
+        return Site(
+            "",
+            self.backend,
+            short=short,
+            faultless=self.faultless,
+            heartbeat=10.0 if self.faultless else 2.0,
+            sabotage=broken,
+        )
 
     async def run(self) -> Report:
         """Run it. What is left behind on disk is the folder of a round that failed."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.convergence.crowd import Crowd
+from tests.convergence.crowd import FAULTLESS_PACE, PACE, Crowd
 from tests.convergence.faults import Faults
 from tests.convergence.judging import (
     Commits,
@@ -30,8 +30,8 @@ from tests.convergence.world import World
 if TYPE_CHECKING:
     from tests.convergence.rounds import Round
 
-STOPPED_WITHIN = 30.0
-ENOUGH_WITHIN, LOOKS_EVERY = 60.0, 0.2
+STOPPED_WITHIN = 120.0
+ENOUGH_WITHIN, LOOKS_EVERY = 120.0, 0.2
 """Seconds beyond a round's own for as many commits as it wants, and between looks at them."""
 
 NOBODY = ("", "", "")
@@ -43,6 +43,7 @@ class Running:
 
     def __init__(self, wanted: Round, world: World) -> None:
         self._wanted = wanted
+        self._pace = FAULTLESS_PACE if wanted.faultless else PACE
         self._world = world
         self._faults = Faults(world, wanted.seed)
         self._began = time.monotonic()
@@ -62,6 +63,7 @@ class Running:
             ports=world.ports,
             folder=world.folder,
             static=self._static(),
+            pace=self._pace,
         )
         try:
             await self._disturb(crowd, faults)
@@ -117,7 +119,7 @@ class Running:
         await crowd.wake()
         sentinel = await self._world.command("sentinel")
         truth = Truth.read(await self._world.command("truth"))
-        quiet_within = self._wanted.quiet_within
+        quiet_within = self._wanted.quiet_within * self._pace / PACE
         if not await crowd.wait(lambda: not crowd.restless(sentinel, truth), quiet_within):
             names = ", ".join(client.name for client in crowd.restless(sentinel, truth))
             self._problems.append(f"not quiet within {quiet_within:.0f} s: {names}")

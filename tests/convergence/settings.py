@@ -68,7 +68,7 @@ REALTIME = {
     "TICKET_AGE": 5,
     # The net would find, late, what rules do not say that they depend on.
     "RECHECK": 3600,
-    # So that a connection that is dead without a word is noticed within a short run.
+    # So short that a connection that is dead without a word is noticed within a short run.
     "HEARTBEAT": SITE.heartbeat,
     "OUTBOX": SITE.sabotage != NO_OUTBOX,
 }

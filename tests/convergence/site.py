@@ -60,6 +60,7 @@ class Site:
     faultless: bool = False
     """Does nothing go wrong in this round?"""
     heartbeat: float = 2.0
+    """Seconds; connections that are silent for longer than some of these are given up."""
     sabotage: str = ""
     """One of `sabotage.SABOTAGES`: what the served process does wrong on purpose."""
 

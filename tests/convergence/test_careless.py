@@ -18,9 +18,9 @@ from websockets.http11 import Request, Response
 from tests.convergence.node_crowd import NodeCrowd
 from tests.convergence.sabotage import CARELESS, CLIENT_SABOTAGES, STATIC, patched_static
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 TOPIC = "list:1"
 HEAD = {"url": "/ws/live/", "topics": [{"topic": TOPIC, "cursor": "c.0", "ticket": "t"}]}
 SCRIPT = '<script id="{}" type="application/json">{}</script>'

@@ -12,7 +12,8 @@ from tests.convergence.rounds import Round
 from tests.convergence.sabotage import NO_DEPENDS, NO_OUTBOX, RESIGNED, SILENT
 from tests.convergence.world import Size
 
-pytestmark = pytest.mark.timeout(240)
+# On a machine that has other things to do, processes take ten times as long to start.
+pytestmark = pytest.mark.timeout(900)
 
 DATABASES = [
     pytest.param("sqlite", marks=pytest.mark.sqlite),
@@ -89,9 +90,7 @@ async def test_a_product_that_forgets_cursors_is_found() -> None:
 @pytest.mark.long
 async def test_an_outbox_that_is_switched_off_is_found() -> None:
     """Where a writer is killed while the backend hangs."""
-    # What a writer takes with it is missed only by who is not told of that row again.
-    only = ("stop broker", "kill writer")
-    report = await broken(NO_OUTBOX, only=only, backend="socket", seconds=10, least=10)
+    report = await broken(NO_OUTBOX, only=("kill unheard writer",), backend="socket")
 
     assert report.silently_stale, report.text()
 

@@ -37,3 +37,11 @@ def test_only_the_kinds_wanted_come() -> None:
     faults = plan(1, 60, TARGETS, 2, only=("kill web", "kill relay"))
 
     assert {fault.kind for fault in faults} == {"kill web"}
+
+
+def test_a_kind_that_needs_another_process_too_does_not_come_without_it() -> None:
+    """It meets writers, and needs a broker that can hang meanwhile."""
+    kinds = {fault.kind for fault in plan(1, 60, TARGETS | {"broker": 0}, 1)}
+
+    assert "kill writer" in kinds
+    assert "kill unheard writer" not in kinds

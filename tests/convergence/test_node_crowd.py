@@ -13,9 +13,9 @@ import pytest
 from tests.convergence.node_crowd import NodeCrowd, NodeFailed
 from tests.convergence.sabotage import patched_static
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 SPEC = {"name": "client 1", "person": "1", "seed": "1", "choice": ["list:1"], "restless": False}
 SCRIPT = SPEC | {"kind": "script", "topics": ["list:1"]}
 
