@@ -117,9 +117,9 @@ async def test_access_whose_end_nobody_hears_of_is_found() -> None:
     """Where rules do not say on what they depend."""
     report = await broken(NO_DEPENDS, only=("delay clients",))
 
-    assert not report.revoked
+    # Behind a ticket the rule is asked all the same, so a late subscription may be revoked.
     assert report.unaware, report.text()
-    assert report.stale, report.text()
+    assert report.silently_stale, report.text()
 
 
 @pytest.mark.long
