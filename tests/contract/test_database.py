@@ -17,7 +17,7 @@ from django.test import TransactionTestCase
 from django.test.utils import CaptureQueriesContext
 
 from realtime.backends import tables
-from realtime.backends.database import DatabasePubSub, reader, records
+from realtime.backends.database import DatabasePubSub, records
 from realtime.exceptions import CannotReplay
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message, Reset
@@ -252,10 +252,7 @@ class TestReader(DatabaseCase):
             failed.set()
             return read_after(cursor, alias)
 
-        with (
-            mock.patch.object(records, "read_after", read),
-            mock.patch.object(reader, "RETRY_AFTER", 0.01),
-        ):
+        with mock.patch.object(records, "read_after", read):
             yield failed
 
     async def test_a_record_that_cannot_be_read_ends_the_upstream(self) -> None:

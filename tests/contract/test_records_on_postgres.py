@@ -17,7 +17,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
-from realtime.backends.database import DatabasePubSub, postgres, reader, records
+from realtime.backends.database import DatabasePubSub, postgres, records
 from realtime.exceptions import CannotReplay
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Reset
@@ -246,17 +246,16 @@ class TestFailing(DatabaseCase):
     async def test_a_reader_whose_connection_dies_loses_nothing(self) -> None:
         """It reconnects, and reads on from its position."""
         others = await sync_to_async(self._backends)()
-        with mock.patch.object(reader, "RETRY_AFTER", 0.01):
-            async with self.upstream(LIST) as upstream:
-                await self.send(row(LIST, 0))
-                await self.receive(upstream, 1)
-                with self.assertLogs("realtime.database", "WARNING"):
-                    ours = await sync_to_async(self._backends)() - others
-                    for pid in ours:
-                        await sync_to_async(execute)(f"SELECT pg_terminate_backend({pid})")
-                    await self.send(row(LIST, 1))
+        async with self.upstream(LIST) as upstream:
+            await self.send(row(LIST, 0))
+            await self.receive(upstream, 1)
+            with self.assertLogs("realtime.database", "WARNING"):
+                ours = await sync_to_async(self._backends)() - others
+                for pid in ours:
+                    await sync_to_async(execute)(f"SELECT pg_terminate_backend({pid})")
+                await self.send(row(LIST, 1))
 
-                    self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
+                self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
 
     def _backends(self) -> set[int]:
         sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
@@ -299,10 +298,7 @@ class TestFailing(DatabaseCase):
 
     async def _restart_under_a_reader(self, server: Postgres) -> None:
         async with self.upstream(LIST) as upstream:
-            with (
-                self.assertLogs("realtime.database", "WARNING"),
-                mock.patch.object(reader, "RETRY_AFTER", 0.01),
-            ):
+            with self.assertLogs("realtime.database", "WARNING"):
                 await sync_to_async(server.stop)()
                 await sync_to_async(server.start)()
 

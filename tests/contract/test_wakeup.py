@@ -59,19 +59,18 @@ class TestWaking(DatabaseCase):
 
     async def test_a_lost_connection_is_noticed_at_once(self) -> None:
         """Messages committed meanwhile are read on the next connection."""
-        with mock.patch.object(reader_module, "RETRY_AFTER", 0.01):
-            async with self.upstream(LIST) as upstream:
-                await self.send(row(LIST, 0))
-                await self.receive(upstream, 1)
+        async with self.upstream(LIST) as upstream:
+            await self.send(row(LIST, 0))
+            await self.receive(upstream, 1)
 
-                with self.assertLogs("realtime.database", "WARNING"):
-                    await sync_to_async(execute)(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                        " WHERE datname = current_database() AND query LIKE '%pg_current_snapshot%'"
-                        " AND pid <> pg_backend_pid()"
-                    )
-                    await sync_to_async(execute)(RECORD % 1)
-                    self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
+            with self.assertLogs("realtime.database", "WARNING"):
+                await sync_to_async(execute)(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND query LIKE '%pg_current_snapshot%'"
+                    " AND pid <> pg_backend_pid()"
+                )
+                await sync_to_async(execute)(RECORD % 1)
+                self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
 
     def _publish_in_another_process(self) -> None:
         subprocess.run([sys.executable, "-c", PUBLISH], env=environment_of_the_demo(), check=True)

@@ -25,6 +25,4 @@ async def deployment(
 async def site(deployment: Deployment) -> AsyncIterator[Deployment]:
     """Two processes behind nginx, which take clients. There are no clients yet."""
     yield deployment
-    for watcher in deployment.watchers:
-        await watcher.end()
-    deployment.watchers.clear()
+    await deployment.end_watchers()

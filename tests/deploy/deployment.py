@@ -41,7 +41,7 @@ class Deployment(TwoServers):
     """Servers, and the nginx before them: clients go to that alone."""
 
     def __init__(self, site: Site, processes: list[Process], nginx: Nginx, folder: Path) -> None:
-        super().__init__(site, processes, [nginx.port])
+        super().__init__(folder, site, processes, [nginx.port])
         self.nginx = nginx
         self.folder = folder
 

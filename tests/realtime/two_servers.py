@@ -112,9 +112,16 @@ class TwoServers:
         assert b"Traceback" not in err, err.decode()
         return running.returncode or 0, out.decode() + err.decode()
 
-    async def end(self) -> None:
+    async def end_watchers(self) -> None:
+        """End all clients."""
         for crowd in self._crowds:
             await crowd.end()
+        self._crowds.clear()
+        self.watchers.clear()
+
+    async def end(self) -> None:
+        """End the clients and the writer."""
+        await self.end_watchers()
         await self._writer.end()
 
 

@@ -47,4 +47,4 @@ async def test_pages_are_shown_without_a_backend() -> None:
         told = [await asked_for_a_page(application) for _ in range(3)]
 
     assert [sent["status"] for (sent,) in told] == [200] * 3
-    logger.exception.assert_called_once()
+    logger.error.assert_called_once()
