@@ -41,9 +41,9 @@ async def test_a_process_listens_from_its_first_request_on() -> None:
 
 async def test_pages_are_shown_without_a_backend() -> None:
     """Pages without live data do not need it; the failure is logged once."""
-    application = with_websockets(page)
     missing = mock.patch.object(server, "get_pubsub", side_effect=ImportError("no redis"))
     with mock.patch.object(asgi, "logger") as logger, missing:
+        application = with_websockets(page)
         told = [await asked_for_a_page(application) for _ in range(3)]
 
     assert [sent["status"] for (sent,) in told] == [200] * 3
