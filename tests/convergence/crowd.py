@@ -82,6 +82,10 @@ class Crowd:
             or unaware(client, truth)
         ]
 
+    def unaware(self, truth: Truth) -> list[Client]:
+        """Return the clients that are wrong about what is denied to them."""
+        return [client for client in self.clients if unaware(client, truth)]
+
     def mistaken(self) -> list[Client]:
         """Return those that met what they did not expect, or were told what they may not know."""
         return [

@@ -19,7 +19,6 @@ from tests.convergence.judging import (
     portrait,
     read_commits,
     repeats,
-    unaware,
 )
 from tests.convergence.nemesis import Fault, plan
 from tests.convergence.node_crowd import Client
@@ -128,7 +127,10 @@ class Running:
             if process.kind != "writer" and not process.running:
                 self._problems.append(f"{process.name} ended by itself; see {process.log}")
         early = stale(crowd, truth)
-        await crowd.wait(lambda: not stale(crowd, truth), self._wanted.patience)
+        # A denied client asks again now and then, and does not know until it is answered.
+        await crowd.wait(
+            lambda: not stale(crowd, truth) and not crowd.unaware(truth), self._wanted.patience
+        )
         await crowd.tell()
         return self._report(crowd, sentinel, quiet_seconds, truth, early)
 
@@ -143,7 +145,7 @@ class Running:
         wanted, counts, found = self._wanted, crowd.counts(), stale(crowd, truth)
         late = [client for client in early if client not in found]
         silent = [client for client in found if client.settled]
-        ignorant = [client for client in crowd.clients if unaware(client, truth)]
+        ignorant = crowd.unaware(truth)
         lists = {
             "stale": found,
             "stale, and believe that they are not": silent,

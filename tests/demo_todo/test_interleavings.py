@@ -331,6 +331,7 @@ def _may_be_long(connection: BaseDatabaseWrapper) -> bool:
     return connection.vendor == "postgresql" and not connection.in_atomic_block
 
 
+@pytest.mark.timeout(300)
 def test_no_page_is_stale() -> None:
     """In any order of the steps."""
     run_machine(settings().max_examples // 3)

@@ -15,7 +15,7 @@ from tests.invalidation.oracle.audit import audited
 from tests.invalidation.oracle.programs import programs
 from tests.invalidation.oracle.running import MOST_NEEDLESS, Runner
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 EXAMPLES, UNITS = 70, 24
 ENOUGH = 400
