@@ -72,7 +72,7 @@ def measure(size: Size) -> list[Record]:
             stage.publish(count, topics=count)
             if peer != "rule":
                 stage.client.do("use_tickets")
-            found = stage.client.do("come_back", window=WINDOW)
+            found = stage.client.do("reconnect", window=WINDOW)
             refused = sum(map(is_refused, range(count)))
             found |= stage.client.do("be_refused", expected=refused)
         return {**found, "clients": count, "refused": refused}
