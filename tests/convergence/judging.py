@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.convergence.node_crowd import Client
 
 UNCOMMITTED = ("rollback", "refused")
-LAG = 2.0
+LAG = 5.0
 """Seconds by which a server may be behind. What it reads after a client has subscribed it tells,
 though that client's page showed it already: needlessly, but once."""
 

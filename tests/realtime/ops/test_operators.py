@@ -70,7 +70,7 @@ async def test_operators_turn_up_the_log_of_all_processes(servers: TwoServers) -
     code, printed = await servers.command("realtime_log", "info", "--logger", "realtime.hub")
     assert code == 0, printed
     assert printed.splitlines() == [
-        f"{name}  realtime.hub.hub: INFO -> INFO, for 10 minutes" for name in sorted(servers.names)
+        f"{name}  realtime.hub: INFO -> INFO, for 10 minutes" for name in sorted(servers.names)
     ]
 
     first = servers.names[0]
