@@ -23,7 +23,9 @@ HEAD = """\
 // `make bundle` joins the modules beside it. Edit those, not this file.
 """
 
-IMPORT = re.compile(r'import \{ (?P<names>\w+(?:, \w+)*) \} from "(?P<path>\.\.?/[\w./]+\.js)"')
+IMPORT = re.compile(
+    r'import \{ (?P<names>\w+(?:, \w+)*) \} /\*;\*/ from "(?P<path>\.\.?/[\w./]+\.js)"'
+)
 # An import of types, for comments that the type checker reads.
 TYPE_IMPORT = re.compile(r"/\*\* @import .* \*/")
 DECLARATION = re.compile(
@@ -72,8 +74,8 @@ def read(path: Path) -> Module:
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         if not _take(line, module):
             raise BundleError(
-                f'{path}:{number}: expected `import {{ a, b }} from "./module.js"`, or an export'
-                f" before a declaration of its own, got {line!r}: write it in that form"
+                f'{path}:{number}: expected `import {{ a, b }} /*;*/ from "./module.js"`, or an'
+                f" export before a declaration of its own, got {line!r}: write it in that form"
             )
     return module
 

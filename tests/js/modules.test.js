@@ -4,7 +4,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 
 const FOLDER = new URL("../../realtime/static/realtime/", import.meta.url);
-const IMPORT = /^(?:import|export)\s[^;]*?from "(\.\.?\/[^"]+)"$/gm;
+const IMPORT = /^(?:import|export)\s.*?from "(\.\.?\/[^"]+)"$/gm;
 
 /** The module's source, by its path below the folder. */
 const read = (module) => readFileSync(new URL(module, FOLDER), "utf8");

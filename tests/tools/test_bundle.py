@@ -25,8 +25,11 @@ def test_imported_modules_come_first_and_once(tmp_path: Path) -> None:
     """A class must be declared before another extends it."""
     entry = entry_of(
         tmp_path,
-        entry='import { a } from "./a.js"\nimport { b } from "./b.js"\n\nexport { a, b };\n',
-        a='import { b } from "./b.js"\n\n/** Says a. */\nexport const a = () => b();\n',
+        entry=(
+            'import { a } /*;*/ from "./a.js"\nimport { b } /*;*/ from "./b.js"\n\n'
+            "export { a, b };\n"
+        ),
+        a='import { b } /*;*/ from "./b.js"\n\n/** Says a. */\nexport const a = () => b();\n',
         b="export function b() {}\n",
     )
 
@@ -52,7 +55,7 @@ def test_a_name_in_two_modules_is_an_error(tmp_path: Path) -> None:
     """In one file the second would be a syntax error, or replace the first."""
     entry = entry_of(
         tmp_path,
-        entry='import { a } from "./a.js"\nconst MOST = 1;\na();\n',
+        entry='import { a } /*;*/ from "./a.js"\nconst MOST = 1;\na();\n',
         a="const MOST = 2;\nexport function a() {}\n",
     )
 
@@ -64,8 +67,8 @@ def test_a_circle_is_an_error(tmp_path: Path) -> None:
     """No order would do."""
     entry = entry_of(
         tmp_path,
-        entry='import { a } from "./a.js"\nexport const entry = a;\n',
-        a='import { entry } from "./entry.js"\nexport const a = entry;\n',
+        entry='import { a } /*;*/ from "./a.js"\nexport const entry = a;\n',
+        a='import { entry } /*;*/ from "./entry.js"\nexport const a = entry;\n',
     )
 
     with pytest.raises(BundleError, match=r"entry\.js -> a\.js -> entry\.js"):
@@ -74,7 +77,7 @@ def test_a_circle_is_an_error(tmp_path: Path) -> None:
 
 def test_a_name_that_is_not_exported_is_an_error(tmp_path: Path) -> None:
     """As it is to a browser that loads the modules."""
-    entry = entry_of(tmp_path, entry='import { c } from "./a.js"\n', a="const c = 1;\n")
+    entry = entry_of(tmp_path, entry='import { c } /*;*/ from "./a.js"\n', a="const c = 1;\n")
 
     with pytest.raises(BundleError, match=r"a\.js to export \['c'\]"):
         bundle(entry)

@@ -8,8 +8,8 @@
  * A page that only has `<live-region>` elements needs no code: each connects, when it is inserted,
  * to the server that `#live-head` names.
  */
-import { connect } from "./connection/connect.js"
-import { LiveRegion } from "./region/region.js"
+import { connect } /*;*/ from "./connection/connect.js"
+import { LiveRegion } /*;*/ from "./region/region.js"
 
 export { connect, LiveRegion };
 

@@ -2,11 +2,11 @@
 /** @import { Frame, FrameHandler } from "./frame_handlers.js" */
 /** @import { SubscribeOptions } from "../subscriptions/subscription.js" */
 /** @import { Handler } from "../subscriptions/handler_runner.js" */
-import { Connection } from "./connection.js"
-import { withDefaults } from "./environment.js"
-import { FrameHandlers } from "./frame_handlers.js"
-import { followPageLifecycle } from "./page_lifecycle.js"
-import { Subscriptions } from "../subscriptions/subscriptions.js"
+import { Connection } /*;*/ from "./connection.js"
+import { withDefaults } /*;*/ from "./environment.js"
+import { FrameHandlers } /*;*/ from "./frame_handlers.js"
+import { followPageLifecycle } /*;*/ from "./page_lifecycle.js"
+import { Subscriptions } /*;*/ from "../subscriptions/subscriptions.js"
 
 /**
  * Whether the page is known to be true.

@@ -1,5 +1,5 @@
 /** @import { Environment } from "./environment.js" */
-import { Live } from "./client.js"
+import { Live } /*;*/ from "./client.js"
 
 /** By absolute URL. @type {Map<string, Live>} */
 const lives = new Map();

@@ -1,8 +1,8 @@
 /** @import { Environment, Socket } from "./environment.js" */
 /** @import { Frame, FrameHandlers } from "./frame_handlers.js" */
-import { Heartbeat } from "./heartbeat.js"
-import { CLIENT_FRAMES, CLOSE, PROTOCOL, SERVER_FRAMES } from "./protocol.js"
-import { ReconnectPolicy } from "./reconnect.js"
+import { Heartbeat } /*;*/ from "./heartbeat.js"
+import { CLIENT_FRAMES, CLOSE, PROTOCOL, SERVER_FRAMES } /*;*/ from "./protocol.js"
+import { ReconnectPolicy } /*;*/ from "./reconnect.js"
 
 /**
  * @typedef {"connecting" | "open" | "waiting" | "refused"} ConnectionState

@@ -1,5 +1,5 @@
-import { Backoff } from "./backoff.js"
-import { CLOSE } from "./protocol.js"
+import { Backoff } /*;*/ from "./backoff.js"
+import { CLOSE } /*;*/ from "./protocol.js"
 
 /**
  * What a close code means for a client that wants to reconnect.

@@ -1,5 +1,5 @@
-import { noteFocus, syncControls } from "./form_state.js"
-import { reorder } from "./reorder.js"
+import { noteFocus, syncControls } /*;*/ from "./form_state.js"
+import { reorder } /*;*/ from "./reorder.js"
 
 /**
  * Change an element's content to the new markup. Nodes that are in both stay, with their focus,

@@ -1,6 +1,6 @@
-import { Backoff } from "../connection/backoff.js"
-import { withDefaults } from "../connection/environment.js"
-import { Jitter } from "../subscriptions/jitter.js"
+import { Backoff } /*;*/ from "../connection/backoff.js"
+import { withDefaults } /*;*/ from "../connection/environment.js"
+import { Jitter } /*;*/ from "../subscriptions/jitter.js"
 
 /** The longest pause before a topic that stays denied is looked for again, in milliseconds. */
 const MAX_PAUSE = 120_000;

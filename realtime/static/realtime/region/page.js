@@ -1,5 +1,5 @@
 /** @import { Head } from "./head.js" */
-import { readHead } from "./head.js"
+import { readHead } /*;*/ from "./head.js"
 
 /**
  * @typedef {object} Fetched

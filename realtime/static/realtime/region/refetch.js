@@ -1,8 +1,8 @@
 /** @import { Told } from "../subscriptions/changes.js" */
 /** @import { Head } from "./head.js" */
 /** @import { Fetched } from "./page.js" */
-import { connect } from "../connection/connect.js"
-import { page } from "./page.js"
+import { connect } /*;*/ from "../connection/connect.js"
+import { page } /*;*/ from "./page.js"
 
 /**
  * @typedef {object} Refetcher a region

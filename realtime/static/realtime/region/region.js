@@ -2,13 +2,13 @@
 /** @import { Head } from "./head.js" */
 /** @import { Fetched } from "./page.js" */
 /** @import { Denial } from "./region_topics.js" */
-import { morphContent } from "../morph/morph.js"
-import { mergeChanges, readChanges, resetChanges, toTold } from "../subscriptions/changes.js"
-import { DeniedRetry } from "./denied_retry.js"
-import { readHead, withoutCursors } from "./head.js"
-import { page } from "./page.js"
-import { refetch } from "./refetch.js"
-import { RegionTopics } from "./region_topics.js"
+import { morphContent } /*;*/ from "../morph/morph.js"
+import { mergeChanges, readChanges, resetChanges, toTold } /*;*/ from "../subscriptions/changes.js"
+import { DeniedRetry } /*;*/ from "./denied_retry.js"
+import { readHead, withoutCursors } /*;*/ from "./head.js"
+import { page } /*;*/ from "./page.js"
+import { refetch } /*;*/ from "./refetch.js"
+import { RegionTopics } /*;*/ from "./region_topics.js"
 
 // Node can import this module, to test what needs no DOM.
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});

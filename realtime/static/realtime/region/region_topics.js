@@ -1,8 +1,8 @@
 /** @import { Told } from "../subscriptions/changes.js" */
 /** @import { Subscription } from "../subscriptions/subscription.js" */
 /** @import { Head, HeadEntry } from "./head.js" */
-import { connect } from "../connection/connect.js"
-import { REVOKED } from "../subscriptions/topic.js"
+import { connect } /*;*/ from "../connection/connect.js"
+import { REVOKED } /*;*/ from "../subscriptions/topic.js"
 
 /**
  * @typedef {object} RegionListener

@@ -1,4 +1,4 @@
-import { VERBS } from "../connection/protocol.js"
+import { VERBS } /*;*/ from "../connection/protocol.js"
 
 /**
  * The changes that a handler has still to be told, and how they merge. Pure functions.

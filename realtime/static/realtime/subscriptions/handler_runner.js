@@ -1,9 +1,9 @@
 /** @import { Environment } from "../connection/environment.js" */
 /** @import { ChangeSet, Told } from "./changes.js" */
 /** @import { Jitter, JitterOptions } from "./jitter.js" */
-import { Backoff } from "../connection/backoff.js"
-import { isEmpty, mergeChanges, toTold } from "./changes.js"
-import { spreadOf } from "./jitter.js"
+import { Backoff } /*;*/ from "../connection/backoff.js"
+import { isEmpty, mergeChanges, toTold } /*;*/ from "./changes.js"
+import { spreadOf } /*;*/ from "./jitter.js"
 
 /**
  * @typedef {(told: Told) => unknown} Handler

@@ -2,9 +2,9 @@
 /** @import { ChangeSet } from "./changes.js" */
 /** @import { Handler } from "./handler_runner.js" */
 /** @import { Jitter, JitterOptions } from "./jitter.js" */
-import { resetChanges } from "./changes.js"
-import { HandlerRunner } from "./handler_runner.js"
-import { Ticket } from "./ticket.js"
+import { resetChanges } /*;*/ from "./changes.js"
+import { HandlerRunner } /*;*/ from "./handler_runner.js"
+import { Ticket } /*;*/ from "./ticket.js"
 
 /**
  * @typedef {object} OwnOptions

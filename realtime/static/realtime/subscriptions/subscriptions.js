@@ -2,13 +2,13 @@
 /** @import { Frame, FrameHandlers } from "../connection/frame_handlers.js" */
 /** @import { Handler } from "./handler_runner.js" */
 /** @import { SubscribeOptions } from "./subscription.js" */
-import { inBatches } from "../connection/batches.js"
-import { CLIENT_FRAMES, SERVER_FRAMES } from "../connection/protocol.js"
-import { AckTimeouts } from "./ack_timeouts.js"
-import { readChanges } from "./changes.js"
-import { Jitter } from "./jitter.js"
-import { Subscription } from "./subscription.js"
-import { Topic } from "./topic.js"
+import { inBatches } /*;*/ from "../connection/batches.js"
+import { CLIENT_FRAMES, SERVER_FRAMES } /*;*/ from "../connection/protocol.js"
+import { AckTimeouts } /*;*/ from "./ack_timeouts.js"
+import { readChanges } /*;*/ from "./changes.js"
+import { Jitter } /*;*/ from "./jitter.js"
+import { Subscription } /*;*/ from "./subscription.js"
+import { Topic } /*;*/ from "./topic.js"
 
 /**
  * @typedef {object} Wire
