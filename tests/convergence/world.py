@@ -28,10 +28,10 @@ SHORT_HISTORY, LONG_HISTORY = 300, 20_000
 class Size:
     """How much of everything."""
 
-    clients: int = 50
+    clients: int = 24
     webs: int = 3
     writers: int = 2
-    rate: float = 20.0
+    rate: float = 10.0
     """Transactions a second of each writer."""
 
 
