@@ -28,10 +28,10 @@ SHORT_HISTORY, LONG_HISTORY = 300, 20_000
 class Size:
     """How much of everything."""
 
-    clients: int = 24
+    clients: int = 16
     webs: int = 3
     writers: int = 2
-    rate: float = 10.0
+    rate: float = 6.0
     """Transactions a second of each writer."""
 
 
