@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from realtime.access.signatures import convert, name_of, types_of, types_of_many
@@ -106,8 +107,12 @@ def has_rule(topic: str) -> bool:
     return path is not None and _prefix_with_rule(path) is not None
 
 
+@lru_cache(maxsize=4_096)
 def path_of(topic: str) -> tuple[str, ...] | None:
-    """Return a topic's family and parts; None if clients cannot watch it, or it is no topic."""
+    """Return a topic's family and parts; None if clients cannot watch it, or it is no topic.
+
+    A connect needs it several times, and many clients watch the same topics.
+    """
     try:
         found = Topic(topic)
     except InvalidTopic:

@@ -13,7 +13,7 @@ from realtime.connections.authorization import NOT_ALLOWED
 from realtime.connections.connection import Connection
 from realtime.connections.handlers import handles
 from realtime.connections.subscriptions import Subscription
-from realtime.exceptions import InvalidCursor
+from realtime.exceptions import InvalidCursor, InvalidTopic
 from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
@@ -184,14 +184,16 @@ async def _missed(
 
 
 def _by_topic(subscriptions: Sequence[Wanted]) -> dict[str, AskedFor]:
-    """Group the entries by topic.
+    """Group the entries by topic; the keys are Topics where the client's text is one.
 
     More than MOST_CURSORS cursors of one topic are replaced by NOWHERE, which leads to a reset:
     some of so many are too old anyway. Of so many tickets the last ones count.
     """
     found: dict[str, AskedFor] = {}
     for wanted in subscriptions:
-        asked = found.setdefault(wanted.topic, AskedFor())
+        asked = found.get(wanted.topic)
+        if asked is None:
+            asked = found[_as_topic(wanted.topic)] = AskedFor()
         if wanted.cursor is not None and wanted.cursor not in asked.cursors:
             asked.cursors.append(wanted.cursor)
         if len(asked.cursors) > MOST_CURSORS:
@@ -199,3 +201,11 @@ def _by_topic(subscriptions: Sequence[Wanted]) -> dict[str, AskedFor]:
         if wanted.ticket is not None:
             asked.tickets = [*asked.tickets[1 - MOST_CURSORS :], wanted.ticket]
     return found
+
+
+def _as_topic(text: str) -> str:
+    """Validate a topic once for all that follows; a text that is no topic is denied later."""
+    try:
+        return Topic(text)
+    except InvalidTopic:
+        return text

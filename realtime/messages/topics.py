@@ -75,12 +75,15 @@ class Topic(str):
 
     @property
     def family(self) -> Topic:
-        """The bare family that stands for this topic: `list:`, or `object:shop.order/`."""
+        """The bare family that stands for this topic: `list:`, or `object:shop.order/`.
+
+        It is not validated again: it is the beginning of a topic.
+        """
         if self.is_family:
             return self
         if self.startswith(OBJECT) and "/" in self:
-            return Topic(self[: self.index("/") + 1])
-        return Topic(f"{self.name}:")
+            return str.__new__(Topic, self[: self.index("/") + 1])
+        return str.__new__(Topic, f"{self.name}:")
 
     @property
     def is_family(self) -> bool:
