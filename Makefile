@@ -14,14 +14,21 @@ PORT ?= 8000
 # Test processes: one more than two cores, since many tests wait. `make test JOBS=0 PYTEST_ARGS="-k hub"`
 # runs some tests in one process.
 JOBS ?= 3
+# Each process begins with neighbouring tests, which share costly fixtures, and takes others' at the end.
+DIST := --dist worksteal
+# The long tests start many processes of their own.
+LONG_JOBS ?= 2
 DJANGO_VERSIONS := 6.0 6.1
 PYTEST_ARGS ?=
-# Tests that depend on Django, run on each of its versions; and tests that depend on the kind of database.
-DJANGO_TESTS := tests/invalidation tests/contract tests/realtime tests/demo_todo
+# Test files that depend on the kind of database. On both databases, `make test` runs them.
+POSTGRES_TESTS := $(addprefix tests/invalidation/,capture oracle postgres transactions triggers \
+  test_invalidate.py test_quiet.py test_testing_kit.py) tests/contract tests/realtime/backends/outbox \
+  $(addprefix tests/realtime/,test_publish.py test_migrations.py pages/test_watch.py) \
+  $(addprefix tests/demo_todo/,test_interleavings.py test_order.py)
+# Tests that call what differs between Django's versions: its ORM, sessions, users, templates and checks.
+DJANGO_TESTS := tests/invalidation tests/demo_todo \
+  $(addprefix tests/realtime/,access pages test_publish.py test_migrations.py test_settings.py test_without_users.py)
 SOAK_FILE := tests/invalidation/oracle/soak.py
-POSTGRES_TESTS := tests/invalidation tests/contract tests/realtime/pages/test_watch.py \
-  tests/realtime/test_publish.py tests/realtime/test_migrations.py tests/realtime/pages/test_live_head.py tests/realtime/backends/outbox \
-  tests/demo_todo tests/convergence
 # Seconds of writes and faults on each database with each backend, in rounds of 180 seconds.
 CONVERGENCE_SECONDS ?= 900
 
@@ -47,22 +54,22 @@ demo: $(STAMPS)/demo ## run the demo on http://HOST:PORT/
 test: $(STAMPS)/test ## run all tests but the packaging test, on SQLite and PostgreSQL
 	@sh tools/ensure_system.sh browser nginx npx postgres redis
 	@$(MAKE) --no-print-directory test-js
-	@$(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
+	@$(PY) -m pytest -n $(JOBS) $(DIST) $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory test-postgres
 
 test-postgres: $(STAMPS)/test ## run the tests that depend on the database on a private PostgreSQL
 	@sh tools/ensure_system.sh npx postgres
-	@$(PY) tools/postgres.py $(PY) -m pytest -n $(JOBS) -m "not packaging and not sqlite and not long" \
+	@$(PY) tools/postgres.py $(PY) -m pytest -n $(JOBS) $(DIST) -m "not packaging and not sqlite and not long" \
 	  $(PYTEST_ARGS) $(POSTGRES_TESTS)
 
 test-versions: $(STAMPS)/venv ## run the tests that depend on Django on its other versions
 	@sh tools/ensure_system.sh npx postgres redis
 	@JOBS='$(JOBS)' PYTEST_ARGS='$(PYTEST_ARGS)' DJANGO_TESTS='$(DJANGO_TESTS)' \
-	  POSTGRES_TESTS='$(POSTGRES_TESTS)' sh tools/test_versions.sh $(DJANGO_VERSIONS)
+	  sh tools/test_versions.sh $(DJANGO_VERSIONS)
 
 test-long: $(STAMPS)/test ## break the product on purpose, and show that the long tests notice
 	@sh tools/ensure_system.sh browser nginx npx postgres redis
-	@$(PY) -m pytest -m long $(PYTEST_ARGS)
+	@$(PY) -m pytest -n $(LONG_JOBS) $(DIST) -m long $(PYTEST_ARGS)
 
 test-js: ## run the JavaScript unit tests
 	@node --test $$(find tests/js -name '*.test.js') tests/convergence/node/*.test.mjs
@@ -86,9 +93,9 @@ soak: soak-convergence ## search for missed changes, long: SOAK_TRANSACTIONS=…
 	@$(PY) -m pytest --timeout=0 -p no:randomly $(SOAK_FILE)
 	@$(PY) tools/postgres.py $(PY) -m pytest --timeout=0 -p no:randomly -m "not sqlite" $(SOAK_FILE)
 	@$(PY) -m pytest --timeout=0 -p no:randomly -n0 tests/realtime/hostile/soak.py
-	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest -n $(JOBS) -m 'hypothesis and not postgres' --timeout=0 \
+	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest -n $(JOBS) $(DIST) -m 'hypothesis and not postgres' --timeout=0 \
 	  $(if $(SEED),--hypothesis-seed=$(SEED)) $(PYTEST_ARGS)
-	@HYPOTHESIS_PROFILE=soak $(PY) tools/postgres.py $(PY) -m pytest -n $(JOBS) --timeout=0 \
+	@HYPOTHESIS_PROFILE=soak $(PY) tools/postgres.py $(PY) -m pytest -n $(JOBS) $(DIST) --timeout=0 \
 	  -m 'hypothesis and postgres' $(if $(SEED),--hypothesis-seed=$(SEED)) $(PYTEST_ARGS)
 
 soak-convergence: $(STAMPS)/test ## only its first part, which kills processes: CONVERGENCE_SECONDS=… SEED=…

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Run the tests that depend on Django on each version that pyproject.toml allows beside the one in
-# .venv, in environments of their own: `sh tools/test_versions.sh 6.0 6.1`. They need Python 3.12.
-# Without it the script says so and fails, or exits with MISSING_IS if that is set.
+# .venv, in environments of their own: `sh tools/test_versions.sh 6.0 6.1`. The last version named, the
+# newest, also runs them on PostgreSQL. They need Python 3.12. Without it the script says so and fails,
+# or exits with MISSING_IS if that is set.
 set -eu
 here=$(dirname "$0")
 
@@ -32,7 +33,7 @@ for version in "$@"; do
   "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
     --editable '.[demo]' --group test "Django~=$version.0"
   echo "Testing with $("$venv/bin/python" -c 'import django, sys; print("Django", django.__version__, "on Python", sys.version.split()[0])')"
-  "$venv/bin/python" -m pytest -n "${JOBS:-2}" $DJANGO_TESTS ${PYTEST_ARGS:-}
-  "$venv/bin/python" "$here/postgres.py" "$venv/bin/python" -m pytest -n "${JOBS:-2}" \
-    -m "not packaging and not sqlite and not long" $POSTGRES_TESTS ${PYTEST_ARGS:-}
+  "$venv/bin/python" -m pytest -n "${JOBS:-2}" --dist worksteal $DJANGO_TESTS ${PYTEST_ARGS:-}
 done
+"$venv/bin/python" "$here/postgres.py" "$venv/bin/python" -m pytest -n "${JOBS:-2}" --dist worksteal \
+  -m "not packaging and not sqlite and not long" $DJANGO_TESTS ${PYTEST_ARGS:-}

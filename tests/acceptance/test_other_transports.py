@@ -99,6 +99,7 @@ async def becomes_idle(server: DemoServer) -> None:
             pass
 
 
+@pytest.mark.long
 async def test_a_client_that_leaves_is_let_go(server: DemoServer, template: Template) -> None:
     """With its subscriptions and its place, whatever it was waiting for."""
     topic = f"topic=list:{template.pks['Home']}"

@@ -68,6 +68,7 @@ def server(
         yield server
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "static_root",
     [

@@ -69,6 +69,7 @@ async def test_what_just_changed_is_marked(open_as: Open, todo: Todo) -> None:
     await expect(grace.page.locator(".changed")).to_have_count(0)
 
 
+@pytest.mark.long
 async def test_dragging_reorders_on_both_pages(open_as: Open, todo: Todo) -> None:
     """The last task is dragged by its handle to the first place."""
     ada, grace = [ListPage(await open_as(user, todo.home_path)) for user in ("ada", "grace")]
@@ -79,6 +80,7 @@ async def test_dragging_reorders_on_both_pages(open_as: Open, todo: Todo) -> Non
     await ada.shows(["Call Alan", "Pay the rent", "Water the plants"])
 
 
+@pytest.mark.long
 async def test_reassigning_shows_in_what_both_have_to_do(open_as: Open, todo: Todo) -> None:
     """A task given to grace enters her page, and leaves it when it is given to ada."""
     grace = ListPage(await open_as("grace", "/mine/"))
@@ -103,6 +105,7 @@ async def test_a_deleted_list_takes_its_open_pages_along(open_as: Open, todo: To
     await expect(grace.page.get_by_role("heading", level=1)).to_have_text("Nothing to see here")
 
 
+@pytest.mark.long
 async def test_an_invited_member_sees_the_list_appear(open_as: Open, todo: Todo) -> None:
     """Membership is data too: the invited user's overview shows the list, live from then on."""
     alan = await open_as("alan", "/")

@@ -79,6 +79,7 @@ async def test_clients_of_a_drained_process_miss_nothing(site: Deployment) -> No
         await site.say("realtime_drain", "--all", "--off")
 
 
+@pytest.mark.long
 async def test_requests_pass_by_a_process_that_is_drained(site: Deployment) -> None:
     """What it refuses over HTTP is asked of the other."""
     await site.say("realtime_drain", "--process", site.names[0])

@@ -115,6 +115,7 @@ def log_out(server: DemoServer, session: str) -> None:
         pass
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
 async def test_half_handshakes_do_not_block_other_clients(site: Site, kind: str) -> None:
     """Others connect and receive. How long a server waits for the rest is its own setting."""

@@ -68,6 +68,7 @@ def status(environment: dict[str, str], *arguments: str) -> tuple[int, str]:
     return run.returncode, run.stdout
 
 
+@pytest.mark.long
 def test_a_process_that_has_shown_a_page_answers(tmp_path: Path) -> None:
     """Even without connections. Without the process there is no answer."""
     environment = environment_of_the_demo()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.realtime.two_servers import LIST, TwoServers, two_servers
 
-pytestmark = [pytest.mark.sqlite, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.sqlite, pytest.mark.timeout(120), pytest.mark.long]
 
 OTHER = "list:1"
 
@@ -64,7 +64,6 @@ async def test_operators_see_the_topics_and_connections_of_all_processes(
     assert "live" in printed.splitlines()[-1].split()
 
 
-@pytest.mark.long
 async def test_operators_turn_up_the_log_of_all_processes(servers: TwoServers) -> None:
     """Or of one; a name that no process has is reported."""
     code, printed = await servers.command("realtime_log", "info", "--logger", "realtime.hub")

@@ -16,6 +16,7 @@ def committed() -> list[str]:
     return sorted(Group.objects.values_list("name", flat=True))
 
 
+@pytest.mark.long
 def test_killed_before_its_commit_nothing_is_sent(writer, relay_once, server) -> None:
     """Neither the row nor its message existed."""
     writer("before").kill()
@@ -40,6 +41,7 @@ def test_killed_after_its_commit_another_process_sends(writer, relay_once, serve
     assert not OutboxRecord.objects.exists()
 
 
+@pytest.mark.long
 def test_killed_before_its_row_was_deleted_it_is_sent_again(writer, relay_once, server) -> None:
     """A duplicate is harmless."""
     process = writer("sent")
@@ -53,6 +55,7 @@ def test_killed_before_its_row_was_deleted_it_is_sent_again(writer, relay_once, 
     assert not OutboxRecord.objects.exists()
 
 
+@pytest.mark.long
 def test_a_running_relay_finds_rows_left_by_a_crash(run, writer, server) -> None:
     """By its sweeps; it ends with success when asked to."""
     relay = run("manage.py", "realtime_relay")
@@ -66,6 +69,7 @@ def test_a_running_relay_finds_rows_left_by_a_crash(run, writer, server) -> None
     assert relay.wait(PATIENCE) == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("end", ["terminate", "SIGINT"])
 def test_a_relay_ends_while_the_backend_hangs(run, writer, server, end) -> None:
     """It does not wait for the backend."""
@@ -91,6 +95,7 @@ def test_a_process_that_ends_sends_its_committed_messages(writer, server) -> Non
     assert not OutboxRecord.objects.exists()
 
 
+@pytest.mark.long
 def test_a_process_that_ends_does_not_wait_for_a_backend_that_hangs(
     writer, server, relay_once
 ) -> None:
@@ -106,6 +111,7 @@ def test_a_process_that_ends_does_not_wait_for_a_backend_that_hangs(
     assert set(server.told()) == {"one"}
 
 
+@pytest.mark.long
 def test_relay_once_fails_where_the_backend_is_away(run, writer, server) -> None:
     """Its exit code reports it, and the rows stay."""
     writer("after").kill()
@@ -121,6 +127,7 @@ def test_relay_once_fails_where_the_backend_is_away(run, writer, server) -> None
     assert OutboxRecord.objects.count() == 1
 
 
+@pytest.mark.long
 def test_a_forked_process_has_a_relay_of_its_own(writer, server) -> None:
     """A fork has no copy of the parent's thread, and the parent's goes on."""
     process = writer("fork")

@@ -36,6 +36,7 @@ def test_messages_committed_on_another_database_are_sent(writer, migrated, serve
     assert server.told() == ["one"]
 
 
+@pytest.mark.long
 def test_rows_left_by_a_crash_on_another_database_are_found(run, writer, migrated, server) -> None:
     """Beside the rows on the first, and without the uncommitted ones."""
     for step, alias in (("after", "other"), ("before", "other"), ("after", "default")):
@@ -48,6 +49,7 @@ def test_rows_left_by_a_crash_on_another_database_are_found(run, writer, migrate
     assert sorted(server.told()) == ["after default", "after other"]
 
 
+@pytest.mark.long
 def test_a_database_without_the_table_sends_from_memory(writer, other, server) -> None:
     """It logs that nothing is stored there."""
     process = writer("end", "one", "other", **other)
@@ -57,6 +59,7 @@ def test_a_database_without_the_table_sends_from_memory(writer, other, server) -
     assert error.count("no messages are stored on 'other'") == 1
 
 
+@pytest.mark.long
 def test_a_database_that_fails_holds_up_no_other(run, migrated, server) -> None:
     """The exit code reports it."""
     OutboxRecord.objects.create(payload=ROW)

@@ -83,6 +83,7 @@ async def came_back(servers: TwoServers, written: set[str]) -> None:
     assert [each.resets for each in servers.watchers] == [0] * len(servers.watchers)
 
 
+@pytest.mark.long
 @under(UVICORN, DAPHNE)
 async def test_clients_of_a_server_that_is_drained_miss_nothing(servers: TwoServers) -> None:
     """A pre-stop hook waits until they are gone; later ones are refused and go elsewhere."""
