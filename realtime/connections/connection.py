@@ -68,7 +68,7 @@ class Connection:
 
     def __init__(self, identity: Identity, hub: Hub, transport: Transport) -> None:
         # Unique, not secret. A random number of the system's costs a system call.
-        self.id = f"{random.getrandbits(72):018x}"  # noqa: S311
+        self.id = f"{random.getrandbits(72):018x}"
         self.identity = identity
         self.hub = hub
         self.transport = transport
