@@ -69,8 +69,8 @@ async def test_a_hub_that_closes_does_not_linger(lingering: None) -> None:
         await hub.subscribe(box, LIST)
         await hub.unsubscribe(box, LIST)
 
-    assert not hub._lingering._timers
-    assert not hub._lingering._leaving
+    assert not hub._delayed_unwatch._timers
+    assert not hub._delayed_unwatch._leaving
 
 
 async def test_idle_topics_get_a_new_cursor_now_and_then(
