@@ -205,7 +205,7 @@ def fast() -> Any:
         patch.setattr(rules, "_rules", {})
         patch.setattr(observers, "_observers", [])
         patch.setattr(authorization, "RETRY", 0.0)
-        patch.setattr(subscribe_module, "PATIENCE", 0.001)
+        patch.setattr(subscribe_module, "CONFIRM_TIMEOUT", 0.001)
         patch.setattr(hub_module, "FIRST_PAUSE", 0.0)
         patch.setattr(hub_module, "LONGEST_PAUSE", 0.001)
         patch.setitem(conf.__dict__, "LINGER", 0)
