@@ -1,9 +1,9 @@
 """Run rounds: `python -m tests.convergence --seconds 3600 --seed 1 --database postgres`.
 
-From 180 seconds on the time is divided into rounds, each with the next seed. More is asked of
-those, and they are noted in docs/reference/soak.json unless an option made them smaller or broke
-something. What is noted there for this code already is counted, so that a run that was interrupted
-goes on where it was.
+From 180 seconds on the time is divided into rounds, each with the next seed. These rounds must have
+more commits and faults. They are recorded in docs/reference/soak.json, unless an option made them
+smaller or sabotaged them. Rounds that are recorded there for this code are not run again, so an
+interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def _run(wanted: Round, *, is_evidence: bool) -> bool:
-    """Run a round unless it is known how it ends; return whether it failed."""
+    """Run a round unless its result is recorded; return whether it failed."""
     what = f"convergence: {wanted.backend}"
     known = evidence.rounds_of(what, _kind(wanted.database)) if is_evidence else {}
     if wanted.seed in known:
@@ -98,7 +98,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m tests.convergence", description=__doc__)
     defaults = Size()
     rate = "transactions a second of each writer"
-    parser.add_argument("--seconds", type=float, default=60.0, help="of writes and faults, in all")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="of writes and faults, in total"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the first round")
     parser.add_argument("--database", choices=DATABASES, default="sqlite")
     parser.add_argument("--backend", choices=BACKENDS, default="database")
@@ -107,7 +109,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--writers", type=int, default=defaults.writers)
     parser.add_argument("--rate", type=float, default=defaults.rate, help=rate)
     parser.add_argument("--least", type=int, default=1, help="faults of each kind")
-    parser.add_argument("--faults", default="", help="their kinds, with commas between; else all")
+    parser.add_argument("--faults", default="", help="their kinds, with commas; else all")
     parser.add_argument("--faultless", action="store_true")
     parser.add_argument("--sabotage", choices=SWITCHES, default="")
     return parser.parse_args()
