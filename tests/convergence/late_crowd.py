@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import time
-from pathlib import Path
 
-from websockets.asyncio.client import unix_connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.convergence.processes import Process, run
 from tests.convergence.rounds import Round
 from tests.convergence.world import Size, World
+from tests.realtime.socket_client import connected_to
+
+HOST = "http://127.0.0.1"
 
 WRITE = """
 import django, sys
@@ -52,25 +52,17 @@ async def main(records: int, wide: int, clients: int, topics: int) -> None:
 
 async def _reconnect(web: Process, cursor: str, number: int, topics: int) -> str:
     names = [f"list:{1 + (number * topics + each) % 60}" for each in range(topics)]
-    wanted = [{"topic": name, "cursor": cursor} for name in names]
     began = time.monotonic()
     try:
-        async with _connect(web.socket) as socket:
-            await socket.send(json.dumps({"type": "subscribe", "subscriptions": wanted}))
-            while (frame := json.loads(await socket.recv()))["type"] != "subscribed":
-                if frame["type"] == "ping":
-                    await socket.send(json.dumps({"type": "pong", "seq": frame["seq"]}))
+        async with connected_to(
+            HOST, web.socket, origin=HOST, patience=None, ping_interval=None
+        ) as socket:
+            await socket.receive("welcome")
+            await socket.subscribe(*names, cursor=cursor)
             result = "answered"
     except ConnectionClosed as closed:
         result = f"disconnected: {closed}"
     return f"client {number} {result} after {time.monotonic() - began:.1f} s"
-
-
-def _connect(path: Path) -> unix_connect:
-    origin = "http://127.0.0.1"
-    return unix_connect(
-        str(path), "ws://127.0.0.1/ws/live/", origin=origin, ping_interval=None, open_timeout=60
-    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the documentation tells users to copy, with a test's own paths in it."""
+"""The files that the documentation tells users to copy, with a test's paths and limits."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ UNIT = ROOT / "examples/systemd/example@.service"
 APPLICATION = "tests.convergence.board.asgi:application"
 
 HEADER_TIMEOUT = 1
-"""Seconds that a client has for its headers here."""
+"""Seconds within which a client must send its headers."""
 CONNECTIONS = 20
-"""That one address may have here."""
+"""The limit for one address."""
 
 
 def nginx_site(sockets: list[Path], folder: Path) -> str:
-    """Return live.conf as it stands, but for places and what takes too long, or too many."""
+    """Return live.conf with a test's paths, and smaller timeouts and limits."""
     text = NGINX.read_text()
     for line in ("    listen [::]:80;\n", "    listen [::]:443 ssl http2;\n"):
         text = _with(text, line, "")
