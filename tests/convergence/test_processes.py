@@ -26,7 +26,9 @@ asyncio.run(Process("nap", 1, Path(sys.argv[1]), os.environ).start())
 print("started", flush=True)
 time.sleep(600)
 """
-PATIENCE = 10.0
+PATIENCE = 120.0
+
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_nothing_outlives_a_harness_that_was_killed(tmp_path: Path) -> None:

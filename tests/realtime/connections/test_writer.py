@@ -82,7 +82,7 @@ async def test_frames_go_before_messages_and_in_their_order() -> None:
     client.tell("1")
     client.reads.set()
 
-    await asyncio.wait_for(asyncio.gather(*sending), 5)
+    await asyncio.wait_for(asyncio.gather(*sending), 30)
     await client.settle()
 
     assert client.types == ["denied", "denied", "denied", "changed"]
@@ -169,9 +169,9 @@ async def test_tasks_that_wait_to_send_are_released_at_the_end() -> None:
     sending = [asyncio.create_task(client.writer.send(Pong())) for _ in range(3)]
     await client.settle()
 
-    await asyncio.wait_for(client.writer.close(), 5)
+    await asyncio.wait_for(client.writer.close(), 30)
 
-    await asyncio.wait_for(asyncio.gather(*sending), 5)
+    await asyncio.wait_for(asyncio.gather(*sending), 30)
     await client.writer.send(Pong())
     client.tell("1")
     assert client.frames == []
@@ -205,6 +205,6 @@ async def test_a_sender_that_is_cancelled_leaves_its_frame() -> None:
     await client.settle()
 
     client.reads.set()
-    await asyncio.wait_for(asyncio.gather(sending[0], sending[2]), 5)
+    await asyncio.wait_for(asyncio.gather(sending[0], sending[2]), 30)
 
     assert [list(frame["topics"]) for frame in client.frames] == [["0"], ["1"], ["2"]]

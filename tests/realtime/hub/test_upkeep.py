@@ -84,7 +84,7 @@ async def test_idle_topics_get_a_new_cursor_now_and_then(
     send(pubsub, row(OTHER, 1))
     newest = pubsub.position()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             (told,) = await taken(idle)
             assert (told.topic, told.changes, told.reset) == (LIST, {}, None)
