@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from channels.auth import AuthMiddlewareStack
@@ -13,8 +13,6 @@ from channels.security.websocket import WebsocketDenier
 from django.urls import re_path
 
 from realtime.access.origins import is_ours
-
-logger = logging.getLogger("realtime.hub")
 
 Application = Callable[..., Awaitable[Any]]
 
@@ -28,31 +26,18 @@ def with_websockets(http: Application, routes: Sequence[Any] = ()) -> Applicatio
     `get_asgi_application()`, which sets Django up.
     """
     # Imported here: the apps must be loaded, as they are after get_asgi_application().
-    from realtime.backends.outage import Outage  # noqa: PLC0415
     from realtime.protocol import WEBSOCKET_PATH  # noqa: PLC0415
-    from realtime.server import server_of  # noqa: PLC0415
+    from realtime.server import server_of_request  # noqa: PLC0415
     from realtime.transports.websocket import live_socket  # noqa: PLC0415
 
     others = AuthMiddlewareStack(URLRouter([*routes, re_path(r"", _UnknownPath.as_asgi())]))
     application: Application = ProtocolTypeRouter({"http": http, "websocket": others})
 
-    outage = Outage(
-        logger,
-        away="this process receives no changes: its backend cannot be made",
-        back="this process receives changes: its backend was made",
-        expected=(),
-    )
-
     async def with_hub(scope: Any, receive: Any, send: Any) -> None:
         # At every request, not only for subscriptions: the hub also sends rows left by a crash,
         # and answers calls of operators.
-        try:
-            server_of().hub.start()
-        except Exception as error:
-            # The project's pages are served all the same.
-            outage.begin(error)
-        else:
-            outage.end()
+        with suppress(Exception):  # It is logged, and the project's pages are served all the same.
+            server_of_request().hub.start()
         if scope["type"] == "websocket" and not is_ours(_origin_of(scope)):
             await WebsocketDenier()(scope, receive, send)
         elif scope["type"] == "websocket" and _path_of(scope) == WEBSOCKET_PATH:

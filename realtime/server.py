@@ -14,11 +14,14 @@ threads or one after another, has one server for each. They share only the state
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 
 from realtime.access.identity_loader import IdentityLoader
+from realtime.access.ticket_checks import TicketChecks
 from realtime.backends import PubSub, get_pubsub
+from realtime.backends.outage import Outage
 from realtime.connections.admission import Admission
 from realtime.connections.drain import Drain
 from realtime.connections.flush_queue import FlushQueue
@@ -29,6 +32,8 @@ from realtime.hub.hub import Hub
 from realtime.hub.listen import listen_at
 from realtime.messages.cursors import Cursor
 from realtime.messages.message import Message
+
+logger = logging.getLogger("realtime.hub")
 
 
 class Server:
@@ -46,8 +51,11 @@ class Server:
         self.drain = Drain(self.connections)
         self.revocation = Revocation(self.connections)
         self.identity_loader = IdentityLoader()
-        self.admission = Admission(self.connections, self.revocation, self.identity_loader)
+        self.ticket_checks = TicketChecks()
         self.hub = Hub(pubsub, [self.revocation])
+        self.admission = Admission(
+            self.connections, self.revocation, self.identity_loader, self.hub, self.ticket_checks
+        )
 
     async def close(self) -> None:
         """Stop the drain, identity loader and hub. Connections end with their transports."""
@@ -57,6 +65,13 @@ class Server:
 
 
 _servers: dict[asyncio.AbstractEventLoop, Server] = {}
+
+_no_backend = Outage(
+    logger,
+    away="this process receives no changes: its backend cannot be made",
+    back="this process receives changes: its backend was made",
+    expected=(),
+)
 
 _inherited: list[Server] = []
 """In a forked child: the parent's servers, never used and never freed.
@@ -79,6 +94,21 @@ def server_of(
         _forget_closed_loops()
         found = _servers[loop] = Server((make or get_pubsub)())
     return found
+
+
+def server_of_request() -> Server:
+    """Return the running event loop's server, as `server_of()`; raise its errors.
+
+    The errors are logged: the first with its traceback, the later ones only for debugging, until a
+    call succeeds, which is logged too.
+    """
+    try:
+        server = server_of()
+    except Exception as error:
+        _no_backend.begin(error)
+        raise
+    _no_backend.end()
+    return server
 
 
 def known_server() -> Server | None:

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-READY_WITHIN = 10.0
+READY_WITHIN = 60.0
 PR_SET_PDEATHSIG = 1
 SBIN = "/usr/sbin:/usr/local/sbin"
 """Debian's folders for nginx, which are not on every user's PATH."""

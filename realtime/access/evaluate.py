@@ -19,20 +19,20 @@ from typing import Any, Generic, TypeVar
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 
 from realtime.access.rule_threads import await_in_time, in_time, inside
-from realtime.access.rules import Question, question_of
+from realtime.access.rules import RuleQuestion, question_of
 from realtime.access.signatures import name_of
 from realtime.conf import conf
 from realtime.telemetry import counters
 
 logger = logging.getLogger("realtime.access")
 
-MOST = 50
+MOST_CALLS = 50
 """Calls at most in one visit to a thread; one deadline is for all of them."""
 
 T = TypeVar("T")
 
 
-class Answer(Enum):
+class RuleAnswer(Enum):
     """The answer of a rule. FAILED: it raised or timed out."""
 
     YES = "yes"
@@ -40,7 +40,7 @@ class Answer(Enum):
     FAILED = "failed"
 
 
-Answers = dict[str, Answer]
+RuleAnswers = dict[str, RuleAnswer]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,33 +73,33 @@ def allowed(user: object, topic: str) -> bool:
     raises (which is logged).
     """
     calls = _rule_calls(user, [topic])
-    heard: Heard[Answer] = {}
+    heard: Heard[RuleAnswer] = {}
     if any(call.is_async for call in calls):
         async_to_sync(_make_async)(calls, heard)
     else:
         _make(calls, heard)
-    return _merged(heard).get(topic) is Answer.YES
+    return _merged(heard).get(topic) is RuleAnswer.YES
 
 
 async def aallowed(user: object, topic: str) -> bool:
     """Return whether `user` may watch `topic`, from async code in a request."""
     calls = _rule_calls(user, [topic])
-    heard: Heard[Answer] = {}
+    heard: Heard[RuleAnswer] = {}
     if any(call.is_async for call in calls):
         await _make_async(calls, heard)
     elif calls:
         await sync_to_async(_make)(calls, heard)
-    return _merged(heard).get(topic) is Answer.YES
+    return _merged(heard).get(topic) is RuleAnswer.YES
 
 
-async def ask_all(user: object, topics: Iterable[str]) -> Answers:
+async def ask_all(user: object, topics: Iterable[str]) -> RuleAnswers:
     """Return the rules' answers, asked off the event loop, within RULE_TIMEOUT each.
 
     NO for a topic without a rule, or with a key that does not convert.
     """
-    answers = dict.fromkeys(topics, Answer.NO)
+    answers = dict.fromkeys(topics, RuleAnswer.NO)
     calls = _rule_calls(user, answers)
-    answers |= {topic: Answer.FAILED for call in calls for topic in call.topics}
+    answers |= {topic: RuleAnswer.FAILED for call in calls for topic in call.topics}
     answers |= await make_all(calls)
     counters.answers.update(answer.value for answer in answers.values())
     return answers
@@ -130,7 +130,7 @@ def _next_batch(calls: Sequence[Call[T]]) -> Sequence[Call[T]]:
     first = calls[0]
     if first.is_async:
         return [call for call in calls if call.function is first.function]
-    return calls[:MOST]
+    return calls[:MOST_CALLS]
 
 
 async def _make_in_time(batch: Sequence[Call[T]]) -> Heard[T]:
@@ -197,9 +197,9 @@ def _no_coroutine(function: Callable[..., Any], result: Any) -> Any:
     return result
 
 
-def _rule_calls(user: object, topics: Iterable[str]) -> list[Call[Answer]]:
+def _rule_calls(user: object, topics: Iterable[str]) -> list[Call[RuleAnswer]]:
     """Return the calls for these topics, grouped by rule."""
-    groups: dict[int, dict[str, Question]] = {}
+    groups: dict[int, dict[str, RuleQuestion]] = {}
     for topic in topics:
         question = question_of(topic)
         if question is not None:
@@ -207,7 +207,7 @@ def _rule_calls(user: object, topics: Iterable[str]) -> list[Call[Answer]]:
     return [call for questions in groups.values() for call in _calls_of(user, questions)]
 
 
-def _calls_of(user: object, questions: Mapping[str, Question]) -> Iterator[Call[Answer]]:
+def _calls_of(user: object, questions: Mapping[str, RuleQuestion]) -> Iterator[Call[RuleAnswer]]:
     """Yield the calls of one rule: a single one with `many`, else one for each topic."""
     asked = next(iter(questions.values())).asked
     if asked.many:
@@ -220,10 +220,12 @@ def _calls_of(user: object, questions: Mapping[str, Question]) -> Iterator[Call[
         yield Call("the rule", asked.function, arguments, (topic,), partial(_read_one, topic))
 
 
-def _read_one(topic: str, result: Any) -> Answers:
-    return {topic: Answer.YES if result else Answer.NO}
+def _read_one(topic: str, result: Any) -> RuleAnswers:
+    return {topic: RuleAnswer.YES if result else RuleAnswer.NO}
 
 
-def _read_many(keys: Mapping[str, Any], result: Any) -> Answers:
+def _read_many(keys: Mapping[str, Any], result: Any) -> RuleAnswers:
     granted = set(result)
-    return {topic: Answer.YES if key in granted else Answer.NO for topic, key in keys.items()}
+    return {
+        topic: RuleAnswer.YES if key in granted else RuleAnswer.NO for topic, key in keys.items()
+    }

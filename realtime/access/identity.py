@@ -1,8 +1,8 @@
-"""Who is at the other end: found when a client connects, and asked again while it stays.
+"""Identities: a client's user and session, found when it connects and again at each recheck.
 
-How a user is found is the project's to replace: `REALTIME["AUTHENTICATE"]` names a function that
-is given the ASGI scope of a connection and returns a user, or None. It is asked anew at each look,
-so that a user who was deactivated, or a token that was withdrawn, is noticed.
+`REALTIME["AUTHENTICATE"]` names the function that finds the user: it takes the ASGI scope of a
+connection and returns a user or None. It is called at each look-up, so that a user who was
+deactivated, or a token that was withdrawn, is noticed.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _SESSION = "realtime.session"
 
 
 class Identifies(Protocol):
-    """Finds out whose connections there are."""
+    """Finds the users and sessions of connections."""
 
     async def identify(self, scope: Scope) -> Identity:
-        """Find out whose connection this is. Raise TimeoutError if that takes too long."""
+        """Return a connection's user and session; raise TimeoutError after RULE_TIMEOUT."""
 
 
 class Claim(NamedTuple):
-    """What a session says of its user: the authentication backend, and the key it knows."""
+    """The user that a session names: the authentication backend, and its primary key."""
 
     backend: str
     pk: Any
@@ -53,9 +53,9 @@ class Claim(NamedTuple):
 
 @dataclass(slots=True)
 class Identity:
-    """A user, and a mark of the session by which they came; empty where there is none.
+    """A user, and the mark of the session; empty without one.
 
-    `loader` is what found it, if that was one that looks clients up together.
+    `loader` looks the user up again; None to call `identify()`.
     """
 
     scope: Scope
@@ -70,34 +70,34 @@ class Identity:
 
     @property
     def is_anonymous(self) -> bool:
-        """Is nobody logged in?"""
+        """Whether the client is not logged in."""
         return not getattr(self.user, "is_authenticated", False)
 
     async def look_again(self) -> bool:
-        """Find the user anew; say whether it is still the same one, who may be here."""
+        """Load the user again; return whether user and session are still the same."""
         found = await (self.loader.identify if self.loader else identify)(self.scope)
-        # Of nobody it does not matter by which session they came.
+        # An anonymous user may have another session.
         same = found.key == self.key and (found.session == self.session or not self.key)
         if same:
-            # With what has changed: permissions that were looked up are kept with a user.
+            # The new object: the old one caches permissions.
             self.user = found.user
         return same
 
 
 async def identify(scope: Scope) -> Identity:
-    """Find out whose connection this is. Raise TimeoutError if that takes too long."""
+    """Return a connection's user and session; raise TimeoutError after RULE_TIMEOUT."""
     authenticate = import_string(conf.AUTHENTICATE)
     if iscoroutinefunction(authenticate):
         user = await await_in_time(authenticate(scope))
         return Identity(scope, user or anonymous_user(), await in_time(_mark, scope))
     if authenticate is session_user and not session_key_of(scope):
-        # Without a cookie there is nothing to look for.
+        # Without a cookie there is no session to look up.
         return Identity(scope, anonymous_user(), "")
     return await in_time(_identify, authenticate, scope)
 
 
 def session_user(scope: Scope) -> Any:
-    """Return the user of a session that is there, has not expired, and whose password still holds.
+    """Return the user of a session that exists, has not expired, and has the current password.
 
     The default of `REALTIME["AUTHENTICATE"]`. As Django's `get_user()`, but it writes nothing:
     a socket cannot set a cookie.
@@ -111,7 +111,7 @@ def session_user(scope: Scope) -> Any:
 
 
 def claim_of(session: SessionBase | None) -> Claim | None:
-    """Return whose session this says it is; None for nobody's."""
+    """Return the user that a session names; None if it names none."""
     if session is None:
         return None
     try:
@@ -123,27 +123,28 @@ def claim_of(session: SessionBase | None) -> Claim | None:
 
 
 def key_of(user: Any) -> str:
-    """Return a user's primary key as text; empty for nobody."""
+    """Return a user's primary key as text; empty for an anonymous user."""
     pk = getattr(user, "pk", None)
     return "" if pk is None else str(pk)
 
 
 def mark_of(session: SessionBase | None) -> str:
-    """Return what stands for a session and does not open it; empty for none."""
+    """Return a hash that identifies a session and is no key to it; empty for no session."""
     if session is None or not session.session_key:
         return ""
-    # All that a cookie holds is its key, which changes with that; and of nobody there is no hash.
+    # A session in a cookie has no fixed key: the hash of the user's password identifies it. An
+    # anonymous user has none.
     key = session.get(HASH_SESSION_KEY) if is_kept_in_cookies() else session.session_key
     return salted_hmac("realtime.session", key, algorithm="sha256").hexdigest()[:20] if key else ""
 
 
 def is_kept_in_cookies() -> bool:
-    """Are sessions with the clients alone? All of a user, with one password, have one mark then."""
+    """Whether sessions are stored in cookies: all sessions of a user have the same mark then."""
     return settings.SESSION_ENGINE.endswith(".signed_cookies")
 
 
 def session_of(scope: Scope) -> SessionBase | None:
-    """Return the session that a scope's cookie names; None where there is none, or no more."""
+    """Return the session that a scope's cookie names; None if it does not exist."""
     if _SESSION in scope:
         return cast("SessionBase | None", scope[_SESSION])
     key = session_key_of(scope)
@@ -151,29 +152,29 @@ def session_of(scope: Scope) -> SessionBase | None:
 
 
 def stored_session(key: str) -> SessionBase | None:
-    """Return the session with this key; None if it is not there, or no more."""
+    """Return the session with this key; None if it does not exist."""
     session: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(key)
-    # Reading drops the key of a session that is not there.
+    # Reading drops the key of a session that does not exist.
     session.is_empty()
     session.get(SESSION_KEY)
     return session if session.session_key else None
 
 
 def session_key_of(scope: Scope) -> str | None:
-    """Return the session key that a scope's cookie gives, whatever that is worth."""
+    """Return the session key in a scope's cookie, which the client may have made up."""
     cookie = b"; ".join(value for name, value in scope.get("headers", ()) if name == b"cookie")
     return parse_cookie(cookie.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
 
 
 def _identify(authenticate: Any, scope: Scope) -> Identity:
     session = session_of(scope)
-    # Read once, for the two who want it.
+    # Loaded once, for the user and for the mark.
     with inside(authenticate):
         user = authenticate({**scope, _SESSION: session}) or anonymous_user()
     if inspect.isawaitable(user):
         if inspect.iscoroutine(user):
             user.close()
-        # It would be somebody, whoever it was going to be.
+        # An awaitable is true, so it would count as a user.
         raise TypeError(f"expected {authenticate!r} to return a user or None, got {user!r}")
     return Identity(scope, user, mark_of(session))
 
@@ -191,7 +192,7 @@ def _mark(scope: Scope) -> str:
 
 
 def password_holds(user: Any, session: SessionBase) -> bool:
-    """Is the user's password the one with which this session began?"""
+    """Return whether the user's password is the one with which this session began."""
     if not hasattr(user, "get_session_auth_hash"):
         return True
     known = session.get(HASH_SESSION_KEY) or ""
@@ -202,7 +203,7 @@ def password_holds(user: Any, session: SessionBase) -> bool:
 
 
 def user_model() -> type[Model] | None:
-    """Return the model; None where there is none, as in settings of a worker that leave it out."""
+    """Return the user model; None if the settings have none, as those of a worker may."""
     try:
         return get_user_model()
     except ImproperlyConfigured:

@@ -1,7 +1,7 @@
-"""Clients that come together are identified together: one query for their sessions, one for users.
+"""Identify clients that connect together by one query for their sessions and one for their users.
 
-A batch is all clients that came while the batch before it was looked up: a client that comes alone
-does not wait for others.
+A batch is the clients that connected while the batch before it was looked up, so a client that
+connects alone does not wait for others.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from realtime.concurrency import end
 
 logger = logging.getLogger("realtime.access")
 
-MOST = 200
+MOST_IN_BATCH = 200
 """Clients of one batch: it takes some milliseconds of one thread."""
 
-PATIENCE = 0.1
-"""Seconds behind which a batch that hangs is overtaken by the next one."""
+OVERTAKE_AFTER = 0.1
+"""Seconds after which the next batch is looked up beside one that hangs."""
 
 MOST_GROUPS = 4
-"""Different contexts in which clients of one round are looked up together."""
+"""Groups of clients with equal context variables in a batch; others are looked up alone."""
 
 
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """A client that waits to be identified."""
+    """A client that waits for its identity."""
 
     scope: Scope
     key: str
@@ -43,11 +43,11 @@ class _Asked:
 
 
 class IdentityLoader:
-    """Identifies clients, together where that finds the same. Owner: an event loop.
+    """Identifies clients, in batches where that gives the same result. Owner: an event loop.
 
-    A client that leaves cancels its own future and nothing else. An error in a batch, or a batch
-    that takes too long, identifies nobody: each of its clients is looked up alone then. Whatever
-    task of this dies, its clients get an error, and wait no longer; later clients begin anew.
+    A client that leaves cancels only its own future. After an error or a timeout of a batch each of
+    its clients is looked up alone. If a task here dies, its clients get an error, and later clients
+    start another task.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class IdentityLoader:
         self._looking: set[asyncio.Task[None]] = set()
 
     async def identify(self, scope: Scope) -> Identity:
-        """Find out whose connection this is. Raise TimeoutError if that takes too long."""
+        """Return a connection's user and session; raise TimeoutError after RULE_TIMEOUT."""
         key = batch_key(scope)
         if key is not None:
             asked = _Asked(scope, key, _context(), asyncio.get_running_loop().create_future())
@@ -77,10 +77,10 @@ class IdentityLoader:
     async def _run(self) -> None:
         try:
             while self._waiting:
-                asked, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                asked, self._waiting = self._waiting[:MOST_IN_BATCH], self._waiting[MOST_IN_BATCH:]
                 looking = [self._begin(group) for group in _groups(asked)]
                 if looking:
-                    await asyncio.wait(looking, timeout=PATIENCE)
+                    await asyncio.wait(looking, timeout=OVERTAKE_AFTER)
         finally:
             self._running = None
             waiting, self._waiting = self._waiting, []
@@ -95,7 +95,7 @@ class IdentityLoader:
     def _ended(self, group: Sequence[_Asked], task: asyncio.Task[None]) -> None:
         self._looking.discard(task)
         error = None if task.cancelled() else task.exception()
-        # Of a batch, those that are looked up alone are answered by other tasks.
+        # Other tasks look up alone the clients of this batch that still wait.
         if len(group) == 1 or error is not None or task.cancelled():
             _give_up(group, error)
 
@@ -120,16 +120,15 @@ async def _look_up_together(group: Sequence[_Asked]) -> Sequence[Identity | None
 
 
 def _context() -> contextvars.Context:
-    """Return the context in which a client is looked up: a middleware may have set what to use."""
+    """Return the context in which a client is looked up: a middleware may have set variables."""
     context = contextvars.copy_context()
-    # Each HTTP request has one of its own. It says in which thread to run what is sync, and this
-    # runs in another one.
+    # Each HTTP request has its own value, the thread for its sync code; a batch has another thread.
     context.run(SyncToAsync.thread_sensitive_context.set, None)  # type: ignore[arg-type]
     return context
 
 
 def _groups(asked: Sequence[_Asked]) -> list[list[_Asked]]:
-    """Return which of those that still wait can be looked up together."""
+    """Return the clients that still wait, grouped by equal context."""
     groups: list[list[_Asked]] = []
     for each in asked:
         if each.found.done():

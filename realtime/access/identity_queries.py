@@ -1,7 +1,7 @@
-"""Finding the users of many clients by few queries, where that finds what one by one finds.
+"""Find the users of many clients by few queries.
 
-It does with Django's own sessions and users. A session engine, an authentication backend or a
-manager of the project's own may do anything: its clients are looked up one by one.
+This needs Django's own session engines, authentication backends and user managers. The project's
+own may do more than Django's: its clients are looked up one by one.
 """
 
 from __future__ import annotations
@@ -37,37 +37,37 @@ from realtime.access.rule_threads import inside
 from realtime.conf import conf
 
 LONGEST_KEY = 40
-"""Characters of a session key, as Django's own table takes them."""
+"""Characters of a session key that fit into Django's table."""
 
 Sessions = Mapping[str, SessionBase | None]
-"""By key; None for one that is not there. One that is left out is to be looked up alone."""
+"""Key -> session; None if it does not exist. A missing one is to be looked up alone."""
 
 Users = Mapping[Claim, Any]
-"""Those who are there; None for one who may not log in. The same for one that is left out."""
+"""Claim -> user; None if the user may not log in. A missing one is to be looked up alone."""
 
 
 def batch_key(scope: Scope) -> str | None:
-    """Return the session key by which a client may be looked up with others; None if it may not."""
+    """Return the session key to look a client up by in a batch; None to look it up alone."""
     if settings.SESSION_ENGINE not in _READ or import_string(conf.AUTHENTICATE) is not session_user:
         return None
     key = session_key_of(scope)
     if not key or is_kept_in_cookies():
         return key or None
-    # Django makes no other keys: what one does to a query is a matter of its own client.
+    # Django makes no other keys. One that breaks the query must not break it for other clients.
     is_djangos = len(key) <= LONGEST_KEY and key.isascii() and key.isalnum()
     return key if is_djangos else None
 
 
 def identify_many(asked: Sequence[tuple[Scope, str]]) -> list[Identity | None]:
-    """Find out whose connections these are; None for one that is to be looked up alone.
+    """Return the identities for these scopes with their session keys.
 
-    Each comes with its session key.
+    None for a client that is to be looked up alone.
     """
     with inside(session_user):
         sessions = _READ[settings.SESSION_ENGINE]({key for _, key in asked})
         claims: dict[str, Claim | None] = {}
         for key, session in sessions.items():
-            with suppress(Exception):  # it is raised to its own client
+            with suppress(Exception):  # raised again when this client is looked up alone
                 claims[key] = claim_of(session)
         users = _users({claim for claim in claims.values() if claim is not None})
         return [
@@ -87,7 +87,7 @@ def _identity(
         user = users[claim]
         if user is None or not password_holds(user, session):
             return Identity(scope, anonymous_user(), mark_of(session))
-        # Each client has a user of its own: rules keep what they find with it.
+        # A copy for each client: rules cache permissions on the user.
         return Identity(scope, copy.copy(user), mark_of(session))
     except Exception:
         return None
@@ -119,7 +119,7 @@ def _from_cache(keys: Collection[str]) -> Sessions:
 
 
 def _cached(keys: Collection[str]) -> Sessions:
-    """Return the sessions that the cache has. One that only the database has is looked up alone."""
+    """Return the sessions in the cache. One only in the database is looked up alone."""
     stores = {key: store for key, store in _stores(keys).items() if store.session_key}
     names = {key: store.cache_key for key, store in stores.items()}
     data = caches[settings.SESSION_CACHE_ALIAS].get_many(names.values())
@@ -129,7 +129,7 @@ def _cached(keys: Collection[str]) -> Sessions:
 def _from_cookies(keys: Collection[str]) -> Sessions:
     found = {}
     for key in keys:
-        with suppress(Exception):  # it is raised to its own client
+        with suppress(Exception):  # raised again when this client is looked up alone
             found[key] = stored_session(key)
     return found
 
@@ -142,7 +142,7 @@ _READ: Mapping[str, Callable[[Collection[str]], Sessions]] = {
     f"{_DJANGOS}.cached_db": _cached,
     f"{_DJANGOS}.signed_cookies": _from_cookies,
 }
-"""The session engines of which it is known how to read many sessions."""
+"""Session engine -> the function that reads many of its sessions."""
 
 
 def _store_class() -> Any:
@@ -155,7 +155,7 @@ def _stores(keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _with(store: Any, data: dict[str, Any]) -> SessionBase:
-    """Let a session have the data that it would load."""
+    """Give a session the data that it would load itself."""
     store._session_cache = data
     found: SessionBase = store
     return found
@@ -177,7 +177,7 @@ def _users(claims: Collection[Claim]) -> Users:
 
 
 def _asks_as_django_does(backend: Any) -> bool:
-    """Does this authentication backend find a user by a query for the primary key alone?"""
+    """Return whether this backend finds a user by a query for the primary key alone."""
     # They can be imported only when the apps are ready.
     from django.contrib.auth.backends import AllowAllUsersModelBackend, ModelBackend  # noqa: PLC0415
 

@@ -1,19 +1,17 @@
-"""Recent refusals of topics that a ticket opened, and the queue of rules to ask after tickets."""
+"""Recent refusals by rules: topics that tickets open no more."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, OrderedDict
 from time import monotonic
-from weakref import WeakKeyDictionary
 
 from realtime.access.identity import Identity
 from realtime.conf import conf
 
-MOST = 20_000
+MOST_REFUSALS = 20_000
 """Refusals that a process remembers. Above that, rules are asked before tickets open a topic."""
 
-MOST_OF_ONE = 100
+MOST_REFUSALS_A_USER = 100
 """Refusals that are remembered for one user. Above that, the same applies to this user."""
 
 Owner = tuple[str, str]
@@ -39,9 +37,9 @@ class Refusals:
         owner, until = _owner(identity), monotonic() + conf.TICKET_AGE
         self._forget_old()
         self.forget(identity, topic)
-        if len(self._until) >= MOST:
+        if len(self._until) >= MOST_REFUSALS:
             self._all_full = until
-        elif self._counts[owner] >= MOST_OF_ONE:
+        elif self._counts[owner] >= MOST_REFUSALS_A_USER:
             self._full.pop(owner, None)
             self._full[owner] = until
         else:
@@ -77,30 +75,6 @@ class Refusals:
         self._counts[owner] -= 1
         if not self._counts[owner]:
             del self._counts[owner]
-
-
-class TicketChecks:
-    """The refusals of an event loop, and the queue of connections that ask rules after tickets.
-
-    The semaphore is the queue: connections take turns in order, at most half of RULE_THREADS at a
-    time. The other threads stay free for clients that wait for their rule.
-    """
-
-    def __init__(self) -> None:
-        self.refusals = Refusals()
-        self.turns = asyncio.Semaphore(max(1, conf.RULE_THREADS // 2))
-
-
-def ticket_checks() -> TicketChecks:
-    """Return the object of the running event loop, of which a server process has one."""
-    loop = asyncio.get_running_loop()
-    found = _known.get(loop)
-    if found is None:
-        found = _known[loop] = TicketChecks()
-    return found
-
-
-_known: WeakKeyDictionary[asyncio.AbstractEventLoop, TicketChecks] = WeakKeyDictionary()
 
 
 def _owner(identity: Identity) -> Owner:

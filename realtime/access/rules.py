@@ -80,7 +80,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RuleQuestion:
     """A rule and its arguments for one topic."""
 
     asked: Asked
@@ -90,7 +90,7 @@ class Question:
 _rules: dict[tuple[str, ...], Asked] = {}
 
 
-def question_of(topic: str) -> Question | None:
+def question_of(topic: str) -> RuleQuestion | None:
     """Return a topic's rule and arguments; None if there is no rule or the key does not convert."""
     path = path_of(topic)
     prefix = path and _prefix_with_rule(path)
@@ -98,7 +98,7 @@ def question_of(topic: str) -> Question | None:
         return None
     asked = _rules[prefix]
     arguments = convert(path[len(prefix) :], asked.types)
-    return None if arguments is None else Question(asked, arguments)
+    return None if arguments is None else RuleQuestion(asked, arguments)
 
 
 def has_rule(topic: str) -> bool:

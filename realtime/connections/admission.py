@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from realtime.access.identity import Identifies, Identity, Scope
+from realtime.access.ticket_checks import TicketChecks
 from realtime.conf import conf
-from realtime.connections.connection import Connection
+from realtime.connections.connection import Connection, Transport
 from realtime.connections.registry import Connections
 from realtime.connections.revocation import Revocation
+from realtime.hub.hub import Hub
 from realtime.protocol import CloseCode
 
 
@@ -16,11 +18,18 @@ class Admission:
     """Decides which clients may connect to an event loop, which owns it."""
 
     def __init__(
-        self, connections: Connections, revocation: Revocation, loader: Identifies
+        self,
+        connections: Connections,
+        revocation: Revocation,
+        loader: Identifies,
+        hub: Hub,
+        ticket_checks: TicketChecks,
     ) -> None:
         self._connections = connections
         self._revocation = revocation
         self._loader = loader
+        self._hub = hub
+        self._ticket_checks = ticket_checks
 
     async def identify(self, scope: Scope) -> Identity:
         """Find the user and session of a request; raise TimeoutError after HANDSHAKE_TIMEOUT."""
@@ -38,10 +47,15 @@ class Admission:
             return CloseCode.NOT_AUTHENTICATED
         return self._connections.why_not(identity.key)
 
-    def look_again_if_changed(self, connection: Connection, began: float) -> None:
-        """Ask everything again if the user may have changed since `began`, before its lookup.
+    def admit(self, identity: Identity, transport: Transport, began: float) -> Connection:
+        """Return a client's connection, which is in the registry from now on.
 
-        Call it once the connection is in the registry: later changes find it there.
+        Call it without an await since `why_not()`, which counts the registered connections. If the
+        user may have changed since `began`, the user is checked again.
         """
-        if self._revocation.may_have_changed(connection.identity.key, began):
+        connection = Connection(identity, self._hub, transport, self._ticket_checks)
+        self._connections.add(connection)
+        # Later changes find the connection in the registry.
+        if self._revocation.may_have_changed(identity.key, began):
             connection.authorization.doubt_all()
+        return connection

@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Collection, Iterable, Mapping
 
-from realtime.access.dependencies import dependencies_of
-from realtime.access.evaluate import Answer, Answers, ask_all
-from realtime.access.identity import Identity
-from realtime.access.refusals import ticket_checks
-from realtime.access.rules import has_rule, path_of, question_of
-from realtime.access.tickets import holds
+from realtime.access.evaluate import RuleAnswer, RuleAnswers, ask_all
+from realtime.access.rules import has_rule, path_of
+from realtime.connections.client import Client
+from realtime.connections.dependencies import Dependencies
 from realtime.connections.subscriptions import (
     CHANGED,
     RECHECK,
@@ -27,12 +24,9 @@ from realtime.connections.subscriptions import (
     Doubt,
     State,
     Subscription,
-    Subscriptions,
 )
-from realtime.hub.hub import Hub
-from realtime.messages.message import Message
 from realtime.messages.topics import Topic
-from realtime.protocol import CloseCode, Denied, Frame, Revoked
+from realtime.protocol import CloseCode, Denied, Revoked
 from realtime.telemetry import counters
 
 logger = logging.getLogger("realtime.access")
@@ -43,58 +37,25 @@ NOT_ALLOWED = "not allowed"
 RETRY = 0.5
 """Seconds until a rule that failed is asked once more, before its subscription is revoked."""
 
-MOST_ROUNDS = 4
-"""Calls of `depends` at most, until it names only topics that are watched already."""
-
-Questions = Mapping[Topic, Subscription]
+Doubted = Mapping[Topic, Subscription]
 """Subscriptions about which the rules are being asked again."""
-
-
-class Client(Protocol):
-    """What an Authorization needs of its connection, which owns it."""
-
-    identity: Identity
-    hub: Hub
-    subscriptions: Subscriptions[Topic]
-    has_ended: bool
-
-    @property
-    def user(self) -> Any:
-        """The user, as of the last check."""
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a task that ends with the connection."""
-
-    def leave(self, topics: Iterable[Topic]) -> list[Topic]:
-        """End subscriptions; return the topics to pass to the hub's `unwatch()`."""
-
-    async def unsubscribe(self, topics: Iterable[Topic]) -> None:
-        """End subscriptions, in whatever state they are."""
-
-    async def send(self, frame: Frame) -> None:
-        """Send a frame."""
-
-    async def close(self, code: CloseCode) -> None:
-        """Close the connection."""
 
 
 class Authorization:
     """Asks the rules for one connection. Owner: its event loop.
 
     At most one task asks again about held subscriptions, and at most one about those that tickets
-    opened. `connection.subscriptions` has the state of each. For the hub this object is a sink: it
-    receives the messages of the topics on which the rules' answers depend.
+    opened. `connection.subscriptions` has the state of each.
 
     These tasks are cancelled only when the connection ends.
     """
 
     # See decision 13.
-    __slots__ = ("_asks", "_asks_behind", "_connection", "_depend", "_user_in_doubt")
+    __slots__ = ("_asks", "_asks_behind", "_connection", "_dependencies", "_user_in_doubt")
 
     def __init__(self, connection: Client) -> None:
         self._connection = connection
-        self._depend: dict[Topic, set[Topic]] = {}
-        """Dependency -> the topics whose rules depend on it."""
+        self._dependencies = Dependencies(connection, self)
         self._user_in_doubt: bool | None = None
         """Must the user be checked again? True: a failure closes; False: recheck; None: no."""
         self._asks = False
@@ -107,8 +68,9 @@ class Authorization:
 
         Those that have a rule are in doubt, but are not held. `ask_behind()` asks their rules.
         """
-        subscriptions = self._connection.subscriptions
-        opened = [Topic(text) for text, tickets in wanted.items() if self._opens(text, tickets)]
+        subscriptions, checks = self._connection.subscriptions, self._connection.ticket_checks
+        owner = self._connection.identity
+        opened = [Topic(text) for text, each in wanted.items() if checks.opens(owner, text, each)]
         for topic in opened:
             subscriptions.grant(topic)
         subscriptions.doubt(filter(has_rule, opened), TICKET)
@@ -128,15 +90,19 @@ class Authorization:
         subscriptions = self._connection.subscriptions
         topics = [Topic(text) for text in wanted if path_of(text) is not None]
         subscriptions.ask(topics)
+        asked = {topic: subscriptions.unsettled(topic) for topic in topics}
         try:
             answers = await self._answers(topics)
             if self._connection.has_ended:
                 return []  # it ended while a rule ran in a thread, which cannot be cancelled
-            self._note(answers)
-            granted = [topic for topic in topics if answers.get(topic) is Answer.YES]
-            await self._connection.unsubscribe(set(topics).difference(granted))
+            granted = [topic for topic in topics if answers.get(topic) is RuleAnswer.YES]
+            # An earlier subscription was revoked meanwhile: this yes may be older than that no.
+            stale = [topic for topic in granted if (each := asked[topic]) and each.has_ended]
+            self._note({topic: said for topic, said in answers.items() if topic not in stale})
             for topic in granted:
                 subscriptions.grant(topic)
+            subscriptions.doubt(stale, CHANGED)
+            await self._connection.unsubscribe(set(topics).difference(granted))
         finally:
             # Also when the task is cancelled above: refused topics keep no dependencies.
             self.forget([topic for topic in topics if topic not in subscriptions.cursors])
@@ -159,15 +125,6 @@ class Authorization:
         self._connection.subscriptions.doubt_all(CHANGED if strict else RECHECK)
         self._begin()
 
-    def put(self, message: Message) -> None:
-        """Receive from the hub a message of a topic on which rules depend."""
-        if not message.changes and message.reset is None:
-            return  # It carries a cursor and no changes.
-        self.doubt(self._depend.get(message.topic, ()))
-
-    def discard(self, topic: Topic) -> None:
-        """Do nothing: no messages wait here. The hub calls it."""
-
     def forget(self, topics: Iterable[Topic]) -> None:
         """Drop the dependencies of these topics; call it before the subscriptions end.
 
@@ -179,79 +136,24 @@ class Authorization:
         for topic in topics:
             known = subscriptions.unsettled(topic)
             if known is not None and not known.has_ended and Doubt.UNPROVEN in known.in_doubt:
-                ticket_checks().refusals.add(self._connection.identity, topic)
-        self._drop(topics)
+                self._connection.ticket_checks.refusals.add(self._connection.identity, topic)
+        self._dependencies.drop(topics)
 
     def leave(self) -> list[Topic]:
         """Drop all dependencies; return the topics that the hub is to unwatch."""
-        dependencies, self._depend = list(self._depend), {}
-        return self._connection.hub.leave(self, *dependencies)
+        return self._dependencies.leave()
 
-    def _opens(self, text: str, tickets: Collection[str]) -> bool:
-        """Return whether one of these tickets opens this topic before its rule is asked."""
-        owner = self._connection.identity
-        if not tickets or path_of(text) is None:
-            return False
-        if has_rule(text) and (
-            question_of(text) is None or ticket_checks().refusals.may_include(owner, text)
-        ):
-            return False
-        return any(holds(each, text, owner.key, owner.session) for each in tickets)
-
-    def _note(self, answers: Answers) -> None:
+    def _note(self, answers: RuleAnswers) -> None:
         """Remember the refusals, and forget those of topics that are granted now."""
-        refusals, owner = ticket_checks().refusals, self._connection.identity
-        for text, answer in answers.items():
-            if answer is Answer.YES:
-                refusals.forget(owner, text)
-            elif question_of(text) is not None:
-                refusals.add(owner, text)
+        self._connection.ticket_checks.note(self._connection.identity, answers)
 
-    async def _answers(self, topics: Iterable[Topic]) -> Answers:
+    async def _answers(self, topics: Iterable[Topic]) -> RuleAnswers:
         """Watch the dependencies of these topics, then ask the rules of those that have one."""
         ruled = [topic for topic in topics if has_rule(topic)]
-        answers: Answers = {}
-        unsure = ruled
-        for _ in range(MOST_ROUNDS):
-            known = await dependencies_of(self._connection.user, unsure)
-            answers |= {text: Answer.FAILED for text, named in known.items() if named is None}
-            # A dependency may have changed before it was watched: ask `depends` again.
-            unsure = [
-                topic
-                for topic in unsure
-                if (named := known[topic]) is not None and await self._watch(topic, named)
-            ]
-            if not unsure:
-                break
+        failed = await self._dependencies.watch(ruled)
+        answers: RuleAnswers = dict.fromkeys(failed, RuleAnswer.FAILED)
         asked = [topic for topic in ruled if topic not in answers]
         return answers | await ask_all(self._connection.user, asked)
-
-    async def _watch(self, topic: Topic, dependencies: Collection[Topic]) -> bool:
-        """Replace the dependencies of a topic by these; return whether any is new."""
-        is_new = False
-        for dependency in dependencies:
-            if self._connection.has_ended:
-                return False
-            if dependency not in self._depend:
-                await self._connection.hub.subscribe(self, dependency)
-            concerned = self._depend.setdefault(dependency, set())
-            is_new = is_new or topic not in concerned
-            concerned.add(topic)
-        self._drop({topic}, kept=dependencies)
-        return is_new
-
-    def _drop(self, topics: Collection[Topic], kept: Collection[Topic] = ()) -> None:
-        """Remove the dependencies of these topics, except those in `kept`."""
-        unwanted = []
-        for dependency, concerned in list(self._depend.items()):
-            if dependency not in kept:
-                concerned.difference_update(topics)
-                if not concerned:
-                    del self._depend[dependency]
-                    unwanted.append(dependency)
-        last = self._connection.hub.leave(self, *unwanted)
-        if last:
-            self._connection.spawn(self._connection.hub.unwatch(last))
 
     def _begin(self) -> None:
         """Start a task that asks about held subscriptions, if they need it and none runs."""
@@ -281,7 +183,7 @@ class Authorization:
         A dependency may change while this waits. Then the subscription is held, and the other task
         asks at once.
         """
-        subscriptions, turns = self._connection.subscriptions, ticket_checks().turns
+        subscriptions, turns = self._connection.subscriptions, self._connection.ticket_checks.turns
         try:
             while subscriptions.has_question(held=False):
                 async with turns:
@@ -305,7 +207,7 @@ class Authorization:
         await asyncio.sleep(RETRY)
         return await identity.look_again()
 
-    async def _judge(self, questions: Questions, answers: Answers) -> None:
+    async def _judge(self, questions: Doubted, answers: RuleAnswers) -> None:
         """Keep or revoke the subscriptions by the answers; one by ticket without a rule is kept.
 
         A rule that failed is asked once more if a second failure revokes.
@@ -313,25 +215,27 @@ class Authorization:
         failed = {
             topic: each
             for topic, each in questions.items()
-            if answers.get(topic) is Answer.FAILED and Doubt.REVOKES in each.question
+            if answers.get(topic) is RuleAnswer.FAILED and Doubt.REVOKES in each.question
         }
         settled = {topic: each for topic, each in questions.items() if topic not in failed}
-        self._note({t: said for t, said in answers.items() if said is not Answer.FAILED})
-        await self._settle(settled, {t for t in settled if answers.get(t) is Answer.NO})
+        self._note({t: said for t, said in answers.items() if said is not RuleAnswer.FAILED})
+        await self._settle(settled, {t for t in settled if answers.get(t) is RuleAnswer.NO})
         if failed:
             await asyncio.sleep(RETRY)
             answers = await self._answers(failed)
             self._note(answers)
-            no = {Answer.NO, Answer.FAILED}
+            no = {RuleAnswer.NO, RuleAnswer.FAILED}
             await self._settle(failed, {t for t in failed if answers.get(t) in no})
         # The client may have unsubscribed from some meanwhile.
         gone = (None, State.ENDED)
-        self._drop([t for t in questions if self._connection.subscriptions.state(t) in gone])
+        self._dependencies.drop(
+            [t for t in questions if self._connection.subscriptions.state(t) in gone]
+        )
         # A doubt of one kind waits while a question of the other kind is open.
         self._begin()
         self.ask_behind()
 
-    async def _settle(self, questions: Questions, refused: Collection[Topic]) -> None:
+    async def _settle(self, questions: Doubted, refused: Collection[Topic]) -> None:
         """Keep the subscriptions that are not refused, and revoke the others."""
         for topic, each in questions.items():
             if topic not in refused:

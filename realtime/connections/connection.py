@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from realtime.access.identity import Identity
+from realtime.access.ticket_checks import TicketChecks
 from realtime.concurrency import end
 from realtime.conf import conf
 from realtime.connections.authorization import Authorization
@@ -63,15 +64,19 @@ class Connection:
         "identity",
         "mailbox",
         "subscriptions",
+        "ticket_checks",
         "transport",
     )
 
-    def __init__(self, identity: Identity, hub: Hub, transport: Transport) -> None:
+    def __init__(
+        self, identity: Identity, hub: Hub, transport: Transport, ticket_checks: TicketChecks
+    ) -> None:
         # Unique, not secret. A random number of the system's costs a system call.
         self.id = f"{random.getrandbits(72):018x}"
         self.identity = identity
         self.hub = hub
         self.transport = transport
+        self.ticket_checks = ticket_checks
         self.mailbox = Mailbox(conf.MAX_WAITING_ROWS, conf.MAX_MAILBOX_ROWS, transport.wake)
         self.subscriptions: Subscriptions[Topic] = Subscriptions(self.mailbox)
         self.authorization = Authorization(self)

@@ -26,7 +26,7 @@ _RESET = sys.maxsize
 MOST_CURSORS = 8
 """Cursors of one topic that are replayed at most: each costs a read of the history."""
 
-PATIENCE = 1.0
+CONFIRM_TIMEOUT = 1.0
 """Seconds for which the first `subscribed` waits for all topics of a frame. Others come later."""
 
 
@@ -107,7 +107,7 @@ async def _start(connection: Connection, wanted: dict[Topic, list[str]]) -> None
         task = asyncio.create_task(_subscribe_from(connection, topic, cursors, before))
         connection.subscriptions.begin(topic, subscription, task)
         pending.append(Pending(task, topic, subscription))
-    late = await _confirm(connection, pending, PATIENCE)
+    late = await _confirm(connection, pending, CONFIRM_TIMEOUT)
     if late:
         connection.spawn(_confirm_late(connection, late))
 

@@ -8,9 +8,9 @@
                                            +------------ DOUBTED
 
 `grant` also leads from LIVE to PENDING: a client that subscribes again is confirmed again. `end`
-leads from each state to ENDED. A doubt that comes while a subscription is ASKED or PENDING counts
-once it is confirmed. The mailbox holds the key from `grant` until the subscription is LIVE, except
-for a doubt without HOLDS. Each hold ends with one release.
+leads from each state to ENDED. The rule is asked about a doubt as soon as the subscription is
+granted; the state is DOUBTED only once it is confirmed. The mailbox holds the key from `grant`
+until the subscription is LIVE, except for a doubt without HOLDS. Each hold ends with one release.
 
 A LIVE subscription without open requests is only a key and a cursor in a dict (see decision 13).
 The key is a topic; any hashable object works. No method awaits, so a cancelled task never leaves a

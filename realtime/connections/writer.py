@@ -26,7 +26,7 @@ MOST_PINGS = 100
 """Unanswered pings that are remembered; an answer to one counts for the earlier ones too."""
 
 
-class Outgoing:
+class Writer:
     """Writes a connection's frames and messages. Owner: its event loop; one write at a time.
 
     `write(text)` passes a frame to the server. `told(messages)` is called before messages are

@@ -32,7 +32,7 @@ logger = logging.getLogger("realtime.hub")
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between attempts to reach a backend that is away; see Backoff."""
 
-PATIENCE = 1.0
+RESUME_TIMEOUT = 1.0
 """Seconds in which each part of a backend is to answer. Only subscribers of its topics wait on."""
 
 ENDS_WITHIN = 15.0
@@ -69,7 +69,7 @@ class Hub:
         self._was_connected = False
         """True once there has been an upstream: the next one resets its subscribers."""
         self._locks: WeakValueDictionary[Topic, asyncio.Lock] = WeakValueDictionary()
-        self._lingering = DelayedUnwatch(self._unwatch)
+        self._delayed_unwatch = DelayedUnwatch(self._unwatch)
 
     async def subscribe(self, sink: Sink, topic: Topic) -> Cursor:
         """Put `topic`'s messages into `sink` from now on; return once the backend confirmed.
@@ -107,7 +107,7 @@ class Hub:
         if not conf.LINGER:
             return last
         for topic in last:
-            self._lingering.add(topic)
+            self._delayed_unwatch.add(topic)
         return []
 
     async def unwatch(self, topics: Iterable[Topic]) -> None:
@@ -167,7 +167,7 @@ class Hub:
 
     async def close(self) -> None:
         """End the listener, which closes the upstream."""
-        await self._lingering.close()
+        await self._delayed_unwatch.close()
         if self._listener is not None:
             await end(self._listener, again=ENDS_WITHIN)
 
@@ -257,7 +257,7 @@ class Hub:
         observed = self._observers.topics()
         reset = self._was_connected
         asked = observed.union(self._subscribers.wanted() if reset else ())
-        watched = await upstream.resume(asked, PATIENCE)
+        watched = await upstream.resume(asked, RESUME_TIMEOUT)
         # Subscribers that left meanwhile found no upstream on which to unwatch.
         while surplus := asked.difference(self._subscribers.wanted(), observed):
             await upstream.unwatch(surplus)

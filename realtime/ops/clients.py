@@ -12,7 +12,7 @@ from realtime.connections.subscriptions import State, Subscription
 from realtime.messages.cursors import Cursor
 from realtime.messages.topics import Topic
 from realtime.ops.process import process_name
-from realtime.ops.topics import MOST
+from realtime.ops.topics import MOST_LISTED
 from realtime.server import Server
 
 
@@ -69,7 +69,7 @@ def clients_here(server: Server, limit: int = 100, user: str | None = None) -> C
     """Return the connections of this process, or those of one user, given by primary key."""
     connections = server.connections
     chosen = list(connections) if user is None else connections.of_user(user)
-    largest = nlargest(min(limit, MOST), chosen, key=_weight)
+    largest = nlargest(min(limit, MOST_LISTED), chosen, key=_weight)
     return Clients(process_name(), len(chosen), [_client(each) for each in largest])
 
 
@@ -79,7 +79,7 @@ def client_here(server: Server, id: str, limit: int = 100) -> OneClient:  # noqa
     if connection is None:
         return OneClient(process_name(), None, [])
     watches = sorted(_watches(connection), key=_urgency, reverse=True)
-    return OneClient(process_name(), _client(connection), watches[: min(limit, MOST)])
+    return OneClient(process_name(), _client(connection), watches[: min(limit, MOST_LISTED)])
 
 
 def _weight(connection: Connection) -> tuple[int, int, float]:

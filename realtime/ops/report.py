@@ -45,7 +45,7 @@ class Outbox(msgspec.Struct, frozen=True):
     left: int
 
 
-class Answer(msgspec.Struct, frozen=True):
+class AnsweredStatus(msgspec.Struct, frozen=True):
     """A serving process, and the seconds from the call to its reply."""
 
     seconds: float
@@ -60,7 +60,7 @@ class Report(msgspec.Struct):
     problems: list[str] = []
     facts: dict[str, Any] = {}
     outbox: Outbox | None = None
-    processes: list[Answer] | None = None
+    processes: list[AnsweredStatus] | None = None
     """None if they cannot be called: the backend's messages stay within each process."""
 
     def find(self, state: State, problem: str) -> None:
@@ -107,13 +107,13 @@ async def _ask_processes(pubsub: PubSub, report: Report, patience: float) -> Non
         report.find(State.NOT_RUNNING, what)
 
 
-async def _answers(pubsub: PubSub, patience: float) -> list[Answer]:
+async def _answers(pubsub: PubSub, patience: float) -> list[AnsweredStatus]:
     """Return the replies of all processes, the fastest first."""
     found = await collect(pubsub, "status", ProcessStatus, patience, taking=patience)
     relay = relay_status()
     if not found and relay and (relay.away or relay.queued):
         raise NotTaken("it did not take a question in time")
-    answers = [Answer(round(each.seconds, 4), each.reply) for each in found]
+    answers = [AnsweredStatus(round(each.seconds, 4), each.reply) for each in found]
     return sorted(answers, key=lambda each: each.seconds)
 
 

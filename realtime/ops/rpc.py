@@ -65,7 +65,7 @@ class NotTaken(Exception):
     """The backend did not accept the question."""
 
 
-class Question(msgspec.Struct, frozen=True, omit_defaults=True):
+class RemoteQuestion(msgspec.Struct, frozen=True, omit_defaults=True):
     """A call: `what` is a name in CALLS, `asker` identifies the question.
 
     `to` is a host, or a process as `host:pid`; empty for all processes.
@@ -82,12 +82,12 @@ class Question(msgspec.Struct, frozen=True, omit_defaults=True):
         return Topic.of(RESERVED, ANSWERS, self.asker)
 
 
-def question_in(message: Message) -> Question | None:
+def question_in(message: Message) -> RemoteQuestion | None:
     """Return the question in a message; None if it has none."""
     if message.topic != ASKED:
         return None
     try:
-        return msgspec.convert(message.extra, Question)
+        return msgspec.convert(message.extra, RemoteQuestion)
     except msgspec.ValidationError:
         return None  # from a version with another format
 
@@ -113,7 +113,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[R]):
+class TimedReply(Generic[R]):
     """A process's reply, and the seconds since the backend accepted the question."""
 
     reply: R
@@ -131,7 +131,7 @@ async def collect(
     expected: Collection[str] = (),
     enough: Callable[[R], bool] = lambda reply: False,
     **arguments: Any,
-) -> list[Answer[R]]:
+) -> list[TimedReply[R]]:
     """Send a question, and return one answer of each process, ordered by name.
 
     Wait `patience` seconds for the first answer, and OTHERS seconds for each further one. If
@@ -139,7 +139,7 @@ async def collect(
     `enough` ends the wait. Raise NotTaken if the backend is away, or does not accept the question
     within `taking` seconds.
     """
-    found: dict[str, Answer[R]] = {}
+    found: dict[str, TimedReply[R]] = {}
     now = asyncio.get_running_loop().time
     asked = now()
     try:
@@ -155,7 +155,7 @@ async def collect(
                     reply = read_answer(answer, kind)
                     if reply is None:
                         continue
-                    found.setdefault(reply.process, Answer(reply, now() - asked))
+                    found.setdefault(reply.process, TimedReply(reply, now() - asked))
                     if (expected and found.keys() >= set(expected)) or enough(reply):
                         break
                     if not expected:
@@ -181,7 +181,7 @@ async def ask(
     arrive twice. Raise NotTaken if that takes longer than `taking` seconds, and UpstreamLost or
     another error of the backend if it is away.
     """
-    question = Question(what, secrets.token_hex(8), to, dict(arguments or {}))
+    question = RemoteQuestion(what, secrets.token_hex(8), to, dict(arguments or {}))
     upstream = pubsub.connect()
     try:
         try:
@@ -242,7 +242,7 @@ class Answering:
             task.add_done_callback(self._tasks.discard)
         return ()
 
-    def _is_new(self, server: Server, question: Question) -> bool:
+    def _is_new(self, server: Server, question: RemoteQuestion) -> bool:
         key = (id(server), question.asker)
         is_new = key not in self._known
         self._known[key] = None
@@ -254,7 +254,7 @@ class Answering:
         """Do nothing: an operator repeats a question that got no answer."""
 
 
-async def _answer(server: Server, question: Question) -> None:
+async def _answer(server: Server, question: RemoteQuestion) -> None:
     try:
         answer = msgspec.to_builtins(CALLS[question.what](server, **question.arguments))
         await send(get_pubsub(), Message(question.answers, extra=answer))

@@ -12,7 +12,7 @@ from realtime.messages.topics import RESERVED
 from realtime.ops.process import process_name
 from realtime.server import Server
 
-MOST = 1_000
+MOST_LISTED = 1_000
 """Rows of one answer at most, since it is sent as a message of the backend."""
 
 
@@ -36,7 +36,7 @@ def topics_here(server: Server, limit: int = 100) -> WatchedTopics:
     hub = server.hub
     own = f"{RESERVED}:"
     watched = [each for each in hub.audiences() if not each[0].startswith(own)]
-    largest = nlargest(min(limit, MOST), watched, key=lambda each: each[1])
+    largest = nlargest(min(limit, MOST_LISTED), watched, key=lambda each: each[1])
     rows = [WatchedTopic(str(topic), subscribers) for topic, subscribers in largest]
     return WatchedTopics(process_name(), len(watched), rows)
 

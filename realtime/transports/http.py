@@ -11,13 +11,12 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.http import HttpRequest
 
-from realtime.backends.outage import Outage
 from realtime.connections.connection import Connection
 from realtime.connections.subscribe import begin
 from realtime.messages.cursors import Cursor
 from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Denied, Frame, Revoked
-from realtime.server import Server, server_of
+from realtime.server import Server, server_of_request
 from realtime.telemetry import counters
 from realtime.transports.errors import INTERNAL_ERROR, Refused
 from realtime.transports.request import Parameters
@@ -63,9 +62,7 @@ class HttpTransport:
         code = self._server.admission.why_not(identity, began)
         if code is not None:
             raise self._refused(code)
-        connection = self._connection = Connection(identity, self._server.hub, self)
-        self._server.connections.add(connection)
-        self._server.admission.look_again_if_changed(connection, began)
+        connection = self._connection = self._server.admission.admit(identity, self, began)
         try:
             async with asyncio.timeout(ADMIT_TIMEOUT):
                 await begin(connection, self.parameters.wanted())
@@ -156,22 +153,11 @@ class HttpTransport:
         return Refused.because(code)
 
 
-_outage = Outage(
-    logger,
-    away="this process receives no changes: its backend cannot be made",
-    back="this process receives changes: its backend was made",
-    expected=(),
-)
-
-
 def _server() -> Server:
     try:
-        server = server_of()
+        return server_of_request()
     except Exception as error:
-        _outage.begin(error)
         raise Refused(503, "backend-away", "this server has no backend") from error
-    _outage.end()
-    return server
 
 
 async def release_connections() -> None:

@@ -12,14 +12,13 @@ from realtime.access.identity import Identity
 from realtime.concurrency import end
 from realtime.conf import conf
 from realtime.connections.connection import Connection
-from realtime.connections.handlers import BadFrame, Received, handles, read_frame
-from realtime.connections.writer import Outgoing
+from realtime.connections.handlers import handles
+from realtime.connections.writer import Writer
 from realtime.protocol import (
     PROTOCOL,
     ClientPing,
     ClientPong,
     CloseCode,
-    Error,
     Frame,
     Pong,
     Welcome,
@@ -27,16 +26,13 @@ from realtime.protocol import (
 from realtime.server import server_of
 from realtime.telemetry import counters
 from realtime.transports.errors import INTERNAL_ERROR
-from realtime.transports.rate_limit import RateLimit
+from realtime.transports.frame_reader import FrameReader
 
 logger = logging.getLogger("realtime.websocket")
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-MOST_WAITING = 16
-"""A client's frames that may wait while an earlier one is handled."""
 
 CLOSE_TIMEOUT = 10.0
 """Seconds that a client that reads nothing may keep its socket after it was closed."""
@@ -66,11 +62,8 @@ async def note_pong(connection: Connection, frame: ClientPong) -> None:
 class LiveSocket:
     """One client's websocket.
 
-    The server's task reads the client's frames. While frames wait, a second task handles them one
-    by one. That task may wait for a rule or for the backend, and the first must read on meanwhile:
-    a server whose application does not read takes the client for dead. An idle client has no other
-    task. After any failure the socket is closed, and the client reconnects with its cursors: it is
-    told late, but is never silently stale.
+    The server's task reads the client's frames. After any failure the socket is closed, and the
+    client reconnects with its cursors: it is told late, but is never silently stale.
     """
 
     name = "websocket"
@@ -81,18 +74,16 @@ class LiveSocket:
         "_connection",
         "_deadline",
         "_ended",
-        "_frames",
         "_greeted",
-        "_handling",
         "_heard",
         "_loop",
-        "_outgoing",
         "_ponged",
+        "_reader",
         "_receive",
         "_scope",
         "_send",
         "_server",
-        "_waiting",
+        "_writer",
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,10 +93,8 @@ class LiveSocket:
         self._loop = asyncio.get_running_loop()
         self._server = server_of()
         self._connection: Connection | None = None
-        self._outgoing: Outgoing | None = None
-        self._handling: asyncio.Task[None] | None = None
-        self._waiting: list[Received] = []  # not a deque: see decision 13
-        self._frames = RateLimit(conf.MAX_FRAMES_A_SECOND)
+        self._writer: Writer | None = None
+        self._reader: FrameReader | None = None
         self._closing: asyncio.Task[None] | None = None
         self._deadline = asyncio.timeout(None)
         self._greeted = self._ended = False
@@ -120,7 +109,9 @@ class LiveSocket:
                 await self._welcome()
                 while (event := await self._receive())["type"] != "websocket.disconnect":
                     if not self._ended:
-                        await self._take(event.get("text"))
+                        assert self._reader is not None
+                        self._heard = self._loop.time()
+                        await self._reader.take(event.get("text"))
         except TimeoutError:
             if not self._deadline.expired():
                 raise
@@ -132,8 +123,8 @@ class LiveSocket:
 
     async def send(self, frame: Frame) -> None:
         """Send a frame behind those before it; return when the server has taken it."""
-        if self._outgoing is not None:
-            await self._outgoing.send(frame)
+        if self._writer is not None:
+            await self._writer.send(frame)
 
     async def close(self, code: CloseCode) -> None:
         """Close. Later and waiting frames are dropped: servers raise for more.
@@ -150,28 +141,28 @@ class LiveSocket:
 
     def wake(self) -> None:
         """Write the mailbox's messages soon."""
-        if self._outgoing is not None:
-            self._server.flush_queue.add(self._outgoing)
+        if self._writer is not None:
+            self._server.flush_queue.add(self._writer)
 
     def beat(self) -> None:
         """Ping the client; close the connection of one that sends nothing, or reads nothing."""
-        if self._ended or self._outgoing is None:
+        if self._ended or self._writer is None:
             return
         now = self._loop.time()
         silent = now - self._heard > conf.SILENCE
-        if silent or (self._outgoing.is_shut and now - self._ponged > conf.SILENCE):
+        if silent or (self._writer.is_shut and now - self._ponged > conf.SILENCE):
             self._end(CloseCode.SILENT)
         else:
-            self._outgoing.ping()
+            self._writer.ping()
 
     def ponged(self, seq: int) -> None:
         """Take the client's answer to a ping."""
-        if self._outgoing is not None and self._outgoing.ponged(seq):
+        if self._writer is not None and self._writer.ponged(seq):
             self._ponged = self._loop.time()
 
     def facts(self) -> dict[str, object]:
         """Return facts for operators."""
-        outgoing = self._outgoing
+        outgoing = self._writer
         return {
             "pong": round(self._loop.time() - self._ponged, 1),
             "sent": outgoing.sent if outgoing else 0,
@@ -218,70 +209,20 @@ class LiveSocket:
         return {"type": "websocket.accept", **accepted}
 
     async def _let_in(self, identity: Identity, began: float) -> None:
-        connection = Connection(identity, self._server.hub, self)
-        self._outgoing = Outgoing(
+        connection = self._server.admission.admit(identity, self, began)
+        self._writer = Writer(
             connection.mailbox,
             self._write,
             connection.note_told,
             self._not_written,
             conf.SEND_WINDOW,
         )
+        self._reader = FrameReader(connection)
         self._connection = connection
-        self._server.connections.add(connection)
-        self._server.admission.look_again_if_changed(connection, began)
         await self.send(Welcome(PROTOCOL, connection.id, conf.HEARTBEAT))
         self._greeted = True
 
-    # -- frames in ----------------------------------------------------------------------------
-
-    async def _take(self, text: str | None) -> None:
-        """Handle one frame of the client."""
-        assert self._connection is not None
-        self._heard = self._loop.time()
-        if self._frames.is_too_many(conf.MAX_FRAMES_A_SECOND):
-            await self.close(CloseCode.TOO_MANY)
-            return
-        try:
-            received = self._read(text)
-        except BadFrame as bad:
-            await self.send(bad.error)
-            if bad.fatal:
-                await self.close(CloseCode.NOT_UNDERSTOOD)
-        except _TooLargeError:
-            await self.close(CloseCode.TOO_LARGE)
-        else:
-            if received.at_once:
-                await received.handler(self._connection, received.frame)
-            else:
-                await self._handle_in_turn(self._connection, received)
-
-    def _read(self, text: str | None) -> Received:
-        if text is None:
-            message = "expected JSON in a text frame, got a binary one"
-            raise BadFrame(Error("not-text", message), fatal=True)
-        if len(text.encode(errors="surrogatepass")) > conf.MAX_FRAME_BYTES:
-            raise _TooLargeError
-        return read_frame(text)
-
-    async def _handle_in_turn(self, connection: Connection, received: Received) -> None:
-        self._waiting.append(received)
-        if self._handling is None:
-            self._handling = asyncio.create_task(self._handle_waiting(connection))
-        if len(self._waiting) > MOST_WAITING:
-            # From a client that goes on no frame is read until all of its frames are handled.
-            await asyncio.wait([self._handling])
-
-    async def _handle_waiting(self, connection: Connection) -> None:
-        try:
-            while self._waiting and not self._ended:
-                received = self._waiting.pop(0)
-                await received.handler(connection, received.frame)
-        except Exception as error:
-            self.fail(error)
-        finally:
-            self._handling = None
-
-    # -- frames out, and the end --------------------------------------------------------------
+    # -- the end ------------------------------------------------------------------------------
 
     def _write(self, text: str) -> Awaitable[None]:
         # The server's own coroutine: a wrapper would be created a thousand times.
@@ -291,17 +232,22 @@ class LiveSocket:
         if self._ended or isinstance(error, OSError) or not self._greeted:
             # The client is gone. Some servers raise here; uvicorn reports a client that left during
             # the handshake as an application error. The disconnect event follows.
-            self._ended = True
+            self._stop()
         else:
             self.fail(error)
 
     def _end(self, code: int) -> None:
         if not self._ended:
-            self._ended = True
+            self._stop()
             counters.closed[code] += 1
-            if self._outgoing is not None:
-                self._outgoing.end()
             self._closing = asyncio.create_task(self._close_with(int(code)))  # servers require it
+
+    def _stop(self) -> None:
+        """Write no more, and handle no further frames."""
+        self._ended = True
+        if self._reader is not None and self._writer is not None:
+            self._reader.end()
+            self._writer.end()
 
     async def _close_with(self, code: int) -> None:
         # A client that reads nothing does not read this either, and the server does not report it
@@ -313,17 +259,13 @@ class LiveSocket:
             return
 
     async def _let_go(self) -> None:
-        self._ended = True
-        tasks = [task for task in (self._handling, self._closing) if task is not None]
-        for task in tasks:
-            task.cancel()
-        if self._connection is not None and self._outgoing is not None:
+        self._stop()
+        tasks = [] if self._reader is None else self._reader.cancel()
+        if self._closing is not None:
+            self._closing.cancel()
+            tasks.append(self._closing)
+        if self._connection is not None and self._writer is not None:
             self._server.connections.remove(self._connection)
-            self._outgoing.end()
             await self._connection.let_go()
-            await self._outgoing.close()
+            await self._writer.close()
         await end(*tasks)
-
-
-class _TooLargeError(Exception):
-    """A frame is larger than MAX_FRAME_BYTES."""

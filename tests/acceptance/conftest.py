@@ -14,7 +14,7 @@ from tests.acceptance.todo import Template, Todo
 from tools.demo_browser import LIVE, chromium
 from tools.demo_server import DemoServer
 
-PATIENCE = 10_000
+PATIENCE = 30_000
 """Milliseconds within which a page must show what it should; it takes some tens."""
 
 Open = Callable[..., Awaitable[Page]]

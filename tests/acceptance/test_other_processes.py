@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Route, expect
 
 from tests.acceptance.conftest import Open
-from tests.acceptance.todo import ListPage, Todo
+from tests.acceptance.todo import PATIENCE, ListPage, Todo
 from tools.demo_server import DemoServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -84,7 +84,7 @@ async def test_a_change_between_rendering_and_subscribing_is_noticed(
     await ada.page.route("**/realtime/live.bundle.js", hold)
 
     await ada.page.reload(wait_until="commit")
-    route = await asyncio.wait_for(held, 10)
+    route = await asyncio.wait_for(held, PATIENCE)
     await shell(server, "Task.objects.filter(title='Call Alan').delete()")
     await route.continue_()
 

@@ -12,7 +12,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tools.demo_server import DemoServer, in_shell, prepare_database
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds within which pages agree."""
 
 SETUP = """

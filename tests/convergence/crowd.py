@@ -1,4 +1,4 @@
-"""The clients of a round: what each is to show, and what the judge may ask of all of them."""
+"""The clients of a round: the topics that each shows, and the judge's questions about all."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from tests.convergence.node_crowd import Client, NodeCrowd
 from tests.convergence.sabotage import STATIC
 
 PACE = 0.2
-"""The waits of the clients are so much shorter than in a browser: a short round sees many."""
+"""The factor by which clients' waits are shorter than in a browser, so that a short round has many
+of them."""
 FAULTLESS_PACE = 2.0
-"""Where nothing goes wrong they are longer. The clients' deadlines are waits too, and a connection
-that is given up since the machine is busy would be taken for a fault of the product."""
+"""The factor in rounds without faults, where waits are longer. Clients' deadlines are waits too: a
+client that drops a connection since the machine is busy would look like a fault of the product."""
 RESTLESS = 0.4
-"""The part of the clients that change what they watch."""
+"""The part of the clients that change the topics that they watch."""
 
 LOADED_WITHIN = SETTLED_WITHIN = 180.0
 
 
 class Crowd:
-    """Pages and scripts of so many people. `topics` may be chosen from; the last is sentinels'."""
+    """Clients of the viewers, pages and scripts in turn.
+
+    Each shows some of `topics`; the last of these is the sentinels' topic, which all show.
+    """
 
     def __init__(
         self,
@@ -50,15 +54,15 @@ class Crowd:
         self.clients: list[Client] = self._node.clients
 
     async def start(self) -> None:
-        """Have every client load its page; return when all show something."""
+        """Let every client load its page; return when all have loaded."""
         await self._node.start(self._ports, self._pace, LOADED_WITHIN)
 
     async def settle(self) -> None:
-        """Let no client change any more what it watches."""
+        """Stop the clients from changing the topics that they watch."""
         await self._node.ask("settle", SETTLED_WITHIN)
 
     async def wait(self, done: Callable[[], bool], seconds: float) -> bool:
-        """Wait until `done()`, asked whenever something happened; False when time is up."""
+        """Wait until `done()`, called after each event of a client; return False on timeout."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         await self._node.look()
@@ -71,9 +75,9 @@ class Crowd:
         return True
 
     def restless(self, sentinel: str, truth: Truth) -> list[Client]:
-        """Return the clients that have something to do, or to hear.
+        """Return the clients that are not settled, or wrong about which topics are denied.
 
-        Of the row written last of all, or of what they may and may not see.
+        A settled client shows `sentinel`, the key of the row that was written last.
         """
         return [
             client
@@ -83,11 +87,11 @@ class Crowd:
         ]
 
     def unaware(self, truth: Truth) -> list[Client]:
-        """Return the clients that are wrong about what is denied to them."""
+        """Return the clients that are wrong about which topics are denied to them."""
         return [client for client in self.clients if unaware(client, truth)]
 
     def mistaken(self) -> list[Client]:
-        """Return those that met what they did not expect, or were told what they may not know."""
+        """Return the clients that logged an error, or received changes of a denied topic."""
         return [
             client
             for client in self.clients
@@ -95,26 +99,26 @@ class Crowd:
         ]
 
     async def wake(self) -> None:
-        """Have every user look at the page."""
+        """Make every client's page visible again, which wakes the client."""
         await self._node.ask("wake")
 
     async def tell(self) -> None:
-        """Learn what happened to each client, for `counts()` and the report."""
+        """Read each client's events, for `counts()` and the report."""
         await self._node.tell()
 
     def counts(self) -> Counter[str]:
-        """Return how often what happened to all of them."""
+        """Return kind of event -> its number, over all clients."""
         return sum((client.counts for client in self.clients), Counter())
 
     async def end(self) -> None:
-        """Have every client leave."""
+        """End every client."""
         await self._node.end()
 
 
 def _spec(
     seed: str, number: int, choice: Sequence[str], sentinels: str, viewers: Sequence[str]
 ) -> dict[str, Any]:
-    """Return what the process is told of one client: scripts and pages in turn."""
+    """Return the description of one client for the Node process."""
     draw = Random(seed)
     topics = draw.sample(choice, draw.randint(2, 5))
     cut = draw.randint(1, len(topics) - 1)

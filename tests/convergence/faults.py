@@ -1,4 +1,4 @@
-"""How each kind of fault is done, and undone."""
+"""Apply and undo each kind of fault."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tests.convergence.world import World
 
 DELAY, LATE = 0.15, 1.5
 MIDST_WITHIN = 120.0
-"""Seconds within which a writer that shall die has to come to its next transaction."""
+"""Seconds within which a writer that was ordered to die must reach its next transaction."""
 UNHEARD, UNHEARD_WITHIN, LOOKS_EVERY = 8, 120.0, 0.05
-"""Transactions of a writer while the broker hangs, the seconds it has for them, and between looks.
+"""A writer's transactions while the broker hangs; the timeout in seconds; seconds between polls.
 
-The first one's messages are in the socket's buffer, where the broker finds them later. Those of the
-others wait in the writer."""
+The messages of the first transaction are in the socket's buffer, from which the broker reads them
+later. Those of the others wait in the writer."""
 
 
 class Faults:
-    """Does a plan's faults. Two that meet the same process or proxy wait for each other."""
+    """Applies a plan's faults. Two faults of the same process or proxy wait for each other."""
 
     def __init__(self, world: World, seed: int) -> None:
         self.done: Counter[str] = Counter()
@@ -35,7 +35,7 @@ class Faults:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def run(self, plan: Sequence[Fault]) -> None:
-        """Do all of them, each at its moment; return when all are undone."""
+        """Apply all of them, each at its time; return when all are undone."""
         began = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as group:
             for fault in plan:
@@ -89,7 +89,7 @@ class Faults:
 
     async def _kill(self, process: Process) -> None:
         if process.kind == "writer":
-            # It does so itself, since only it knows when it is in the midst of a transaction.
+            # A writer kills itself: only it knows when it is within a transaction.
             process.order("die")
             process.killed = True
             await process.ended(MIDST_WITHIN)
@@ -152,7 +152,7 @@ class Faults:
 
 
 async def _until_wrote(writer: Process, transactions: int) -> None:
-    """Wait until a writer has done so many more; raise TimeoutError if it does not."""
+    """Wait for so many further transactions of a writer; raise TimeoutError after a while."""
     before = writer.transactions()
     async with asyncio.timeout(UNHEARD_WITHIN):
         while writer.transactions() < before + transactions:

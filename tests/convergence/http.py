@@ -1,4 +1,4 @@
-"""Fetching over HTTP: a connection a request, and nothing taken for an answer that is not whole."""
+"""Fetch over HTTP: one connection for each request; an incomplete response is an error."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ FETCH_TIMEOUT = 20.0
 
 
 class NotAnswered(Exception):
-    """The server could not be reached, or its answer was cut off, late, or said no."""
+    """The server was unreachable, or its response was incomplete, late, or not 200."""
 
 
 async def fetch(port: int, path: str, seconds: float = FETCH_TIMEOUT) -> str:
-    """Return the body that a GET is answered with; raise NotAnswered unless it is a whole 200."""
+    """Return the body of the response to a GET; raise NotAnswered unless it is a complete 200."""
     try:
         async with asyncio.timeout(seconds):
             return await _fetch(port, path)

@@ -1,4 +1,4 @@
-"""What came of a round: who is stale or does not know what is denied, what was told twice."""
+"""Judge a round: find clients that are stale or unaware of denials, and repeated changes."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ if TYPE_CHECKING:
 
 UNCOMMITTED = ("rollback", "refused")
 LAG = 5.0
-"""Seconds by which a server may be behind. What it reads after a client has subscribed it tells,
-though that client's page showed it already: needlessly, but once."""
+"""Seconds by which a server may be behind. It sends a client the messages that it reads after the
+subscription, though the client's page shows those changes already: once, which is no repeat."""
 
 Rows = Mapping[str, Any]
 Difference = dict[str, tuple[Any, Any]]
-"""By key: the row that a client holds, and the one that the database has."""
+"""Key -> the row that a client shows, and the row in the database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the database has, and who may not see what."""
+    """The rows in the database, and the topics that each viewer may not see."""
 
     rows: Mapping[str, Rows]
     """The rows of every topic, by key."""
     hidden: Mapping[str, frozenset[str]]
-    """By viewer, topics."""
+    """Viewer -> the topics that the viewer may not see."""
 
     @classmethod
     def read(cls, said: Mapping[str, Any]) -> Self:
-        """Take what the board's command says."""
+        """Convert the output of the board's command `truth`."""
         hidden = {viewer: frozenset(topics) for viewer, topics in said["hidden"].items()}
         return cls(said["rows"], hidden)
 
     def seen_by(self, viewer: str, topic: str) -> Rows:
-        """Return what there is of a topic for one viewer."""
+        """Return the rows of a topic for one viewer: none if it is hidden."""
         return {} if topic in self.hidden[viewer] else self.rows[topic]
 
 
 @dataclass(frozen=True, slots=True)
 class Commits:
-    """What the writers noted: how many commits, and when each row of each topic was written."""
+    """The writers' logs: the number of commits, and when each row of each topic was written."""
 
     number: int
     refused: int
@@ -54,15 +54,15 @@ class Commits:
     moments: Mapping[tuple[str, str, str], list[float]]
 
     def since(self, row: tuple[str, str, str], moment: float) -> int:
-        """Return how many commits behind a moment concern a row of a topic, or some more."""
+        """Return the number of commits since `moment` that wrote a row of a topic, or more."""
         moments = self.moments.get(row, [])
         return len(moments) - bisect_left(moments, moment)
 
 
 def read_commits(paths: Iterable[Path], last: tuple[str, str, str]) -> Commits:
-    """Read the writers' notes; `last` is the row written last of all, by nobody of them.
+    """Read the writers' logs; `last` is the sentinel, which the harness wrote, not a writer.
 
-    A line that a kill cut off is none.
+    A line that a kill cut off is ignored.
     """
     kinds: Counter[str] = Counter()
     moments: defaultdict[tuple[str, str, str], list[float]] = defaultdict(list)
@@ -84,7 +84,7 @@ def read_commits(paths: Iterable[Path], last: tuple[str, str, str]) -> Commits:
 
 
 def differences(client: Client, truth: Truth) -> dict[str, Difference]:
-    """Return where what a client shows is not what the database has, by topic."""
+    """Return topic -> the rows that a client shows otherwise than the database has them."""
     found = {}
     for topic, rows in client.shown.items():
         there = truth.seen_by(client.viewer, topic)
@@ -96,16 +96,15 @@ def differences(client: Client, truth: Truth) -> dict[str, Difference]:
 
 
 def unaware(client: Client, truth: Truth) -> frozenset[str]:
-    """Return what a client shows and is wrong about: denied or not, or whether that is so."""
+    """Return the shown topics whose denial the client does not know, or wrongly believes."""
     hidden = truth.hidden[client.viewer].intersection(client.shown)
     return hidden.symmetric_difference(client.denied)
 
 
 def repeats(client: Client, commits: Commits) -> int:
-    """Return how often a client was told of a row more often than it was written; at least.
+    """Return how many more changes a client received than were written, counted by row.
 
-    Since messages are merged some repeats hide behind fewer tellings; none is counted that is not
-    one.
+    A lower bound: messages are merged, which hides some repeats.
     """
     number = 0
     for watch in client.watches:
@@ -121,9 +120,9 @@ def portrait(
     began: float,
     faults: Iterable[tuple[float, str]] = (),
 ) -> str:
-    """Print a stale client: what it holds, what is true, and what happened to it last.
+    """Return a client as text: its wrong rows, the database's rows, and its last events.
 
-    `faults` are what the nemesis did meanwhile, in capitals.
+    Among the events are the nemesis' `faults` of that time, in capitals.
     """
     lines = [f"{client.name} ({client.kind}), {client.state}, settled: {client.settled}"]
     lines += [f"  of person {client.viewer}, denied: {sorted(client.denied)}"]

@@ -1,26 +1,27 @@
-"""A crowd comes back to a server that has just been started, with cursors that are long old.
+"""Many clients with very old cursors reconnect to a server that has just started.
 
     python -m tests.convergence.late_crowd --records 3000 --clients 17 --topics 5
 
-Prints after how many seconds each was answered, or sent away: a server does not read on while it
-looks for what a client missed, so uvicorn, which waits forty seconds for the answer to its own
-ping, may take that client for dead. It comes back then, and all begins anew.
+Prints after how many seconds each client was answered or disconnected. A server reads no further
+frames of a client while it reads that client's history. uvicorn closes a connection whose client
+has not answered its ping for forty seconds; the client reconnects then, and the reading starts
+again.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import time
-from pathlib import Path
 
-from websockets.asyncio.client import unix_connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.convergence.processes import Process, run
 from tests.convergence.rounds import Round
 from tests.convergence.world import Size, World
+from tests.realtime.socket_client import connected_to
+
+HOST = "http://127.0.0.1"
 
 WRITE = """
 import django, sys
@@ -36,7 +37,7 @@ print(first)
 
 
 async def main(records: int, wide: int, clients: int, topics: int) -> None:
-    """Write a history, start a server, and let everybody come back to before it."""
+    """Write a history, start a server, and let all clients reconnect with a cursor before it."""
     wanted = Round(size=Size(webs=1, writers=0))
     async with World("sqlite", wanted.site(), wanted.size, 1, raw=False) as world:
         (web,) = world.processes["web"]
@@ -44,32 +45,24 @@ async def main(records: int, wide: int, clients: int, topics: int) -> None:
         cursor = (await run(["-c", WRITE, str(records), str(wide)], environment)).decode().strip()
         web.kill()
         await web.start()
-        answers = (_come_back(web, cursor, each, topics) for each in range(clients))
+        answers = (_reconnect(web, cursor, each, topics) for each in range(clients))
         print(*await asyncio.gather(*answers), sep="\n")
     world.remove()
 
 
-async def _come_back(web: Process, cursor: str, number: int, topics: int) -> str:
+async def _reconnect(web: Process, cursor: str, number: int, topics: int) -> str:
     names = [f"list:{1 + (number * topics + each) % 60}" for each in range(topics)]
-    wanted = [{"topic": name, "cursor": cursor} for name in names]
     began = time.monotonic()
     try:
-        async with _connect(web.socket) as socket:
-            await socket.send(json.dumps({"type": "subscribe", "subscriptions": wanted}))
-            while (frame := json.loads(await socket.recv()))["type"] != "subscribed":
-                if frame["type"] == "ping":
-                    await socket.send(json.dumps({"type": "pong", "seq": frame["seq"]}))
-            what = "answered"
+        async with connected_to(
+            HOST, web.socket, origin=HOST, patience=None, ping_interval=None
+        ) as socket:
+            await socket.receive("welcome")
+            await socket.subscribe(*names, cursor=cursor)
+            result = "answered"
     except ConnectionClosed as closed:
-        what = f"sent away: {closed}"
-    return f"client {number} {what} after {time.monotonic() - began:.1f} s"
-
-
-def _connect(path: Path) -> unix_connect:
-    origin = "http://127.0.0.1"
-    return unix_connect(
-        str(path), "ws://127.0.0.1/ws/live/", origin=origin, ping_interval=None, open_timeout=60
-    )
+        result = f"disconnected: {closed}"
+    return f"client {number} {result} after {time.monotonic() - began:.1f} s"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What goes wrong, and when: a plan that a seed decides, so that it can be had again."""
+"""The plan of faults and their times: a seed decides it, so that a round can be repeated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """A kind of fault: whom it meets, and how long it lasts, in seconds."""
+    """A kind of fault: its target, and its shortest and longest duration in seconds."""
 
     target: str
     """A kind of process, `clients` (a proxy in front of a server), `database`, `redis` (one of its
@@ -18,7 +18,7 @@ class FaultKind:
     shortest: float
     longest: float
     beside: str = ""
-    """A kind of process that must be there too."""
+    """Another kind of process that the fault needs."""
 
 
 FAULTS = {
@@ -55,12 +55,15 @@ FAULTS = {
 FIRST, LAST = 0.03, 0.9
 """The part of the round within which faults begin."""
 EVERY = 1.2
-"""A fault each so many seconds, or more often where each kind must come."""
+"""Seconds between faults on average, or fewer if `least` requires more faults."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One fault: `at` so many seconds, to the `target`-th of whom it meets."""
+    """One fault: it begins after `at` seconds, lasts `lasts` seconds, and hits one target.
+
+    `target` is the index among the targets of its kind.
+    """
 
     at: float
     kind: str
@@ -75,9 +78,9 @@ class Fault:
 def plan(
     seed: int, seconds: float, targets: Mapping[str, int], least: int, only: Sequence[str] = ()
 ) -> list[Fault]:
-    """Return the faults of a round: each kind that meets somebody at least `least` times.
+    """Return the faults of a round: each kind that has a target comes at least `least` times.
 
-    `targets` says how many there are of whom faults may meet. `only` names the kinds wanted.
+    `targets` is kind of target -> number of targets. `only` restricts the kinds of faults.
     """
     draw = Random(f"{seed}/nemesis")
     kinds = [

@@ -1,4 +1,4 @@
-"""The Node process in which the clients of a round run, and what it said of them last."""
+"""The Node process in which the clients of a round run, and its last report about them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.convergence.processes import LONGEST_ANSWER, end_with_parent
 from tests.convergence.sabotage import STATIC
 
 ANSWER_WITHIN = 120.0
-"""Seconds within which the process has to answer, but for what is asked of the servers."""
-LAST_LINES = 3_000
-"""Characters of its standard error that are told when it has ended."""
+"""Seconds within which the process must answer commands that do not wait for the servers."""
+LAST_CHARACTERS = 3_000
+"""Characters of its standard error that an error shows."""
 
 Event = tuple[float, str, dict[str, Any]]
 
@@ -30,7 +30,10 @@ class NodeFailed(Exception):
 
 @dataclass(slots=True)
 class Watch:
-    """One subscription: how often it was told of each row, by label and key, since when."""
+    """One subscription, and how many changes of each row it received since a moment.
+
+    `told` is (label, key) -> number; `since` is in seconds of `time.monotonic()`.
+    """
 
     topic: str
     since: float
@@ -41,33 +44,33 @@ class Watch:
 
 @dataclass(slots=True, eq=False)
 class Client:
-    """A client as the process described it last."""
+    """A client, as the process reported it last."""
 
     name: str
     kind: str
     viewer: str
-    """The key of the person who looks."""
+    """The primary key of its user."""
     state: str = "loading"
     settled: bool = False
-    """Does it believe that what it shows is true, and has it nothing to do?"""
+    """True if it claims to be up to date, and has no work left."""
     shown: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """The rows that its user sees now, by topic."""
+    """Topic -> the rows that its page shows now, by key."""
     denied: frozenset[str] = frozenset()
-    """The topics of `shown` that it knows itself not to be told of."""
+    """The topics of `shown` that the client knows to be denied."""
     counts: Counter[str] = field(default_factory=Counter)
     events: list[Event] = field(default_factory=list)
     watches: list[Watch] = field(default_factory=list)
 
 
 class NodeCrowd:
-    """Owns the process: one event loop's. Whatever it is asked has a deadline."""
+    """Starts, asks and ends the process. Owner: an event loop. Every command has a timeout."""
 
     def __init__(
         self, specs: Sequence[Mapping[str, Any]], log: Path, static: Path = STATIC
     ) -> None:
         self.clients = [Client(each["name"], each["kind"], each["person"]) for each in specs]
         self.news = asyncio.Event()
-        """Set when something happened since the last `look()`, and when the process has ended."""
+        """Set by an event of a client since the last `look()`, and by the end of the process."""
         self._specs = specs
         self._log = log
         self._static = static
@@ -78,12 +81,12 @@ class NodeCrowd:
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """The process's id."""
         assert self._process is not None
         return self._process.pid
 
     async def start(self, ports: Sequence[int], pace: float, seconds: float) -> None:
-        """Start the process; return when every client shows something."""
+        """Start the process; return when every client has loaded."""
         await asyncio.to_thread(install)
         with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -100,7 +103,7 @@ class NodeCrowd:
         await self.ask("start", seconds, ports=ports, pace=pace, specs=self._specs)
 
     async def look(self) -> None:
-        """Learn what each client shows and believes."""
+        """Read each client's state, rows and denied topics."""
         self.news.clear()
         portraits = await self.ask("look")
         for client in self.clients:
@@ -109,7 +112,7 @@ class NodeCrowd:
                 client.shown, client.denied = said["shown"], frozenset(said["denied"])
 
     async def tell(self) -> None:
-        """Learn what happened to each client."""
+        """Read each client's events and subscriptions."""
         stories = await self.ask("tell")
         for client in self.clients:
             said = stories[client.name]
@@ -117,7 +120,7 @@ class NodeCrowd:
             client.watches = [_watch(**each) for each in said["watches"]]
 
     async def ask(self, name: str, seconds: float = ANSWER_WITHIN, **about: Any) -> Any:
-        """Return the answer to a command; raise NodeFailed if there is none in time."""
+        """Send a command and return its answer; raise NodeFailed on timeout or at its end."""
         assert self._process is not None
         assert self._process.stdin is not None
         number = next(self._numbers)
@@ -155,7 +158,7 @@ class NodeCrowd:
         self._end_waiting()
 
     def _end_waiting(self) -> None:
-        """Fail whatever is asked of a process that has ended."""
+        """Fail all waiting commands if the process has ended."""
         assert self._process is not None
         if self._process.returncode is not None:
             failure = NodeFailed(self._describe(f"ended with {self._process.returncode}"))
@@ -164,7 +167,7 @@ class NodeCrowd:
                     waiting.set_exception(failure)
 
     def _describe(self, what: str) -> str:
-        return f"the clients' process {what}:\n{self._log.read_text()[-LAST_LINES:]}"
+        return f"the clients' process {what}:\n{self._log.read_text()[-LAST_CHARACTERS:]}"
 
 
 def _watch(told: Sequence[Sequence[Any]], **facts: Any) -> Watch:

@@ -1,4 +1,4 @@
-"""The npm packages that the clients' process needs, installed where they are missing."""
+"""Install the npm packages that the clients' process needs, if they are missing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ INSTALLED_WITHIN = 180.0
 
 
 def install(folder: Path = NODE) -> None:
-    """Install what the lockfile names, unless it is there; one process at a time.
+    """Install the packages of the lockfile unless they are installed; one process at a time.
 
-    Raise RuntimeError with npm's words if that fails.
+    Raise RuntimeError with npm's output if that fails.
     """
     wanted = (folder / "package-lock.json").read_bytes()
     installed = folder / "node_modules/.installed"

@@ -1,4 +1,4 @@
-"""The processes of a round: started, killed, stopped for a while, and never left behind."""
+"""The processes of a round: start, stop and kill them; all end with the harness."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ LONGEST_ANSWER = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is run, with `{name}`, `{folder}` and the like filled in, and when it is ready."""
+    """A kind of process: its command, with fields such as `{name}`, and its sign of readiness."""
 
     command: tuple[str, ...]
     question: bytes = b""
-    """What it answers, once it is ready, on the socket `{folder}/{name}.sock`."""
+    """The request that a ready process answers, on the socket `{folder}/{name}.sock`."""
     answer: bytes = b""
-    """How its answer begins then."""
+    """The beginning of that answer."""
 
 
 KINDS = {
@@ -61,11 +61,11 @@ KINDS = {
         answer=b"{",
     ),
 }
-"""Each an entry: what a backend needs beside is added here, its number to `site.BACKENDS`."""
+"""Name -> kind. A backend's further processes are added here, their number in `site.BACKENDS`."""
 
 
 class Process:
-    """One process of the round, over all its lives. Its output is `{folder}/{name}.log`."""
+    """One process of the round, restarts included. Its output is in `{folder}/{name}.log`."""
 
     def __init__(
         self, kind: str, number: int, folder: Path, environment: Mapping[str, str], **facts: object
@@ -75,7 +75,7 @@ class Process:
         self.log = folder / f"{self.name}.log"
         self.socket = folder / f"{self.name}.sock"
         self.commits = folder / f"{self.name}.commits"
-        """Where it notes its transactions, if it is a writer."""
+        """The file to which a writer logs its transactions."""
         self.killed = False
         self._folder = folder
         self._environment = environment
@@ -85,17 +85,17 @@ class Process:
 
     @property
     def running(self) -> bool:
-        """Has it been started, and not ended?"""
+        """True if it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     async def start(self) -> None:
-        """Start it, and return when it answers, if it is of a kind that does."""
+        """Start it; return when it is ready, if its kind has a sign of that."""
         self._life += 1
         self.killed = False
         facts = {"folder": self._folder, "name": self.name, "life": self._life, **self._facts}
         command = [part.format(**facts) for part in KINDS[self.kind].command]
         with self.log.open("ab") as log:
-            # It takes milliseconds, and must be this thread's: see end_with_parent().
+            # In this thread, see end_with_parent(); it blocks for milliseconds.
             self._process = subprocess.Popen(  # noqa: ASYNC220
                 [sys.executable, *command],
                 cwd=ROOT,
@@ -109,7 +109,7 @@ class Process:
             await self._until_it_answers()
 
     def kill(self) -> None:
-        """End it as `kill -9` does."""
+        """Kill it, as `kill -9` does."""
         if self._process is not None:
             self.killed = True
             self._process.kill()
@@ -119,12 +119,12 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Its process id."""
         assert self._process is not None
         return self._process.pid
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal, if it is there."""
+        """Send it a signal if it runs."""
         if self.running:
             assert self._process is not None
             self._process.send_signal(number)
@@ -137,15 +137,15 @@ class Process:
             self._process.stdin.write(f"{line}\n".encode())
             self._process.stdin.flush()
         except BrokenPipeError:
-            # Whoever asks for its end will see it.
+            # It has ended, which `ended()` returns.
             pass
 
     def transactions(self) -> int:
-        """Return how many it has noted, over all its lives."""
+        """Return the number of transactions that a writer logged, restarts included."""
         return self.commits.read_bytes().count(b"\n") if self.commits.exists() else 0
 
     async def ended(self, seconds: float) -> int | None:
-        """Wait for its end; return its exit code, or None when time is up."""
+        """Wait for its end; return its exit code, or None on timeout."""
         assert self._process is not None
         deadline = time.monotonic() + seconds
         while self._process.poll() is None and time.monotonic() < deadline:
@@ -174,13 +174,13 @@ class Process:
 
 
 def end_with_parent() -> None:
-    """Let Linux end this process with the thread that started it, however that ends."""
+    """Let Linux kill this process when the thread that started it ends, even by a kill."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 async def run(arguments: list[str], environment: Mapping[str, str]) -> bytes:
-    """Run Python with these arguments; return what it printed, raise RuntimeError if it failed."""
+    """Run Python with these arguments and return its output; raise RuntimeError if it fails."""
     process = await _python(arguments, environment)
     out, err = await process.communicate()
     if process.returncode:
@@ -197,7 +197,7 @@ class Answering:
         self._process: asyncio.subprocess.Process | None = None
 
     async def ask(self, line: str) -> Any:
-        """Return the answer, raise RuntimeError if the process failed."""
+        """Return the answer to a line; raise RuntimeError if the process fails."""
         if self._process is None:
             self._process = await _python(self._arguments, self._environment)
         assert self._process.stdin is not None
@@ -210,7 +210,7 @@ class Answering:
         return json.loads(answer)
 
     async def end(self) -> None:
-        """End the process, if it was needed."""
+        """End the process if it was started."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.communicate()

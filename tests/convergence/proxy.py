@@ -1,4 +1,4 @@
-"""A TCP proxy that can be told to misbehave."""
+"""A TCP proxy that delays, stalls, refuses or resets connections on command."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from random import Random
 
 CHUNK = 65_536
 RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER of no time: what is under way is thrown away, and the other side gets a reset."""
+"""SO_LINGER of 0 seconds: a close drops unsent data and sends a TCP reset."""
 
 
 class Proxy:
-    """Listens on a port of its own, and hands on to a Unix socket. One event loop's."""
+    """Listens on a TCP port and forwards to a Unix socket. Owner: an event loop."""
 
     def __init__(self, target: Path, draw: Random) -> None:
         self.delay = 0.0
-        """At most so many seconds late comes each piece, in both directions, in order."""
+        """Each chunk, in both directions, is delayed by up to so many seconds; order is kept."""
         self.late = 0.0
-        """At most so many seconds late begins each answer over HTTP, each for itself."""
+        """Each HTTP response begins up to so many seconds late, independently of others."""
         self.refusing = False
         self._target = target
         self._draw = draw
@@ -37,7 +37,7 @@ class Proxy:
         return port
 
     async def close(self) -> None:
-        """End everything."""
+        """Stop listening, and end all connections."""
         self._server.close()
         self.cut()
         for task in list(self._tasks):
@@ -45,7 +45,7 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def cut(self) -> None:
-        """Break every connection, as a reset of TCP does."""
+        """Reset every connection."""
         for writer in list(self._open):
             end = writer.get_extra_info("socket")
             if end is not None and end.family == socket.AF_INET and end.fileno() >= 0:
@@ -53,11 +53,11 @@ class Proxy:
             writer.transport.abort()
 
     def stall(self) -> None:
-        """Let nothing through, and say nothing of it."""
+        """Forward no data until `flow()`; connections stay open."""
         self._flowing.clear()
 
     def flow(self) -> None:
-        """Let through what waited, and all that follows."""
+        """Forward the waiting data, and all data from now on."""
         self._flowing.set()
 
     async def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
@@ -67,16 +67,16 @@ class Proxy:
         self._open.add(writer)
         try:
             if not self.refusing:
-                await self._hand_on(reader, writer)
+                await self._forward(reader, writer)
         except (OSError, asyncio.CancelledError):
-            # The server is away, or this is the end: either way the client's connection ends.
+            # The server is away, or the proxy closes: the client's connection ends.
             pass
         finally:
             writer.transport.abort()
             self._open.discard(writer)
             self._tasks.discard(task)
 
-    async def _hand_on(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _forward(self, reader: StreamReader, writer: StreamWriter) -> None:
         up, down = await asyncio.open_unix_connection(str(self._target))
         self._open.add(down)
         first = await self._read(reader)
@@ -98,7 +98,7 @@ class Proxy:
 
     async def _pump(self, reader: StreamReader, writer: StreamWriter, late: float = 0.0) -> None:
         data = await self._read(reader)
-        # What the server answered is old already when it is handed on.
+        # After the read: the response is as old as the delay when it is forwarded.
         await asyncio.sleep(late)
         while data:
             writer.write(data)
@@ -114,7 +114,7 @@ class Proxy:
 
 
 async def _flush(writer: StreamWriter) -> None:
-    """Send what was written before the connection ends."""
+    """Send the buffered data before the connection ends."""
     if not writer.transport.is_closing():
         writer.close()
         try:

@@ -1,4 +1,4 @@
-"""The Redis of a round, and what can be done to it."""
+"""The Redis server or cluster of a round, and its faults."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from tools.redis_servers import RedisCluster, RedisServer
 T = TypeVar("T")
 
 PATIENCE = 20.0
-"""Seconds within which a cluster has to be able to do what it is told."""
+"""Seconds within which a cluster must be able to execute a command."""
 
 ANSWER_WITHIN = 2.0
 
 
 class RedisSide:
-    """A server, or a cluster; one event loop's, and its servers are one thread's."""
+    """A server or a cluster. Owner: an event loop; one thread starts and asks its servers."""
 
     def __init__(self, kind: str, folder: Path, seed: int) -> None:
         self._kind = kind
         self._draw = Random(f"{seed}/redis")
-        # Linux ends a server with the thread that started it, so that one has to last.
+        # Linux ends a server with the thread that started it, so that thread must stay.
         self._keeper = ThreadPoolExecutor(1)
         self._socket = folder / "redis.sock"
         self._cluster: RedisCluster | None = None
         self.servers: list[RedisServer] = []
         self._moving: set[int] = set()
         self.proxy: Proxy | None = None
-        """Between writers and a server alone."""
+        """The proxy between writers and a single server; a cluster has none."""
 
     async def start(self) -> None:
-        """Start it."""
+        """Start the servers, and the writers' proxy."""
         if self._kind == "cluster":
             self._cluster = RedisCluster()
             self.servers = self._cluster.servers
@@ -53,7 +53,7 @@ class RedisSide:
             self._port = await self.proxy.start()
 
     async def stop(self) -> None:
-        """End it, and delete what it had."""
+        """End the servers and delete their data."""
         if self.proxy is not None:
             await self.proxy.close()
         for server in self.servers:
@@ -62,17 +62,17 @@ class RedisSide:
 
     @property
     def urls(self) -> list[str]:
-        """Where servers of the web find it."""
+        """The URLs for web servers."""
         return [server.url for server in self.servers]
 
     @property
     def urls_of_writers(self) -> list[str]:
-        """Where writers find it."""
+        """The URLs for writers: through the proxy if there is one."""
         return [f"redis://127.0.0.1:{self._port}/0"] if self.proxy else self.urls
 
     @property
     def targets(self) -> dict[str, int]:
-        """Whom its faults may meet."""
+        """Kind of target -> number of targets, for the plan of faults."""
         return {
             "redis": len(self.servers),
             "publishers": int(self.proxy is not None),
@@ -80,7 +80,7 @@ class RedisSide:
         }
 
     async def hit(self, kind: str, number: int, lasts: float) -> None:
-        """Do something to a server, and undo it."""
+        """Apply a fault to one server, and undo it."""
         server = self.servers[number]
         match kind:
             case "kill redis":
@@ -104,7 +104,7 @@ class RedisSide:
                 await self._limit(server, "32mb 8mb 60")
 
     async def disturb_publishers(self, lasts: float) -> None:
-        """Cut writers off from it, and nobody else."""
+        """Cut off only the writers."""
         assert self.proxy is not None
         self.proxy.refusing = True
         self.proxy.cut()
@@ -112,22 +112,22 @@ class RedisSide:
         self.proxy.refusing = False
 
     async def shake(self, kind: str) -> None:
-        """Do something to the cluster, as soon as it can be done."""
+        """Apply a fault to the cluster, as soon as the cluster is able to."""
         what = {"fail over": self._fail_over, "move slots": self._move_slots}[kind]
         await self._until_done(kind, what)
 
     async def heal(self) -> None:
-        """Make a cluster whole, as an administrator does; raise RuntimeError if that fails."""
+        """Repair a cluster, as an administrator does; raise RuntimeError if that fails."""
         if self._cluster is None:
             return
         await self._until_done("serve all slots again", self._healed)
 
     def _nodes(self) -> object:
-        """Return what each server says of the cluster."""
+        """Return each server's view of the cluster."""
         return [server.ask("CLUSTER NODES", timeout=ANSWER_WITHIN) for server in self._shuffled()]
 
     def _healed(self) -> bool:
-        """Give slots that nobody holds to somebody: a move that was broken off may leave some."""
+        """Assign slots that an interrupted move left without an owner; True if all is well."""
         with suppress(RedisError, RuntimeError, StopIteration):
             infos = [server.ask("CLUSTER INFO", timeout=ANSWER_WITHIN) for server in self.servers]
             if all(info["cluster_state"] == "ok" for info in infos):
@@ -151,7 +151,7 @@ class RedisSide:
             await asyncio.sleep(0.2)
 
     def _flush(self, number: int) -> bool:
-        """Flush a primary, the one with that number if it is one; say whether that worked."""
+        """Flush a primary, if possible the one with that number; return whether one was flushed."""
         for server in self.servers[number:] + self.servers[:number]:
             with suppress(RedisError):
                 if server.ask("ROLE", timeout=ANSWER_WITHIN)[0] == "master":
@@ -159,7 +159,7 @@ class RedisSide:
         return False
 
     async def _limit(self, server: RedisServer, what: str) -> None:
-        """Set how much may wait to be pushed to a client before its connection is closed."""
+        """Set the output buffer above which Redis closes a subscriber's connection."""
         await self._tell(server, "CONFIG SET", "client-output-buffer-limit", f"pubsub {what}")
 
     async def _tell(self, server: RedisServer, *command: object) -> None:
@@ -169,7 +169,7 @@ class RedisSide:
         return await asyncio.get_running_loop().run_in_executor(self._keeper, function)
 
     def _fail_over(self) -> bool:
-        """Let a replica take over from its primary, as planned; say whether one did."""
+        """Let a replica take over from its primary in a planned failover; return whether it did."""
         for server in self._shuffled():
             with suppress(RedisError, RuntimeError):
                 info = server.ask("INFO", "replication", timeout=ANSWER_WITHIN)
@@ -178,7 +178,7 @@ class RedisSide:
         return False
 
     def _move_slots(self) -> bool:
-        """Move some partitions to another primary, with what they hold; say whether that worked."""
+        """Move some partitions with their data to another primary; return whether that worked."""
         with suppress(RedisError, RuntimeError, StopIteration):
             self._stabilise()
             primaries = self._primaries()
@@ -205,14 +205,14 @@ class RedisSide:
         self._moving.discard(slot)
 
     def _stabilise(self) -> None:
-        """Give up moves that were broken off, as an administrator would: what had moved is lost."""
+        """Abort interrupted moves, as an administrator would; the keys moved already are lost."""
         for slot in list(self._moving):
             for server in self._primaries():
                 server.ask("CLUSTER SETSLOT", slot, "STABLE", timeout=ANSWER_WITHIN)
             self._moving.discard(slot)
 
     def _primaries(self) -> dict[RedisServer, Callable[[int], bool]]:
-        """Return who owns slots, as one server sees it, and which."""
+        """Return primary -> does it own a slot, in the view of one server."""
         by_port = {server.port: server for server in self.servers}
         shares = next(iter(self._shuffled())).ask("CLUSTER SLOTS", timeout=ANSWER_WITHIN)
         owned: dict[RedisServer, list[range]] = {}

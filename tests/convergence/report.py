@@ -1,4 +1,4 @@
-"""A round's report: for people, and as JSON."""
+"""A round's report, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any
 
 @dataclass
 class Report:
-    """What was done in a round and what came of it. `problems` is empty if all is well."""
+    """The faults and results of a round. `problems` is empty if it succeeded."""
 
     seed: int
     database: str
     backend: str
     seconds: float
     replays: bool
-    """Can the backend replay what was missed?"""
+    """True if the backend replays missed messages."""
     settings: dict[str, Any] = field(default_factory=dict)
     plan: list[dict[str, Any]] = field(default_factory=list)
     clients: int = 0
     commits: int = 0
     commits_by_kind: dict[str, int] = field(default_factory=dict)
     refused: int = 0
-    """Transactions that the database did not take: deadlocks, missing rows, or it was away."""
+    """Transactions that the database refused: deadlocks, missing rows, or it was away."""
     faults: dict[str, int] = field(default_factory=dict)
     resets: int = 0
     resets_by_reason: dict[str, int] = field(default_factory=dict)
@@ -35,31 +35,31 @@ class Report:
     connections: int = 0
     denied: int = 0
     denied_to_all: int = 0
-    """Those among them of what anybody may watch."""
+    """Those of topics that all users may watch."""
     revoked: int = 0
     leaks: int = 0
-    """Frames that told of a topic between `revoked`, or `denied`, and the next `subscribed`."""
+    """`changed` frames with a topic between its `revoked` or `denied` and the next `subscribed`."""
     unaware: int = 0
-    """Clients that are not told of a topic that they may see, or do not know that they are not."""
+    """Clients that are wrong about a denial: unknown to them, or believed and not so."""
     mistakes: int = 0
-    """What the clients did not expect: what they have printed as an error."""
+    """Errors that the clients logged."""
     quiet_seconds: float = 0.0
-    """From the end of faults and writes until every client had settled."""
+    """Seconds from the end of faults and writes until every client had settled."""
     stale: int = 0
     silently_stale: int = 0
-    """Those among them that believe that what they show is true."""
+    """Those of the stale clients that claim to be up to date."""
     tracebacks: int = 0
-    """In the servers' logs."""
+    """Tracebacks in the servers' logs."""
     problems: list[str] = field(default_factory=list)
     portraits: list[str] = field(default_factory=list)
     folder: str = ""
 
     def as_json(self) -> str:
-        """Return all of it."""
+        """Return all fields as JSON."""
         return json.dumps(asdict(self), indent=1)
 
     def text(self, most: int | None = None) -> str:
-        """Return it for people; of a round that failed with `most` portraits of its clients."""
+        """Return the report as text; that of a failed round shows at most `most` clients."""
         faults = ", ".join(f"{number} {kind}" for kind, number in sorted(self.faults.items()))
         resets = ", ".join(f"{n} {reason}" for reason, n in sorted(self.resets_by_reason.items()))
         lines = [
@@ -81,7 +81,7 @@ class Report:
         return "\n".join(lines)
 
     def again(self) -> str:
-        """Return the arguments that repeat this round."""
+        """Return the command line's arguments that repeat this round."""
         return " ".join(
             f"--{name}" if value is True else f"--{name} {shlex.quote(str(value))}"
             for name, value in self.settings.items()
@@ -89,7 +89,7 @@ class Report:
         )
 
     def keep(self, folder: Path) -> None:
-        """Write it beside the logs."""
+        """Write the report into the folder of the logs."""
         self.folder = str(folder)
         (folder / "report.json").write_text(self.as_json())
         (folder / "report.txt").write_text(self.text())

@@ -1,4 +1,4 @@
-"""What a round is, and what is asked of it."""
+"""A round's parameters, and the conditions for its success."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.convergence.site import Site
 from tests.convergence.world import Size, World
 
 NO_REPLAY = "no-replay"
-"""The reset of a backend that cannot replay, for whoever comes with an old cursor."""
+"""The reset of a client with an old cursor by a backend that cannot replay."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """What is to be run. The same seed has the same plan, writers and clients."""
+    """The parameters of a round. The same seed gives the same plan, writers and clients."""
 
     seed: int = 1
     seconds: float = 60.0
@@ -27,20 +27,20 @@ class Round:
     size: Size = field(default_factory=Size)
     faultless: bool = False
     least: int = 1
-    """How often each kind of fault comes, at least."""
+    """The minimum number of faults of each kind."""
     least_commits: int = 1
     only: tuple[str, ...] = ()
     """The kinds of faults, if not all."""
     sabotage: str = ""
     quiet_within: float = 60.0
-    """Seconds that clients have to settle in the end, at the pace of a round with faults."""
+    """Seconds within which clients must settle in the end, at the pace of a round with faults."""
     patience: float = 10.0
-    """Seconds that a client which believes itself true has to be told better."""
+    """Further seconds in which a settled client that is stale may still be corrected."""
     keep: bool = True
-    """Are the logs of a round that failed kept?"""
+    """True to keep the logs of a failed round."""
 
     def site(self) -> Site:
-        """Return what the processes are told. In every second round the history is short."""
+        """Return the settings of the processes. In every second round the history is short."""
         short = not self.faultless and self.seed % 2 == 0
         broken = "" if self.sabotage in CLIENT_SABOTAGES else self.sabotage
         return Site(
@@ -53,7 +53,7 @@ class Round:
         )
 
     async def run(self) -> Report:
-        """Run it. What is left behind on disk is the folder of a round that failed."""
+        """Run it and return its report. The folder of a failed round stays on disk."""
         site = self.site()
         world = World(self.database, site, self.size, self.seed, raw=not self.faultless)
         failed = True
@@ -71,7 +71,7 @@ class Round:
                 print(f"logs: {world.folder}", flush=True)
 
     def shortcomings(self, report: Report) -> list[str]:
-        """Return what a report lacks of what this round asks for."""
+        """Return the conditions that a report does not meet."""
         found = []
         if report.commits < self.least_commits:
             found.append(f"{report.commits} commits, {self.least_commits} are wanted")
@@ -87,7 +87,7 @@ class Round:
         return found
 
     def settings(self) -> dict[str, Any]:
-        """Return the command line's arguments that say this."""
+        """Return this round as arguments of the command line."""
         of = ("seed", "seconds", "database", "backend", "faultless", "least", "sabotage")
         sizes = {name: getattr(self.size, name) for name in ("clients", "webs", "writers", "rate")}
         faults = {"faults": ",".join(self.only)} if self.only else {}
@@ -95,13 +95,13 @@ class Round:
 
 
 def _without_a_fault(report: Report) -> list[str]:
-    """Return what must not be where nothing goes wrong."""
+    """Return the events that must not occur in a round without faults."""
     allowed = set() if report.replays else {NO_REPLAY}
     numbers = {
         "resets": sum(n for why, n in report.resets_by_reason.items() if why not in allowed),
         "repeats": report.repeats,
         "lost connections": report.connections - report.clients,
-        "refusals of what is everybody's": report.denied_to_all,
+        "denials of what all may watch": report.denied_to_all,
         "tracebacks": report.tracebacks,
     }
     return [f"{number} {what} without a fault" for what, number in numbers.items() if number]

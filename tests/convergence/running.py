@@ -1,4 +1,4 @@
-"""A round under way: writes and faults, then quiet, then every client against the database."""
+"""Run a round: writes with faults, then quiet, then compare every client with the database."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 STOPPED_WITHIN = 120.0
 ENOUGH_WITHIN, LOOKS_EVERY = 120.0, 0.2
-"""Seconds beyond a round's own for as many commits as it wants, and between looks at them."""
+"""Seconds after a round's own time to wait for its minimum of commits, and between polls."""
 
-NOBODY = ("", "", "")
-"""No row: the last one is not written yet."""
+NO_ROW = ("", "", "")
+"""Stands for the sentinel while it is not written."""
 
 
 class Running:
-    """One round. `run()` returns what came of it, but for what is asked of its numbers."""
+    """Runs one round. `Round` checks the numbers of the report that `run()` returns."""
 
     def __init__(self, wanted: Round, world: World) -> None:
         self._wanted = wanted
@@ -49,7 +49,7 @@ class Running:
         self._problems: list[str] = []
 
     async def run(self) -> Report:
-        """Run it."""
+        """Run it and return the report."""
         wanted, world = self._wanted, self._world
         planned = plan(wanted.seed, wanted.seconds, world.targets, wanted.least, wanted.only)
         faults = [] if wanted.faultless else planned
@@ -74,12 +74,12 @@ class Running:
         return report
 
     def _static(self) -> Path:
-        """Return where the client's source is: a patched copy, where the client is broken."""
+        """Return the folder of the client's source: a patched copy if the client is sabotaged."""
         patches = CLIENT_SABOTAGES.get(self._wanted.sabotage)
         return patched_static(self._world.folder / "static", patches) if patches else STATIC
 
     async def _disturb(self, crowd: Crowd, faults: Sequence[Fault]) -> None:
-        """Write and break for the time wanted, then let everything be whole and still."""
+        """Write and apply faults for the given time; return when all faults and writes ended."""
         writers = self._world.processes["writer"]
         for writer in writers:
             await writer.start()
@@ -99,19 +99,19 @@ class Running:
         await crowd.settle()
 
     async def _until_enough(self) -> None:
-        """Let the writers go on where the machine had other things to do."""
+        """Let writers on a slow machine go on until they have the minimum of commits."""
         with suppress(TimeoutError):
             async with asyncio.timeout(ENOUGH_WITHIN):
-                while self._commits(NOBODY).number < self._wanted.least_commits:
+                while self._commits(NO_ROW).number < self._wanted.least_commits:
                     await asyncio.sleep(LOOKS_EVERY)
 
     def _commits(self, last: tuple[str, str, str]) -> Commits:
         return read_commits(self._world.folder.glob("*.commits"), last)
 
     async def _judge(self, crowd: Crowd) -> Report:
-        """Wait until nobody has anything to do, then compare."""
+        """Wait until all clients have settled, then compare them with the database."""
         began = time.monotonic()
-        # Whoever did not come back since the faults must hear of this, too.
+        # A client that has not reconnected since the faults must receive this too.
         await self._world.command("close")
         if left := await self._world.command("deliver"):
             self._problems.append(f"{left} records are left in the outbox")
@@ -127,7 +127,7 @@ class Running:
             if process.kind != "writer" and not process.running:
                 self._problems.append(f"{process.name} ended by itself; see {process.log}")
         early = stale(crowd, truth)
-        # A denied client asks again now and then, and does not know until it is answered.
+        # A denied client asks again after a pause, and learns by the answer that it may watch.
         await crowd.wait(
             lambda: not stale(crowd, truth) and not crowd.unaware(truth), self._wanted.patience
         )
@@ -148,9 +148,9 @@ class Running:
         ignorant = crowd.unaware(truth)
         lists = {
             "stale": found,
-            "stale, and believe that they are not": silent,
-            "told after they had settled": late,
-            "do not know what is denied to them": ignorant,
+            "stale, and claim to be up to date": silent,
+            "corrected after they had settled": late,
+            "wrong about what is denied to them": ignorant,
         }
         for what, clients in lists.items():
             if clients:
@@ -203,5 +203,5 @@ def _sum(counts: Counter[str], prefix: str) -> int:
 
 
 def stale(crowd: Crowd, truth: Truth) -> list[Client]:
-    """Return the clients that show what is not so."""
+    """Return the clients whose rows differ from the database's."""
     return [client for client in crowd.clients if differences(client, truth)]

@@ -1,7 +1,7 @@
-"""Products that are broken, to see that the harness notices.
+"""Sabotages: they break the product on purpose, to show that the harness notices.
 
-Most stand between the server and the product, and do to frames what a mistake within would do: so
-they break any version of the product. Those of the client patch a copy of its source.
+Those of the server wrap the ASGI application and change frames, as a bug inside would, so they work
+with any version of the product. Those of the client patch a copy of its source.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Application = Callable[..., Awaitable[Any]]
 
 
 def forget_cursors(application: Application) -> Application:
-    """Subscribe from now on whoever comes with a cursor: "nothing was missed", unproven."""
+    """Drop the cursors that clients send: they are subscribed as if they had missed no change."""
 
     async def broken(scope: Any, receive: Any, send: Any) -> None:
         async def receive_without_cursors() -> Event:
@@ -51,7 +51,7 @@ def tell_twice(application: Application) -> Application:
 
 
 def tell_the_revoked(application: Application) -> Application:
-    """Tell, behind `revoked`, once more of the topics that it names."""
+    """Send a `changed` frame for the topics of each `revoked` frame behind it."""
 
     async def broken(scope: Any, receive: Any, send: Any) -> None:
         async def send_and_tell(event: Event) -> None:
@@ -73,23 +73,23 @@ SABOTAGES: dict[str, Callable[[Application], Application]] = {
 }
 
 NO_OUTBOX = "no outbox"
-"""A setting, and no frames: messages wait in the writer's memory, and end with it."""
+"""By a setting: messages wait in the writer's memory, and are lost with its process."""
 
 NO_DEPENDS = "no depends"
-"""The board's: its rules do not say on what they depend, and the net comes only after the round."""
+"""In the board: its rules have no `depends`, and the recheck comes only after the round."""
 
 
 Patch = tuple[str, str, str]
-"""A file's name, a text that is in it once, and what stands there instead."""
+"""A file's name, a text that occurs once in it, and its replacement."""
 
 CARELESS = "careless clients"
-"""Clients that fetch at once, and apply answers in the order in which they come."""
+"""Clients that fetch concurrently, and apply responses in the order of arrival."""
 
 RESIGNED = "resigned clients"
-"""Clients that never look again for what was denied to them."""
+"""Clients that never ask again for denied topics."""
 
 SILENT = "silent clients"
-"""Clients that ask for nothing again when they come back."""
+"""Clients that subscribe to nothing when they reconnect."""
 
 CLIENT_SABOTAGES: dict[str, Sequence[Patch]] = {
     CARELESS: (
@@ -120,7 +120,7 @@ CLIENT_SABOTAGES: dict[str, Sequence[Patch]] = {
 def patched_static(folder: Path, patches: Iterable[Patch]) -> Path:
     """Copy the static files into a new folder, patch them, and return it.
 
-    Raise ValueError for a text that is not found just once.
+    Raise ValueError for a text that does not occur exactly once.
     """
     shutil.copytree(STATIC, folder)
     (folder / "package.json").write_text('{"type": "module"}')

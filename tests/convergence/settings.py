@@ -1,6 +1,6 @@
-"""Settings of the board, the small project that the harness serves, writes to and judges.
+"""Settings of the board, the project that the harness serves, writes to and judges.
 
-Everything that differs between rounds comes in one environment variable; see `Site`.
+One environment variable has the settings that differ between rounds; see `Site`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from tests.convergence.site import Site
 
 SITE = Site.of_environment()
 
-SECRET_KEY = "of no use to anybody"
+SECRET_KEY = "not a secret: used by tests only"
 DEBUG = False
-# The clients come by a different port to each server.
+# Each server has a port of its own, and clients send it in `Host`.
 ALLOWED_HOSTS = ["127.0.0.1"]
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -26,7 +26,7 @@ INSTALLED_APPS = [
     "invalidation",
     "tests.convergence.board",
 ]
-# It sets Content-Length, by which a client notices that an answer was cut off.
+# It sets Content-Length, by which a client notices an incomplete response.
 MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "tests.convergence.board.people.as_person",
@@ -64,17 +64,17 @@ REALTIME = {
     "PUBSUB": SITE.pubsub(),
     "ALLOW_ANONYMOUS": True,
     "AUTHENTICATE": "tests.convergence.board.people.person_of",
-    # So short that many connections are lost with one that is too old for the next.
+    # Short, so that many clients reconnect with an expired ticket.
     "TICKET_AGE": 5,
-    # The net would find, late, what rules do not say that they depend on.
+    # Long, since rechecks would hide dependencies that the rules do not name.
     "RECHECK": 3600,
-    # So short that a connection that is dead without a word is noticed within a short run.
+    # Short, so that a connection that is silently dead is noticed within a short round.
     "HEARTBEAT": SITE.heartbeat,
     "OUTBOX": SITE.sabotage != NO_OUTBOX,
 }
 if not SITE.faultless:
-    # What a process that was killed has left behind is found soon. Where nothing goes wrong that
-    # would only be to send again what waits for the writer's lock to be deleted.
+    # Short, so that the rows of a killed process are sent soon. In a round without faults a sweep
+    # would only resend rows that wait for the writer's lock to be deleted.
     REALTIME["OUTBOX_SWEEP"] = 1
 
 LOGGING = {

@@ -1,4 +1,4 @@
-"""Random writes that take access away and give it back, while all goes on."""
+"""Random writes that revoke and grant access during a round."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from tests.convergence.board.topics import PEOPLE, VIEWERS
 
 
 class Sharing:
-    """What one writer does to shares. As much is given as is taken."""
+    """One writer's writes of shares; grants and revocations are equally likely."""
 
     def __init__(self, draw: Random) -> None:
         self._draw = draw
 
     def one(self) -> None:
-        """Write something."""
+        """Make one random write."""
         kinds = (self.give, self.give, self.take, self.take, self.open, self.close, self.hand_over)
         self._draw.choice(kinds)()
 
     def give(self) -> None:
-        """Let one viewer see one person's tasks."""
+        """Grant one viewer access to one person's tasks."""
         pair = {"owner_id": self._owner(), "viewer_id": self._viewer()}
         if not Share.objects.filter(**pair).exists():
             Share.objects.create(**pair)
 
     def take(self) -> None:
-        """Let one viewer see them no more."""
+        """Revoke one viewer's access to one person's tasks."""
         for share in Share.objects.filter(owner=self._owner(), viewer=self._viewer()):
             share.delete()
 
     def open(self) -> None:
-        """Let everybody see them."""
+        """Grant all viewers access to one person's tasks."""
         owner = self._owner()
         Share.objects.filter(owner=owner).delete()
         Share.objects.bulk_create(
@@ -39,11 +39,11 @@ class Sharing:
         )
 
     def close(self) -> None:
-        """Let nobody see them."""
+        """Revoke all viewers' access to one person's tasks."""
         Share.objects.filter(owner=self._owner()).delete()
 
     def hand_over(self) -> None:
-        """Let those who see one person's tasks see another's instead."""
+        """Replace access to one person's tasks by access to another's, for all its viewers."""
         Share.objects.filter(owner=self._owner()).update(owner=self._owner())
 
     def _owner(self) -> int:

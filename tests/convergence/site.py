@@ -1,4 +1,4 @@
-"""What a round says to every process that it starts."""
+"""The settings that a round passes to its processes in an environment variable."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ VARIABLE = "CONVERGENCE"
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A backend as a project would set it, and the processes that it needs beside."""
+    """A backend's settings, and the further processes that it needs."""
 
     dotted_path: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    """`{folder}` in them is where the round's sockets are."""
+    """Its OPTIONS; `{folder}` stands for the folder of the round's sockets."""
     short: Mapping[str, Any] = field(default_factory=dict)
-    """What more is said where the history shall be too short for whoever is away for long."""
+    """Further options that make the history too short for clients that are away for long."""
     processes: Mapping[str, int] = field(default_factory=dict)
-    """How many of each of these kinds."""
+    """Kind of process -> number of processes."""
     redis: str = ""
-    """Which Redis: `one`, or a `cluster`. Its URLs stand for `{redis}` in the options."""
+    """`one` server or a `cluster`; `{redis}` in the options stands for its URLs."""
 
 
 BACKENDS = {
@@ -44,33 +44,33 @@ BACKENDS = {
         for name, kind in {"redis": "one", "redis-cluster": "cluster"}.items()
     },
 }
-"""Those that a round can be run on, by the name that `--backend` takes."""
+"""Name for `--backend` -> backend."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The board's surroundings: a database (a file or a URL), a backend, and what is broken."""
+    """The board's database (a file or a URL), backend and sabotage."""
 
     database: str
     backend: str = "database"
     folder: str = ""
     redis: Sequence[str] = ()
     short: bool = False
-    """Shall the backend forget its history early?"""
+    """True for a short history, so that some clients must be reset."""
     faultless: bool = False
-    """Does nothing go wrong in this round?"""
+    """True for a round without faults."""
     heartbeat: float = 2.0
-    """Seconds; connections that are silent for longer than some of these are given up."""
+    """HEARTBEAT, in seconds: connections that are silent for a few of these are closed."""
     sabotage: str = ""
-    """One of `sabotage.SABOTAGES`: what the served process does wrong on purpose."""
+    """The name of a sabotage of the server or the board; empty for none."""
 
     @classmethod
     def of_environment(cls) -> Self:
-        """Read what `environment()` wrote."""
+        """Return the site that `environment()` stored."""
         return cls(**json.loads(os.environ[VARIABLE]))
 
     def environment(self) -> dict[str, str]:
-        """Return this process's environment, pointed at the board."""
+        """Return this process's environment, with the board's settings."""
         return os.environ | {
             VARIABLE: json.dumps(asdict(self)),
             "DJANGO_SETTINGS_MODULE": "tests.convergence.settings",
@@ -79,8 +79,8 @@ class Site:
     def pubsub(self) -> dict[str, Any]:
         """Return REALTIME["PUBSUB"]."""
         backend = BACKENDS[self.backend]
-        said = {**backend.options, **(backend.short if self.short else {})}
-        options = {name: self._filled_in(value) for name, value in said.items()}
+        given = {**backend.options, **(backend.short if self.short else {})}
+        options = {name: self._filled_in(value) for name, value in given.items()}
         return {"BACKEND": backend.dotted_path, "OPTIONS": options}
 
     def _filled_in(self, value: object) -> object:

@@ -97,7 +97,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m tests.convergence", description=__doc__)
     defaults = Size()
     rate = "transactions a second of each writer"
-    parser.add_argument("--seconds", type=float, default=60.0, help="of writes and faults, in all")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="of writes and faults, in total"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the first round")
     parser.add_argument("--database", choices=DATABASES, default="sqlite")
     parser.add_argument("--backend", choices=BACKENDS, default="database")
@@ -106,7 +108,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--writers", type=int, default=defaults.writers)
     parser.add_argument("--rate", type=float, default=defaults.rate, help=rate)
     parser.add_argument("--least", type=int, default=1, help="faults of each kind")
-    parser.add_argument("--faults", default="", help="their kinds, with commas between; else all")
+    parser.add_argument("--faults", default="", help="their kinds, with commas; else all")
     parser.add_argument("--faultless", action="store_true")
     parser.add_argument("--sabotage", choices=SWITCHES, default="")
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""Answers that overtake each other: by a server that does as the test says."""
+"""Responses that overtake each other, from a server whose every response the test releases."""
 
 from __future__ import annotations
 
@@ -35,30 +35,30 @@ SPECS: dict[str, Any] = {
 
 
 class Server:
-    """Serves one row, which says how often it was written, and answers when the test lets it."""
+    """Serves one row, the number of its writes; each response waits for the test."""
 
     def __init__(self) -> None:
         self.written = 0
         self.asked: asyncio.Queue[asyncio.Event] = asyncio.Queue()
-        """For each fetch behind the first: what lets its answer go."""
+        """For each fetch after the first: the event that releases its response."""
         self._has_loaded = False
         self._socket: ServerConnection | None = None
 
     async def answer(self, _: ServerConnection, request: Request) -> Response | None:
-        """Answer HTTP, with the row as it is when the request comes."""
+        """Answer HTTP with the row as of the request's arrival."""
         if request.path.startswith("/ws/"):
             return None
         body = self._body(request.path)
         if self._has_loaded:
-            let = asyncio.Event()
-            self.asked.put_nowait(let)
-            await let.wait()
+            may_answer = asyncio.Event()
+            self.asked.put_nowait(may_answer)
+            await may_answer.wait()
         self._has_loaded = True
         head = Headers({"Content-Length": str(len(body)), "Connection": "close"})
         return Response(HTTPStatus.OK, "OK", head, body.encode())
 
     async def talk(self, socket: ServerConnection) -> None:
-        """Welcome a client, and confirm what it asks for."""
+        """Welcome a client, and confirm its subscriptions."""
         self._socket = socket
         await self._tell("welcome", protocol=1, heartbeat=600)
         async for text in socket:
@@ -66,7 +66,7 @@ class Server:
                 await self._tell("subscribed", topics={TOPIC: {"cursor": "c.0"}})
 
     async def write(self) -> None:
-        """Write the row, and tell of it."""
+        """Write the row, and send the client its change."""
         self.written += 1
         changes = {"board.task": {"updated": ["7"]}}
         entry = {"changes": changes, "cursor": f"c.{self.written}"}
@@ -95,10 +95,10 @@ async def server() -> AsyncIterator[tuple[Server, int]]:
 
 
 @pytest.mark.parametrize("kind", SPECS)
-async def test_clients_do_not_apply_an_answer_that_was_overtaken(
+async def test_clients_do_not_apply_a_response_that_was_overtaken(
     kind: str, server: tuple[Server, int], tmp_path: Path
 ) -> None:
-    """They do not ask for the second before they have the first."""
+    """They send the second request once they have the first response."""
     made, port = server
     async with asyncio.timeout(PATIENCE), _client(kind, STATIC, tmp_path, port) as crowd:
         first = await _written(made)
@@ -112,10 +112,10 @@ async def test_clients_do_not_apply_an_answer_that_was_overtaken(
 
 
 @pytest.mark.parametrize("kind", SPECS)
-async def test_careless_clients_are_stale_and_do_not_know_it(
+async def test_careless_clients_are_stale_and_claim_to_be_live(
     kind: str, server: tuple[Server, int], tmp_path: Path
 ) -> None:
-    """Those of the round that shows that the judge finds them."""
+    """The sabotaged clients: they apply the older response last."""
     made, port = server
     static = patched_static(tmp_path / "static", CLIENT_SABOTAGES[CARELESS])
     async with asyncio.timeout(PATIENCE), _client(kind, static, tmp_path, port) as crowd:
@@ -136,7 +136,7 @@ def _row(number: int) -> dict[str, dict[str, list[int]]]:
 
 @asynccontextmanager
 async def _client(kind: str, static: Path, folder: Path, port: int) -> AsyncIterator[NodeCrowd]:
-    """Run a client, and wait until it is settled."""
+    """Run a client; yield once it is settled."""
     spec = {"name": "client", "person": "1", "seed": "1", "choice": [TOPIC], **SPECS[kind]}
     crowd = NodeCrowd([spec], folder / "node.log", static)
     try:
@@ -148,7 +148,7 @@ async def _client(kind: str, static: Path, folder: Path, port: int) -> AsyncIter
 
 
 async def _written(server: Server) -> asyncio.Event:
-    """Write; return what lets the answer go to the fetch that follows."""
+    """Write; return the event that releases the response to the fetch that follows."""
     await server.write()
     return await server.asked.get()
 

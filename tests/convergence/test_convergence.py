@@ -1,4 +1,4 @@
-"""Short rounds: with nothing wrong, and with each kind of fault; and products that are broken.
+"""Short rounds: without faults, with each kind of fault, and with sabotaged products.
 
 `make soak` runs long ones.
 """
@@ -12,7 +12,7 @@ from tests.convergence.rounds import Round
 from tests.convergence.sabotage import NO_DEPENDS, NO_OUTBOX, RESIGNED, SILENT
 from tests.convergence.world import Size
 
-# On a machine that has other things to do, processes take ten times as long to start.
+# On a busy machine processes take ten times as long to start.
 pytestmark = pytest.mark.timeout(900)
 
 DATABASES = [
@@ -26,8 +26,8 @@ SMALL = Size(clients=12, rate=12)
 
 @pytest.mark.long
 @pytest.mark.parametrize("database", DATABASES)
-async def test_without_faults_every_client_is_told_each_change_once(database: str) -> None:
-    """Nobody is stale; there is no reset, and no change is told again."""
+async def test_without_faults_every_client_receives_each_change_once(database: str) -> None:
+    """No client is stale or reset, and no change is sent twice."""
     report = await Round(
         seed=1, seconds=5, database=database, size=SMALL, faultless=True, least_commits=30
     ).run()
@@ -46,9 +46,9 @@ async def test_no_client_is_stale_after_each_kind_of_fault(database: str) -> Non
 @pytest.mark.long
 @pytest.mark.parametrize("database", DATABASES)
 async def test_no_client_is_stale_where_messages_go_through_the_outbox(database: str) -> None:
-    """A backend outside the database, and its relays, are killed and stopped as well.
+    """A backend outside the database and its relays are killed and stopped too.
 
-    As they are where that is Redis, which is tried each time.
+    The rounds with Redis do the same.
     """
     report = await Round(
         seed=4, seconds=6, database=database, backend="socket", size=SMALL, least_commits=30
@@ -60,7 +60,7 @@ async def test_no_client_is_stale_where_messages_go_through_the_outbox(database:
 @pytest.mark.sqlite
 @pytest.mark.long
 @pytest.mark.parametrize("backend", ["redis", "redis-cluster"])
-async def test_no_client_is_stale_whatever_happens_to_redis(backend: str) -> None:
+async def test_no_client_is_stale_after_each_kind_of_fault_of_redis(backend: str) -> None:
     """Killed, stopped, flushed, cut off; in a cluster failed over, and its slots moved."""
     report = await Round(seed=5, seconds=8, backend=backend, size=SMALL, least_commits=30).run()
 
@@ -70,8 +70,8 @@ async def test_no_client_is_stale_whatever_happens_to_redis(backend: str) -> Non
 @pytest.mark.sqlite
 @pytest.mark.long
 @pytest.mark.parametrize("backend", ["redis", "redis-cluster"])
-async def test_without_faults_redis_tells_each_change_once(backend: str) -> None:
-    """Nobody is reset."""
+async def test_without_faults_redis_delivers_each_change_once(backend: str) -> None:
+    """No client is reset."""
     report = await Round(
         seed=6, seconds=4, backend=backend, size=SMALL, faultless=True, least_commits=20
     ).run()
@@ -81,32 +81,33 @@ async def test_without_faults_redis_tells_each_change_once(backend: str) -> None
 
 @pytest.mark.long
 async def test_a_product_that_forgets_cursors_is_found() -> None:
-    """One that tells a client which comes back, unproven, that it has missed nothing."""
+    """It subscribes a client that reconnects as if no change had been missed."""
     report = await broken("forget cursors", only=("cut clients", "kill web", "refuse clients"))
 
-    assert report.stale, report.text()
+    # Such a client was sent `subscribed`, so it claims to be up to date.
+    assert report.silently_stale, report.text()
     assert "its last events" in report.text()
 
 
 @pytest.mark.long
 async def test_an_outbox_that_is_switched_off_is_found() -> None:
-    """Where a writer is killed while the backend hangs."""
+    """A writer is killed while the backend hangs."""
     report = await broken(NO_OUTBOX, only=("kill unheard writer",), backend="socket")
 
     assert report.silently_stale, report.text()
 
 
 @pytest.mark.long
-async def test_clients_that_never_look_again_are_found() -> None:
-    """Pages on which rows stay that were taken away."""
+async def test_clients_that_never_ask_again_for_denied_topics_are_found() -> None:
+    """They show no rows of topics that they may watch again."""
     report = await broken(RESIGNED, only=("delay clients",))
 
     assert report.stale, report.text()
 
 
 @pytest.mark.long
-async def test_clients_that_come_back_and_ask_for_nothing_are_found() -> None:
-    """They believe that they are told of everything."""
+async def test_clients_that_reconnect_and_subscribe_to_nothing_are_found() -> None:
+    """They claim to be subscribed still."""
     report = await broken(SILENT, only=("cut clients",))
 
     assert any(problem.startswith("not quiet") for problem in report.problems), report.text()
@@ -114,18 +115,18 @@ async def test_clients_that_come_back_and_ask_for_nothing_are_found() -> None:
 
 
 @pytest.mark.long
-async def test_access_whose_end_nobody_hears_of_is_found() -> None:
-    """Where rules do not say on what they depend."""
+async def test_ends_of_access_that_no_message_reports_are_found() -> None:
+    """The rules have no `depends`."""
     report = await broken(NO_DEPENDS, only=("delay clients",))
 
-    # Behind a ticket the rule is asked all the same, so a late subscription may be revoked.
+    # After a ticket the rule is asked all the same, so a late subscription may be revoked.
     assert report.unaware, report.text()
     assert report.silently_stale, report.text()
 
 
 @pytest.mark.long
-async def test_a_product_that_goes_on_telling_the_revoked_is_found() -> None:
-    """Nobody shows what it must not, but it was told."""
+async def test_a_product_that_sends_changes_of_revoked_topics_is_found() -> None:
+    """The clients show no wrong row, but received the frames."""
     report = await broken("tell the revoked", faultless=True)
 
     assert not report.stale, report.text()
@@ -134,8 +135,8 @@ async def test_a_product_that_goes_on_telling_the_revoked_is_found() -> None:
 
 
 @pytest.mark.long
-async def test_a_product_that_tells_twice_is_found() -> None:
-    """Nobody is stale, and everybody reloads for nothing."""
+async def test_a_product_that_sends_each_change_twice_is_found() -> None:
+    """No client is stale, but all fetch twice."""
     report = await broken("tell twice", faultless=True)
 
     assert not report.stale, report.text()
@@ -152,7 +153,7 @@ async def broken(
     seconds: float = 5,
     least: int = 4,
 ) -> Report:
-    """Run a round that is broken on purpose; what it leaves behind is of no use."""
+    """Run a sabotaged round, and delete its folder."""
     return await Round(
         seed=3,
         seconds=seconds,
@@ -162,7 +163,7 @@ async def broken(
         faultless=faultless,
         sabotage=sabotage,
         backend=backend,
-        # Who is denied looks again after a while; who is stale for good is waited for in vain.
+        # A denied client asks again after a pause. A short wait: a client may be stale for good.
         quiet_within=20 if faultless else 6,
         patience=1,
         keep=False,

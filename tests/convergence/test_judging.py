@@ -1,4 +1,4 @@
-"""Repeats are counted by what the writers noted."""
+"""The judge: repeats by the writers' logs, wrong rows, and denials that clients do not know."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ ROW = ("list:1", "board.task", "7")
 LAST = ("list:61", "board.task", "9")
 
 
-def noted(folder: Path, *moments: float) -> Path:
-    """Write what a writer notes of commits at these moments, and the line it was killed in."""
+def log_of(folder: Path, *moments: float) -> Path:
+    """Write a writer's log: commits at these moments, and a line that a kill cut off."""
     lines = [json.dumps({"at": at, "kind": "statement", "told": [ROW]}) for at in moments]
     path = folder / "writer-1.commits"
     path.write_text("\n".join([*lines, '{"at": 1']))
@@ -23,29 +23,29 @@ def noted(folder: Path, *moments: float) -> Path:
 
 
 def client(since: float, told: int) -> SimpleNamespace:
-    """A client that was told so often of the row."""
+    """A client that received so many changes of the row."""
     watch = Watch(ROW[0], since, Counter({ROW[1:]: told}))
     return SimpleNamespace(watches=[watch])
 
 
-def test_more_told_than_written_is_a_repeat(tmp_path: Path) -> None:
-    """Once a time that it was told in excess."""
-    commits = read_commits([noted(tmp_path, 100, 101)], LAST)
+def test_a_client_that_receives_more_changes_than_were_written_has_repeats(tmp_path: Path) -> None:
+    """One for each change too many."""
+    commits = read_commits([log_of(tmp_path, 100, 101)], LAST)
 
     assert commits.number == 2
     assert repeats(client(since=50, told=2), commits) == 0
     assert repeats(client(since=50, told=4), commits) == 2
 
 
-def test_what_was_written_before_a_client_came_does_not_count(tmp_path: Path) -> None:
-    """It has no business with being told of that."""
-    commits = read_commits([noted(tmp_path, 10, 100)], LAST)
+def test_commits_before_a_subscription_do_not_count(tmp_path: Path) -> None:
+    """The client must not receive them."""
+    commits = read_commits([log_of(tmp_path, 10, 100)], LAST)
 
     assert repeats(client(since=50, told=2), commits) == 1
 
 
-def test_a_row_that_is_held_or_missed_is_a_difference() -> None:
-    """And one that is the same is none."""
+def test_a_changed_a_deleted_and_a_missing_row_are_differences() -> None:
+    """An equal row is none."""
     shown = {"list:1": {"1": ["a"], "2": ["old"], "3": ["gone"]}}
     truth = Truth({"list:1": {"1": ["a"], "2": ["new"], "4": ["more"]}}, {"7": frozenset()})
 
@@ -57,7 +57,7 @@ def test_a_row_that_is_held_or_missed_is_a_difference() -> None:
 
 
 def test_a_row_that_the_viewer_may_not_see_is_a_difference() -> None:
-    """To who may see it, it is the truth."""
+    """For a viewer who may see it, it is none."""
     rows = {"user:1": {"1": ["a"]}}
     truth = Truth(rows, {"7": frozenset(["user:1"]), "8": frozenset()})
 
@@ -68,8 +68,8 @@ def test_a_row_that_the_viewer_may_not_see_is_a_difference() -> None:
     assert not differences(SimpleNamespace(shown={"user:1": {}}, viewer="7"), truth)
 
 
-def test_a_client_that_does_not_know_what_is_denied_to_it_is_unaware() -> None:
-    """As is one that takes for denied what is not; what it does not show is not its affair."""
+def test_a_client_that_is_wrong_about_its_denials_is_unaware() -> None:
+    """A denial that it does not know, or wrongly believes; only topics that it shows count."""
     truth = Truth({}, {"7": frozenset(["user:1", "user:2", "user:3"])})
     shown = {"user:1": {}, "user:2": {}, "user:4": {}}
 

@@ -1,4 +1,4 @@
-"""A plan is decided by its seed."""
+"""Plans of faults: the seed decides them, and each kind comes."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ TARGETS |= {"redis": 1, "publishers": 1, "cluster": 0}
 
 
 def test_a_seed_has_one_plan() -> None:
-    """The same again, and another for another seed."""
+    """Equal for the same seed, different for another."""
     assert plan(1, 60, TARGETS, 2) == plan(1, 60, TARGETS, 2) != plan(2, 60, TARGETS, 2)
 
 
-def test_each_kind_that_meets_somebody_comes_at_least_so_often() -> None:
-    """However short the round."""
+def test_each_kind_that_has_a_target_comes_at_least_so_often() -> None:
+    """In a short round too."""
     numbers = Counter(fault.kind for fault in plan(1, 5, TARGETS, 2))
 
     assert numbers.keys() == {name for name, kind in FAULTS.items() if TARGETS[kind.target]}
     assert min(numbers.values()) >= 2
 
 
-def test_faults_begin_within_the_round_and_meet_who_is_there() -> None:
-    """In the order of their moments."""
+def test_faults_begin_within_the_round_and_have_existing_targets() -> None:
+    """They are ordered by time."""
     faults = plan(1, 100, TARGETS, 1)
 
     assert [fault.at for fault in faults] == sorted(fault.at for fault in faults)
@@ -32,15 +32,15 @@ def test_faults_begin_within_the_round_and_meet_who_is_there() -> None:
     assert all(fault.target < TARGETS[FAULTS[fault.kind].target] for fault in faults)
 
 
-def test_only_the_kinds_wanted_come() -> None:
-    """And none that are wanted but meet nobody."""
+def test_a_plan_can_be_restricted_to_some_kinds() -> None:
+    """A given kind without a target does not come."""
     faults = plan(1, 60, TARGETS, 2, only=("kill web", "kill relay"))
 
     assert {fault.kind for fault in faults} == {"kill web"}
 
 
 def test_a_kind_that_needs_another_process_too_does_not_come_without_it() -> None:
-    """It meets writers, and needs a broker that can hang meanwhile."""
+    """This one kills writers, and needs a broker that hangs meanwhile."""
     kinds = {fault.kind for fault in plan(1, 60, TARGETS | {"broker": 0}, 1)}
 
     assert "kill writer" in kinds

@@ -1,4 +1,4 @@
-"""The clients' process: what ends it, and what keeps it from answering, is told in time."""
+"""The clients' process: its end and its silence are errors, within a timeout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCRIPT = SPEC | {"kind": "script", "topics": ["list:1"]}
 
 @pytest.fixture
 async def silent() -> AsyncIterator[int]:
-    """The port of a server that takes requests and does not answer."""
+    """The port of a server that accepts requests and does not answer."""
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -38,7 +38,7 @@ PAGE = """<script id="live-head" type="application/json">{"url": "/ws/live/"}</s
 
 @pytest.fixture
 async def serving() -> AsyncIterator[int]:
-    """The port of a server that answers all with a page of one region."""
+    """The port of a server that answers each request with a page of one region."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
@@ -59,8 +59,8 @@ async def crowd(tmp_path: Path) -> AsyncIterator[NodeCrowd]:
     await made.end()
 
 
-async def test_a_process_that_was_killed_fails_what_it_is_asked(crowd: NodeCrowd) -> None:
-    """Also what is asked later, and who waits for news looks."""
+async def test_commands_to_a_killed_process_fail(crowd: NodeCrowd) -> None:
+    """Later ones too; and a task that waits for news is woken."""
     os.kill(crowd.pid, signal.SIGKILL)
     async with asyncio.timeout(PATIENCE):
         await crowd.news.wait()
@@ -70,8 +70,8 @@ async def test_a_process_that_was_killed_fails_what_it_is_asked(crowd: NodeCrowd
             await crowd.look()
 
 
-async def test_a_process_that_is_silent_fails_what_it_is_asked(crowd: NodeCrowd) -> None:
-    """When the deadline has passed."""
+async def test_commands_to_a_silent_process_fail(crowd: NodeCrowd) -> None:
+    """After the timeout."""
     os.kill(crowd.pid, signal.SIGSTOP)
 
     with pytest.raises(NodeFailed, match="did not wake within 1 s"):
@@ -79,7 +79,7 @@ async def test_a_process_that_is_silent_fails_what_it_is_asked(crowd: NodeCrowd)
 
 
 async def test_clients_that_do_not_load_in_time_fail_the_start(silent: int, tmp_path: Path) -> None:
-    """The process is ended all the same."""
+    """The process ends all the same."""
     crowd = NodeCrowd([SCRIPT], tmp_path / "node.log")
     try:
         with pytest.raises(NodeFailed, match="did not start within 2 s"):
@@ -101,7 +101,7 @@ async def test_clients_that_do_not_load_in_time_fail_the_start(silent: int, tmp_
 async def test_an_error_that_no_client_catches_ends_the_process(
     broken: str, silent: int, tmp_path: Path
 ) -> None:
-    """Its text is told."""
+    """The harness's error has its text."""
     static = patched_static(tmp_path / "static", [("live.js", "export {", f"{broken} export {{")])
     crowd = NodeCrowd([SCRIPT], tmp_path / "node.log", static)
     try:
@@ -112,7 +112,7 @@ async def test_an_error_that_no_client_catches_ends_the_process(
 
 
 async def test_an_error_in_a_page_ends_the_process(serving: int, tmp_path: Path) -> None:
-    """Where a browser would only print it."""
+    """A browser would only log it."""
     patch = (
         "region.js",
         "  connectedCallback() {",
@@ -128,14 +128,14 @@ async def test_an_error_in_a_page_ends_the_process(serving: int, tmp_path: Path)
         await crowd.end()
 
 
-def test_a_patch_that_fits_nowhere_is_refused(tmp_path: Path) -> None:
-    """A sabotage that breaks nothing would prove nothing."""
+def test_a_patch_whose_text_is_not_found_is_an_error(tmp_path: Path) -> None:
+    """A sabotage without an effect would prove nothing."""
     with pytest.raises(ValueError, match="no such text"):
         patched_static(tmp_path / "static", [("live.js", "no such text", "")])
 
 
 async def _start_and_look(crowd: NodeCrowd, port: int) -> None:
-    """Look when the process has said, after its start, that something happened."""
+    """Read the clients' states after the first event since the start."""
     async with asyncio.timeout(PATIENCE):
         await crowd.start([port], 0.2, PATIENCE)
         await crowd.news.wait()

@@ -1,4 +1,4 @@
-"""Processes and proxies: what they are told to do, and what is left of them."""
+"""Processes that end with the harness, and proxies that disturb connections."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ asyncio.run(Process("nap", 1, Path(sys.argv[1]), os.environ).start())
 print("started", flush=True)
 time.sleep(600)
 """
-PATIENCE = 10.0
+PATIENCE = 120.0
+
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_nothing_outlives_a_harness_that_was_killed(tmp_path: Path) -> None:
-    """Not even what never looks whether it is still there."""
+    """A process that never checks whether the harness lives ends too."""
     command = [sys.executable, "-c", HARNESS, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as harness:
         assert harness.stdout is not None
@@ -43,7 +45,7 @@ def test_nothing_outlives_a_harness_that_was_killed(tmp_path: Path) -> None:
 
 @pytest.fixture
 async def answered(tmp_path: Path):
-    """A server that answers what it is asked, behind a proxy: the proxy and its port."""
+    """A server that answers each request, behind a proxy: the proxy and its port."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -57,15 +59,15 @@ async def answered(tmp_path: Path):
         await proxy.close()
 
 
-async def test_a_proxy_hands_on(answered) -> None:
-    """Both ways."""
+async def test_a_proxy_forwards_both_ways(answered) -> None:
+    """Requests and responses."""
     _, port = answered
 
     assert await fetch(port, "/") == "up"
 
 
-async def test_a_proxy_that_is_stalled_hands_on_later(answered) -> None:
-    """Nothing is lost."""
+async def test_a_stalled_proxy_forwards_later(answered) -> None:
+    """No data is lost."""
     proxy, port = answered
     proxy.stall()
     waiting = asyncio.create_task(fetch(port, "/"))
@@ -78,8 +80,8 @@ async def test_a_proxy_that_is_stalled_hands_on_later(answered) -> None:
     assert await waiting == "up"
 
 
-async def test_a_proxy_that_is_cut_breaks_what_is_under_way(answered) -> None:
-    """And takes what comes after."""
+async def test_a_cut_proxy_breaks_open_connections(answered) -> None:
+    """It accepts later ones."""
     proxy, port = answered
     proxy.stall()
     waiting = asyncio.create_task(fetch(port, "/"))
@@ -94,8 +96,8 @@ async def test_a_proxy_that_is_cut_breaks_what_is_under_way(answered) -> None:
     assert await fetch(port, "/") == "up"
 
 
-async def test_a_proxy_that_refuses_answers_nobody(answered) -> None:
-    """As a server that is not there."""
+async def test_a_refusing_proxy_answers_no_client(answered) -> None:
+    """As if the server were away."""
     proxy, port = answered
     proxy.refusing = True
 

@@ -1,4 +1,4 @@
-"""What a round runs on: a database, servers behind proxies, writers; all gone when it ends."""
+"""The processes of a round: database, web servers behind proxies, writers; all end with it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHORT_HISTORY, LONG_HISTORY = 300, 20_000
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of everything."""
+    """The numbers of clients, web servers and writers."""
 
     clients: int = 16
     webs: int = 3
@@ -36,7 +36,7 @@ class Size:
 
 
 class World:
-    """The surroundings of one round; an async context manager."""
+    """The processes and proxies of one round; an async context manager."""
 
     def __init__(self, database: str, site: Site, size: Size, seed: int, *, raw: bool) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="convergence-"))
@@ -53,12 +53,12 @@ class World:
         self._seed = seed
         self._raw = raw
         self._stack = AsyncExitStack()
-        # Linux ends PostgreSQL with the thread that started it, so that one has to last.
+        # Linux ends PostgreSQL with the thread that started it, so that thread must stay.
         self._keeper = ThreadPoolExecutor(1)
 
     @property
     def targets(self) -> dict[str, int]:
-        """How many there are of whom faults may meet."""
+        """Kind of target -> number of targets, for the plan of faults."""
         numbers = {kind: len(processes) for kind, processes in self.processes.items()}
         redis = self.redis.targets if self.redis else {}
         others = {"clients": len(self.proxies), "database": int(bool(self.postgres))}
@@ -79,12 +79,12 @@ class World:
         self._keeper.shutdown()
 
     def every_process(self) -> Iterator[Process]:
-        """Give all the processes that Django runs in."""
+        """Yield all processes of the product, of all kinds."""
         for processes in self.processes.values():
             yield from processes
 
     async def command(self, name: str) -> Any:
-        """Have one of the board's commands run in a process of its own; return what it says."""
+        """Run one of `board.commands` in a process of its own; return its result."""
         return await self._commands.ask(name)
 
     async def with_postgres(self, method: str) -> None:
@@ -93,7 +93,7 @@ class World:
         await loop.run_in_executor(self._keeper, getattr(self.postgres, method))
 
     def remove(self) -> None:
-        """Delete what the processes have written."""
+        """Delete the folder with the processes' files."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     async def _start(self) -> None:
@@ -116,7 +116,7 @@ class World:
             "history": SHORT_HISTORY if site.short else LONG_HISTORY,
         }
         for kind, number in numbers.items():
-            # Only servers reach the database by way of the proxy.
+            # Only writers connect to the database directly, and others through its proxy.
             where = self._for_writers().environment() if kind == "writer" else environment
             self.processes[kind] = [
                 Process(kind, each, self.folder, where, **facts) for each in range(1, number + 1)
@@ -131,7 +131,7 @@ class World:
             self.ports.append(await self._listen(proxy))
 
     async def _start_redis(self) -> Sequence[str]:
-        """Return where it is, if the backend needs one."""
+        """Start Redis if the backend needs it; return its URLs."""
         kind = BACKENDS[self._site.backend].redis
         if not kind:
             return ()
@@ -145,7 +145,7 @@ class World:
         return replace(self.direct, redis=redis)
 
     async def _start_database(self) -> tuple[str, str]:
-        """Return where it is, and where servers are told that it is."""
+        """Start the database; return its URL, and the URL through its proxy."""
         if self.database == "sqlite":
             path = str(self.folder / "board.sqlite3")
             return path, path

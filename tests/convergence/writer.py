@@ -1,11 +1,11 @@
 """A process that writes: `python -m tests.convergence.writer NAME SEED RATE RAW LOG`.
 
-It writes until its standard input says `stop` or ends. `hold SECONDS` lets the next transaction
-stay open so long behind its last write; `die` lets it end as by kill -9, there or right behind its
-commit.
+It writes until its standard input has the line `stop` or ends. After the line `hold SECONDS` the
+next transaction stays open for so long after its last write. After the line `die` the process kills
+itself in the next transaction: before its commit, or right after it.
 
-Each commit adds a line to LOG: when, of what kind, and which rows of which topics it has told. A
-line is written behind the commit, so its time is never before it.
+Each commit adds a line to LOG: the time, the kind, and the rows of topics that it wrote. The line
+is written after the commit, so its time is never before the commit's.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 RAW_SHARE = 0.01
 LONGEST_OPEN = 0.6
 PATIENCE = 0.2
-"""Seconds to wait after the database refused, before the next transaction."""
+"""Seconds from a database error to the next transaction."""
 
 
 class RolledBack(Exception):
-    """What a project's code may raise within a transaction."""
+    """Rolls a transaction back, as an error in a project's code would."""
 
 
 class Writer:
-    """One writer's loop: transactions of every kind, at a rate."""
+    """Runs random transactions of every kind, at a rate."""
 
     def __init__(self, name: str, seed: str, rate: float, raw: bool, log: Path) -> None:
         from tests.convergence.writes import Writes
@@ -58,14 +58,14 @@ class Writer:
         }
 
     def run(self) -> None:
-        """Write until told to stop."""
+        """Write until the line `stop`."""
         threading.Thread(target=self._listen, daemon=True).start()
         while self._read_order() != ["stop"]:
             began = time.monotonic()
             try:
                 self._one()
             except (DatabaseError, InterfaceError) as error:
-                # A deadlock, or a database that went away: what was begun is void.
+                # A deadlock, or the database went away: the transaction is rolled back.
                 self._note("refused", why=str(error)[:200])
                 if self._order:
                     self._orders.put(self._order)
@@ -74,8 +74,8 @@ class Writer:
             spent = time.monotonic() - began
             time.sleep(max(0.0, self._draw.uniform(0, 2 * self._pause) - spent))
 
-    def hear(self, sender: Any, changes: Any, **_: object) -> None:
-        """Take what the product says that it tells; a receiver of `rows_changed`."""
+    def record(self, sender: Any, changes: Any, **_: object) -> None:
+        """Record the topics of the changed rows; a receiver of `rows_changed`."""
         for change in changes or ():
             label = sender._meta.label_lower
             images = [image for image in (change.before, change.after) if image is not None]
@@ -164,12 +164,12 @@ def _topics_of(label: str, image: Any) -> list[str]:
 
 
 def main(name: str, seed: str, rate: str, raw: str, log: str) -> None:
-    """Write."""
+    """Set Django up and write until the line `stop`."""
     django.setup()
     from invalidation import rows_changed
 
     writer = Writer(name, seed, float(rate), raw == "yes", Path(log))
-    rows_changed.connect(writer.hear)
+    rows_changed.connect(writer.record)
     writer.run()
 
 

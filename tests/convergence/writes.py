@@ -1,4 +1,4 @@
-"""Random writes, each as a project's code would do it. A title is never used twice."""
+"""Random writes, as a project's code would make them. No title is used twice."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.convergence.board.topics import LISTS, PEOPLE, SENTINELS
 from tests.convergence.sharing import Sharing
 
 MOST_TASKS, MOST_COMMENTS = 8 * LISTS, 8 * PEOPLE
-"""Beyond these, what would make rows deletes some."""
+"""Above these numbers of rows, writes that would create rows delete some."""
 SHARING = 0.1
-"""The part of the writes that give access to something, or take it away."""
+"""The part of the writes that grant or revoke access."""
 
 
 class Writes:
-    """What one writer does. `draw` chooses; `name` tells its rows from other writers'."""
+    """One writer's writes. `draw` chooses them; titles begin with the writer's `name`."""
 
     def __init__(self, draw: Random, name: str) -> None:
         self.draw = draw
@@ -36,7 +36,7 @@ class Writes:
         ]
 
     def one(self) -> None:
-        """Write something."""
+        """Make one random write."""
         if self.draw.random() < SHARING:
             self._sharing.one()
         else:
@@ -49,7 +49,7 @@ class Writes:
             self._kept = [*self._kept[-9:], task]
 
     def save_an_old_one(self) -> None:
-        """Write back an object that was read long ago, with what others have changed since."""
+        """Save an object that was read long ago: it overwrites other writers' changes."""
         if self._kept:
             task = self.draw.choice(self._kept)
             task.title = self._title()
@@ -65,7 +65,7 @@ class Writes:
             task.save(update_fields=["list"])
 
     def move_all(self) -> None:
-        """Empty a list into another."""
+        """Move all tasks of a list to another."""
         Task.objects.filter(list=self._list()).update(list=self._list(), title=self._title())
 
     def reassign(self) -> None:
@@ -122,7 +122,7 @@ class Writes:
             comment.delete()
 
     def raw(self) -> None:
-        """Write behind the ORM's back; to comments, since the resets that follow heal a lot."""
+        """Write by raw SQL; only comments, since the resets that follow repair stale clients."""
         with connection.cursor() as cursor:
             sql = f"UPDATE {Comment._meta.db_table} SET text = %s WHERE author_id = %s"
             cursor.execute(sql, [self._title(), self._person()])
@@ -137,7 +137,7 @@ class Writes:
         return list(self._some(most))
 
     def _some(self, most: int) -> Any:
-        """Return a QuerySet of tasks, by their keys."""
+        """Return a QuerySet of some random tasks."""
         tasks = Task.objects.exclude(list=SENTINELS).order_by("pk")
         known = list(tasks.values_list("pk", flat=True))
         chosen = self.draw.sample(known, min(len(known), self.draw.randint(1, most)))

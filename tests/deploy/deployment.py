@@ -1,27 +1,26 @@
-"""Two processes behind one nginx, and what tests ask of them."""
+"""Two server processes behind one nginx, and requests to them."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
-
 from tests.convergence.processes import KINDS, Kind, Process
 from tests.convergence.site import Site
 from tests.deploy.certificate import make_certificate, trusting
 from tests.deploy.documented import nginx_site, server_command
+from tests.realtime.socket_client import SocketClient, connected_to
 from tests.realtime.two_servers import TwoServers
 from tools.nginx import Nginx
 
-PATIENCE = 15.0
+PATIENCE = 60.0
+"""Seconds for one request, its response included."""
 HEALTH = b"GET /live/health/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-"""What a server answers with 200 when it takes clients."""
+"""The request that a server answers with 200 when it accepts clients."""
 
 for _kind in ("uvicorn", "daphne"):
     _command = server_command(_kind, Path("{folder}/{name}.sock"))
@@ -29,8 +28,8 @@ for _kind in ("uvicorn", "daphne"):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What nginx has answered."""
+class NginxResponse:
+    """A response of nginx."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,7 +37,7 @@ class Answer:
 
 
 class Deployment(TwoServers):
-    """Servers, and the nginx before them: clients go to that alone."""
+    """Two servers behind nginx; clients connect to nginx."""
 
     def __init__(self, site: Site, processes: list[Process], nginx: Nginx, folder: Path) -> None:
         super().__init__(folder, site, processes, [nginx.port])
@@ -47,23 +46,23 @@ class Deployment(TwoServers):
 
     @property
     def host(self) -> str:
-        """What clients call it."""
+        """Host and port for clients."""
         return f"127.0.0.1:{self.nginx.port}"
 
-    async def ask(self, path: str, by: str = "", **headers: str) -> Answer:
-        """GET something."""
+    async def ask(self, path: str, by: str = "", **headers: str) -> NginxResponse:
+        """GET a path; return the whole response."""
         async with self.open(path, by, **headers) as reader:
             status, named = await read_head(reader)
             body = await reader.read()
-        return Answer(status, named, body.decode())
+        return NginxResponse(status, named, body.decode())
 
     @asynccontextmanager
     async def open(
         self, path: str, by: str = "", **headers: str
     ) -> AsyncIterator[asyncio.StreamReader]:
-        """GET something whose answer the caller reads; all within the deadline.
+        """GET a path; the caller reads the response, all within PATIENCE.
 
-        `by` is another way than the port for clients: `http` or `https`.
+        `by` names another listener than the clients' port: `http` or `https`.
         """
         wanted = {"Host": self.host, "Connection": "close", **headers}
         lines = [f"{name.replace('_', '-')}: {value}\r\n" for name, value in wanted.items()]
@@ -83,13 +82,11 @@ class Deployment(TwoServers):
         return await asyncio.open_unix_connection(self.folder / f"{by}.sock", **options)
 
     @asynccontextmanager
-    async def socket(
-        self, origin: str | None = "", **options: Any
-    ) -> AsyncIterator[ClientConnection]:
-        """Open a websocket as a page of this site, or of another; None for no page at all."""
-        options["origin"] = f"http://{self.host}" if origin == "" else origin
-        url = f"ws://{self.host}/ws/live/"
-        async with asyncio.timeout(PATIENCE), connect(url, proxy=None, **options) as socket:
+    async def socket(self, origin: str | None = "", **options: Any) -> AsyncIterator[SocketClient]:
+        """Open a websocket as a page of this site, or of `origin`; None for a program."""
+        url = f"http://{self.host}"
+        options["origin"] = url if origin == "" else origin
+        async with connected_to(url, **options) as socket:
             yield socket
 
     async def say(self, *arguments: str) -> None:
@@ -99,18 +96,10 @@ class Deployment(TwoServers):
 
 
 async def read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
-    """Return an answer's status and headers, their names in small letters."""
+    """Return a response's status and headers, their names in lower case."""
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
     pairs = (line.split(": ", 1) for line in lines if line)
     return int(first.split()[1]), {name.lower(): value for name, value in pairs}
-
-
-async def receive(socket: ClientConnection, kind: str) -> dict[str, Any]:
-    """Return the next frame of this type; pings pass by."""
-    while (frame := json.loads(await socket.recv()))["type"] != kind:
-        assert frame["type"] == "ping", frame
-    found: dict[str, Any] = frame
-    return found
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Processes that end behind nginx: by kill -9, and as the unit says to stop them."""
+"""Processes behind nginx that are killed, terminated, or drained as the unit does."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ HEALTH = "/live/health/"
 
 
 @pytest.mark.long
-async def test_health_is_that_of_a_living_process(site: Deployment) -> None:
-    """Nobody who asks is led to the one that was killed."""
+async def test_health_is_the_response_of_a_running_process(site: Deployment) -> None:
+    """The proxy passes no request to the killed one."""
     site.processes[0].kill()
     try:
         answers = [await site.ask(HEALTH) for _ in range(6)]
@@ -32,7 +32,7 @@ async def test_health_is_that_of_a_living_process(site: Deployment) -> None:
 
 @pytest.mark.long
 async def test_clients_of_a_killed_process_miss_nothing(site: Deployment) -> None:
-    """They come back to the other, by the address that they know."""
+    """They reconnect to nginx's address, which leads to the other process."""
     await site.watch(CLIENTS, server=0)
     site.processes[1].kill()
     try:
@@ -46,7 +46,7 @@ async def test_clients_of_a_killed_process_miss_nothing(site: Deployment) -> Non
 
 @pytest.mark.long
 async def test_clients_of_a_process_that_is_told_to_end_miss_nothing(site: Deployment) -> None:
-    """By SIGTERM alone: uvicorn says that it restarts, daphne says nothing."""
+    """By SIGTERM: uvicorn closes with 1012, daphne without a code."""
     clients = await site.watch(CLIENTS, server=0)
     ending = site.processes[0]
     ending.signal(signal.SIGTERM)
@@ -62,7 +62,7 @@ async def test_clients_of_a_process_that_is_told_to_end_miss_nothing(site: Deplo
 
 
 async def test_clients_of_a_drained_process_miss_nothing(site: Deployment) -> None:
-    """They are closed with 4503, and come back until nginx leads them to the other."""
+    """They are closed with 4503, and reconnect until nginx leads them to the other process."""
     clients = await site.watch(CLIENTS, server=0)
     first, second = site.names
     manage, *arguments = drain_command(first)
@@ -80,8 +80,8 @@ async def test_clients_of_a_drained_process_miss_nothing(site: Deployment) -> No
 
 
 @pytest.mark.long
-async def test_requests_pass_by_a_process_that_is_drained(site: Deployment) -> None:
-    """What it refuses over HTTP is asked of the other."""
+async def test_requests_avoid_a_drained_process(site: Deployment) -> None:
+    """The proxy passes requests that it refuses to the other process."""
     await site.say("realtime_drain", "--process", site.names[0])
     try:
         polls = [await site.ask(f"/live/changes/?topic={LIST}") for _ in range(4)]
@@ -93,8 +93,8 @@ async def test_requests_pass_by_a_process_that_is_drained(site: Deployment) -> N
 
 
 @pytest.mark.long
-async def test_pages_are_served_where_no_process_takes_clients(site: Deployment) -> None:
-    """That all of them refuse live requests is no reason to hold them for dead."""
+async def test_pages_are_served_while_no_process_accepts_clients(site: Deployment) -> None:
+    """The proxy does not take processes that refuse live requests for dead."""
     await site.say("realtime_drain", "--all")
     try:
         refused = [await site.ask(f"/live/sse/?topic={LIST}") for _ in range(4)]

@@ -1,4 +1,4 @@
-"""What clients have to say to each other passes nginx, in both directions."""
+"""Frames, events, polls, headers and tokens pass nginx in both directions."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import json
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import unix_connect
 from websockets.exceptions import InvalidStatus
 
 from tests.deploy.certificate import trusting
-from tests.deploy.deployment import PATIENCE, Deployment, read_head, receive
+from tests.deploy.deployment import PATIENCE, Deployment, read_head
+from tests.realtime.socket_client import connected_to
 from tests.realtime.two_servers import LIST
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.asyncio(loop_scope="session")]
 
-SUBSCRIBE = json.dumps({"type": "subscribe", "subscriptions": [{"topic": LIST}]})
 FOREIGN = "https://evil.example"
 
 
@@ -25,41 +24,35 @@ def entered(changed: dict[str, Any]) -> list[str]:
     return [pk for rows in changes.values() for pk in rows["entered"]]
 
 
-async def test_a_websocket_is_told_of_a_write_elsewhere(site: Deployment) -> None:
-    """Of a process that serves nobody."""
+async def test_a_websocket_receives_a_write_of_another_process(site: Deployment) -> None:
+    """Of a process that serves no clients."""
     async with site.socket() as socket:
-        await receive(socket, "welcome")
-        await socket.send(SUBSCRIBE)
-        await receive(socket, "subscribed")
+        await socket.receive("welcome")
+        await socket.subscribe(LIST)
 
         pk = await site.write()
 
-        while pk not in entered(await receive(socket, "changed")):
-            pass  # a row of a test before this one
+        while pk not in entered(await socket.receive("changed")):
+            pass  # a row of an earlier test
 
 
-async def test_a_websocket_over_tls_is_let_in(site: Deployment) -> None:
-    """As all are in production."""
-    async with (
-        asyncio.timeout(PATIENCE),
-        unix_connect(
-            str(site.folder / "https.sock"),
-            "wss://127.0.0.1/ws/live/",
-            ssl=trusting(site.folder),
-            origin="https://127.0.0.1",  # type: ignore[arg-type]
-        ) as socket,
-    ):
-        await receive(socket, "welcome")
+async def test_a_websocket_over_tls_is_admitted(site: Deployment) -> None:
+    """As in production."""
+    url = "https://127.0.0.1"
+    async with connected_to(
+        url, site.folder / "https.sock", origin=url, ssl=trusting(site.folder)
+    ) as socket:
+        await socket.receive("welcome")
 
 
 async def test_a_token_passes_in_a_subprotocol(site: Deployment) -> None:
-    """A browser insists that one of those which it offers is accepted."""
+    """A browser requires the server to accept one of the offered ones."""
     async with site.socket(subprotocols=["livequery", "token.abc"]) as socket:
         assert socket.subprotocol == "livequery"
 
 
 async def test_events_arrive_at_once(site: Deployment) -> None:
-    """Nothing is gathered on the way until there is more of it."""
+    """Nginx buffers no events."""
     async with site.open(f"/live/sse/?topic={LIST}") as reader:
         status, _ = await read_head(reader)
         await reader.readuntil(b"event: subscribed")
@@ -70,8 +63,8 @@ async def test_events_arrive_at_once(site: Deployment) -> None:
     assert status == 200
 
 
-async def test_a_poll_waits_for_news(site: Deployment) -> None:
-    """It is answered when there are some; one that has none says where to go on."""
+async def test_a_poll_waits_for_changes(site: Deployment) -> None:
+    """It is answered at the first change; the response has the next cursor."""
     poll = f"/live/changes/?topic={LIST}&wait=20&since="
     since = json.loads((await site.ask(poll)).body)["cursor"]
     polling = asyncio.create_task(site.ask(poll + since))
@@ -85,7 +78,7 @@ async def test_a_poll_waits_for_news(site: Deployment) -> None:
 
 @pytest.mark.parametrize("origin", [FOREIGN, None])
 async def test_a_foreign_page_opens_no_websocket(site: Deployment, origin: str | None) -> None:
-    """Nor does a program that does not say where it is from."""
+    """Nor does a program without `Origin`."""
     with pytest.raises(InvalidStatus) as refused:
         async with site.socket(origin):
             pass
@@ -94,12 +87,12 @@ async def test_a_foreign_page_opens_no_websocket(site: Deployment, origin: str |
 
 
 async def test_a_foreign_page_opens_no_stream(site: Deployment) -> None:
-    """The same is asked over HTTP, where a program need not say it."""
+    """HTTP has the same check, but a program needs no `Origin`."""
     assert (await site.ask(f"/live/sse/?topic={LIST}", Origin=FOREIGN)).status == 403
 
 
 async def test_a_request_arrives_as_it_was_sent(site: Deployment) -> None:
-    """But for what a client says about proxies before it, and for upgrades that nobody wants."""
+    """Except the client's headers about proxies, and upgrades other than to websocket."""
     lies = {"X_Forwarded_For": "6.6.6.6", "X_Forwarded_Host": "evil", "X_Forwarded_Proto": "https"}
     answer = await site.ask("/arrived/", **lies, Upgrade="h2c")
 
@@ -110,13 +103,13 @@ async def test_a_request_arrives_as_it_was_sent(site: Deployment) -> None:
 
 
 async def test_django_knows_of_tls(site: Deployment) -> None:
-    """Else it would send clients to HTTPS for ever, and its CSRF check would refuse them."""
+    """Else Django would redirect to HTTPS for ever, and its CSRF check would fail."""
     answer = await site.ask("/arrived/", by="https")
 
     assert json.loads(answer.body)["url"] == f"https://{site.host}/arrived/"
 
 
-async def test_plain_http_is_sent_to_https(site: Deployment) -> None:
+async def test_plain_http_is_redirected_to_https(site: Deployment) -> None:
     """With path and query."""
     answer = await site.ask("/lists/?page=2", by="http", Host="example.org")
 
@@ -124,8 +117,8 @@ async def test_plain_http_is_sent_to_https(site: Deployment) -> None:
     assert answer.headers["location"] == "https://example.org/lists/?page=2"
 
 
-async def test_static_files_are_asked_for_again(site: Deployment) -> None:
-    """A module of an older version beside a newer one would be a client that nobody has tested."""
+async def test_static_files_are_revalidated(site: Deployment) -> None:
+    """Modules of two versions of the client must not be mixed."""
     (site.folder / "static/live.js").write_text("export {}")
 
     answer = await site.ask("/static/live.js")
@@ -135,7 +128,7 @@ async def test_static_files_are_asked_for_again(site: Deployment) -> None:
 
 
 async def test_secrets_are_not_logged(site: Deployment) -> None:
-    """Neither cookies, nor the tickets in a query."""
+    """Cookies, and the tickets in a query."""
     await site.ask("/arrived/?ticket=secret-1", Cookie="sessionid=secret-2", Referer="/?secret-3")
     await site.ask("/up/")
 

@@ -32,7 +32,7 @@ async def hub(pubsub: MemoryPubSub) -> AsyncIterator[Hub]:
     """A hub on that backend."""
     hub = Hub(pubsub)
     yield hub
-    await asyncio.wait_for(hub.close(), 5)
+    await asyncio.wait_for(hub.close(), 30)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,8 @@
-"""A client of `/ws/live/` for tests: Channels' communicator, with deadlines and this protocol."""
+"""A client of `/ws/live/` within the test's process: Channels' communicator with this protocol.
+
+It calls the ASGI application directly, so that a test can patch and inspect the server. For the
+websocket of a server process see `socket_client`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from django.test import Client
 
 from realtime.asgi import with_websockets
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 HOME = b"http://localhost"
 
 Frame = dict[str, Any]

@@ -34,7 +34,7 @@ async def test_the_error_of_one_ends_all() -> None:
     one.end.set_exception(ZeroDivisionError())
 
     with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(until_one_ends(one.run(), other.run()), 5)
+        await asyncio.wait_for(until_one_ends(one.run(), other.run()), 30)
 
     assert other.was_cancelled
 
@@ -49,7 +49,7 @@ async def test_a_task_that_just_ends_raises(how: str) -> None:
         one.end.cancel()
 
     with pytest.raises(UpstreamLost, match="must not end"):
-        await asyncio.wait_for(until_one_ends(one.run(), other.run()), 5)
+        await asyncio.wait_for(until_one_ends(one.run(), other.run()), 30)
 
     assert other.was_cancelled
 
@@ -69,7 +69,7 @@ async def test_a_task_that_swallows_a_cancellation_is_cancelled_again() -> None:
         mock.patch.object(concurrency, "RECANCEL_AFTER", 0.01),
         pytest.raises(ZeroDivisionError),
     ):
-        await asyncio.wait_for(until_one_ends(forgets(), other.run()), 5)
+        await asyncio.wait_for(until_one_ends(forgets(), other.run()), 30)
 
 
 async def test_a_cancellation_cancels_all() -> None:
@@ -81,7 +81,7 @@ async def test_a_cancellation_cancels_all() -> None:
 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)
 
     assert [work.was_cancelled for work in works] == [True, True]
 

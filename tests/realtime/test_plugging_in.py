@@ -36,7 +36,7 @@ from realtime.registry import Registry
 from realtime.server import Server
 from tests.realtime.ops.serving import serving_here
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 REGISTRIES: dict[str, Registry[Any]] = {
     "around": AROUND,
     "head": HEAD,

@@ -18,7 +18,7 @@ from realtime.server import Server, all_servers, close_server, known_server, ser
 from tests.realtime.fakes import FakePubSub
 from tests.realtime.hub.listening import LIST, mailbox, row, until
 
-PATIENCE = 10
+PATIENCE = 30
 
 
 async def begun() -> Server:

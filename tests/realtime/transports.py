@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.contrib.auth.models import AnonymousUser
 
 from realtime.access.identity import Identity
+from realtime.access.ticket_checks import TicketChecks
 from realtime.connections.connection import Connection
 from realtime.protocol import CloseCode, Frame
 
@@ -58,7 +60,17 @@ def connection_of(
 ) -> Connection:
     """Make the connection of a user without a session: a later check does not find the user."""
     identity = kind({}, user or AnonymousUser(), session)
-    return Connection(identity, hub, transport or FakeTransport())
+    return Connection(identity, hub, transport or FakeTransport(), ticket_checks_of(hub))
+
+
+_ticket_checks: WeakKeyDictionary[Any, TicketChecks] = WeakKeyDictionary()
+
+
+def ticket_checks_of(hub: Any) -> TicketChecks:
+    """Return the object that all connections of a hub share, as those of a server do."""
+    if hub is None:
+        return TicketChecks()
+    return _ticket_checks.setdefault(hub, TicketChecks())
 
 
 def frames_of(connection: Connection) -> list[Frame]:

@@ -16,9 +16,10 @@ from tests.convergence.processes import ROOT, Answering, Process
 from tests.convergence.proxy import Proxy
 from tests.convergence.site import Site
 
-PATIENCE = 30.0
+PATIENCE = 100.0
+"""Seconds for one step of clients, commands or processes."""
 PACE = 0.1
-"""The waits of clients are a tenth of a browser's."""
+"""The factor by which clients' waits are shorter than in a browser."""
 LIST = "list:61"
 """The topic of each sentinel; see `board.commands`."""
 
@@ -31,29 +32,29 @@ class Watcher:
 
     @property
     def live(self) -> bool:
-        """Is it connected, and told of its topic?"""
+        """Whether it is connected and subscribed."""
         return self._client.state == "live"
 
     @property
     def told(self) -> set[str]:
-        """The keys of the rows that it was told of."""
+        """The keys of the rows whose changes it received."""
         return {pk for watch in self._client.watches for _, pk in watch.told}
 
     @property
     def resets(self) -> int:
-        """How often it was told to reload everything."""
+        """The number of resets that it received."""
         counts = self._client.counts
         return sum(count for kind, count in counts.items() if kind.startswith("reset "))
 
     @property
     def lost(self) -> list[int]:
-        """The codes with which its connections ended, but for attempts that never were open."""
+        """The close codes of its connections; failed attempts to connect do not count."""
         ended = (what for _, kind, what in self._client.events if kind == "lost")
         return [what["code"] for what in ended if what["open"]]
 
 
 class TwoServers:
-    """Their processes, the ports of the proxies before them, and actions beside them."""
+    """Two server processes behind proxies, with their clients, a writer and the commands."""
 
     def __init__(
         self, folder: Path, site: Site, processes: list[Process], ports: list[int]
@@ -76,7 +77,7 @@ class TwoServers:
         return str(await self._writer.ask("sentinel"))
 
     async def watch(self, count: int, server: int, topic: str = LIST) -> list[Watcher]:
-        """Let clients come, to this server first; return when they are live."""
+        """Connect clients, to this server first; return when they are subscribed."""
         names = [f"watcher {len(self.watchers) + each}" for each in range(count)]
         about = {"kind": "watcher", "person": "0", "topics": [topic], "first": server}
         specs = [{**about, "name": each, "seed": each, "choice": []} for each in names]
@@ -88,7 +89,7 @@ class TwoServers:
         return came
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until something holds of the watchers, up to a deadline."""
+        """Wait until a condition of the watchers holds, up to a deadline."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 for crowd in self._crowds:

@@ -124,7 +124,7 @@ class Relay:
             self._backend.begin(error)
             self._try_again_later()
         except Exception:
-            # Whatever it was, messages wait, and nobody else would send them.
+            # After any error: messages wait, and no other thread sends them.
             logger.exception("the relay failed, and goes on")
             self._try_again_later()
         else:

@@ -54,7 +54,7 @@ def _facts(client: Client, process: str) -> list[tuple[str, str]]:
     held = "held back: it has not answered for what it was sent" if client.held_back else "open"
     return [
         ("process", process),
-        ("user", client.user or "nobody"),
+        ("user", client.user or "anonymous"),
         ("transport", f"{client.transport}, {held}{pong}"),
         ("age", lasting(client.seconds)),
         ("waiting", f"{waiting}, {client.waiting_frames} frames"),

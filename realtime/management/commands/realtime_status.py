@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from realtime.ops.command import ExitsAtOnce
-from realtime.ops.report import Answer, Report, look
+from realtime.ops.report import AnsweredStatus, Report, look
 
 
 class Command(ExitsAtOnce):
@@ -71,7 +71,7 @@ def _fact(name: str, value: object) -> Iterator[str]:
         yield f"{name:<10} {part}: {', '.join(f'{k} {v}' for k, v in each) or what}"
 
 
-def _process(answer: Answer) -> str:
+def _process(answer: AnsweredStatus) -> str:
     process = answer.process
     parts = [
         f"{process.host}:{process.pid}, answered in {answer.seconds * 1000:.0f} ms",

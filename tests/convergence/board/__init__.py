@@ -1,1 +1,1 @@
-"""A project as its users would write one: lists of tasks, people, comments. Served and judged."""
+"""The project that a round serves, written as users would: lists of tasks, people, comments."""

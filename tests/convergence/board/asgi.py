@@ -1,4 +1,4 @@
-"""The board as an ASGI application; broken on purpose where the harness must be seen to notice."""
+"""The board's ASGI application, wrapped in the round's sabotage if there is one."""
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application

@@ -1,7 +1,7 @@
-"""What the harness has done by a process of its own: `python -m tests.convergence.board.commands`.
+"""Commands of the harness in a Django process: `python -m tests.convergence.board.commands`.
 
-Each line of its input is a command; what comes of that is printed as a line of JSON. In between it
-holds no connection, and sends nothing from the outbox: others shall.
+Each line of its input is a command, and its result is printed as a line of JSON. Between commands
+the process has no database connection and runs no relay: the round's relays send the outbox.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DELIVERED_WITHIN = 30.0
 
 
 def prepare() -> object:
-    """Make the tables and the first rows; say what this database and backend are."""
+    """Create the tables and the first rows; return facts about database and backend."""
     from realtime.backends import get_pubsub
     from tests.convergence.board.models import Comment, List, Person, Share, Task
     from tests.convergence.board.topics import LISTS, PEOPLE, SENTINELS, VIEWERS
@@ -52,7 +52,7 @@ def prepare() -> object:
 
 
 def close() -> object:
-    """Let nobody see a half of the people any more; say whose tasks that are."""
+    """Revoke all access to the tasks of half of the people; return their keys."""
     from tests.convergence.board.models import Share
     from tests.convergence.board.topics import PEOPLE
 
@@ -62,7 +62,7 @@ def close() -> object:
 
 
 def sentinel() -> object:
-    """Write a row that every client watches for, and return its key."""
+    """Write the sentinel, the row that every client waits for; return its key."""
     from tests.convergence.board.models import Task
     from tests.convergence.board.topics import SENTINELS
 
@@ -70,7 +70,7 @@ def sentinel() -> object:
 
 
 def deliver() -> object:
-    """Wait until the outbox is empty, for a while; say how many records are left in it."""
+    """Wait until the outbox is empty; return the number of records in it after a timeout."""
     from realtime.models import OutboxRecord
 
     deadline = time.monotonic() + DELIVERED_WITHIN
@@ -80,7 +80,7 @@ def deliver() -> object:
 
 
 def truth() -> object:
-    """Return the rows of every topic, and which topics are hidden from which viewer."""
+    """Return the rows of every topic, and the topics that are hidden from each viewer."""
     from tests.convergence.board.models import Person
     from tests.convergence.board.topics import VIEWERS, all_topics, may_see, rows_of
 
@@ -94,7 +94,7 @@ def truth() -> object:
 
 
 def choice() -> object:
-    """Return every topic, the sentinels' as the last, and the keys of those who look at them."""
+    """Return every topic, the sentinels' last, and the viewers' keys."""
     from tests.convergence.board.topics import SENTINELS, VIEWERS, all_topics
 
     topics = sorted(all_topics(), key=lambda topic: topic == f"list:{SENTINELS}")
@@ -112,7 +112,7 @@ COMMANDS: dict[str, Callable[[], object]] = {
 
 
 def main() -> None:
-    """Obey until the input ends."""
+    """Run commands until the input ends."""
     django.setup()
     from realtime.backends.outbox import flush_relay, stop_relay
 

@@ -1,4 +1,4 @@
-"""What the board's rows belong to, and who may watch."""
+"""The board's topics, and the rules that say which users may watch them."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ track(
 
 @allow("list")
 def may_watch_list(user: Any, pk: int) -> bool:
-    """Ask the database, as most rules do; it may be away."""
+    """Allow all users; it queries the database, as most rules do, which may be away."""
     return List.objects.filter(pk=pk).exists()
 
 
 def shares_of(user: Any, pk: int) -> list[str]:
-    """Say on what it depends who may watch a person's tasks."""
+    """Return the topics on which the rule for a person's tasks depends."""
     return [] if settings.SITE.sabotage == NO_DEPENDS else [f"shares:{pk}"]
 
 
 @allow("user", depends=shares_of)
 def may_watch_user(user: Any, pk: int) -> bool:
-    """Ask the database: whose answer changes all the time."""
+    """Allow the users with a share; writers change shares all the time."""
     return may_see(user, f"user:{pk}")
 
 
-# Comments have no rule: the pages that show them bring tickets.
+# Comments have no rule: their topics open by the tickets of the pages that show them.

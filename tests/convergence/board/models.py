@@ -1,4 +1,4 @@
-"""Tasks of lists and of people, and what people say about them."""
+"""Lists, people, their tasks, and comments on tasks."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from django.db import models
 
 
 class Person(models.Model):
-    """Whose tasks and comments they are, and who looks at them. Not tracked."""
+    """An owner of tasks and comments, or a viewer of them. Not tracked."""
 
     name = models.CharField(max_length=50)
     is_authenticated = True
 
 
 class Share(models.Model):
-    """Lets a person see another's tasks. There may be several; one is enough."""
+    """Lets a viewer see an owner's tasks. There may be several of a pair."""
 
     owner = models.ForeignKey(Person, models.CASCADE, related_name="+")
     viewer = models.ForeignKey(Person, models.CASCADE, related_name="+")
 
 
 class List(models.Model):
-    """Where a task stands. Not tracked."""
+    """A list of tasks. Not tracked."""
 
     name = models.CharField(max_length=50)
 
 
 class Task(models.Model):
-    """A row of two topics: its list's, and its person's if it has one."""
+    """A row of its list's topic, and of its assignee's topic if it has one."""
 
     list = models.ForeignKey(List, models.CASCADE)
     assignee = models.ForeignKey(Person, models.SET_NULL, null=True)
@@ -34,7 +34,7 @@ class Task(models.Model):
 
 
 class Comment(models.Model):
-    """Goes with its task, and is shown to its author."""
+    """A row of its author's topic; deleted with its task."""
 
     task = models.ForeignKey(Task, models.CASCADE)
     author = models.ForeignKey(Person, models.CASCADE)

@@ -1,4 +1,4 @@
-"""Who looks: the person whom a cookie names; taken at their word, for nobody has a password."""
+"""The user of a request: the person that a cookie names, without a password."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Viewer = Person | AnonymousUser
 
 
 def person_of(scope: Mapping[str, Any]) -> Viewer:
-    """Return whose connection it is; REALTIME["AUTHENTICATE"]."""
+    """Return a connection's user; for REALTIME["AUTHENTICATE"]."""
     lines = [value for name, value in scope["headers"] if name == b"cookie"]
     return _person(parse_cookie(b"; ".join(lines).decode()))
 
 
 def as_person(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
-    """Give each request its user, found only when somebody asks; a middleware."""
+    """Set each request's user, which is loaded on first use; a middleware."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         request.user = SimpleLazyObject(lambda: _person(request.COOKIES))  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""The rows of a topic, as clients show them and as the database has them."""
+"""The topics, their rows in the database, and access to them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.convergence.board.models import Comment, Share, Task
 Row = list[object]
 
 LISTS, PEOPLE = 60, 20
-"""Their keys are 1 and up."""
+"""The numbers of lists and people; keys count from 1."""
 VIEWERS = 4
-"""The first of the people look at others'; each client is one of these."""
+"""The first so many people are the clients' users."""
 SENTINELS = LISTS + 1
-"""A list that nobody writes to but who writes last of all."""
+"""The list of the sentinel, which no writer writes to."""
 
 TASK_LABEL, COMMENT_LABEL = Task._meta.label_lower, Comment._meta.label_lower
 
@@ -29,13 +29,13 @@ def all_topics() -> list[str]:
 
 
 def may_see(viewer: Any, topic: str) -> bool:
-    """Ask the database whether somebody, or nobody, may see what a topic is about."""
+    """Return whether a user, who may be anonymous, may see a topic's rows."""
     family, _, key = topic.partition(":")
     return family != "user" or Share.objects.filter(owner=key, viewer=viewer.pk).exists()
 
 
 def rows_of(topic: str, pks: Collection[str] | None = None) -> dict[str, Row]:
-    """Return the rows that belong to a topic now, by primary key: all, or those of `pks`."""
+    """Return primary key -> row of a topic's rows now: all, or those of `pks`."""
     family, _, key = topic.partition(":")
     found: QuerySet[Task] | QuerySet[Comment]
     if family == "comments":

@@ -1,4 +1,4 @@
-"""Pages as a project would have them: they watch, then they read."""
+"""Pages as in a project: each watches its topics, then reads their rows."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ REGIONS = """{% load realtime %}<!doctype html><head>{% live_head %}</head><body
 
 
 def regions(request: HttpRequest) -> HttpResponse:
-    """Show regions, each of the topics that one `region` of the query names, with all their rows.
+    """Show regions: each `region` of the query names the topics of one, with all their rows.
 
-    The last of them spreads its refetches over a second.
+    The last region spreads its refetches over a second.
     """
     named = request.GET.getlist("region")
     shown = _shown(request, " ".join(named).split())
@@ -42,14 +42,14 @@ def _lines(found: Mapping[str, Row]) -> list[tuple[str, str]]:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """Give a script the rows of the topics that the query names, and where each stands."""
+    """Return a page for a script: the rows of the query's topics, and their cursors."""
     shown = _shown(request, request.GET.getlist("topic"))
     template = engines["django"].from_string(PAGE)
     return HttpResponse(template.render({"rows": json_script(shown, "rows")}, request))
 
 
 def rows(request: HttpRequest) -> HttpResponse:
-    """Return rows of one topic: all, or those of the keys that the query names."""
+    """Return rows of one topic: all, or those of the query's keys."""
     topic, pks = request.GET["topic"], request.GET.get("pks")
     if not may_see(request.user, topic):
         return HttpResponseForbidden()
@@ -57,14 +57,14 @@ def rows(request: HttpRequest) -> HttpResponse:
 
 
 def up(request: HttpRequest) -> HttpResponse:
-    """Say that this process serves, whatever the database does."""
+    """Answer that this process serves, without the database."""
     return HttpResponse("up")
 
 
 def _shown(request: HttpRequest, topics: Sequence[str]) -> dict[str, dict[str, Row]]:
-    """Watch topics, then read their rows.
+    """Watch topics, then read their rows; a topic that the user may not see has no rows.
 
-    A topic that the viewer may not see is neither watched nor read: it is shown without rows.
+    Such a topic is not watched.
     """
     seen = [topic for topic in topics if may_see(request.user, topic)]
     for topic in seen:

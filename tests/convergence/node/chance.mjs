@@ -1,7 +1,7 @@
-/** Chance that a seed decides: each client draws from a sequence of its own. */
+/** Random numbers by a seed: each client has a sequence of its own. */
 
 /**
- * Return a function like Math.random, the same again for the same seed (mulberry32).
+ * Return a function like Math.random, with the same sequence for the same seed (mulberry32).
  * @param {string} seed
  * @returns {() => number}
  */

@@ -1,16 +1,16 @@
-/** What both kinds of clients share: surroundings like a browser's, and the harness's notebook. */
+/** The base of all kinds of clients: a browser's globals, the network, and a log of events. */
 import vm from "node:vm";
 import { choose, seeded } from "./chance.mjs";
 import { NotAnswered, request } from "./http.mjs";
 import { Observer } from "./observer.mjs";
 import { socketOf } from "./socket.mjs";
 
-/** Seconds between two changes of what a client watches, for those that change it. */
+/** Seconds between two changes of a client's topics, for those that change them. */
 const WANDERING = [0.5, 5.0];
-/** Milliseconds after which a fetch has failed, and the most between two tries (browser's time). */
+/** Milliseconds of a browser's time: a fetch's timeout, and the longest pause between attempts. */
 const FETCH_TIMEOUT = 20_000;
 const LONGEST_PAUSE = 30_000;
-/** Events that are kept of each client. */
+/** The number of each client's events that are kept. */
 const REMEMBERED = 120;
 
 /** Seconds of the machine's monotonic clock, which the harness and its writers read too. */
@@ -24,7 +24,7 @@ export class Client {
   hasEnded = false;
   /** @type {Record<string, number>} */ counts = {};
   /** @type {[number, string, object][]} */ events = [];
-  /** What `connect()` returned. @type {any} */ live = null;
+  /** The result of `connect()`. @type {any} */ live = null;
   #happened;
   #ports;
 
@@ -46,17 +46,17 @@ export class Client {
     this.#happened = happened;
   }
 
-  /** The rows that its user sees now, by topic. @returns {Record<string, Record<string, any>>} */
+  /** Topic -> the rows that the page shows now, by key. @returns {Record<string, Record<string, any>>} */
   get shown() {
-    throw new Error("every kind says what it shows");
+    throw new Error("each kind of client defines `shown`");
   }
 
-  /** The topics of `shown` that it knows itself not to be told of. @returns {string[]} */
+  /** The topics of `shown` that it knows to be denied. @returns {string[]} */
   get denied() {
-    throw new Error("every kind knows what is denied");
+    throw new Error("each kind of client defines `denied`");
   }
 
-  /** True if it claims to be true, has nothing to do, and shows nothing of what is denied. */
+  /** True if it claims to be up to date, has no work left, and shows no row of denied topics. */
   get isSettled() {
     const { denied, isQuiet } = this.observer;
     if (!this.hasLoaded || !isQuiet) return false;
@@ -65,7 +65,7 @@ export class Client {
     return this.denied.every((topic) => Object.keys(shown[topic] ?? {}).length === 0);
   }
 
-  /** Load what it shows, as a user does who reloads a page that does not come. */
+  /** Load its page; try again after a failure, as a user who reloads does. */
   async start() {
     await this.untilDone(() => this.load());
     this.hasLoaded = true;
@@ -73,7 +73,7 @@ export class Client {
   }
 
   /**
-   * Change what is watched, now and then, until told to stop.
+   * Change the topics now and then, until `stop`.
    * @param {AbortSignal} stop
    */
   async wander(stop) {
@@ -88,7 +88,7 @@ export class Client {
   }
 
   /**
-   * Remember what happened, to be understood afterwards.
+   * Count and keep an event, for the report.
    * @param {string} kind
    * @param {object} [what]
    */
@@ -99,17 +99,17 @@ export class Client {
     this.#happened();
   }
 
-  /** One of the servers, each time another. */
+  /** The port of a random server. */
   port() {
     return choose(this.random, this.#ports);
   }
 
   /**
-   * Fetch a page that must come.
+   * Return the body of a page; reject with NotAnswered unless the status is 200.
    * @param {string} path
    */
   async fetch(path) {
-    // Nothing is disturbed before all have loaded, so a slow machine has time for it.
+    // No faults occur before all clients have loaded: give a slow machine the full time.
     const signal = this.hasLoaded ? this.timeout(FETCH_TIMEOUT) : AbortSignal.timeout(FETCH_TIMEOUT);
     const { status, body } = await this.request(path, {}, signal);
     if (status !== 200) throw new NotAnswered(`${path}: ${status}`);
@@ -132,7 +132,7 @@ export class Client {
   }
 
   /**
-   * Call after so long, unless this client has ended.
+   * Call `run` after a delay, unless this client has ended.
    * @param {() => void} run
    * @param {number} milliseconds of a browser's time
    */
@@ -141,7 +141,7 @@ export class Client {
   }
 
   /**
-   * Try until the server answers; pauses grow.
+   * Repeat `work` until the server answers, with growing pauses.
    * @param {() => Promise<void>} work
    */
   async untilDone(work) {
@@ -157,7 +157,7 @@ export class Client {
   }
 
   /**
-   * Give a context what a browser has and it lacks: shortened waits, and a network.
+   * Add a browser's globals to a context: timers with shorter waits, and a network.
    * @param {vm.Context} context
    * @param {any} globals its global object
    */
@@ -174,7 +174,7 @@ export class Client {
     });
   }
 
-  /** What the client prints: errors are mistakes, warnings are of what is tried again. */
+  /** The client's console: errors are noted as mistakes, warnings as failures. */
   get console() {
     const noting = (kind) => (...parts) => this.note(kind, { error: parts.map(String).join(" ") });
     return { error: noting("mistake"), warn: noting("failed"), log() {}, info() {}, debug() {} };
@@ -182,7 +182,7 @@ export class Client {
 
   /**
    * @param {string[]} watched
-   * @returns {string} a topic that is not one of those
+   * @returns {string} another topic
    */
   another(watched) {
     return choose(this.random, this.choice.filter((topic) => !watched.includes(topic)));
@@ -190,17 +190,17 @@ export class Client {
 
   /** @returns {Promise<void>} */
   async load() {
-    throw new Error("every kind loads in its way");
+    throw new Error("each kind of client defines `load()`");
   }
 
   /** @returns {Promise<void>} */
   async change() {
-    throw new Error("every kind changes in its way");
+    throw new Error("each kind of client defines `change()`");
   }
 }
 
 /**
- * Wait; return false if told to stop.
+ * Wait; return false if stopped.
  * @param {number} milliseconds
  * @param {AbortSignal} stop
  */

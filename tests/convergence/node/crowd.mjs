@@ -1,9 +1,9 @@
 /**
  * The clients of a round, in one process: `node crowd.mjs URL`, the URL of the static files.
  *
- * Each line of its input is a JSON object {id, do, …}; its answer is a line {id, answer}. Between
- * two commands it says once {news: true} when something happened since the last `look`. An error
- * that no client has caught ends it, and so does the end of its input.
+ * Each line of its input is a JSON object {id, do, …}; its answer is a line {id, answer}. After the
+ * first event since the last `look` it prints {news: true}. An uncaught error ends the process, and
+ * so does the end of its input.
  */
 import { createInterface } from "node:readline";
 import { PageClient } from "./page.mjs";
@@ -11,7 +11,7 @@ import { ScriptClient } from "./script.mjs";
 import { WatcherClient } from "./watcher.mjs";
 
 const KINDS = { page: PageClient, script: ScriptClient, watcher: WatcherClient };
-/** Milliseconds in which news is gathered. */
+/** Milliseconds from the first event to the line about it. */
 const GATHERED = 50;
 
 /** @type {(PageClient | ScriptClient)[]} */
@@ -19,12 +19,12 @@ let clients = [];
 /** @type {Promise<void>[]} */
 let wandering = [];
 const stop = new AbortController();
-/** What was told last of each client. @type {Map<object, string>} */
-const toldLast = new Map();
+/** Client -> its last reported state. @type {Map<object, string>} */
+const reported = new Map();
 let isWaiting = false;
 
 const COMMANDS = {
-  /** Have every client load what it shows; answer when all show something. */
+  /** Let every client load its page; answer when all have loaded. */
   async start({ ports, pace, specs }) {
     const world = { ports, pace, root: process.argv[2], happened };
     clients = specs.map((spec) => new KINDS[spec.kind](spec, world));
@@ -32,27 +32,27 @@ const COMMANDS = {
     wandering = clients.filter((_, at) => specs[at].restless).map((client) => client.wander(stop.signal));
   },
 
-  /** Let no client change any more what is watched. */
+  /** Stop all clients from changing their topics. */
   async settle() {
     stop.abort();
     await Promise.all(wandering);
   },
 
-  /** Have every user look at the page. */
+  /** Make every page visible again. */
   wake() {
     for (const client of clients) client.wake();
   },
 
-  /** Say what has changed of what each client shows and believes. */
+  /** Return the states of the clients that have changed since the last call. */
   look() {
     isWaiting = true;
     const now = clients.map((client) => [client, JSON.stringify(portraitOf(client))]);
-    const changed = now.filter(([client, text]) => toldLast.get(client) !== text);
-    for (const [client, text] of changed) toldLast.set(client, text);
+    const changed = now.filter(([client, text]) => reported.get(client) !== text);
+    for (const [client, text] of changed) reported.set(client, text);
     return Object.fromEntries(changed.map(([client, text]) => [client.name, JSON.parse(text)]));
   },
 
-  /** Say what happened to each client. */
+  /** Return the events and subscriptions of all clients. */
   tell() {
     return Object.fromEntries(clients.map((client) => [client.name, storyOf(client)]));
   },
@@ -87,7 +87,7 @@ function say(what) {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, do: name, ...about } = JSON.parse(line);
-  // Errors end the process: no answer is made of them.
+  // An error ends the process: it is no answer.
   Promise.resolve(COMMANDS[name](about)).then((answer = null) => say({ id, answer }));
 }
 process.exit(0);

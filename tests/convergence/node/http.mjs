@@ -1,11 +1,11 @@
-/** Fetching over HTTP: a connection a request, and nothing taken for an answer that is not whole. */
+/** Fetch over HTTP: one connection for each request; an incomplete response is an error. */
 import { get } from "node:http";
 
-/** The server could not be reached, or its answer was cut off, late, or said no. */
+/** The server was unreachable, or its response was incomplete, late, or not 200. */
 export class NotAnswered extends Error {}
 
 /**
- * GET a page; reject with NotAnswered if there is no whole answer. Any status is an answer.
+ * GET a page; reject with NotAnswered unless the response is complete. Its status may be any.
  * @param {number} port
  * @param {string} path
  * @param {Record<string, string>} headers
@@ -21,7 +21,7 @@ export function request(port, path, headers, signal) {
       response.on("data", (chunk) => chunks.push(chunk));
       response.on("error", fail);
       response.on("close", () => {
-        if (!response.complete) return fail(new Error("the answer was cut off"));
+        if (!response.complete) return fail(new Error("the response is incomplete"));
         resolve({ status: response.statusCode, body: Buffer.concat(chunks).toString() });
       });
     }).on("error", fail);

@@ -1,4 +1,4 @@
-/** The shipped modules, evaluated in a context of their own: each client is a browser tab. */
+/** Import the shipped modules into a context of their own, like a browser tab for each client. */
 import { readFileSync } from "node:fs";
 import vm from "node:vm";
 
@@ -6,9 +6,9 @@ import vm from "node:vm";
 const sources = new Map();
 
 /**
- * Import a module, and all that it imports, into a context; needs --experimental-vm-modules.
+ * Import a module and its imports into a context; needs --experimental-vm-modules.
  * @param {vm.Context} context
- * @param {string} root URL of the folder of static files, which names without a dot begin at
+ * @param {string} root URL of the folder of static files, the base of names without a dot
  * @param {string} name
  */
 export async function importInto(context, root, name) {

@@ -1,23 +1,23 @@
 import { Watch } from "./watch.mjs";
 
 /**
- * What one client knows, read off its wire and its subscriptions, and independent of the client's
- * own account of it: what it asked for and was answered, what it has still to apply, and whether
- * it was told of what it may not know.
+ * The state of one client, by the frames of its socket and the calls of its subscriptions, and not by
+ * what the client claims: unanswered and confirmed topics, changes that are not applied yet, and
+ * changes of denied topics.
  */
 export class Observer {
-  /** All there have ever been. @type {Watch[]} */
+  /** All subscriptions, ended ones included. @type {Watch[]} */
   watches = [];
-  /** Those that go on. @type {Set<Watch>} */
+  /** Those that have not ended. @type {Set<Watch>} */
   #present = new Set();
   #note;
   /** True from the server's welcome to the loss of the connection. */
   isOpen = false;
-  /** Asked for on this connection, and not answered. @type {Set<string>} */
+  /** Topics asked for on this connection, and not answered. @type {Set<string>} */
   #asked = new Set();
-  /** @type {Set<string>} */
+  /** Topics confirmed on this connection. @type {Set<string>} */
   #confirmed = new Set();
-  /** Of these nothing may be told until they are confirmed again. @type {Set<string>} */
+  /** Denied or revoked topics: no change of them may come before they are confirmed again. @type {Set<string>} */
   #refused = new Set();
 
   /** @param {(kind: string, what?: object) => void} note */
@@ -25,18 +25,18 @@ export class Observer {
     this.#note = note;
   }
 
-  /** True if all that is watched is confirmed on an open connection, and applied. */
+  /** True if the connection is open, and all topics are confirmed and their changes applied. */
   get isQuiet() {
     return this.isOpen && [...this.#present].every((watch) => watch.isQuiet && this.holds(watch.topic));
   }
 
-  /** The topics that were refused, and are neither given up nor asked for again. */
+  /** The topics of denied subscriptions that were not cancelled. */
   get denied() {
     return this.watches.filter((watch) => watch.isDenied && !watch.isOver).map(({ topic }) => topic);
   }
 
   /**
-   * True if the server has confirmed this topic, and is not being asked for it again.
+   * True if the server has confirmed this topic, and no request for it is open.
    * @param {string} topic
    */
   holds(topic) {
@@ -44,9 +44,9 @@ export class Observer {
   }
 
   /**
-   * Read along from now on with what is subscribed to.
-   * @param {any} live what `connect()` returned
-   * @param {(options: any) => number} since says since when a watch counts what it is told
+   * Observe all subscriptions from now on.
+   * @param {any} live the result of `connect()`
+   * @param {(options: any) => number} since returns the time from which a watch counts changes
    */
   follow(live, since) {
     const subscribe = live.subscribe.bind(live);
@@ -66,9 +66,9 @@ export class Observer {
   }
 
   /**
-   * Take a frame that the client is about to read.
+   * Record a frame before the client reads it.
    * @param {any} frame
-   * @returns {() => void} takes back what the client would owe, if it does not read the frame
+   * @returns {() => void} undoes this for changes, if the client does not read the frame
    */
   heard({ type, topics }) {
     if (type !== "ping" && type !== "pong") this.#note(type, { topics });
@@ -80,7 +80,7 @@ export class Observer {
     return () => {};
   }
 
-  /** The connection is lost, and what was asked on it is void. */
+  /** Record the loss of the connection, which voids its requests. */
   lost() {
     this.isOpen = false;
     for (const topics of [this.#asked, this.#confirmed, this.#refused]) topics.clear();

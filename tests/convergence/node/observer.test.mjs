@@ -5,7 +5,7 @@ import { Observer } from "./observer.mjs";
 const TOLD = { type: "changed", topics: { "list:1": { changes: { task: { updated: ["7"] } } } } };
 const SUBSCRIBED = { type: "subscribed", topics: { "list:1": { cursor: "c" } } };
 
-/** A client that watches one topic, and is welcomed; its handler ends when it is told to. */
+/** A connected client of one topic, whose handler ends when the test lets it. */
 function scene() {
   const notes = [];
   const observer = new Observer((kind) => notes.push(kind));
@@ -19,7 +19,7 @@ function scene() {
   return { observer, notes, runs, subscribe, ask };
 }
 
-test("a client is quiet when all that it watches is confirmed and applied", async () => {
+test("a client is quiet when its topics are confirmed and their changes applied", async () => {
   const { observer, runs, subscribe, ask } = scene();
   const subscription = subscribe();
   ask();
@@ -40,7 +40,7 @@ test("a client is quiet when all that it watches is confirmed and applied", asyn
   assert.equal(observer.isQuiet, true);
 });
 
-test("a run that failed is owed", async () => {
+test("a failed run of a handler is still owed", async () => {
   const { observer, runs, subscribe, ask } = scene();
   const subscription = subscribe();
   ask();
@@ -72,7 +72,7 @@ test("a frame that the client did not read is not owed", () => {
   assert.equal(observer.isQuiet, true);
 });
 
-test("a subscription that was refused is denied until it is given up", () => {
+test("a denied subscription is denied until it is cancelled", () => {
   const { observer, notes, subscribe } = scene();
   const subscription = subscribe();
   subscription.options.onDenied("revoked");
@@ -88,7 +88,7 @@ for (const refusal of [
   { type: "revoked", topics: ["list:1"] },
   { type: "denied", topics: { "list:1": "not allowed" } },
 ]) {
-  test(`what is told behind "${refusal.type}" is a leak until it is confirmed again`, () => {
+  test(`a change after "${refusal.type}" is a leak until the topic is confirmed again`, () => {
     const { observer, notes } = scene();
     const leaks = () => notes.filter((kind) => kind === "leak").length;
     observer.heard(TOLD);
@@ -100,14 +100,14 @@ for (const refusal of [
     observer.heard(SUBSCRIBED);
     observer.heard(TOLD);
     observer.heard(refusal);
-    // On another connection nothing was said yet.
+    // On another connection the topic was not denied yet.
     observer.heard({ type: "welcome" });
     observer.heard(TOLD);
     assert.equal(leaks(), 1);
   });
 }
 
-test("it is counted how often a subscription was told of a row", () => {
+test("the changes of each row that a subscription receives are counted", () => {
   const { observer, subscribe } = scene();
   subscribe();
   for (let times = 0; times < 3; times++) observer.heard(TOLD);

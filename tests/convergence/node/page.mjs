@@ -10,9 +10,9 @@ export class PageClient extends Client {
   kind = "page";
   #first;
   /** @type {any} */ #window = null;
-  /** When the markup was asked for that is being put in. */
+  /** The time of the request for the markup that is being inserted. */
   #since = 0;
-  /** What it shows, unless the document has changed since. */
+  /** The cached value of `shown`; null after a change of the document. */
   #shown = null;
 
   /** @param {any} spec with `regions`, each a list of topics */
@@ -26,7 +26,7 @@ export class PageClient extends Client {
     return this.#shown;
   }
 
-  /** What a region marks as denied: it does not say which of its topics. */
+  /** The topics of regions that are marked as denied; a mark does not name topics. */
   get denied() {
     const denied = this.observer.denied;
     return this.#regions.flatMap((region) => {
@@ -40,7 +40,7 @@ export class PageClient extends Client {
     return super.isSettled && !this.#regions.some((region) => region.hasAttribute("data-live-stale"));
   }
 
-  /** Look at the page. */
+  /** Make the page visible again. */
   wake() {
     const { document, Event } = this.#window;
     document.dispatchEvent(new Event("visibilitychange"));
@@ -64,7 +64,7 @@ export class PageClient extends Client {
     this.note("applied", { began: this.#since });
   }
 
-  /** Change a region, but not the first: that one shows the sentinels. */
+  /** Change the topics of a region, except the first, which shows the sentinels. */
   async change() {
     const regions = this.#regions;
     const number = 1 + Math.floor(this.random() * (regions.length - 1));
@@ -74,7 +74,7 @@ export class PageClient extends Client {
     await choose(this.random, [
       () => this.#visit(wanted),
       () => this.#setTopics(wanted, number, wanted[number]),
-      // The markup will name other topics than the script does.
+      // The markup will name other topics than the attribute.
       () => this.#setTopics(wanted, number, [...named[number], added]),
     ])();
   }
@@ -96,7 +96,7 @@ export class PageClient extends Client {
   }
 
   /**
-   * Run the client; the regions become alive only when what they subscribe to is read along.
+   * Run the client; define the element only when the observer follows the subscriptions.
    * @param {JSDOM} dom
    */
   async #runClient(dom) {
@@ -126,7 +126,7 @@ export class PageClient extends Client {
   }
 
   /**
-   * Go to another page, as libraries do that replace the body.
+   * Go to another page by replacing the body, as some libraries do.
    * @param {string[][]} regions
    */
   async #visit(regions) {
@@ -143,8 +143,8 @@ export class PageClient extends Client {
   }
 
   /**
-   * Have a script change a region's topics, and the page's address.
-   * @param {string[][]} wanted what the address asks the server for
+   * Change a region's topics and the page's address, as a script does.
+   * @param {string[][]} wanted the topics of the regions in the address
    * @param {number} number of the region
    * @param {string[]} topics
    */
@@ -165,7 +165,7 @@ function topicsOf(region) {
 }
 
 /**
- * The rows that a region shows; and none of a topic that it names, and does not show.
+ * Topic -> rows of a region; no rows for a topic of its attribute that it does not show.
  * @param {any} region
  */
 function rowsOf(region) {
@@ -177,8 +177,8 @@ function rowsOf(region) {
   return Object.fromEntries([...named, ...lists]);
 }
 
-/** An error that no code of the page has caught ends this process, and with it the round. */
+/** An uncaught error of the page ends this process, and with it the round. */
 function crash(error) {
-  // Not here, where jsdom, or the client, might catch it.
+  // In a later turn, since jsdom or the client might catch it here.
   setImmediate(() => { throw error.detail ?? error; });
 }

@@ -1,4 +1,4 @@
-/** A script that keeps rows by their keys, and fetches just those that it is told of. */
+/** A client without a page: it keeps rows by key, and fetches only changed ones. */
 import vm from "node:vm";
 import { choose } from "./chance.mjs";
 import { Client, monotonic } from "./client.mjs";
@@ -6,13 +6,13 @@ import { NotAnswered } from "./http.mjs";
 import { importInto } from "./modules.mjs";
 
 const URL_OF_SERVER = "ws://127.0.0.1/ws/live/";
-/** The longest pause before a denied topic is asked for again, in milliseconds. */
+/** The longest pause before a denied topic is requested again, in milliseconds. */
 const LONGEST_LOOK = 120_000;
 
 /**
- * Shows nothing of what it is denied, and asks for it again now and then. A topic that it shows
- * has a subscription, unless the page that it was to begin with said nothing of it, as pages do of
- * what may not be seen.
+ * It shows no rows of denied topics, and requests those again after growing pauses. Each topic has a
+ * subscription, except those that the page did not watch, which are denied: a page does not watch
+ * topics that its user may not see.
  */
 export class ScriptClient extends Client {
   kind = "script";
@@ -20,7 +20,7 @@ export class ScriptClient extends Client {
   /** @type {Map<string, Record<string, any>>} */ #rows = new Map();
   /** @type {Map<string, any>} */ #subscriptions = new Map();
   #denied = new Set();
-  /** How often a denied topic was looked for. @type {Map<string, number>} */ #looks = new Map();
+  /** Denied topic -> number of requests for it. @type {Map<string, number>} */ #looks = new Map();
 
   /** @param {any} spec with `topics` */
   constructor(spec, world) {
@@ -41,7 +41,7 @@ export class ScriptClient extends Client {
     return super.isSettled && [...this.#rows.keys()].every(isKnown);
   }
 
-  /** Have the user look. */
+  /** Wake the client. */
   wake() {
     this.live.wake();
   }
@@ -51,7 +51,7 @@ export class ScriptClient extends Client {
     await this.#add(this.#first);
   }
 
-  /** Run the client in a context of its own, and read along. */
+  /** Run the client in a context of its own, with its observer. */
   async connect() {
     const globals = vm.createContext({
       AbortSignal, Event, EventTarget, URL, queueMicrotask, console: this.console,
@@ -63,7 +63,7 @@ export class ScriptClient extends Client {
     return live;
   }
 
-  /** Watch another topic in the place of one, but not of the first: that is the sentinels'. */
+  /** Replace a topic, except the first, the sentinels'. */
   async change() {
     const shown = [...this.#rows.keys()];
     const dropped = choose(this.random, shown.slice(1));
@@ -100,11 +100,11 @@ export class ScriptClient extends Client {
     this.#subscriptions.set(topic, subscription);
   }
 
-  /** @param {string[] | null} pks all, if there are none */
+  /** @param {string[] | null} pks null for all rows */
   async #refetch(topic, pks, subscription) {
     const began = monotonic();
     const got = JSON.parse(await this.fetch(`/rows/?topic=${topic}${pks ? `&pks=${pks}` : ""}`));
-    // What was fetched before access ended is not shown after it.
+    // Rows fetched before a denial are not shown after it.
     if (this.#subscriptions.get(topic) !== subscription || this.#denied.has(topic)) return;
     const kept = Object.entries(pks ? this.#rows.get(topic) : {}).filter(([pk]) => !pks.includes(pk));
     this.#rows.set(topic, { ...Object.fromEntries(kept), ...got });
@@ -119,12 +119,12 @@ export class ScriptClient extends Client {
     this.later(() => this.#look(topic), this.random() * Math.min(LONGEST_LOOK, 1_000 * 2 ** looks));
   }
 
-  /** Load it anew: the refusal may have been for a while. */
+  /** Load the page of a denied topic again: the user may see it by now. */
   async #look(topic) {
     if (!this.#denied.has(topic)) return;
     try {
       const page = await this.#page([topic]);
-      // It may have been dropped meanwhile.
+      // The client may have dropped the topic meanwhile.
       if (this.#denied.has(topic)) this.#take(topic, page);
     } catch (error) {
       if (!(error instanceof NotAnswered)) throw error;
@@ -133,7 +133,7 @@ export class ScriptClient extends Client {
     }
   }
 
-  /** Watch it no more; it may have been denied. */
+  /** End the subscription to a topic, which may be denied. */
   #cancel(topic) {
     this.#denied.delete(topic);
     this.#subscriptions.get(topic)?.cancel();
@@ -141,7 +141,7 @@ export class ScriptClient extends Client {
   }
 
   /**
-   * Load the page that shows these topics: its rows, and where each stands.
+   * Load the page of these topics: their rows, cursors and tickets.
    * @param {string[]} topics
    */
   async #page(topics) {

@@ -1,14 +1,14 @@
-/** A websocket with a browser's manners, through which the harness reads along. */
+/** A browser's WebSocket for the client under test, whose frames the observer records. */
 import WebSocket from "ws";
 
-/** Milliseconds for which the server may answer a close. */
+/** Milliseconds within which the server must answer a close. */
 const GOODBYE = 1_000;
-/** The close code of a connection that just broke, or was given up. */
+/** The close code of a broken or abandoned connection. */
 const BROKEN = 1006;
 
 /**
- * Make the WebSocket of one client. Each goes to one of the servers, as through a load balancer,
- * with the client's cookie and that server's origin.
+ * Return the WebSocket class of one client. Each instance connects to a random server, as through a
+ * load balancer, with the client's cookie and that server's origin.
  * @param {import("./client.mjs").Client} client
  */
 export function socketOf(client) {
@@ -47,11 +47,11 @@ export function socketOf(client) {
     /** @param {string} text */
     #heard(text) {
       const frame = JSON.parse(text);
-      // The server's own time is not shortened.
+      // The heartbeat is real time, and the client's clock runs faster.
       if (frame.type === "welcome") frame.heartbeat /= client.pace;
       const takeBack = client.observer.heard(frame);
       this.onmessage?.({ data: JSON.stringify(frame) });
-      // A client that doubts its connection does not read the frame, and gives up the socket.
+      // A client that abandons the socket here has not read the frame.
       if (this.#isGivenUp) takeBack();
     }
 

@@ -1,12 +1,12 @@
-/** One subscription as the harness sees it: what it was told, and whether it is applied. */
+/** One subscription as the harness sees it: the changes received, and whether they are applied. */
 export class Watch {
   topic;
-  /** Since when it counts what it is told, in seconds of the machine's monotonic clock. */
+  /** The time from which changes count, in seconds of the machine's monotonic clock. */
   since;
-  /** How often it was told of each row, by label and key as JSON. @type {Map<string, number>} */
+  /** Label and key of a row as JSON -> number of changes received. @type {Map<string, number>} */
   told = new Map();
   isDenied = false;
-  /** True if the client gave it up. */
+  /** True once the client cancelled it. */
   isOver = false;
   #note;
   #ended;
@@ -18,7 +18,7 @@ export class Watch {
    * @param {string} topic
    * @param {number} since
    * @param {(kind: string, what?: object) => void} note
-   * @param {() => void} ended told when it is denied or given up
+   * @param {() => void} ended called when it is denied or cancelled
    */
   constructor(topic, since, note, ended) {
     this.topic = topic;
@@ -27,7 +27,7 @@ export class Watch {
     this.#ended = ended;
   }
 
-  /** True if no run of the handler is owed or under way. */
+  /** True if no run of the handler is due or in progress. */
   get isQuiet() {
     return !this.#owes && this.#runs === 0;
   }
@@ -65,7 +65,7 @@ export class Watch {
     };
   }
 
-  /** @param {any} subscription that was made with these options and this handler */
+  /** @param {any} subscription made with these options and this handler */
   follow(subscription) {
     const cancel = subscription.cancel.bind(subscription);
     subscription.cancel = () => {
@@ -79,7 +79,7 @@ export class Watch {
 
   /**
    * Take a topic's entry of a `changed` frame.
-   * @returns {boolean} whether a run is owed that was not owed before
+   * @returns {boolean} whether a run of the handler is due that was not due before
    */
   tell({ reset, changes }) {
     const rows = Object.entries(changes ?? {}).flatMap(([label, verbs]) =>
@@ -91,7 +91,7 @@ export class Watch {
     return isNew;
   }
 
-  /** The client did not read what it was told last: another connection will bring it. */
+  /** The client did not read the last changes: it receives them on another connection. */
   takeBack() {
     this.#owes = false;
   }

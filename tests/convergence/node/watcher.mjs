@@ -1,13 +1,13 @@
 import { ScriptClient } from "./script.mjs";
 
-/** A script that watches one topic, shows nothing, and goes to each of the servers in turn. */
+/** A client of one topic that shows no rows, and connects to the servers in turn. */
 export class WatcherClient extends ScriptClient {
   kind = "watcher";
   #topic;
   #ports;
   #next;
 
-  /** @param {any} spec with `topics`, and `first`, the number of the server that it goes to first */
+  /** @param {any} spec with `topics`, and `first`, the number of its first server */
   constructor(spec, world) {
     super(spec, world);
     [this.#topic] = spec.topics;

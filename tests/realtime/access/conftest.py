@@ -17,7 +17,7 @@ from realtime.hub.hub import Hub
 from tests.realtime.fakes import FakePubSub
 from tests.realtime.transports import connection_of
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 
 
 class Who:

@@ -9,8 +9,8 @@ from django.test import override_settings
 
 from realtime import Message, Topic
 from realtime.access import allow
-from realtime.connections.authorization import MOST_ROUNDS
 from realtime.connections.connection import Connection
+from realtime.connections.dependencies import MOST_ROUNDS
 from realtime.hub.hub import Hub
 from realtime.protocol import Revoked
 from tests.realtime.access.conftest import PATIENCE, Stuck, send, until

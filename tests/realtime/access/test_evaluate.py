@@ -11,13 +11,13 @@ import pytest
 from django.test import override_settings
 
 from realtime.access import allow, allowed
-from realtime.access.evaluate import MOST, Answer, ask_all
+from realtime.access.evaluate import MOST_CALLS, RuleAnswer, ask_all
 from realtime.access.rule_threads import MOST_INSIDE
 from realtime.conf import conf
 from realtime.exceptions import InvalidRule
 from tests.realtime.access.conftest import ADA, PATIENCE, Stuck
 
-YES, NO, FAILED = Answer.YES, Answer.NO, Answer.FAILED
+YES, NO, FAILED = RuleAnswer.YES, RuleAnswer.NO, RuleAnswer.FAILED
 QUICK = override_settings(REALTIME={"RULE_TIMEOUT": 0.5, "RULE_THREADS": 2})
 
 
@@ -82,7 +82,7 @@ async def test_sync_rules_of_a_frame_share_one_hop(hops: list[object]) -> None:
     assert (len(hops), len(threads)) == (1, 1)
     assert threading.get_ident() not in threads
 
-    many = [f"list:{key}" for key in range(2 * MOST + 1)]
+    many = [f"list:{key}" for key in range(2 * MOST_CALLS + 1)]
     assert await ask_all(ADA, many) == dict.fromkeys(many, YES)
     assert len(hops) == 1 + 3
 
@@ -144,7 +144,7 @@ async def test_a_rule_that_hangs_holds_up_no_other_of_its_frame(stuck: Stuck) ->
     """The calls after it are made in another thread; the one that hangs is made once."""
     allow("slow")(stuck)
     allow("list")(lambda user, key: True)
-    slow = [f"slow:{key}" for key in range(3 * MOST)]
+    slow = [f"slow:{key}" for key in range(3 * MOST_CALLS)]
 
     answers = await ask_all(ADA, ["list:1", *slow, "list:2"])
 

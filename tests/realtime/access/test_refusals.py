@@ -72,7 +72,7 @@ def test_a_user_with_too_many_is_distrusted_alone(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until the age of a ticket after the last refusal without room."""
-    monkeypatch.setattr(module, "MOST_OF_ONE", 2)
+    monkeypatch.setattr(module, "MOST_REFUSALS_A_USER", 2)
     refusals = Refusals()
     for key in range(2):
         refusals.add(ADA, f"list:{key}")
@@ -95,7 +95,7 @@ def test_a_process_with_too_many_trusts_no_ticket(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A refusal that was not remembered must not open a topic."""
-    monkeypatch.setattr(module, "MOST", 3)
+    monkeypatch.setattr(module, "MOST_REFUSALS", 3)
     refusals = Refusals()
     for key in range(3):
         refusals.add(Identity({}, Who(f"user {key}"), ""), "list:1")

@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 
 from demo_todo.models import TodoList
 from realtime.access import aallowed, allow, allowed
-from realtime.access.evaluate import Answer, ask_all
+from realtime.access.evaluate import RuleAnswer, ask_all
 from realtime.exceptions import InvalidRule
 from tests.realtime.decorators import logged
 
@@ -40,7 +40,7 @@ async def ask(user: object, topic: str) -> bool:
     answers = {
         await sync_to_async(allowed)(user, topic),
         await aallowed(user, topic),
-        (await ask_all(user, [topic]))[topic] is Answer.YES,
+        (await ask_all(user, [topic]))[topic] is RuleAnswer.YES,
     }
     assert len(answers) == 1, f"three ways, {answers}"
     return answers.pop()

@@ -19,7 +19,7 @@ from realtime.connections.connection import Connection
 from realtime.exceptions import InvalidTopic
 from realtime.hub.hub import Hub
 from tests.realtime.access.conftest import Who
-from tests.realtime.transports import FakeTransport
+from tests.realtime.transports import FakeTransport, ticket_checks_of
 
 PAGE = "page:1"
 COOKIES = "django.contrib.sessions.backends.signed_cookies"
@@ -50,7 +50,7 @@ def opens(hub: Hub) -> Any:
     async def ask(text: str, request: HttpRequest = ADA, topic: str = PAGE) -> bool:
         session = owner_of(request)[1]
         identity = Identity({}, request.user, session)
-        connection = Connection(identity, hub, FakeTransport())
+        connection = Connection(identity, hub, FakeTransport(), ticket_checks_of(hub))
         opened = connection.authorization.open({topic: (text,)})
         granted = opened or await connection.authorization.ask([topic])
         await connection.let_go()

@@ -18,7 +18,7 @@ from realtime.messages.topics import Topic
 pytestmark = pytest.mark.sqlite
 
 TOPIC, OTHER = Topic("list:5"), Topic("list:6")
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ ONE, TWO = Message("list:1"), Message("list:2")
 
 
 async def within(what):
-    return await asyncio.wait_for(what, 5)
+    return await asyncio.wait_for(what, 30)
 
 
 async def test_items_are_taken_in_order() -> None:

@@ -13,8 +13,9 @@ from realtime.access import allow
 from realtime.access.identity import Identity
 from realtime.connections import authorization as grants
 from realtime.connections.connection import Connection
+from realtime.connections.subscribe import subscribe
 from realtime.hub.hub import Hub
-from realtime.protocol import CloseCode, Revoked
+from realtime.protocol import CloseCode, Denied, Revoked, Subscribe, Wanted
 from tests.realtime.access.conftest import ADA, PATIENCE, Who, send, until
 from tests.realtime.access.test_depends import ROW, Club, watch
 from tests.realtime.transports import FakeTransport, frames_of
@@ -62,6 +63,41 @@ async def test_a_topic_in_doubt_is_held_and_others_are_not(
     assert [m.topic for m in connection.mailbox.take_now()] == ["list:2"]
     await settled(connection)
     assert [m.topic for m in connection.mailbox.take_now()] == ["list:1"]
+
+
+async def test_a_yes_from_before_a_revocation_opens_nothing(
+    connection: Connection, hub: Hub
+) -> None:
+    """The client asks again for its topic; the change comes while the rule still runs."""
+    is_member, is_slow, may_answer = True, False, asyncio.Event()
+    slow_ones = []
+
+    @allow("room", depends=lambda user, key: [f"members:{key}"])
+    async def may(user: object, key: str) -> bool:
+        answer = is_member
+        if is_slow:
+            slow_ones.append(key)
+            await may_answer.wait()
+        return answer
+
+    frame = Subscribe([Wanted("room:1")])
+    await subscribe(connection, frame)
+    is_slow = True
+    again = asyncio.create_task(subscribe(connection, frame))
+    await until(lambda: slow_ones)
+    is_member = is_slow = False
+    send(hub, Message("members:1", ROW))
+    await until(lambda: Revoked(["room:1"]) in frames_of(connection))
+
+    may_answer.set()
+    await asyncio.wait_for(again, PATIENCE)
+    send(hub, Message("room:1", ROW))
+    await settled(connection)
+
+    assert not connection.subscriptions.cursors
+    assert isinstance(frames_of(connection)[-1], Denied | Revoked)
+    assert not connection.mailbox.take_now()
+    assert not hub._subscribers.topics()
 
 
 async def test_two_doubts_at_once_are_two_questions_and_one_release(

@@ -39,13 +39,13 @@ async def test_a_coroutine_that_waits_goes_on_as_a_task() -> None:
         steps.append(await asyncio.sleep(0, "slept"))
         steps.append(await opened.wait())
         async with lock:
-            steps.append(await asyncio.wait_for(asyncio.sleep(0.001, "in time"), 5))
+            steps.append(await asyncio.wait_for(asyncio.sleep(0.001, "in time"), 30))
 
     task = run_now(work())
     assert task is not None
     opened.set()
 
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 30)
     assert steps == ["slept", True, "in time"]
 
 
@@ -58,7 +58,7 @@ async def test_any_awaitable_works() -> None:
     task = run_now(waiting)
     assert task is not None
     waiting.set_result(None)
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 30)
 
 
 async def test_an_error_before_the_first_wait_is_raised_here() -> None:
@@ -76,7 +76,7 @@ async def test_an_error_before_the_first_wait_is_raised_here() -> None:
     task = run_now(late())
     assert task is not None
     with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)
 
 
 @pytest.mark.parametrize("begun", [False, True])
@@ -119,7 +119,7 @@ async def test_an_error_of_an_awaited_future_reaches_the_coroutine() -> None:
     assert task is not None
     failing.set_exception(ZeroDivisionError())
 
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 30)
     assert seen == ["caught", "went on"]
 
 
@@ -133,7 +133,7 @@ async def test_a_timeout_inside_ends_its_own_wait() -> None:
 
     task = run_now(work())
     assert task is not None
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 30)
 
     assert seen == ["late"]
 
@@ -145,6 +145,6 @@ async def test_a_timeout_may_start_before_the_first_wait() -> None:
 
     task = run_now(is_late(seen))
     assert task is not None
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 30)
 
     assert seen == ["late"]

@@ -15,7 +15,6 @@ from django.test import override_settings
 from realtime import Message, Topic
 from realtime.access import allow
 from realtime.access import refusals as refusals_module
-from realtime.access.refusals import ticket_checks
 from realtime.access.tickets import sign
 from realtime.connections import authorization
 from realtime.connections.connection import Connection
@@ -23,7 +22,7 @@ from realtime.connections.subscribe import subscribe
 from realtime.hub.hub import Hub
 from realtime.protocol import Denied, Frame, Revoked, Subscribe, Subscribed, Wanted
 from tests.realtime.access.conftest import PATIENCE, Who, send, until
-from tests.realtime.transports import Staying, connection_of, frames_of
+from tests.realtime.transports import Staying, connection_of, frames_of, ticket_checks_of
 
 ROW = {"a.b": {"1": "updated"}}
 MANY = 50
@@ -327,7 +326,7 @@ async def test_held_topics_do_not_wait_for_the_queue_of_tickets(
     connection: Connection, door: Door
 ) -> None:
     """The task for held topics asks their rules at once."""
-    async with every_turn():
+    async with every_turn(connection.hub):
         await subscribe(connection, wanted(connection, "list:1"))
         door.is_open = False
         connection.authorization.doubt([Topic("list:1")])
@@ -355,9 +354,11 @@ async def test_a_frame_with_tickets_for_some_topics_serves_those_first(
 class every_turn:  # noqa: N801 -- a context manager
     """Take every place in the queue of connections with tickets."""
 
-    async def __aenter__(self) -> None:
-        self.turns = ticket_checks().turns
+    def __init__(self, hub: Hub) -> None:
+        self.turns = ticket_checks_of(hub).turns
         self.count = 0
+
+    async def __aenter__(self) -> None:
         while not self.turns.locked():
             await self.turns.acquire()
             self.count += 1
@@ -388,7 +389,7 @@ async def test_a_reconnect_storm_asks_no_rule_before_it_serves(hub: Hub) -> None
         await subscribe(each, wanted(each, "list:1", cursor=cursor))
         served.add(each.identity.key)
 
-    async with every_turn():
+    async with every_turn(hub):
         await asyncio.gather(*map(come_back, storm))
         assert all(kinds(each) == [Subscribed] for each in storm)
         assert all(each.mailbox.take_now()[0].changes == ROW for each in storm)
@@ -465,7 +466,7 @@ async def test_an_end_while_asking_after_a_ticket_gives_the_turn_back(
         door.is_open = RuntimeError("no database")
     reached: Callable[[], Any] = lambda: door.asked  # noqa: E731
     if waits_at == "the turn":
-        async with every_turn():
+        async with every_turn(hub):
             await subscribe(leaves, wanted(leaves, "list:1"))
             await asyncio.sleep(0)
             await asyncio.wait_for(leaves.let_go(), PATIENCE)
@@ -475,7 +476,7 @@ async def test_an_end_while_asking_after_a_ticket_gives_the_turn_back(
         await until(reached)
         await asyncio.wait_for(leaves.let_go(), PATIENCE)
 
-    assert ticket_checks().turns._value == 2
+    assert ticket_checks_of(hub).turns._value == 2
     assert not hub._subscribers.wanted()
     assert not leaves.subscriptions._unsettled
-    assert ticket_checks().refusals.may_include(leaves.identity, "list:1")
+    assert ticket_checks_of(hub).refusals.may_include(leaves.identity, "list:1")

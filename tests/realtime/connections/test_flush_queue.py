@@ -21,7 +21,7 @@ class Writer:
 
 
 async def done(flushing: FlushQueue) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while flushing._is_planned:
             await asyncio.sleep(0)
 

@@ -33,7 +33,7 @@ from realtime.protocol import (
 )
 from tests.realtime.access.conftest import PATIENCE, Who
 from tests.realtime.fakes import FakePubSub
-from tests.realtime.transports import FakeTransport, Staying
+from tests.realtime.transports import FakeTransport, Staying, ticket_checks_of
 
 TOPICS = [Topic("list:1"), Topic("list:2")]
 ROW = {"a.b": {"1": "updated"}}
@@ -94,7 +94,9 @@ class World:
         self.answers = dict.fromkeys((topic.key for topic in TOPICS), "yes")
         self.client = Client()
         who = Staying({}, Who("1"), "")
-        self.connection = self.client.connection = Connection(who, self.hub, self.client)
+        self.connection = self.client.connection = Connection(
+            who, self.hub, self.client, ticket_checks_of(self.hub)
+        )
         self.handling: asyncio.Task[None] | None = None
         self.queue: list[tuple[Any, ...]] = []
 
@@ -191,7 +193,7 @@ class World:
             "held": dict(self.connection.mailbox._holds),
             "waiting": len(self.connection.mailbox),
             "subscriptions": {**found.cursors, **found._unsettled},
-            "dependencies": dict(self.connection.authorization._depend),
+            "dependencies": dict(self.connection.authorization._dependencies._topics),
             "tasks": list(self.connection._tasks),
         }
 
@@ -203,7 +205,7 @@ def fast() -> Any:
         patch.setattr(rules, "_rules", {})
         patch.setattr(observers, "_observers", [])
         patch.setattr(authorization, "RETRY", 0.0)
-        patch.setattr(subscribe_module, "PATIENCE", 0.001)
+        patch.setattr(subscribe_module, "CONFIRM_TIMEOUT", 0.001)
         patch.setattr(hub_module, "FIRST_PAUSE", 0.0)
         patch.setattr(hub_module, "LONGEST_PAUSE", 0.001)
         patch.setitem(conf.__dict__, "LINGER", 0)

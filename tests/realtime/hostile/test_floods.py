@@ -116,7 +116,7 @@ async def test_a_client_that_reads_nothing_is_bounded_and_closed(
         await asyncio.sleep(0)
 
     assert len(connection.mailbox) <= 1
-    assert stuck.socket._outgoing.waiting <= 3  # type: ignore[union-attr]
+    assert stuck.socket._writer.waiting <= 3  # type: ignore[union-attr]
     await asyncio.wait_for(asyncio.wait([stuck.serving]), PATIENCE)
 
 
@@ -130,7 +130,7 @@ async def test_a_client_that_never_answers_pings_is_bounded(
     for _ in range(20):
         await odd.until("ping")
 
-    assert len(odd.socket._outgoing._pings) == 5  # type: ignore[union-attr]
+    assert len(odd.socket._writer._pings) == 5  # type: ignore[union-attr]
     await odd.leave()
 
 

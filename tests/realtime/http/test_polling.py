@@ -118,10 +118,10 @@ async def test_a_backend_that_cannot_be_made_is_logged_once(
         raise BackendMissing("no such module")
 
     with monkeypatch.context() as patched:
-        patched.setattr("realtime.transports.http.server_of", no_server)
+        patched.setattr("realtime.server.server_of", no_server)
         for _ in range(3):
             assert (await answer(ada, query("changes", topic)))[0] == 503
     assert (await answer(ada, query("changes", topic)))[0] == 200
 
-    logged = [each for each in caplog.records if each.name == "realtime.http"]
+    logged = [each for each in caplog.records if "this process receives" in each.getMessage()]
     assert [bool(each.exc_info) for each in logged] == [True, False]

@@ -16,7 +16,7 @@ from tests.realtime.fakes import FakePubSub
 
 LIST, OTHER, FAMILY = Topic("list:5"), Topic("list:6"), Topic("list:")
 SENTINEL = Topic("sentinel:1")
-PATIENCE = 5.0
+PATIENCE = 30.0
 
 
 @asynccontextmanager

@@ -108,7 +108,7 @@ async def test_a_taker_waits_for_what_comes() -> None:
 
     mailbox.put(Message("list:1"))
 
-    assert await asyncio.wait_for(taking, 5) == [Message("list:1")]
+    assert await asyncio.wait_for(taking, 30) == [Message("list:1")]
 
 
 async def test_a_taker_is_woken_by_a_release() -> None:
@@ -122,7 +122,7 @@ async def test_a_taker_is_woken_by_a_release() -> None:
 
     mailbox.release(TOPICS[0])
 
-    assert await asyncio.wait_for(taking, 5) == [Message(TOPICS[0])]
+    assert await asyncio.wait_for(taking, 30) == [Message(TOPICS[0])]
 
 
 async def test_a_taker_that_is_cancelled_takes_nothing_along() -> None:
@@ -135,7 +135,7 @@ async def test_a_taker_that_is_cancelled_takes_nothing_along() -> None:
     taking.cancel()
     await asyncio.gather(taking, return_exceptions=True)
 
-    assert await asyncio.wait_for(mailbox.take(), 5) == [Message("list:1")]
+    assert await asyncio.wait_for(mailbox.take(), 30) == [Message("list:1")]
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=60))
@@ -161,7 +161,7 @@ async def test_a_discard_drops_what_waits_and_not_the_hold() -> None:
     assert mailbox.take_now() == []
     mailbox.release(TOPICS[0])
 
-    assert (await asyncio.wait_for(mailbox.take(), 5))[0].reset == "raw-sql"
+    assert (await asyncio.wait_for(mailbox.take(), 30))[0].reset == "raw-sql"
 
 
 def test_a_taker_is_woken_for_messages_that_may_be_taken() -> None:

@@ -16,4 +16,4 @@ async def server(pubsub: MemoryPubSub) -> AsyncIterator[Server]:
     """A server on the test's own backend; `server_of()` does not find it."""
     server = Server(pubsub)
     yield server
-    await asyncio.wait_for(server.close(), 5)
+    await asyncio.wait_for(server.close(), 30)

@@ -18,12 +18,12 @@ from realtime.backends import get_pubsub
 from realtime.backends.memory import MemoryPubSub
 from realtime.connections.connection import Connection
 from realtime.management.commands import realtime_drain
-from realtime.ops import command
+from realtime.ops import command, log_level
 from realtime.ops.command import lasting
 from realtime.ops.process import process_name
 from realtime.protocol import CloseCode
 from realtime.server import server_of
-from tests.realtime.hub.listening import LIST, mailbox, until, within
+from tests.realtime.hub.listening import LIST, mailbox, within
 from tests.realtime.ops.serving import serving_here
 from tests.realtime.transports import connection_of, frames_of
 
@@ -98,14 +98,15 @@ async def test_processes_with_a_new_log_level_are_printed(serving: None) -> None
     logger = logging.getLogger("realtime.draining")
     logger.setLevel("ERROR")
 
-    code, printed = await arun(
-        "realtime_log", "debug", "--logger", logger.name, "--minutes", "0.05"
-    )
+    code, printed = await arun("realtime_log", "debug", "--logger", logger.name, "--minutes", "9")
 
     assert code == 0
-    assert printed == f"{process_name()}  realtime.draining: ERROR -> DEBUG, for 0.05 minutes\n"
+    assert printed == f"{process_name()}  realtime.draining: ERROR -> DEBUG, for 9 minutes\n"
     assert logger.level == logging.DEBUG
-    await until(lambda: logger.level == logging.ERROR)
+    # As the timer does after nine minutes.
+    log_level._timers[logger.name].cancel()
+    log_level._restore(logger.name)
+    assert logger.level == logging.ERROR
     logger.setLevel(logging.NOTSET)
 
 

@@ -21,7 +21,7 @@ from realtime.messages.message import Message
 from realtime.messages.topics import Topic
 from realtime.ops import rpc
 from realtime.ops.process import process_name
-from realtime.ops.rpc import ASKED, MOST_AT_ONCE, Answering, Question, ask
+from realtime.ops.rpc import ASKED, MOST_AT_ONCE, Answering, RemoteQuestion, ask
 from realtime.server import Server, close_server, server_of
 from tests.realtime.hub.listening import LIST, mailbox, send, until, within
 from tests.realtime.transports import connection_of
@@ -80,7 +80,7 @@ async def test_an_unknown_question_is_ignored(
     await first_answer(pubsub)
 
     assert serving.hub._upstream is not None
-    assert not await serving.hub._upstream.replay([Question("?", "me").answers], since)
+    assert not await serving.hub._upstream.replay([RemoteQuestion("?", "me").answers], since)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ async def test_a_question_to_another_process_is_ignored(
     await first_answer(pubsub)
 
     assert serving.hub._upstream is not None
-    assert not await serving.hub._upstream.replay([Question("status", "me").answers], since)
+    assert not await serving.hub._upstream.replay([RemoteQuestion("status", "me").answers], since)
 
 
 async def test_arguments_of_a_question_are_passed_on(pubsub: MemoryPubSub, serving: Server) -> None:
@@ -175,7 +175,7 @@ async def test_an_answer_that_fails_is_logged(
 
 def test_a_question_has_a_topic_for_its_answers() -> None:
     """A topic that belongs to the question."""
-    asked = Question("status", "me")
+    asked = RemoteQuestion("status", "me")
 
     assert asked.answers == Topic("realtime:answers/me")
     assert msgspec.to_builtins(asked) == {"what": "status", "asker": "me"}

@@ -13,7 +13,8 @@ from django.contrib.auth.models import User
 
 from realtime.access import allow
 from realtime.server import server_of
-from realtime.transports.websocket import MOST_WAITING, LiveSocket
+from realtime.transports import frame_reader
+from realtime.transports.frame_reader import MOST_WAITING
 from tests.realtime.live_client import PATIENCE, LiveClient, communicator, connected, cookie_of
 from tests.realtime.websocket.telling import SENTINEL, subscribe
 
@@ -139,13 +140,13 @@ async def test_a_client_gone_in_the_handshake_is_not_greeted(ada: User) -> None:
 def counting(frame: dict[str, object]) -> Iterator[list[object]]:
     """Count how often sockets have read such a frame."""
     received: list[object] = []
-    read = LiveSocket._read
+    read = frame_reader.read_frame
 
-    def note(self: LiveSocket, text: str) -> object:
+    def note(text: str) -> object:
         if text == json.dumps(frame):
             received.append(text)
-        return read(self, text)
+        return read(text)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LiveSocket, "_read", note)
+        patch.setattr(frame_reader, "read_frame", note)
         yield received

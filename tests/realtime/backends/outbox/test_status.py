@@ -22,7 +22,7 @@ from tests.realtime.ops.serving import serving_here
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 SOON = 1.0
 
 

@@ -18,7 +18,7 @@ from tools.redis_servers import RedisServer
 pytestmark = pytest.mark.sqlite
 
 TOPIC = Topic("list:5")
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @pytest.fixture

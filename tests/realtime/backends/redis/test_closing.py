@@ -15,7 +15,7 @@ from tools.redis_servers import RedisServer
 pytestmark = pytest.mark.sqlite
 
 TOPIC = Topic("list:5")
-PATIENCE = 5.0
+PATIENCE = 30.0
 TIMES = 300
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.sqlite
 
 GUIDE = Path(__file__).resolve().parents[4] / "docs/how-to/run-on-redis.md"
 TOPIC = Topic("list:5")
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 def rights() -> list[str]:

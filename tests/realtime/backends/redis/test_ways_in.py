@@ -23,7 +23,7 @@ TLS = Path(__file__).parent / "tls"
 """A self-signed certificate for localhost, and its key. They protect nothing."""
 
 TOPIC = Topic("list:5")
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator
 from unittest import mock
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
 
-from realtime.access.identity import Identity
 from realtime.backends.memory import MemoryPubSub
 from realtime.connections import drain as draining
 from realtime.connections.connection import Connection
@@ -17,7 +15,7 @@ from realtime.connections.registry import Connections
 from realtime.protocol import CloseCode
 from realtime.server import Server
 from tests.realtime.hub.listening import until
-from tests.realtime.transports import FakeTransport
+from tests.realtime.transports import FakeTransport, connection_of
 
 
 class Closing(FakeTransport):
@@ -49,7 +47,7 @@ async def clients(server: Server) -> AsyncIterator[list[Closing]]:
     connections = server.connections
     transports = [Closing(connections) for _ in range(10)]
     for each in transports:
-        each.connection = Connection(Identity({}, AnonymousUser(), ""), server.hub, each)
+        each.connection = connection_of(None, server.hub, each)
         connections.add(each.connection)
     yield transports
     server.drain.end()

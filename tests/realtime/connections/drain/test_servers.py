@@ -16,7 +16,7 @@ import pytest
 from tests.realtime.two_servers import TwoServers, ended, two_servers
 from tools.redis_servers import RedisServer
 
-pytestmark = [pytest.mark.sqlite, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.sqlite, pytest.mark.timeout(400)]
 
 CLIENTS = 6
 

@@ -100,7 +100,7 @@ async def test_a_late_confirmation_of_an_ended_subscription_opens_no_later_one(
 ) -> None:
     """Messages of the later one wait for its own confirmation."""
     Doors()
-    monkeypatch.setattr("realtime.connections.subscribe.PATIENCE", 0.01)
+    monkeypatch.setattr("realtime.connections.subscribe.CONFIRM_TIMEOUT", 0.01)
     confirmed = await hold_up(fake_hub, monkeypatch)
     await subscribe(ada, frame("slow:1"))
     await ada.unsubscribe(list(ada.subscriptions.cursors))
