@@ -1,8 +1,8 @@
-"""Who is at the other end: found when a client connects, and asked again while it stays.
+"""The identity of a client: found when it connects, and again at each check of its connection.
 
-How a user is found is the project's to replace: `REALTIME["AUTHENTICATE"]` names a function that
-is given the ASGI scope of a connection and returns a user, or None. It is asked anew at each look,
-so that a user who was deactivated, or a token that was withdrawn, is noticed.
+`REALTIME["AUTHENTICATE"]` names the function that finds the user: it receives a connection's ASGI
+scope and returns a user, or None. Each check calls it again, so that a deactivated user or a
+withdrawn token is noticed.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _SESSION = "realtime.session"
 
 
 class Identifies(Protocol):
-    """Finds out whose connections there are."""
+    """Finds the identities of clients."""
 
     async def identify(self, scope: Scope) -> Identity:
-        """Find out whose connection this is. Raise TimeoutError if that takes too long."""
+        """Return the identity of a connection; raise TimeoutError if a step takes too long."""
 
 
 class Claim(NamedTuple):
-    """What a session says of its user: the authentication backend, and the key it knows."""
+    """The user that a session names: an authentication backend, and the user's key there."""
 
     backend: str
     pk: Any
@@ -53,9 +53,9 @@ class Claim(NamedTuple):
 
 @dataclass(slots=True)
 class Identity:
-    """A user, and a mark of the session by which they came; empty where there is none.
+    """The user of a connection, and the mark of its session; the mark is empty without a session.
 
-    `loader` is what found it, if that was one that looks clients up together.
+    `loader` finds the user at later checks; None calls `identify()`.
     """
 
     scope: Scope
@@ -65,42 +65,46 @@ class Identity:
 
     @property
     def key(self) -> str:
-        """The user's primary key as text; empty for an anonymous one."""
+        """The user's primary key as text; empty for an anonymous user."""
         return key_of(self.user)
 
     @property
     def is_anonymous(self) -> bool:
-        """Is nobody logged in?"""
+        """True if no user is logged in."""
         return not getattr(self.user, "is_authenticated", False)
 
     async def look_again(self) -> bool:
-        """Find the user anew; say whether it is still the same one, who may be here."""
+        """Find the user again; return True if user and session are unchanged.
+
+        Raise TimeoutError if a step takes longer than RULE_TIMEOUT.
+        """
         found = await (self.loader.identify if self.loader else identify)(self.scope)
-        # Of nobody it does not matter by which session they came.
+        # An anonymous user may change the session.
         same = found.key == self.key and (found.session == self.session or not self.key)
         if same:
-            # With what has changed: permissions that were looked up are kept with a user.
+            # The new object: the old one caches permissions that may have changed.
             self.user = found.user
         return same
 
 
 async def identify(scope: Scope) -> Identity:
-    """Find out whose connection this is. Raise TimeoutError if that takes too long."""
+    """Return the identity of a connection; raise TimeoutError if a step takes too long."""
     authenticate = import_string(conf.AUTHENTICATE)
     if iscoroutinefunction(authenticate):
         user = await await_in_time(authenticate(scope))
-        return Identity(scope, user or anonymous_user(), await in_time(_mark, scope))
+        return Identity(scope, user or anonymous_user(), await in_time(_scope_mark, scope))
     if authenticate is session_user and not session_key_of(scope):
-        # Without a cookie there is nothing to look for.
+        # A scope without a cookie has no session: no thread is needed.
         return Identity(scope, anonymous_user(), "")
     return await in_time(_identify, authenticate, scope)
 
 
 def session_user(scope: Scope) -> Any:
-    """Return the user of a session that is there, has not expired, and whose password still holds.
+    """Return the user of the scope's session; None if the session no longer logs a user in.
 
-    The default of `REALTIME["AUTHENTICATE"]`. As Django's `get_user()`, but it writes nothing:
-    a socket cannot set a cookie.
+    The session must exist, be unexpired, and hold the hash of the user's password. The default of
+    `REALTIME["AUTHENTICATE"]`. Unlike Django's `get_user()` it writes nothing, since a socket
+    cannot set a cookie.
     """
     session = session_of(scope)
     claim = claim_of(session)
@@ -111,7 +115,7 @@ def session_user(scope: Scope) -> Any:
 
 
 def claim_of(session: SessionBase | None) -> Claim | None:
-    """Return whose session this says it is; None for nobody's."""
+    """Return the user that a session names; None if it names none, or an unused backend."""
     if session is None:
         return None
     try:
@@ -123,27 +127,31 @@ def claim_of(session: SessionBase | None) -> Claim | None:
 
 
 def key_of(user: Any) -> str:
-    """Return a user's primary key as text; empty for nobody."""
+    """Return a user's primary key as text; empty for None or an anonymous user."""
     pk = getattr(user, "pk", None)
     return "" if pk is None else str(pk)
 
 
-def mark_of(session: SessionBase | None) -> str:
-    """Return what stands for a session and does not open it; empty for none."""
+def session_mark(session: SessionBase | None) -> str:
+    """Return a session's mark: text that identifies the session and cannot be used to log in.
+
+    Empty without a session. With sessions in signed cookies, all sessions of a user with the same
+    password have one mark, and those of anonymous users none.
+    """
     if session is None or not session.session_key:
         return ""
-    # All that a cookie holds is its key, which changes with that; and of nobody there is no hash.
+    # The key of a session in a cookie is its data, and changes with the data. The hash stays.
     key = session.get(HASH_SESSION_KEY) if is_kept_in_cookies() else session.session_key
     return salted_hmac("realtime.session", key, algorithm="sha256").hexdigest()[:20] if key else ""
 
 
 def is_kept_in_cookies() -> bool:
-    """Are sessions with the clients alone? All of a user, with one password, have one mark then."""
+    """Return True if sessions are stored only in signed cookies."""
     return settings.SESSION_ENGINE.endswith(".signed_cookies")
 
 
 def session_of(scope: Scope) -> SessionBase | None:
-    """Return the session that a scope's cookie names; None where there is none, or no more."""
+    """Return the session that a scope's cookie names; None if there is no such session."""
     if _SESSION in scope:
         return cast("SessionBase | None", scope[_SESSION])
     key = session_key_of(scope)
@@ -151,47 +159,47 @@ def session_of(scope: Scope) -> SessionBase | None:
 
 
 def stored_session(key: str) -> SessionBase | None:
-    """Return the session with this key; None if it is not there, or no more."""
+    """Return the session with this key; None if there is none."""
     session: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(key)
-    # Reading drops the key of a session that is not there.
+    # Reading drops the key of a session that does not exist.
     session.is_empty()
     session.get(SESSION_KEY)
     return session if session.session_key else None
 
 
 def session_key_of(scope: Scope) -> str | None:
-    """Return the session key that a scope's cookie gives, whatever that is worth."""
+    """Return the session key in a scope's cookie, not validated; None without one."""
     cookie = b"; ".join(value for name, value in scope.get("headers", ()) if name == b"cookie")
     return parse_cookie(cookie.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
 
 
 def _identify(authenticate: Any, scope: Scope) -> Identity:
+    # Read once: for the project's function and for the mark.
     session = session_of(scope)
-    # Read once, for the two who want it.
     with inside(authenticate):
         user = authenticate({**scope, _SESSION: session}) or anonymous_user()
     if inspect.isawaitable(user):
         if inspect.iscoroutine(user):
             user.close()
-        # It would be somebody, whoever it was going to be.
+        # An awaitable would be taken for a user.
         raise TypeError(f"expected {authenticate!r} to return a user or None, got {user!r}")
-    return Identity(scope, user, mark_of(session))
+    return Identity(scope, user, session_mark(session))
 
 
 def anonymous_user() -> Any:
     """Return an anonymous user."""
-    # Can be imported only when the apps are ready.
+    # Imported here: models can be imported only when the apps are ready.
     from django.contrib.auth.models import AnonymousUser  # noqa: PLC0415
 
     return AnonymousUser()
 
 
-def _mark(scope: Scope) -> str:
-    return mark_of(session_of(scope))
+def _scope_mark(scope: Scope) -> str:
+    return session_mark(session_of(scope))
 
 
 def password_holds(user: Any, session: SessionBase) -> bool:
-    """Is the user's password the one with which this session began?"""
+    """Return True if the session holds the hash of the user's present password."""
     if not hasattr(user, "get_session_auth_hash"):
         return True
     known = session.get(HASH_SESSION_KEY) or ""
@@ -202,7 +210,7 @@ def password_holds(user: Any, session: SessionBase) -> bool:
 
 
 def user_model() -> type[Model] | None:
-    """Return the model; None where there is none, as in settings of a worker that leave it out."""
+    """Return the user model; None if it is not installed, as in a worker's settings."""
     try:
         return get_user_model()
     except ImproperlyConfigured:

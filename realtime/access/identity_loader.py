@@ -1,7 +1,7 @@
-"""Clients that come together are identified together: one query for their sessions, one for users.
+"""Identify clients that connect together by one query for their sessions and one for their users.
 
-A batch is all clients that came while the batch before it was looked up: a client that comes alone
-does not wait for others.
+A batch consists of the clients that connected while the previous batch was looked up. A client that
+connects alone does not wait for others.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from realtime.concurrency import end
 
 logger = logging.getLogger("realtime.access")
 
-MOST = 200
-"""Clients of one batch: it takes some milliseconds of one thread."""
+MOST_IN_BATCH = 200
+"""Clients of one batch at most; such a batch takes some milliseconds of one thread."""
 
-PATIENCE = 0.1
-"""Seconds behind which a batch that hangs is overtaken by the next one."""
+OVERTAKE_AFTER = 0.1
+"""Seconds after which the next batch begins although the previous one has not ended."""
 
 MOST_GROUPS = 4
-"""Different contexts in which clients of one round are looked up together."""
+"""Groups of equal contexts of one batch that are looked up together; further clients are alone."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,11 +43,11 @@ class _Asked:
 
 
 class IdentityLoader:
-    """Identifies clients, together where that finds the same. Owner: an event loop.
+    """Identifies clients, together where the result is the same. Owner: an event loop.
 
-    A client that leaves cancels its own future and nothing else. An error in a batch, or a batch
-    that takes too long, identifies nobody: each of its clients is looked up alone then. Whatever
-    task of this dies, its clients get an error, and wait no longer; later clients begin anew.
+    A client that leaves cancels only its own future. If a batch raises or times out, each of its
+    clients is looked up alone. If a task of the loader dies, the clients that it serves get an
+    error; the next client starts another task.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class IdentityLoader:
         self._looking: set[asyncio.Task[None]] = set()
 
     async def identify(self, scope: Scope) -> Identity:
-        """Find out whose connection this is. Raise TimeoutError if that takes too long."""
+        """Return the identity of a connection; raise TimeoutError if a step takes too long."""
         key = batch_key(scope)
         if key is not None:
             asked = _Asked(scope, key, _context(), asyncio.get_running_loop().create_future())
@@ -77,10 +77,10 @@ class IdentityLoader:
     async def _run(self) -> None:
         try:
             while self._waiting:
-                asked, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                asked, self._waiting = self._waiting[:MOST_IN_BATCH], self._waiting[MOST_IN_BATCH:]
                 looking = [self._begin(group) for group in _groups(asked)]
                 if looking:
-                    await asyncio.wait(looking, timeout=PATIENCE)
+                    await asyncio.wait(looking, timeout=OVERTAKE_AFTER)
         finally:
             self._running = None
             waiting, self._waiting = self._waiting, []
@@ -95,7 +95,7 @@ class IdentityLoader:
     def _ended(self, group: Sequence[_Asked], task: asyncio.Task[None]) -> None:
         self._looking.discard(task)
         error = None if task.cancelled() else task.exception()
-        # Of a batch, those that are looked up alone are answered by other tasks.
+        # In a group, clients to be looked up alone get their identity from other tasks.
         if len(group) == 1 or error is not None or task.cancelled():
             _give_up(group, error)
 
@@ -120,16 +120,16 @@ async def _look_up_together(group: Sequence[_Asked]) -> Sequence[Identity | None
 
 
 def _context() -> contextvars.Context:
-    """Return the context in which a client is looked up: a middleware may have set what to use."""
+    """Return the context in which a client is looked up: a middleware may have set variables."""
     context = contextvars.copy_context()
-    # Each HTTP request has one of its own. It says in which thread to run what is sync, and this
-    # runs in another one.
+    # This variable names the thread for a request's sync code, so it differs in each HTTP request.
+    # The look-up runs in a thread of its own.
     context.run(SyncToAsync.thread_sensitive_context.set, None)  # type: ignore[arg-type]
     return context
 
 
 def _groups(asked: Sequence[_Asked]) -> list[list[_Asked]]:
-    """Return which of those that still wait can be looked up together."""
+    """Group the clients that still wait: those with equal contexts can be looked up together."""
     groups: list[list[_Asked]] = []
     for each in asked:
         if each.found.done():
