@@ -1,8 +1,8 @@
-"""Identities: a client's user and session, found when it connects and again at each recheck.
+"""The identity of a client: found when it connects, and again at each check of its connection.
 
-`REALTIME["AUTHENTICATE"]` names the function that finds the user: it takes the ASGI scope of a
-connection and returns a user or None. It is called at each look-up, so that a user who was
-deactivated, or a token that was withdrawn, is noticed.
+`REALTIME["AUTHENTICATE"]` names the function that finds the user: it receives a connection's ASGI
+scope and returns a user, or None. Each check calls it again, so that a deactivated user or a
+withdrawn token is noticed.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _SESSION = "realtime.session"
 
 
 class Identifies(Protocol):
-    """Finds the users and sessions of connections."""
+    """Finds the identities of clients."""
 
     async def identify(self, scope: Scope) -> Identity:
-        """Return a connection's user and session; raise TimeoutError after RULE_TIMEOUT."""
+        """Return the identity of a connection; raise TimeoutError if a step takes too long."""
 
 
 class Claim(NamedTuple):
-    """The user that a session names: the authentication backend, and its primary key."""
+    """The user that a session names: an authentication backend, and the user's key there."""
 
     backend: str
     pk: Any
@@ -53,9 +53,9 @@ class Claim(NamedTuple):
 
 @dataclass(slots=True)
 class Identity:
-    """A user, and the mark of the session; empty without one.
+    """The user of a connection, and the mark of its session; the mark is empty without a session.
 
-    `loader` looks the user up again; None to call `identify()`.
+    `loader` finds the user at later checks; None calls `identify()`.
     """
 
     scope: Scope
@@ -65,42 +65,46 @@ class Identity:
 
     @property
     def key(self) -> str:
-        """The user's primary key as text; empty for an anonymous one."""
+        """The user's primary key as text; empty for an anonymous user."""
         return key_of(self.user)
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether the client is not logged in."""
+        """True if no user is logged in."""
         return not getattr(self.user, "is_authenticated", False)
 
     async def look_again(self) -> bool:
-        """Load the user again; return whether user and session are still the same."""
+        """Find the user again; return True if user and session are unchanged.
+
+        Raise TimeoutError if a step takes longer than RULE_TIMEOUT.
+        """
         found = await (self.loader.identify if self.loader else identify)(self.scope)
-        # An anonymous user may have another session.
+        # An anonymous user may change the session.
         same = found.key == self.key and (found.session == self.session or not self.key)
         if same:
-            # The new object: the old one caches permissions.
+            # The new object: the old one caches permissions that may have changed.
             self.user = found.user
         return same
 
 
 async def identify(scope: Scope) -> Identity:
-    """Return a connection's user and session; raise TimeoutError after RULE_TIMEOUT."""
+    """Return the identity of a connection; raise TimeoutError if a step takes too long."""
     authenticate = import_string(conf.AUTHENTICATE)
     if iscoroutinefunction(authenticate):
         user = await await_in_time(authenticate(scope))
-        return Identity(scope, user or anonymous_user(), await in_time(_mark, scope))
+        return Identity(scope, user or anonymous_user(), await in_time(_scope_mark, scope))
     if authenticate is session_user and not session_key_of(scope):
-        # Without a cookie there is no session to look up.
+        # A scope without a cookie has no session: no thread is needed.
         return Identity(scope, anonymous_user(), "")
     return await in_time(_identify, authenticate, scope)
 
 
 def session_user(scope: Scope) -> Any:
-    """Return the user of a session that exists, has not expired, and has the current password.
+    """Return the user of the scope's session; None if the session no longer logs a user in.
 
-    The default of `REALTIME["AUTHENTICATE"]`. As Django's `get_user()`, but it writes nothing:
-    a socket cannot set a cookie.
+    The session must exist, be unexpired, and hold the hash of the user's password. The default of
+    `REALTIME["AUTHENTICATE"]`. Unlike Django's `get_user()` it writes nothing, since a socket
+    cannot set a cookie.
     """
     session = session_of(scope)
     claim = claim_of(session)
@@ -111,7 +115,7 @@ def session_user(scope: Scope) -> Any:
 
 
 def claim_of(session: SessionBase | None) -> Claim | None:
-    """Return the user that a session names; None if it names none."""
+    """Return the user that a session names; None if it names none, or an unused backend."""
     if session is None:
         return None
     try:
@@ -123,28 +127,31 @@ def claim_of(session: SessionBase | None) -> Claim | None:
 
 
 def key_of(user: Any) -> str:
-    """Return a user's primary key as text; empty for an anonymous user."""
+    """Return a user's primary key as text; empty for None or an anonymous user."""
     pk = getattr(user, "pk", None)
     return "" if pk is None else str(pk)
 
 
-def mark_of(session: SessionBase | None) -> str:
-    """Return a hash that identifies a session and is no key to it; empty for no session."""
+def session_mark(session: SessionBase | None) -> str:
+    """Return a session's mark: text that identifies the session and cannot be used to log in.
+
+    Empty without a session. With sessions in signed cookies, all sessions of a user with the same
+    password have one mark, and those of anonymous users none.
+    """
     if session is None or not session.session_key:
         return ""
-    # A session in a cookie has no fixed key: the hash of the user's password identifies it. An
-    # anonymous user has none.
+    # The key of a session in a cookie is its data, and changes with the data. The hash stays.
     key = session.get(HASH_SESSION_KEY) if is_kept_in_cookies() else session.session_key
     return salted_hmac("realtime.session", key, algorithm="sha256").hexdigest()[:20] if key else ""
 
 
 def is_kept_in_cookies() -> bool:
-    """Whether sessions are stored in cookies: all sessions of a user have the same mark then."""
+    """Return True if sessions are stored only in signed cookies."""
     return settings.SESSION_ENGINE.endswith(".signed_cookies")
 
 
 def session_of(scope: Scope) -> SessionBase | None:
-    """Return the session that a scope's cookie names; None if it does not exist."""
+    """Return the session that a scope's cookie names; None if there is no such session."""
     if _SESSION in scope:
         return cast("SessionBase | None", scope[_SESSION])
     key = session_key_of(scope)
@@ -152,7 +159,7 @@ def session_of(scope: Scope) -> SessionBase | None:
 
 
 def stored_session(key: str) -> SessionBase | None:
-    """Return the session with this key; None if it does not exist."""
+    """Return the session with this key; None if there is none."""
     session: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(key)
     # Reading drops the key of a session that does not exist.
     session.is_empty()
@@ -161,38 +168,38 @@ def stored_session(key: str) -> SessionBase | None:
 
 
 def session_key_of(scope: Scope) -> str | None:
-    """Return the session key in a scope's cookie, which the client may have made up."""
+    """Return the session key in a scope's cookie, not validated; None without one."""
     cookie = b"; ".join(value for name, value in scope.get("headers", ()) if name == b"cookie")
     return parse_cookie(cookie.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
 
 
 def _identify(authenticate: Any, scope: Scope) -> Identity:
+    # Read once: for the project's function and for the mark.
     session = session_of(scope)
-    # Loaded once, for the user and for the mark.
     with inside(authenticate):
         user = authenticate({**scope, _SESSION: session}) or anonymous_user()
     if inspect.isawaitable(user):
         if inspect.iscoroutine(user):
             user.close()
-        # An awaitable is true, so it would count as a user.
+        # An awaitable would be taken for a user.
         raise TypeError(f"expected {authenticate!r} to return a user or None, got {user!r}")
-    return Identity(scope, user, mark_of(session))
+    return Identity(scope, user, session_mark(session))
 
 
 def anonymous_user() -> Any:
     """Return an anonymous user."""
-    # Can be imported only when the apps are ready.
+    # Imported here: models can be imported only when the apps are ready.
     from django.contrib.auth.models import AnonymousUser  # noqa: PLC0415
 
     return AnonymousUser()
 
 
-def _mark(scope: Scope) -> str:
-    return mark_of(session_of(scope))
+def _scope_mark(scope: Scope) -> str:
+    return session_mark(session_of(scope))
 
 
 def password_holds(user: Any, session: SessionBase) -> bool:
-    """Return whether the user's password is the one with which this session began."""
+    """Return True if the session holds the hash of the user's present password."""
     if not hasattr(user, "get_session_auth_hash"):
         return True
     known = session.get(HASH_SESSION_KEY) or ""
@@ -203,7 +210,7 @@ def password_holds(user: Any, session: SessionBase) -> bool:
 
 
 def user_model() -> type[Model] | None:
-    """Return the user model; None if the settings have none, as those of a worker may."""
+    """Return the user model; None if it is not installed, as in a worker's settings."""
     try:
         return get_user_model()
     except ImproperlyConfigured:

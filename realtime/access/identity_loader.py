@@ -1,6 +1,6 @@
 """Identify clients that connect together by one query for their sessions and one for their users.
 
-A batch is the clients that connected while the batch before it was looked up, so a client that
+A batch consists of the clients that connected while the previous batch was looked up. A client that
 connects alone does not wait for others.
 """
 
@@ -23,13 +23,13 @@ from realtime.concurrency import end
 logger = logging.getLogger("realtime.access")
 
 MOST_IN_BATCH = 200
-"""Clients of one batch: it takes some milliseconds of one thread."""
+"""Clients of one batch at most; such a batch takes some milliseconds of one thread."""
 
 OVERTAKE_AFTER = 0.1
-"""Seconds after which the next batch is looked up beside one that hangs."""
+"""Seconds after which the next batch begins although the previous one has not ended."""
 
 MOST_GROUPS = 4
-"""Groups of clients with equal context variables in a batch; others are looked up alone."""
+"""Groups of equal contexts of one batch that are looked up together; further clients are alone."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,11 +43,11 @@ class _Asked:
 
 
 class IdentityLoader:
-    """Identifies clients, in batches where that gives the same result. Owner: an event loop.
+    """Identifies clients, together where the result is the same. Owner: an event loop.
 
-    A client that leaves cancels only its own future. After an error or a timeout of a batch each of
-    its clients is looked up alone. If a task here dies, its clients get an error, and later clients
-    start another task.
+    A client that leaves cancels only its own future. If a batch raises or times out, each of its
+    clients is looked up alone. If a task of the loader dies, the clients that it serves get an
+    error; the next client starts another task.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class IdentityLoader:
         self._looking: set[asyncio.Task[None]] = set()
 
     async def identify(self, scope: Scope) -> Identity:
-        """Return a connection's user and session; raise TimeoutError after RULE_TIMEOUT."""
+        """Return the identity of a connection; raise TimeoutError if a step takes too long."""
         key = batch_key(scope)
         if key is not None:
             asked = _Asked(scope, key, _context(), asyncio.get_running_loop().create_future())
@@ -95,7 +95,7 @@ class IdentityLoader:
     def _ended(self, group: Sequence[_Asked], task: asyncio.Task[None]) -> None:
         self._looking.discard(task)
         error = None if task.cancelled() else task.exception()
-        # Other tasks look up alone the clients of this batch that still wait.
+        # In a group, clients to be looked up alone get their identity from other tasks.
         if len(group) == 1 or error is not None or task.cancelled():
             _give_up(group, error)
 
@@ -122,13 +122,14 @@ async def _look_up_together(group: Sequence[_Asked]) -> Sequence[Identity | None
 def _context() -> contextvars.Context:
     """Return the context in which a client is looked up: a middleware may have set variables."""
     context = contextvars.copy_context()
-    # Each HTTP request has its own value, the thread for its sync code; a batch has another thread.
+    # This variable names the thread for a request's sync code, so it differs in each HTTP request.
+    # The look-up runs in a thread of its own.
     context.run(SyncToAsync.thread_sensitive_context.set, None)  # type: ignore[arg-type]
     return context
 
 
 def _groups(asked: Sequence[_Asked]) -> list[list[_Asked]]:
-    """Return the clients that still wait, grouped by equal context."""
+    """Group the clients that still wait: those with equal contexts can be looked up together."""
     groups: list[list[_Asked]] = []
     for each in asked:
         if each.found.done():

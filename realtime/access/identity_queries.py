@@ -1,7 +1,7 @@
-"""Find the users of many clients by few queries.
+"""Find the users of many clients by few queries, where the result is the same as one by one.
 
-This needs Django's own session engines, authentication backends and user managers. The project's
-own may do more than Django's: its clients are looked up one by one.
+It is the same with Django's own session engines, authentication backends and managers. Those of a
+project may do anything, so their clients are looked up one by one.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from realtime.access.identity import (
     anonymous_user,
     claim_of,
     is_kept_in_cookies,
-    mark_of,
     password_holds,
     session_key_of,
+    session_mark,
     session_user,
     stored_session,
 )
@@ -37,37 +37,44 @@ from realtime.access.rule_threads import inside
 from realtime.conf import conf
 
 LONGEST_KEY = 40
-"""Characters of a session key that fit into Django's table."""
+"""Characters of a session key at most: the size of the column in Django's own table."""
 
 Sessions = Mapping[str, SessionBase | None]
-"""Key -> session; None if it does not exist. A missing one is to be looked up alone."""
+"""Session key -> session; None if it does not exist. A client whose key is missing is looked up
+alone.
+"""
 
 Users = Mapping[Claim, Any]
-"""Claim -> user; None if the user may not log in. A missing one is to be looked up alone."""
+"""Claim -> user; None if the user may not log in. A client whose claim is missing is looked up
+alone.
+"""
 
 
 def batch_key(scope: Scope) -> str | None:
-    """Return the session key to look a client up by in a batch; None to look it up alone."""
-    if settings.SESSION_ENGINE not in _READ or import_string(conf.AUTHENTICATE) is not session_user:
+    """Return the session key by which a client can be looked up with others; None if it cannot."""
+    if (
+        settings.SESSION_ENGINE not in _READER
+        or import_string(conf.AUTHENTICATE) is not session_user
+    ):
         return None
     key = session_key_of(scope)
     if not key or is_kept_in_cookies():
         return key or None
-    # Django makes no other keys. One that breaks the query must not break it for other clients.
+    # Django makes no other keys. One that makes a query fail must fail for its own client only.
     is_djangos = len(key) <= LONGEST_KEY and key.isascii() and key.isalnum()
     return key if is_djangos else None
 
 
 def identify_many(asked: Sequence[tuple[Scope, str]]) -> list[Identity | None]:
-    """Return the identities for these scopes with their session keys.
+    """Return the identities of clients, given as scope and session key, in their order.
 
-    None for a client that is to be looked up alone.
+    None for a client that must be looked up alone.
     """
     with inside(session_user):
-        sessions = _READ[settings.SESSION_ENGINE]({key for _, key in asked})
+        sessions = _READER[settings.SESSION_ENGINE]({key for _, key in asked})
         claims: dict[str, Claim | None] = {}
         for key, session in sessions.items():
-            with suppress(Exception):  # raised again when this client is looked up alone
+            with suppress(Exception):  # the look-up of this client alone raises it
                 claims[key] = claim_of(session)
         users = _users({claim for claim in claims.values() if claim is not None})
         return [
@@ -80,15 +87,15 @@ def _identity(
     scope: Scope, session: SessionBase | None, claim: Claim | None, users: Users
 ) -> Identity | None:
     if session is None or claim is None:
-        return Identity(scope, anonymous_user(), mark_of(session))
+        return Identity(scope, anonymous_user(), session_mark(session))
     if claim not in users:
         return None
     try:
         user = users[claim]
         if user is None or not password_holds(user, session):
-            return Identity(scope, anonymous_user(), mark_of(session))
-        # A copy for each client: rules cache permissions on the user.
-        return Identity(scope, copy.copy(user), mark_of(session))
+            return Identity(scope, anonymous_user(), session_mark(session))
+        # A copy for each client: rules cache results on the user.
+        return Identity(scope, copy.copy(user), session_mark(session))
     except Exception:
         return None
 
@@ -108,7 +115,7 @@ def _from_database(keys: Collection[str]) -> Sessions:
     )
     data = {row.session_key: row.session_data for row in rows}
     return {
-        key: _with(store, store.decode(data[key])) if key in data else None
+        key: _filled(store, store.decode(data[key])) if key in data else None
         for key, store in stores.items()
     }
 
@@ -119,30 +126,30 @@ def _from_cache(keys: Collection[str]) -> Sessions:
 
 
 def _cached(keys: Collection[str]) -> Sessions:
-    """Return the sessions in the cache. One only in the database is looked up alone."""
+    """Return the sessions that are in the cache; those in the database only are missing."""
     stores = {key: store for key, store in _stores(keys).items() if store.session_key}
     names = {key: store.cache_key for key, store in stores.items()}
     data = caches[settings.SESSION_CACHE_ALIAS].get_many(names.values())
-    return {key: _with(stores[key], data[name]) for key, name in names.items() if name in data}
+    return {key: _filled(stores[key], data[name]) for key, name in names.items() if name in data}
 
 
 def _from_cookies(keys: Collection[str]) -> Sessions:
     found = {}
     for key in keys:
-        with suppress(Exception):  # raised again when this client is looked up alone
+        with suppress(Exception):  # the look-up of this client alone raises it
             found[key] = stored_session(key)
     return found
 
 
 _DJANGOS = "django.contrib.sessions.backends"
 
-_READ: Mapping[str, Callable[[Collection[str]], Sessions]] = {
+_READER: Mapping[str, Callable[[Collection[str]], Sessions]] = {
     f"{_DJANGOS}.db": _from_database,
     f"{_DJANGOS}.cache": _from_cache,
     f"{_DJANGOS}.cached_db": _cached,
     f"{_DJANGOS}.signed_cookies": _from_cookies,
 }
-"""Session engine -> the function that reads many of its sessions."""
+"""Session engine -> function that reads the sessions with these keys."""
 
 
 def _store_class() -> Any:
@@ -154,8 +161,8 @@ def _stores(keys: Iterable[str]) -> dict[str, Any]:
     return {key: make(key) for key in keys}
 
 
-def _with(store: Any, data: dict[str, Any]) -> SessionBase:
-    """Give a session the data that it would load itself."""
+def _filled(store: Any, data: dict[str, Any]) -> SessionBase:
+    """Give a session the data that it would load, and return it."""
     store._session_cache = data
     found: SessionBase = store
     return found
@@ -168,7 +175,7 @@ def _users(claims: Collection[Claim]) -> Users:
     found: dict[Claim, Any] = {}
     for path in {claim.backend for claim in claims}:
         backend: Any = load_backend(path)
-        if _asks_as_django_does(backend):
+        if _looks_up_by_key(backend):
             pks = {claim.pk for claim in claims if claim.backend == path}
             for pk, user in get_user_model()._default_manager.in_bulk(pks).items():
                 may = backend.user_can_authenticate(user)
@@ -176,9 +183,12 @@ def _users(claims: Collection[Claim]) -> Users:
     return found
 
 
-def _asks_as_django_does(backend: Any) -> bool:
-    """Return whether this backend finds a user by a query for the primary key alone."""
-    # They can be imported only when the apps are ready.
+def _looks_up_by_key(backend: Any) -> bool:
+    """Return True if this authentication backend finds users by a query for the primary key alone.
+
+    That is so if neither the backend nor the user model's manager replaces Django's methods.
+    """
+    # Imported here: models can be imported only when the apps are ready.
     from django.contrib.auth.backends import AllowAllUsersModelBackend, ModelBackend  # noqa: PLC0415
 
     kind, manager = type(backend), get_user_model()._default_manager

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from realtime.access.identity import key_of, mark_of
+from realtime.access.identity import key_of, session_mark
 from realtime.messages.message import Message, Reset
 from realtime.messages.topics import RESERVED, Topic
 from realtime.publish import publish
@@ -24,7 +24,7 @@ USER, SESSION = "user", "session"
 
 def logged_out(*, request: HttpRequest | None, user: Any, **_: object) -> None:
     """Send that a session ended; a receiver of Django's `user_logged_out`."""
-    mark = mark_of(getattr(request, "session", None))
+    mark = session_mark(getattr(request, "session", None))
     if mark:
         publish([Message(CONCERNED, {SESSION: {mark: "left"}})])
     elif user is not None:

@@ -15,7 +15,7 @@ from typing import Any
 from django.core import signing
 from django.http import HttpRequest
 
-from realtime.access.identity import key_of, mark_of
+from realtime.access.identity import key_of, session_mark
 from realtime.conf import conf
 from realtime.exceptions import InvalidTopic
 from realtime.messages.topics import RESERVED, Topic
@@ -47,7 +47,7 @@ def owner_of(request: HttpRequest) -> tuple[str, str]:
     """Return the owner of a request's tickets: the user's key, and the session's mark."""
     # `auser()` keeps the user under another name than `user` does.
     user: Any = getattr(request, "_acached_user", None) or getattr(request, "user", None)
-    return key_of(user), mark_of(getattr(request, "session", None))
+    return key_of(user), session_mark(getattr(request, "session", None))
 
 
 def sign(topic: Topic, user: str, session: str) -> str:

@@ -1,4 +1,4 @@
-"""Logging once that something is away, and once that it works again."""
+"""Log once that something is away, and once that it works again."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import suppress
 
 
 class Outage:
-    """Is something away? Any thread may say so.
+    """Whether something is away: a backend, a database. Any thread may begin and end it.
 
-    `away` and `back` are logged, once each an outage: `away` at `level` with the error behind it,
-    `back` as a warning. An error of another type than `expected` is a bug, and is logged as an
-    error with its traceback.
+    For each outage `away` is logged once, at `level` and followed by the error, and `back` once, as
+    a warning. An error of another type than `expected` is a bug: it is logged as an error, with its
+    traceback.
 
-    The state is a lock that is only ever tried, never waited for. So of threads that note the same
-    change one logs it, and a process that is forked meanwhile is not stuck.
+    The state is a lock that is never waited for. So if several threads note the same change, one of
+    them logs it; and a process that forks meanwhile does not hang.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class Outage:
 
     @property
     def lasts(self) -> bool:
-        """Is it away?"""
+        """True during an outage."""
         return self._away.locked()
 
     def begin(self, error: BaseException) -> bool:
-        """Note that it is away; return whether that is new."""
+        """Record an error; return True if the outage begins with it."""
         away, _ = self._messages
         if not self._away.acquire(blocking=False):
             self._logger.debug("%s, still: %s", away, error)
@@ -51,10 +51,10 @@ class Outage:
         return True
 
     def end(self, detail: str = "") -> bool:
-        """Note that it works; return whether it was away. `detail` is logged behind `back`."""
+        """Record a success; return True if an outage ends with it. `detail` follows `back`."""
         if not self._away.locked():
             return False
-        # Another thread may note the same at this moment.
+        # Another thread may record a success at the same moment.
         with suppress(RuntimeError):
             self._away.release()
             self._logger.warning("%s%s", self._messages[1], detail)

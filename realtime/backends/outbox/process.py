@@ -1,6 +1,7 @@
-"""This process's relay: one, made when there is something to send; a forked process makes its own.
+"""This process's relay: made when the first messages are sent; a forked process makes its own.
 
-Which backend the relay sweeps for is handed to it: the project's, if that sends through the outbox.
+Callers pass the backend to which the relay sends the rows that its sweeps find: the project's
+backend, if that sends through the outbox.
 """
 
 from __future__ import annotations
@@ -16,41 +17,41 @@ from realtime.backends.outbox.stats import RelayStatus, metrics
 
 logger = logging.getLogger("realtime.outbox")
 
-LAST_WORDS = 1.0
-"""Seconds that a process which ends waits for its relay. What is left is another's."""
+FLUSH_TIMEOUT = 1.0
+"""Seconds that a process waits for its relay when it ends. Another process sends the rows left."""
 
 _lock = threading.Lock()
 _relay: Relay | None = None
 
 
 def hand_over(item: Item, sweeps_for: Sender | None) -> None:
-    """Let this process's relay send what was committed. Never raise, never wait for the backend."""
+    """Let this process's relay send committed messages. Never raise or wait for the backend."""
     try:
         _running(sweeps_for).queue.put(item)
     except RuntimeError as error:
-        # No thread can be started, as in an interpreter that ends.
-        logger.warning("cannot send messages now: %s; those stored are left to a sweep", error)
+        # No thread can be started, as when the interpreter ends.
+        logger.warning("cannot send messages now: %s; a sweep sends the stored ones", error)
 
 
 def ensure_relay(sweeps_for: Sender) -> None:
-    """Make sure that this process's relay runs.
+    """Start this process's relay, unless it runs.
 
-    For processes that serve: what a crashed process left in the outbox is sent, even if no process
+    For processes that serve: the relay sends the rows of a crashed process even if no process
     writes.
     """
     _running(sweeps_for)
 
 
 def relay_status() -> RelayStatus | None:
-    """Return how this process's relay does; None if there is none that runs."""
+    """Return the state of this process's relay; None if none runs."""
     relay = _relay
     return relay.status() if relay is not None and relay.runs else None
 
 
-def stop_relay(seconds: float = LAST_WORDS) -> None:
-    """End this process's relay, waiting that long at most; the next commit makes another.
+def stop_relay(seconds: float = FLUSH_TIMEOUT) -> None:
+    """End this process's relay, and wait for that at most `seconds`. The next commit makes another.
 
-    For tests, whose database goes away. What was not sent stays in the outbox.
+    For tests, whose database is dropped. Unsent rows stay in the outbox.
     """
     global _relay
     with _lock:
@@ -70,16 +71,16 @@ def _running(sweeps_for: Sender | None) -> Relay:
         return _relay
 
 
-def flush_relay(seconds: float = LAST_WORDS) -> bool:
-    """Wait until what this process committed was sent, that long at most; say whether it was.
+def flush_relay(seconds: float = FLUSH_TIMEOUT) -> bool:
+    """Wait at most `seconds` until this process's messages are sent; return True if they are.
 
-    Not at all where the backend is known to be away. Called when the process ends; for tests too.
+    Do not wait if the backend is known to be away. Called when the process ends, and by tests.
     """
     return _relay is None or _relay.flush(seconds)
 
 
 def _forget() -> None:
-    """Begin anew in a forked process: the thread stayed with its parent, and the queue is its."""
+    """Start over in a forked process: the relay's thread and queue belong to the parent."""
     global _lock, _relay
     _lock, _relay = threading.Lock(), None
     metrics.clear()

@@ -23,16 +23,16 @@ from realtime.messages.message import Message
 logger = logging.getLogger("realtime.outbox")
 
 ASK_AGAIN_AFTER = 1.0
-"""Seconds for which a backend that has not answered is not asked again: it may hang, and every page
-would wait for it.
+"""Seconds before a backend that did not answer is asked again. It may hang, and each page that asks
+it waits.
 """
 
 
 class PositionSource:
-    """Gives positions, or NOWHERE while the backend is away. Any thread may ask.
+    """Returns positions, or NOWHERE while the backend is away. Any thread may ask.
 
     A page with the position NOWHERE is reset when it subscribes, which succeeds once the backend is
-    back. It has read committed data, and reads again what it can prove nothing about.
+    back. It then reads its data again, since nothing proves which changes it missed.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class PositionSource:
         if monotonic() < self._not_before:
             return NOWHERE
         if self._outage.lasts:
-            # Other threads do not wait for this answer too.
+            # Meanwhile other threads get NOWHERE, and do not wait for this answer.
             self._not_before = monotonic() + ASK_AGAIN_AFTER
         try:
             found = ask()
@@ -74,9 +74,9 @@ class OutboxPubSub(PubSub):
 
         Called only in the relay's thread, with at most some hundred messages. It may block for a
         few seconds: a backend that can hang needs a timeout here. Raise the backend's error if it
-        did not take the messages, or may not have; all of them are sent again then, with growing
-        pauses. Raise InvalidMessage for a message that the backend will never take, such as one too
-        large for it: a reset of the topic is sent instead.
+        did not take the messages, or may not have: all of them are sent again, with growing pauses.
+        Raise InvalidMessage for a message that the backend will never take, such as one too large
+        for it: a reset of the topic is sent instead.
         """
 
     @abstractmethod
@@ -96,15 +96,15 @@ class OutboxPubSub(PubSub):
         return await off_loop(self.position)
 
     def ended(self) -> None:
-        """Release what `send()` holds in the relay's thread, which ends."""
+        """Release the resources that `send()` holds in the relay's thread, which ends."""
 
     def check(self) -> list[CheckMessage]:
         """Warn of the messages that are lost if the outbox is switched off."""
         if conf.OUTBOX:
             return []
         what = (
-            "The outbox is switched off: a process that ends right behind a commit loses its"
-            " message, and so does one that ends while the backend is away. No client is told."
+            "The outbox is switched off: a process that ends right after a commit loses its"
+            " message, and so does one that ends while the backend is away. Clients go stale."
         )
         hint = "Remove REALTIME['OUTBOX'], or silence this if stale pages do no harm."
         return [checks.Warning(what, hint=hint, id="realtime.W002")]
@@ -127,7 +127,7 @@ class OutboxPubSub(PubSub):
         process.hand_over(Unstored(self, tuple(messages), passing=True), project_pubsub())
 
     def facts(self) -> Mapping[str, object]:
-        """Return the backend's position; raise its error, where a page would just be reset."""
+        """Return the backend's position, or raise its error: operators must see it."""
         return {"position": str(self.ask_position())}
 
     def prepare(self, messages: Sequence[Message], using: str) -> Callable[[], None]:

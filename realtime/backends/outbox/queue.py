@@ -15,7 +15,7 @@ from realtime.messages.message import Message, Reset
 from realtime.messages.topics import Topic
 
 Place = tuple[str, str]
-"""A database: its alias, and its name, which tests change behind the alias."""
+"""A database: its alias and its name. Tests change the name that belongs to an alias."""
 
 
 class Sender(Protocol):
@@ -25,7 +25,7 @@ class Sender(Protocol):
         """Send messages to the backend, or raise."""
 
     def ended(self) -> None:
-        """Let go of what `send()` keeps in the relay's thread, which ends."""
+        """Release the resources that `send()` holds in the relay's thread, which ends."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unstored:
-    """Committed messages without a row: they exist only here.
+    """Committed messages without a row: they exist only in memory.
 
     `passing` messages lose their value at once: they are dropped if the backend does not take them
     at the first attempt.
@@ -58,9 +58,9 @@ Item = Stored | Unstored
 class Queue:
     """Items of all threads, for the relay's thread. Owner: its condition.
 
-    A full queue takes no more items. No stored item is lost by that: the queue has `spilled`, and
-    the relay reads the table. Until the relay begins to read, the queue takes no other stored item,
-    which would be sent before the rejected ones. For rejected items without a row the topics'
+    A full queue rejects items. Rejected stored items are not lost: the queue has spilled, and the
+    relay reads the table. Until the relay begins to read, the queue rejects all stored items, since
+    they would be sent before the earlier ones. For rejected items without a row the topics'
     families are reset.
     """
 
@@ -94,7 +94,9 @@ class Queue:
                 self._resets.clear()
             first = next(iter(self._items), None)
             return list(
-                takewhile(lambda item: _way(item) == _way(first), islice(self._items, most))
+                takewhile(
+                    lambda item: _batch_key(item) == _batch_key(first), islice(self._items, most)
+                )
             )
 
     def done(self, count: int) -> None:
@@ -116,7 +118,7 @@ class Queue:
             self._spilled = True
 
     def close(self) -> None:
-        """End all waiting, for good."""
+        """End all waits, present and future."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -126,25 +128,25 @@ class Queue:
         """True once `close()` was called."""
         return self._closed
 
-    def wait_for_news(self, seconds: float) -> bool:
-        """Wait at most that long for items; return True if there are any or the queue is closed."""
+    def wait_for_items(self, seconds: float) -> bool:
+        """Wait at most `seconds` for items; return True if there are any or the queue is closed."""
         with self._changed:
-            news = self._changed.wait_for(lambda: self._closed or self._waiting(), max(seconds, 0))
-            return bool(news)
+            found = self._changed.wait_for(lambda: self._closed or self._waiting(), max(seconds, 0))
+            return bool(found)
 
     def wait_until_empty(self, seconds: float) -> bool:
-        """Wait at most that long until all items are done; return True if they are."""
+        """Wait at most `seconds` until all items are done; return True if they are."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or not self._waiting(), seconds)
             return not self._waiting()
 
     def wait_until_closed(self, seconds: float) -> None:
-        """Wait that long, or until the queue is closed."""
+        """Wait for `seconds`, or until the queue is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed, seconds)
 
     def lag(self) -> float:
-        """Return for how many seconds the first item has waited; 0 if there is none."""
+        """Return the seconds for which the first item has waited; 0 if there is none."""
         with self._changed:
             return monotonic() - self._items[0].since if self._items else 0.0
 
@@ -161,7 +163,7 @@ class Queue:
             self._resets[topic] = Unstored(item.pubsub, (reset,))
 
 
-def _way(item: Item | None) -> tuple[int, object]:
+def _batch_key(item: Item | None) -> tuple[int, object]:
     """Return the value that items must have in common to be sent together."""
     if isinstance(item, Unstored):
         return id(item.pubsub), item.passing

@@ -1,4 +1,4 @@
-"""The relay: a thread that sends what was committed."""
+"""The relay: a thread that sends committed messages to the backend."""
 
 from __future__ import annotations
 
@@ -26,29 +26,32 @@ logger = logging.getLogger("realtime.outbox")
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
 """Seconds between attempts at a backend that is away: see Backoff."""
 
-PART_SWEEP = 0.5
-"""Seconds between sweeps while a part of the backend does not take its share, which waits there."""
+PART_AWAY_INTERVAL = 0.5
+"""Seconds between sweeps while a part of the backend is away: its messages wait in the outbox."""
 
-KEEP = 0.5
+CLOSE_IDLE_AFTER = 0.5
 """Seconds without work after which the database connections are closed."""
 
 
 class Relay:
-    """Sends queued items in their order, and between their batches what a sweep finds.
+    """Sends queued items in their order, and between their batches the rows that a sweep finds.
 
-    Owner of all but the queue: its thread. An item leaves the queue when the backend has taken it,
-    so after a failure it is tried again before those behind it.
+    Owner of all but the queue: its thread. An item leaves the queue when the backend has taken it.
+    So after a failure the relay sends it again before later items.
     """
 
     def __init__(self) -> None:
         self.queue = Queue(conf.OUTBOX_QUEUE)
         self.sweeps_for: Sender | None = None
-        """Takes what a sweep finds; None sweeps nothing. Any thread may set it."""
+        """The backend for the rows that a sweep finds; without one the relay does not sweep.
+
+        Any thread may set it.
+        """
         self._sweep = Sweep(self._send_swept)
         self._sweeping: Iterator[int] | None = None
         self._next_sweep = 0.0
         self._swept: float | None = None
-        """When a sweep had last been done."""
+        """When the last sweep ended, by `monotonic()`."""
         self._last_used: Sender | None = None
         self._backend = Outage(
             logger,
@@ -71,11 +74,11 @@ class Relay:
 
     @property
     def runs(self) -> bool:
-        """Is its thread there?"""
+        """True while its thread runs."""
         return self._thread.is_alive()
 
     def status(self) -> RelayStatus:
-        """Return how it does; from any thread."""
+        """Return the relay's state; from any thread."""
         return RelayStatus(
             queued=len(self.queue),
             lag=round(self.queue.lag(), 3),
@@ -84,19 +87,19 @@ class Relay:
         )
 
     def start(self) -> None:
-        """Begin; raise RuntimeError where no thread can be started."""
+        """Start the thread; raise RuntimeError if that is impossible."""
         self._thread.start()
 
     def stop(self, seconds: float) -> None:
-        """End the thread, and wait for it that long at most. What is queued stays in the table."""
+        """End the thread, and wait for that at most `seconds`. Queued rows stay in the table."""
         self.queue.close()
         if self._thread.ident is not None:
             self._thread.join(seconds)
 
     def flush(self, seconds: float) -> bool:
-        """Wait until what is queued was sent, that long at most; not at all for a lost backend.
+        """Wait at most `seconds` until all queued items are sent; return True if they are.
 
-        Say whether it was.
+        Do not wait while the backend is away.
         """
         hopeless = self._backend.lasts or not self.runs
         return self.queue.wait_until_empty(0 if hopeless else seconds)
@@ -118,14 +121,14 @@ class Relay:
         except PartlySent as error:
             self._note_partly(error)
             self._sweeping = None
-            self._next_sweep = min(self._next_sweep, monotonic() + PART_SWEEP)
+            self._next_sweep = min(self._next_sweep, monotonic() + PART_AWAY_INTERVAL)
         except NotSent as error:
             metrics.count("failed")
             self._backend.begin(error)
             self._try_again_later()
         except Exception:
-            # After any error: messages wait, and no other thread sends them.
-            logger.exception("the relay failed, and goes on")
+            # Any error: messages wait, and only this thread sends them.
+            logger.exception("the relay failed, and continues")
             self._try_again_later()
         else:
             self._note_success(metrics.sent - sent)
@@ -133,7 +136,7 @@ class Relay:
                 self._wait_for_work()
 
     def _send_queued(self) -> bool:
-        """Send the first batch of the queue; say whether there was one."""
+        """Send the first batch of the queue; return True if there was one."""
         batch = self.queue.head(SWEEP_BATCH)
         if not batch:
             return False
@@ -143,14 +146,14 @@ class Relay:
             else:
                 self._send_unstored(batch)
         except PartlySent as error:
-            # The others must not wait: what is stored is left to a sweep.
+            # Messages for other parts must not wait behind these. A sweep sends the stored ones.
             self.queue.done(len(batch))
             if isinstance(batch[0], Stored):
                 raise
             if not batch[0].passing:
                 unsent = tuple(each for each in error.unsent if isinstance(each, Message))
                 self.queue.put(Unstored(batch[0].pubsub, unsent))
-            # Sweeps must not wait for that either.
+            # Not raised: sweeps must not wait behind these messages either.
             self._note_partly(error)
             self.queue.wait_until_closed(FIRST_PAUSE)
             return True
@@ -169,18 +172,18 @@ class Relay:
     def _send_rows(self, first: Stored, chosen: Sequence[int]) -> None:
         alias = first.place[0]
         if first.place != rows.place(alias):
-            return  # a test's database, which is gone
+            return  # a test's database, dropped meanwhile
         try:
             rows.send(chosen, alias, lambda messages: self._send_to(first.pubsub, messages))
         except Error as error:
-            # The rows are still there, so they are the next sweep's.
+            # The rows are still in the table: the next sweep sends them.
             self._database.begin(error)
             connections[alias].close()
         else:
             self._database.end()
 
     def _send_left_behind(self) -> bool:
-        """Do a step of what is found in the tables; say whether there was one to do."""
+        """Send a batch of a sweep, or after a spill all rows; return True if more may follow."""
         if not self.queue.head(1) and self.queue.take_spill():
             self._send_spilled()
             return True
@@ -194,7 +197,7 @@ class Relay:
         return self._sweeping is not None
 
     def _send_spilled(self) -> None:
-        """Send all that is in the tables; what is committed meanwhile is queued behind it."""
+        """Send all rows in the tables. Rows committed meanwhile are queued, and sent later."""
         try:
             for _ in self._sweep.steps(everything=True):
                 if self.queue.closed:
@@ -231,7 +234,7 @@ class Relay:
                 self._backend.end(f"; {waited} records waited")
 
     def _wait_for_work(self) -> None:
-        """Wait for the queue or the next sweep, and keep no database waiting meanwhile."""
-        if not self.queue.wait_for_news(min(KEEP, self._next_sweep - monotonic())):
+        """Wait for an item or the next sweep; close the database connections meanwhile."""
+        if not self.queue.wait_for_items(min(CLOSE_IDLE_AFTER, self._next_sweep - monotonic())):
             connections.close_all()
-            self.queue.wait_for_news(self._next_sweep - monotonic())
+            self.queue.wait_for_items(self._next_sweep - monotonic())

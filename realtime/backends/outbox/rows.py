@@ -1,4 +1,4 @@
-"""The rows of the outbox: written in the writer's transaction, deleted once they were sent.
+"""The rows of the outbox: written in the writer's transaction, deleted once they are sent.
 
 On PostgreSQL, triggers store the writes of other programs in the table that the database backend
 reads. With an outbox backend the relay sends those records as if they were rows of the outbox.
@@ -31,7 +31,7 @@ MOST_REMEMBERED = 1_000
 
 
 def place(alias: str) -> Place:
-    """Return the database that is behind an alias now."""
+    """Return the database that an alias names now."""
     return alias, str(connections.settings.get(alias, {}).get("NAME"))
 
 
@@ -75,13 +75,13 @@ def write(messages: Sequence[Message], alias: str) -> int:
 
 
 def ids(alias: str, table: Table, after: int, most: int) -> list[int]:
-    """Return the ids of committed rows behind the id `after`, the oldest first."""
+    """Return at most `most` ids of committed rows greater than `after`, in ascending order."""
     rows = table.objects.using(alias).filter(id__gt=after).order_by("id")
     return list(rows.values_list("id", flat=True)[:most])
 
 
 def count(alias: str) -> int:
-    """Return how many rows wait."""
+    """Return the number of waiting rows."""
     return sum(table.objects.using(alias).count() for table in tables_on(alias))
 
 
@@ -91,13 +91,14 @@ def send(
     send: Callable[[Sequence[Message]], None],
     table: Table = OutboxRecord,
 ) -> int:
-    """Send those of the rows that are committed and not being sent by another relay; delete them.
+    """Send the rows `chosen` in the given order, then delete them; return the number of rows sent.
 
-    They are sent in the order given. All of them stay if `send` raises; if it raises PartlySent,
-    only unsent messages stay. Return how many rows were sent.
+    Rows that are not committed, or that another relay is sending, are left out. All rows stay if
+    `send` raises; if it raises PartlySent, only unsent messages stay.
 
-    Where rows can be locked they are locked meanwhile, so that two relays share the work. Elsewhere
-    both may send: a database with one writer at a time must not be locked while a backend is slow.
+    The rows are locked meanwhile where the database can skip locked rows, so that two relays share
+    the work. Elsewhere both may send them: a database with one writer at a time must not be locked
+    while a backend is slow.
     """
     locks = connections[alias].features.has_select_for_update_skip_locked
     rows = table.objects.using(alias).filter(id__in=(wanted := list(chosen)))
@@ -142,9 +143,9 @@ def _transaction(alias: str, locks: bool) -> AbstractContextManager[object]:
 
 
 def _messages(payload: str, row: int, alias: str) -> list[Message] | None:
-    """Read a row; return None if it is unreadable, as a row of another version of the code may be.
+    """Read a row; return None if another version of the code wrote it in another format.
 
-    It stays, for a relay that can read it.
+    The row stays, for a relay that can read it.
     """
     try:
         return list(messages_of(payload, None))

@@ -1,4 +1,4 @@
-"""Sending messages to a backend in batches of bounded size."""
+"""Send messages to a backend in batches of bounded size."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _send(pubsub: Sender, messages: Sequence[Message]) -> None:
 
 
 def _send_reset(pubsub: Sender, message: Message) -> None:
-    """Reset the topic of a message that the backend refuses: it must not block all others."""
+    """Reset the topic of a message that the backend refuses, so that it blocks no other message."""
     metrics.count("refused")
     logger.error("the backend refused a message; its topic %s is reset", message.topic)
     try:

@@ -13,10 +13,10 @@ class Metrics:
     """Counts since the process began; any thread may count.
 
     sent      records that the backend took
-    swept     those of them that a sweep found, mostly left behind by another process
-    failed    attempts that the backend did not take
-    spilled   records that were left to the table, since the queue in memory was full
-    reset     records without a row whose topics' families were reset instead, for that reason
+    swept     sent records that a sweep found, most of them left by another process
+    failed    attempts to send that the backend did not accept
+    spilled   records that the full queue rejected; the relay reads them from the table
+    reset     records without a row that the full queue rejected; their families were reset
     refused   messages that the backend will never take; their topics were reset
     """
 

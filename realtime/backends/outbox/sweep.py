@@ -1,4 +1,4 @@
-"""Finding unsent rows: mostly those of processes that crashed."""
+"""Find and send unsent rows, most of them of processes that crashed."""
 
 from __future__ import annotations
 
@@ -20,31 +20,32 @@ SWEEP_BATCH = 100
 """Rows that are locked and sent together."""
 
 SWEEP_PAGE = 1_000
-"""Ids that are read at once. So many rows are a backlog, which is sent without waiting."""
+"""Ids that are read at once. A full page is a backlog: its rows are sent when first seen."""
 
 
 class Sweep:
-    """Searches the outboxes of all databases, again and again. Owner: one thread.
+    """Sends the rows left in the outboxes of all databases, one sweep after another.
 
-    A row is left behind if the previous sweep saw it already. Its age does not count: a row that
-    was written early in a long transaction is new when it appears, and its process sends it. No
-    process sends a trigger's records, so a sweep sends them when it first sees them.
+    Owner: one thread. A row counts as left if the previous sweep saw it already. Its age does not
+    count: a row that was written early in a long transaction is new when it appears, and its own
+    process sends it. No process sends the records of triggers, so a sweep sends them when it first
+    sees them.
     """
 
     def __init__(self, send: Callable[[Sequence[Message]], None]) -> None:
         self._send = send
-        # A test's database has the alias of the database before it; that one's rows are not swept.
+        # A test's database takes over an alias; a sweep for the earlier database must skip it.
         self._places = {alias: rows.place(alias) for alias in connections}
         self._seen: dict[str, frozenset[int]] = {}
         self._outages: dict[str, Outage] = {}
         self._partly: PartlySent | None = None
 
     def steps(self, *, everything: bool = False) -> Iterator[int]:
-        """Sweep once, and send the rows left behind, or all rows.
+        """Sweep once: send the rows left, or with `everything` all rows.
 
-        Each step sends one batch, and yields the number of its rows. Raise NotSent if the backend
-        does not take them; at the end, if a part of it does. A database that fails is skipped, see
-        `broken()`.
+        Each step sends one batch, and yields the number of rows sent. Raise NotSent if the backend
+        does not take them; if only a part of it does not, raise PartlySent at the end. A database
+        that fails is skipped, see `broken()`.
         """
         self._partly = None
         for alias, place in self._places.items():
@@ -66,7 +67,7 @@ class Sweep:
         return [alias for alias, outage in self._outages.items() if outage.lasts]
 
     def count(self) -> int:
-        """Return how many rows wait on all databases that answer."""
+        """Return the number of waiting rows on all databases that answer."""
         total = 0
         for alias, place in self._places.items():
             try:

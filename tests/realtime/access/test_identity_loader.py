@@ -341,7 +341,7 @@ async def test_where_a_batch_fails_each_is_looked_up_alone(
 
     monkeypatch.setattr(QuerySet, "in_bulk", fail)
     scopes = await asyncio.to_thread(lambda: [Browser(n).scope for n in ("ada", "grace")])
-    monkeypatch.setattr(identity_queries, "_asks_as_django_does", lambda backend: True)
+    monkeypatch.setattr(identity_queries, "_looks_up_by_key", lambda backend: True)
 
     with caplog.at_level(logging.WARNING, "realtime.access"):
         found = await together(loader, scopes)
@@ -491,7 +491,7 @@ def test_what_a_project_wrote_itself_is_asked_one_by_one(
     users = SimpleNamespace(_default_manager=made)
     monkeypatch.setattr(identity_queries, "get_user_model", lambda: users)
 
-    assert identity_queries._asks_as_django_does(backend()) is is_djangos
+    assert identity_queries._looks_up_by_key(backend()) is is_djangos
 
 
 async def project_user(scope: Scope) -> Any:

@@ -20,7 +20,7 @@ from django.utils.functional import SimpleLazyObject
 
 import realtime
 from realtime import Message, awatch, watch
-from realtime.access.identity import mark_of
+from realtime.access.identity import session_mark
 from realtime.access.tickets import holds
 from realtime.backends.memory import MemoryPubSub
 from realtime.exceptions import InvalidTopic
@@ -81,7 +81,7 @@ def test_a_page_has_tickets_for_its_user_and_session(request_: HttpRequest) -> N
 
     (shown,) = head_of(rendered(request_))["topics"]  # type: ignore[misc]
 
-    mark = mark_of(request_.session)
+    mark = session_mark(request_.session)
     assert holds(shown["ticket"], "list:5", "7", mark)
     assert not holds(shown["ticket"], "list:5", "7", "")
 

@@ -117,8 +117,8 @@ def test_a_full_queue_resets_families_of_what_has_no_row() -> None:
 def test_waiting_threads_are_woken(act: str) -> None:
     """By an item, by rejected rows, and by the end."""
     queue = Queue(10)
-    assert not queue.wait_for_news(0)
+    assert not queue.wait_for_items(0)
 
     {"put": lambda: queue.put(stored(1)), "spill": queue.spill, "close": queue.close}[act]()
 
-    assert queue.wait_for_news(10)
+    assert queue.wait_for_items(10)
