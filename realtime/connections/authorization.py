@@ -17,14 +17,7 @@ from realtime.access.evaluate import RuleAnswer, RuleAnswers, ask_all
 from realtime.access.rules import has_rule, path_of
 from realtime.connections.client import Client
 from realtime.connections.dependencies import Dependencies
-from realtime.connections.subscriptions import (
-    CHANGED,
-    RECHECK,
-    TICKET,
-    Doubt,
-    State,
-    Subscription,
-)
+from realtime.connections.subscription import CHANGED, RECHECK, TICKET, Doubt, State, Subscription
 from realtime.messages.topics import Topic
 from realtime.protocol import CloseCode, Denied, Revoked
 from realtime.telemetry import counters

@@ -12,7 +12,7 @@ from realtime.conf import conf
 from realtime.connections.authorization import NOT_ALLOWED
 from realtime.connections.connection import Connection
 from realtime.connections.handlers import handles
-from realtime.connections.subscriptions import Subscription
+from realtime.connections.subscription import Subscription
 from realtime.exceptions import InvalidCursor, InvalidTopic
 from realtime.messages.cursors import NOWHERE, Cursor
 from realtime.messages.message import Message, Reset

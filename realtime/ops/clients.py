@@ -8,7 +8,7 @@ from time import monotonic
 import msgspec
 
 from realtime.connections.connection import Connection
-from realtime.connections.subscriptions import State, Subscription
+from realtime.connections.subscription import State, Subscription
 from realtime.messages.cursors import Cursor
 from realtime.messages.topics import Topic
 from realtime.ops.process import process_name

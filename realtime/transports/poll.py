@@ -26,7 +26,7 @@ SETTLE_TIMEOUT = 5.0
 
 @json_errors
 async def poll_changes(request: HttpRequest) -> HttpResponseBase:
-    """PollResponse `GET live/changes/?topic=…&since=…&wait=20`."""
+    """Answer `GET live/changes/?topic=…&since=…&wait=20`."""
     refuse_foreign(request)
     poll = Poll(read(request))
     try:

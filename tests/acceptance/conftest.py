@@ -1,4 +1,4 @@
-"""The demo as its users have it: a server process, two browsers, and other processes that write."""
+"""The demo in a server process, two browsers, and other processes that write."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.demo_browser import LIVE, chromium
 from tools.demo_server import DemoServer
 
 PATIENCE = 30_000
-"""Milliseconds within which a page must show what it should; it takes some tens."""
+"""Milliseconds within which a page must show a change; a quiet machine needs some tens."""
 
 Open = Callable[..., Awaitable[Page]]
 

@@ -1,4 +1,4 @@
-"""The demo without a mouse, on a phone, and for those who use it with other senses."""
+"""The demo by keyboard, on a phone, and with assistive technology."""
 
 from __future__ import annotations
 
@@ -74,8 +74,10 @@ async def test_the_whole_task_flow_works_by_keyboard(open_as: Open, todo: Todo) 
     await grace.shows(["Water the plants", "Call Alan"])
 
 
-async def test_somebody_elses_change_leaves_my_typing_alone(open_as: Open, todo: Todo) -> None:
-    """A refetch neither takes the focus nor the half-typed text."""
+async def test_a_change_by_another_user_keeps_focus_and_typed_text(
+    open_as: Open, todo: Todo
+) -> None:
+    """The refetch replaces neither."""
     page = await open_as("ada", todo.home_path)
     ada, grace = ListPage(page), ListPage(await open_as("grace", todo.home_path))
     field = await ada.task("Call Alan").title.get_attribute("id")

@@ -35,7 +35,7 @@ async def test_a_change_in_a_shell_reaches_the_page(
 async def test_a_rolled_back_change_does_not_show(
     open_as: Open, todo: Todo, server: DemoServer
 ) -> None:
-    """Nobody is told of it: the page was fetched once, for the change that was committed."""
+    """No message is sent for it: the page is fetched once, for the committed change."""
     ada = ListPage(await open_as("ada", todo.home_path))
     refetches: list[str] = []
     ada.page.on("request", lambda r: refetches.append(r.url) if r.url.endswith("/") else None)
@@ -57,7 +57,7 @@ async def test_a_rolled_back_change_does_not_show(
 async def test_a_page_catches_up_after_its_server_was_killed(
     open_as: Open, todo: Todo, server: DemoServer
 ) -> None:
-    """What was committed while there was no server shows once there is one again."""
+    """Changes committed while no server ran show once one runs again."""
     ada = ListPage(await open_as("ada", todo.home_path))
 
     await asyncio.to_thread(server.kill)

@@ -1,4 +1,4 @@
-"""Server-sent events and polling as real servers carry them, and as a browser takes them."""
+"""Server-sent events and polling over real servers, and in a browser."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def server(
     template: Template,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[DemoServer]:
-    """A server that has room for few, and streams that end when much was sent."""
+    """A server of few connections, whose streams end after some kilobytes."""
     folder = tmp_path_factory.mktemp(request.param)
     with serve(request.param, "long_streams", template, folder) as server:
         yield server
 
 
 def ask(server: DemoServer, template: Template, path: str) -> socket.socket:
-    """Ask for something, and return where the answer comes."""
+    """Send a GET request; return the socket on which the response arrives."""
     address = urlsplit(server.url)
     found = socket.create_connection((address.hostname, address.port), timeout=PATIENCE)
     cookie = f"sessionid={template.sessions['ada']}"
@@ -87,7 +87,7 @@ def read_until(connection: socket.socket, what: bytes) -> bytes:
 
 
 def process(server: DemoServer) -> tuple[int, int]:
-    """Return how many connections and topics the server's process has."""
+    """Return the numbers of connections and topics of the server's process."""
     report = json.loads(manage(server.database, "realtime_status", "--json"))
     (answer,) = report["processes"]
     return answer["process"]["connections"], answer["process"]["topics"]
@@ -100,8 +100,10 @@ async def becomes_idle(server: DemoServer) -> None:
 
 
 @pytest.mark.long
-async def test_a_client_that_leaves_is_let_go(server: DemoServer, template: Template) -> None:
-    """With its subscriptions and its place, whatever it was waiting for."""
+async def test_a_client_that_disconnects_leaves_nothing_behind(
+    server: DemoServer, template: Template
+) -> None:
+    """Neither subscriptions nor its place among the connections, on both transports."""
     topic = f"topic=list:{template.pks['Home']}"
     with closing(ask(server, template, f"/live/changes/?{topic}")) as connection:
         since = read_until(connection, b"}}").decode().partition('"cursor":"')[2].partition('"')[0]
@@ -132,7 +134,7 @@ async def has_room(server: DemoServer, template: Template, path: str) -> None:
 async def test_a_stream_to_a_client_that_does_not_read_is_bounded(
     server: DemoServer, template: Template
 ) -> None:
-    """The stream ends though the client says nothing, and no more than that waits for it."""
+    """The stream ends after some kilobytes, which is all that waits for the client."""
     pk = template.pks["Home"]
     with closing(ask(server, template, f"/live/sse/?topic=list:{pk}")) as stream:
         await asyncio.to_thread(read_until, stream, b"subscribed")
@@ -144,10 +146,10 @@ async def test_a_stream_to_a_client_that_does_not_read_is_bounded(
 
 
 @pytest.mark.parametrize("kind", ["uvicorn", pytest.param("daphne", marks=pytest.mark.long)])
-async def test_a_browser_comes_back_and_misses_nothing(
+async def test_a_browser_that_reconnects_misses_no_change(
     kind: str, template: Template, tmp_path: Path, browser: Browser
 ) -> None:
-    """Streams end all the while; what is written between two of them is told by the next."""
+    """Streams end all the time; the next one has the changes written between the two."""
     pk = template.pks["Home"]
     with serve(kind, "short_streams", template, tmp_path) as server:
         context = await browser.new_context(base_url=server.url)

@@ -1,4 +1,4 @@
-"""The demo on PostgreSQL: what is written around its code shows in two browsers."""
+"""The demo on PostgreSQL: writes of other programs show in two browsers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_an_update_in_a_shell_shows(open_as: Open, todo: Todo, server: Dem
 
 
 async def test_a_statement_of_psql_shows(open_as: Open, todo: Todo, server: DemoServer) -> None:
-    """The database's own shell, which knows nothing of Django: the triggers tell."""
+    """The database's own shell, without Django: triggers store the message."""
     pages = await two(open_as, todo)
     statement = (
         "UPDATE demo_todo_task SET title = 'By psql' WHERE title = 'Call Alan';"
@@ -77,7 +77,7 @@ async def test_a_statement_of_psql_shows(open_as: Open, todo: Todo, server: Demo
 
 
 async def test_an_action_of_the_admin_shows(open_as: Open, todo: Todo, server: DemoServer) -> None:
-    """Django's own, on many tasks at once."""
+    """Django's own action, on many tasks at once."""
     pages = await two(open_as, todo)
     admin = await pages[0].page.context.new_page()  # ada is the demo's superuser
     await admin.goto("/admin/demo_todo/task/")

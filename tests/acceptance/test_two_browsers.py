@@ -12,8 +12,8 @@ from tools.demo_browser import log_in
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
-async def test_who_logs_in_comes_to_the_page_that_was_wanted(browser: Browser, todo: Todo) -> None:
-    """And the page is live. All other tests begin logged in."""
+async def test_a_login_leads_to_the_requested_page(browser: Browser, todo: Todo) -> None:
+    """The page is live. All other tests begin logged in."""
     context = await browser.new_context(base_url=todo.server.url)
     page = await context.new_page()
 
@@ -26,7 +26,7 @@ async def test_who_logs_in_comes_to_the_page_that_was_wanted(browser: Browser, t
 async def test_a_task_moved_between_lists_leaves_one_and_enters_the_other(
     open_as: Open, todo: Todo
 ) -> None:
-    """Every open page of both lists tells the truth: did and does belong."""
+    """Open pages of both lists are correct: the topics it did and does belong to are sent."""
     homes = [ListPage(await open_as(user, todo.home_path)) for user in ("ada", "grace")]
     works = [ListPage(await open_as(user, todo.work_path)) for user in ("ada", "grace")]
 
@@ -39,7 +39,7 @@ async def test_a_task_moved_between_lists_leaves_one_and_enters_the_other(
         await page.task("Water the plants").is_shown()
 
 
-async def test_what_one_does_the_other_sees(open_as: Open, todo: Todo) -> None:
+async def test_each_change_appears_on_the_other_members_page(open_as: Open, todo: Todo) -> None:
     """Add, tick, rename, reassign, set a date, delete: each appears on the other's page."""
     ada, grace = [ListPage(await open_as(user, todo.home_path)) for user in ("ada", "grace")]
 
@@ -58,7 +58,7 @@ async def test_what_one_does_the_other_sees(open_as: Open, todo: Todo) -> None:
     await in_sync(ada, grace)
 
 
-async def test_what_just_changed_is_marked(open_as: Open, todo: Todo) -> None:
+async def test_a_row_that_has_just_changed_is_marked(open_as: Open, todo: Todo) -> None:
     """The other's page marks the row for a moment, and only that row."""
     ada, grace = [ListPage(await open_as(user, todo.home_path)) for user in ("ada", "grace")]
 
@@ -81,7 +81,7 @@ async def test_dragging_reorders_on_both_pages(open_as: Open, todo: Todo) -> Non
 
 
 @pytest.mark.long
-async def test_reassigning_shows_in_what_both_have_to_do(open_as: Open, todo: Todo) -> None:
+async def test_reassigning_shows_on_the_pages_of_assigned_tasks(open_as: Open, todo: Todo) -> None:
     """A task given to grace enters her page, and leaves it when it is given to ada."""
     grace = ListPage(await open_as("grace", "/mine/"))
     ada = ListPage(await open_as("ada", todo.home_path))
@@ -92,8 +92,8 @@ async def test_reassigning_shows_in_what_both_have_to_do(open_as: Open, todo: To
     await grace.task("Pay the rent").is_gone()
 
 
-async def test_a_deleted_list_takes_its_open_pages_along(open_as: Open, todo: Todo) -> None:
-    """After the confirmation the other's page of that list says that it is gone."""
+async def test_open_pages_of_a_deleted_list_say_that_it_is_gone(open_as: Open, todo: Todo) -> None:
+    """On the other member's page, after the confirmation."""
     ada, grace = [ListPage(await open_as(user, todo.home_path)) for user in ("ada", "grace")]
     overview = await open_as("grace", "/")
 
@@ -121,8 +121,8 @@ async def test_an_invited_member_sees_the_list_appear(open_as: Open, todo: Todo)
     await expect(card.locator("strong").first).to_have_text("4")
 
 
-async def test_errors_stand_beside_what_caused_them(open_as: Open, todo: Todo) -> None:
-    """A blank title is refused in place, and nobody else is told of anything."""
+async def test_errors_appear_beside_their_field(open_as: Open, todo: Todo) -> None:
+    """A blank title is refused in place, and other members' pages do not change."""
     ada = ListPage(await open_as("ada", todo.home_path))
 
     await ada.task("Call Alan").rename("   ")

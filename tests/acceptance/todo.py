@@ -1,4 +1,4 @@
-"""What tests do with the demo: its data from outside, and its pages as a user would."""
+"""The demo for tests: its data by the database, and its pages as a user operates them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from playwright.async_api import Locator, Page, expect
 from tools.demo_server import DemoServer, in_shell, prepare_database
 
 PATIENCE = 30.0
-"""Seconds within which pages agree."""
+"""Seconds within which pages must show the same."""
 
 SETUP = """
 import json
@@ -45,7 +45,7 @@ print(json.dumps({
 
 @dataclass(frozen=True)
 class Template:
-    """A database to copy, with what `Todo` says is in it."""
+    """A database to copy, with the rows that `Todo` names."""
 
     database: Path | str
     pks: dict[str, int]
@@ -54,7 +54,7 @@ class Template:
 
     @classmethod
     def prepare(cls, database: Path | str) -> Self:
-        """Migrate and seed a database, replace the seeded lists, and log everybody in."""
+        """Migrate and seed a database, replace the seeded lists, and log both users in."""
         prepare_database(database)
         return cls(database, **json.loads(in_shell(database, SETUP)))
 
@@ -78,7 +78,7 @@ class Todo:
         return self.template.users[name]
 
     def titles(self, name: str) -> list[str]:
-        """Return a list's tasks as the database has them."""
+        """Return a list's tasks in the database."""
         pk = self.template.pks[name]
         code = (
             "import json; print(json.dumps(list("
@@ -151,7 +151,7 @@ class ListPage:
         await self.page.get_by_role("button", name="Invite").click()
 
     async def shown(self) -> list[str]:
-        """Return the titles as they stand on the page."""
+        """Return the titles on the page, in order."""
         fields = self.page.locator(".task input[name=title]")
         return await fields.evaluate_all("fields => fields.map(field => field.value)")
 
@@ -175,7 +175,7 @@ class ListPage:
 
 
 async def in_sync(*pages: ListPage) -> None:
-    """Wait until pages of one list show the same: each is told by itself."""
+    """Wait until pages of one list show the same: each fetches by itself."""
     async with asyncio.timeout(PATIENCE):
         while True:
             first, *others = [await page.shown() for page in pages]

@@ -1,4 +1,4 @@
-"""The files to copy, the defaults of the settings, and the page that explains them, agree."""
+"""The files to copy agree with the defaults of the settings and with the page about them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def option(kind: str, name: str) -> float:
 
 @pytest.mark.parametrize("location", ["/ws/live/", "/live/sse/"])
 def test_nginx_waits_for_the_heartbeat(location: str) -> None:
-    """Even where one is lost."""
+    """Also if one heartbeat is lost."""
     assert read_timeout(location) > 2 * defaults.HEARTBEAT
 
 
 def test_nginx_waits_for_a_poll() -> None:
-    """And for a backend that takes its time."""
+    """Also if the backend is slow."""
     assert read_timeout("/live/changes/") > defaults.POLL_WAIT + SETTLE_TIMEOUT
 
 
@@ -46,18 +46,18 @@ def test_nginx_waits_for_a_poll() -> None:
         ("daphne", "--websocket-max-frame-size"),
     ],
 )
-def test_a_frame_that_is_too_large_reaches_us(kind: str, name: str) -> None:
-    """So that its client is told why it is closed."""
+def test_a_frame_that_is_too_large_reaches_the_application(kind: str, name: str) -> None:
+    """It closes the connection with a code that names the reason."""
     assert option(kind, name) > defaults.MAX_FRAME_BYTES
 
 
-def test_who_takes_too_long_to_connect_is_told() -> None:
-    """By us, who know of a code for that."""
+def test_a_slow_handshake_reaches_the_application_timeout() -> None:
+    """The application closes with a code, the server would not."""
     assert option("daphne", "--websocket_connect_timeout") > defaults.HANDSHAKE_TIMEOUT
 
 
-def test_all_clients_have_a_file() -> None:
-    """And there are some left."""
+def test_the_limit_of_open_files_is_above_that_of_connections() -> None:
+    """With some to spare."""
     (files,) = re.findall(r"^LimitNOFILE=(\d+)$", UNIT.read_text(), re.MULTILINE)
 
     assert int(files) > 2 * defaults.MAX_CONNECTIONS
@@ -65,7 +65,7 @@ def test_all_clients_have_a_file() -> None:
 
 @pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
 def test_each_option_is_explained(kind: str) -> None:
-    """But for those that say where, and what is logged."""
+    """Except those for the socket and the log."""
     command = server_command(kind, Path("web.sock"))
     options = {each for each in command if each.startswith("--")}
 
@@ -75,5 +75,5 @@ def test_each_option_is_explained(kind: str) -> None:
 
 @pytest.mark.parametrize("file", [NGINX, UNIT])
 def test_the_page_shows_the_file(file: Path) -> None:
-    """As it is, not a copy of it."""
+    """By inclusion, not as a copy."""
     assert f"{{literalinclude}} ../../{file.relative_to(ROOT)}\n" in PAGE.read_text()

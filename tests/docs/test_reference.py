@@ -1,4 +1,4 @@
-"""Everything that a user can meet stands in docs/reference, and nothing there is stale."""
+"""The reference has every name that users meet, and no stale one."""
 
 import dataclasses
 import re
@@ -65,7 +65,7 @@ def code() -> str:
     "things", [settings, check_ids, commands, frames, close_codes, reset_reasons]
 )
 def test_reference_names_every_one_of_the(things: Callable[[], set[str]], reference: str) -> None:
-    """Whoever meets a name in code, in an error or on the wire can look it up."""
+    """Names in code, in errors and in frames can be looked up."""
     missing = sorted(name for name in things() if not names(reference, name))
 
     assert not missing, f"docs/reference/*.md lacks, as `code`: {', '.join(missing)}"
@@ -79,7 +79,7 @@ def test_reference_names_no_check_that_is_gone(reference: str) -> None:
 
 
 def names(text: str, name: str) -> bool:
-    """Whether `name` stands in `text` as code: between backticks, alone or with more beside it."""
+    """Return whether `name` is in `text` as code: within backticks, alone or with other text."""
     return re.search(rf"`[^`\n]*(?<![\w.]){re.escape(name)}(?![\w-])[^`\n]*`", text) is not None
 
 

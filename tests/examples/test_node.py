@@ -1,4 +1,4 @@
-"""The example in Node publishes to, and hears, what this project does."""
+"""The example in Node sends messages to this project, and receives its messages."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def environment(server: RedisServer) -> dict[str, str]:
     return os.environ | {"REDIS_URL": server.url}
 
 
-async def test_what_node_publishes_is_received(server: RedisServer, folder: Path) -> None:
-    """By whoever watches the topic."""
+async def test_a_message_that_node_publishes_is_received(server: RedisServer, folder: Path) -> None:
+    """By the subscribers of its topic."""
     upstream = RedisPubSub(server.url).connect()
     try:
         await upstream.watch([TOPIC])
@@ -63,8 +63,8 @@ async def test_what_node_publishes_is_received(server: RedisServer, folder: Path
     assert (message.topic, message.changes) == (TOPIC, {"todo.task": {"17": "updated"}})
 
 
-async def test_what_is_published_is_heard_by_node(server: RedisServer, folder: Path) -> None:
-    """As JSON that says the same."""
+async def test_node_receives_a_published_message(server: RedisServer, folder: Path) -> None:
+    """As JSON with the same content."""
     node = await asyncio.create_subprocess_exec(
         "node", "live.mjs", "listen", TOPIC,
         cwd=folder, env=environment(server), stdout=asyncio.subprocess.PIPE,

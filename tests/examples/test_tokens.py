@@ -1,4 +1,4 @@
-"""The example of logging in by a token, as a program does that has no session."""
+"""The example of login by token, for programs without a session."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.realtime.live_client import PATIENCE, LiveClient, communicator, conne
 
 LOGIN = {"AUTHENTICATE": "examples.tokens.live_login.token_or_session_user"}
 MINE = "mine"
-"""A topic a user; nobody else may watch it."""
+"""A family with one topic for each user, which only that user may watch."""
 
 CLOSE = "websocket.close"
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest_asyncio.fixture(autouse=True)
 async def project(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """One that lets users in by their tokens, to what is theirs."""
+    """A server that authenticates by tokens, with a rule for each user's own topic."""
     monkeypatch.setattr(rules, "_rules", {})
     allow(MINE)(lambda user, pk: str(user.pk) == pk)
     with override_settings(REALTIME=LOGIN):
@@ -67,8 +67,8 @@ async def by_token(token: str) -> AsyncIterator[LiveClient]:
         await asyncio.gather(socket.future, return_exceptions=True)
 
 
-async def test_a_good_token_lets_its_user_in(ada: User, token: str) -> None:
-    """Rules see the user, and nobody else."""
+async def test_a_valid_token_authenticates_its_user(ada: User, token: str) -> None:
+    """Rules are asked for this user."""
     async with by_token(token) as client:
         await client.receive("welcome")
 
@@ -76,14 +76,14 @@ async def test_a_good_token_lets_its_user_in(ada: User, token: str) -> None:
 
 
 @pytest.mark.parametrize("bad", ["nobody's", ""])
-async def test_a_bad_token_is_refused(token: str, bad: str) -> None:
-    """With the code that tells a program not to try again."""
+async def test_an_invalid_token_is_refused(token: str, bad: str) -> None:
+    """With the close code after which a client does not reconnect."""
     async with by_token(bad) as client:
         assert await client.closed() == CloseCode.NOT_AUTHENTICATED
 
 
-async def test_a_bad_token_is_not_made_good_by_a_session(ada: User) -> None:
-    """Who says who they are is that, or nobody."""
+async def test_a_session_does_not_replace_an_invalid_token(ada: User) -> None:
+    """A client with a token is that user, or is refused."""
     socket = communicator(cookie=await cookie_of(ada))
     socket.scope["subprotocols"] = ["livequery", "token.nobody's"]
     await socket.connect(PATIENCE)
@@ -100,7 +100,7 @@ async def closed(client: LiveClient) -> int:
     return code
 
 
-async def test_a_token_that_is_withdrawn_closes_the_socket(token: str) -> None:
+async def test_a_revoked_token_closes_the_socket(token: str) -> None:
     """At once, in every process."""
     async with by_token(token) as client:
         await client.receive("welcome")
@@ -112,8 +112,8 @@ async def test_a_token_that_is_withdrawn_closes_the_socket(token: str) -> None:
 
 
 @override_settings(REALTIME={**LOGIN, "RECHECK": 0.2, "HEARTBEAT": 0.1})
-async def test_a_token_that_is_gone_closes_the_socket(token: str) -> None:
-    """Whoever deleted it: at the next look, which comes within RECHECK seconds."""
+async def test_a_deleted_token_closes_the_socket(token: str) -> None:
+    """At the next recheck, within RECHECK seconds, also if another program deleted it."""
     async with by_token(token) as client:
         await client.receive("welcome")
 
@@ -122,14 +122,14 @@ async def test_a_token_that_is_gone_closes_the_socket(token: str) -> None:
         assert await closed(client) == CloseCode.NOT_AUTHENTICATED
 
 
-async def test_a_browser_is_let_in_by_its_session(ada: User) -> None:
-    """As before."""
+async def test_a_session_authenticates_a_browser(ada: User) -> None:
+    """Without a token."""
     async with connected(ada) as client:
         assert set(await client.subscribe(f"{MINE}:{ada.pk}")) == {f"{MINE}:{ada.pk}"}
 
 
-async def test_a_program_may_listen_over_http(ada: User, token: str) -> None:
-    """There the token comes in a header."""
+async def test_a_token_authenticates_over_http(ada: User, token: str) -> None:
+    """There it is in a header."""
     mine = f"{MINE}:{ada.pk}"
     headers = {"Authorization": f"Bearer {token}"}
     stream = await Request(f"/live/sse/?topic={mine}", headers).begin()
@@ -141,8 +141,8 @@ async def test_a_program_may_listen_over_http(ada: User, token: str) -> None:
         await stream.disconnect()
 
 
-async def test_a_bad_token_is_refused_over_http(ada: User, token: str) -> None:
-    """As one who is not logged in."""
+async def test_an_invalid_token_is_anonymous_over_http(ada: User, token: str) -> None:
+    """The request is that of a client that is not logged in."""
     headers = {"Authorization": "Bearer nobody's"}
     request = await Request(f"/live/changes/?topic={MINE}:{ada.pk}", headers).begin()
 

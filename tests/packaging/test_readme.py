@@ -1,4 +1,4 @@
-"""Whoever follows the README with the wheel sees a page change by itself."""
+"""The README followed with the wheel: a page changes by itself."""
 
 import asyncio
 import re
@@ -70,5 +70,5 @@ async def open_page(browser: Browser, address: str, path: str) -> Page:
 
 
 def whole(text: str) -> str:
-    """Return a pattern for `text` that does not care how its white space falls."""
+    """Return a pattern for `text` with any white space between its words."""
     return r"\s+".join(re.escape(word) for word in text.split())

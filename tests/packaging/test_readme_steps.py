@@ -1,4 +1,4 @@
-"""The README's convention: what is a file, what is a command, what is a mistake."""
+"""The README's convention for its code blocks: files, commands, and mistakes."""
 
 from pathlib import PurePosixPath
 
@@ -49,7 +49,7 @@ this_is_not_run()
 
 
 def test_walk_is_files_and_commands_in_their_order() -> None:
-    """Only what stands between the marks, commands joined, indentation taken off."""
+    """Only blocks between the marks; commands are joined, and indentation is removed."""
     walk = read_walk(SAMPLE)
 
     assert walk.steps == (
@@ -72,7 +72,7 @@ def test_walk_is_files_and_commands_in_their_order() -> None:
 
 
 def test_page_is_the_first_address_beside_the_admin() -> None:
-    """The page to look at is the one that the README tells its reader to open."""
+    """It is the page that the README tells its reader to open."""
     assert read_walk(SAMPLE).page == "/notes/"
 
 
@@ -88,8 +88,8 @@ def test_page_is_the_first_address_beside_the_admin() -> None:
         ("", "<http://127.0.0.1:8000/notes/>", "expected a page's address"),
     ],
 )
-def test_mistake_is_named_with_its_line(wrong: str, right: str, message: str) -> None:
-    """Whoever writes the README learns where and what."""
+def test_a_mistake_is_an_error_with_its_line(wrong: str, right: str, message: str) -> None:
+    """The error names the line and the mistake."""
     assert right in SAMPLE
 
     with pytest.raises(ReadmeError, match=message):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,9 @@ class SocketClient:
     async def _next(self) -> Frame:
         async with asyncio.timeout(self._patience):
             while (frame := json.loads(await self._connection.recv()))["type"] == "ping":
-                await self.send({"type": "pong", "seq": frame["seq"]})
+                # The server may have closed; frames sent before that can still be read.
+                with suppress(ConnectionClosed):
+                    await self.send({"type": "pong", "seq": frame["seq"]})
         found: Frame = frame
         return found
 

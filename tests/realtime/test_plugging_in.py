@@ -1,4 +1,4 @@
-"""What another package adds to `realtime` by its registries."""
+"""The registries of `realtime`, to which other packages add."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ REGISTRIES: dict[str, Registry[Any]] = {
 
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
-    """Forget in the end what the test has added."""
+    """Remove the entries of the test at its end."""
     before = {name: dict(registry) for name, registry in REGISTRIES.items()}
     yield
     for name, registry in REGISTRIES.items():
@@ -82,7 +82,7 @@ def test_a_name_is_taken_once(name: str) -> None:
 
 
 def test_an_entry_stands_in_the_head(request_: HttpRequest) -> None:
-    """Beside those of this package; None leaves it out."""
+    """With those of this package; an entry of None is left out."""
     HEAD["view"] = lambda request: {"ticket": request.path}
     HEAD["nothing"] = lambda request: None
 
@@ -95,7 +95,7 @@ def test_an_entry_stands_in_the_head(request_: HttpRequest) -> None:
 
 
 def test_a_file_is_loaded_and_imported_by_its_name(request_: HttpRequest) -> None:
-    """Behind the import map, and behind this package's own."""
+    """After the import map and this package's own scripts."""
     SCRIPTS["shop"] = "shop/views.js"
     IMPORTS["shop/deltas.js"] = "shop/views.js"
 
@@ -120,7 +120,7 @@ def test_a_tag_is_loaded_with_realtime(request_: HttpRequest) -> None:
 
 
 class Recording:
-    """Notes when it begins, what it is handed, and when it ends."""
+    """Records its begin, the response that it receives, and its end."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -232,7 +232,7 @@ async def test_a_logger_can_be_set(pubsub: MemoryPubSub) -> None:
 
 
 def test_realtime_names_no_package_that_uses_it() -> None:
-    """Neither in code nor in prose: what it offers is for any."""
+    """Neither in code nor in prose: the registries serve any package."""
     files = [path for path in Path(realtime.__path__[0]).rglob("*") if path.suffix in TEXT]
 
     assert len(files) > 100

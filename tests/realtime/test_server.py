@@ -30,7 +30,7 @@ async def begun() -> Server:
 
 
 def in_another_thread(work: Coroutine[Any, Any, Any]) -> None:
-    """Run something in an event loop of its own."""
+    """Run a coroutine in a thread with an event loop of its own."""
     thread = threading.Thread(target=asyncio.run, args=[work])
     thread.start()
     thread.join(PATIENCE)
@@ -111,8 +111,8 @@ async def test_closing_a_server_ends_its_tasks() -> None:
     await until(lambda: asyncio.all_tasks() == before)
 
 
-async def test_each_server_hears_whose_access_changes_without_being_registered() -> None:
-    """Its own observer, beside those that are registered."""
+async def test_each_server_observes_changes_of_access() -> None:
+    """By an observer of its own, which is not registered."""
     server = await begun()
     assert server.hub._pubsub.current.watched == set(server.revocation.topics())  # type: ignore[attr-defined]
 
@@ -125,7 +125,7 @@ async def test_each_server_hears_whose_access_changes_without_being_registered()
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 async def test_a_forked_child_has_no_server() -> None:
-    """It makes its own, and never frees its parent's, whose sockets it would say goodbye on."""
+    """It makes its own. It never frees its parent's, which would send on the parent's sockets."""
     await begun()
     reading, writing = os.pipe()
 

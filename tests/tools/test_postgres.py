@@ -1,4 +1,4 @@
-"""`python tools/postgres.py COMMAND`: a private PostgreSQL for as long as a command runs."""
+"""`python tools/postgres.py COMMAND`: a private PostgreSQL while a command runs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Starter:
 
     def __init__(self, account: dict[str, Any]) -> None:
         self.account = account
-        # An account of its own may be kept out of where ours is installed.
+        # Another account may not read the folder in which our Python is installed.
         self.python = next(filter(self._runs, [sys.executable, "/usr/bin/python3"]), None)
 
     def __call__(self, *arguments: str, url: str | None = None) -> subprocess.Popen[str]:
@@ -87,8 +87,8 @@ def folder_of(url: str) -> Path:
     return Path(unquote(urlsplit(url).netloc.partition("@")[2]))
 
 
-def test_command_has_a_server_whose_folder_is_gone_behind_it(start: Starter) -> None:
-    """Nothing is left of a run."""
+def test_command_has_a_server_whose_folder_is_deleted_afterwards(start: Starter) -> None:
+    """A run leaves nothing behind."""
     code, output, errors = start.run(ASK)
 
     assert (code, errors) == (0, "")
@@ -105,29 +105,29 @@ def test_command_has_a_server_whose_folder_is_gone_behind_it(start: Starter) -> 
         ("os.kill(os.getpid(), 9)", 128 + 9),
     ],
 )
-def test_exit_code_is_handed_on(ending: str, expected: int, start: Starter) -> None:
-    """As a shell does; and the folder is gone after failures, too."""
+def test_exit_code_is_that_of_the_command(ending: str, expected: int, start: Starter) -> None:
+    """As with a shell; the folder is deleted after failures too."""
     code, url, _ = start.run(f"{SAY_URL}; {ending}")
 
     assert code == expected
     assert not folder_of(url).exists()
 
 
-def test_server_that_database_url_names_is_used_as_it_is(start: Starter) -> None:
-    """It is not even asked."""
+def test_a_server_in_database_url_is_used(start: Starter) -> None:
+    """Without a connection to it."""
     assert start.run(f"{SAY_URL}; raise SystemExit(3)", url=ELSEWHERE) == (3, ELSEWHERE, "")
 
 
-def test_other_kinds_of_database_are_not_what_was_asked_for(start: Starter) -> None:
-    """A DATABASE_URL of SQLite is for other runs."""
+def test_a_database_url_of_another_kind_is_ignored(start: Starter) -> None:
+    """One of SQLite is meant for other runs."""
     code, url, _ = start.run(SAY_URL, url="sqlite:///somewhere.sqlite3")
 
     assert code == 0
     assert url.startswith("postgres://")
 
 
-def test_missing_programs_are_said_in_one_line(start: Starter) -> None:
-    """With what to do."""
+def test_missing_programs_are_one_line(start: Starter) -> None:
+    """It says what to install."""
     hidden = (
         "import os, runpy, sys; import tools.find_postgres as f; f.OFF_PATH = 'nowhere/*';"
         " os.environ['PATH'] = '/nowhere'; sys.argv = ['tools/postgres.py', sys.executable];"
@@ -140,15 +140,15 @@ def test_missing_programs_are_said_in_one_line(start: Starter) -> None:
     assert errors.count("\n") == 1
 
 
-def test_missing_command_is_said_in_one_line(start: Starter) -> None:
-    """And the server goes again."""
+def test_a_command_that_is_not_found_is_one_line(start: Starter) -> None:
+    """The server ends."""
     missing = "error: /no/such/program: No such file or directory\n"
 
     assert outcome(start(TOOL, "/no/such/program")) == (127, "", missing)
 
 
-def test_no_command_is_said_in_one_line(start: Starter) -> None:
-    """With how it is called."""
+def test_a_call_without_a_command_is_one_line(start: Starter) -> None:
+    """It shows the usage."""
     code, _, errors = outcome(start(TOOL))
 
     assert code == 1
@@ -157,7 +157,7 @@ def test_no_command_is_said_in_one_line(start: Starter) -> None:
 
 
 class Waiting:
-    """The tool, with a command that waits to be ended; and what both left running."""
+    """The tool with a command that waits, and the processes that both left running."""
 
     def __init__(self, runner: subprocess.Popen[str]) -> None:
         self.runner = runner
@@ -167,12 +167,12 @@ class Waiting:
         self.server = int((self.folder / "data/postmaster.pid").read_text().split()[0])
 
     def server_processes(self) -> list[int]:
-        """Return the processes that run in the server's folder: it, and those that it started."""
+        """Return the server's processes, by their working folder."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 folder = (process / "cwd").readlink()
-            except OSError:  # it has ended, or is somebody else's
+            except OSError:  # it has ended, or belongs to another user
                 continue
             if self.folder in (folder, *folder.parents):
                 found.append(int(process.name))
@@ -200,7 +200,7 @@ def end(pid: int) -> None:
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     deadline = monotonic() + 20
     while not condition():
         assert monotonic() < deadline
@@ -209,7 +209,7 @@ def eventually(condition: Callable[[], bool]) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone ends a process with its parent's")
 def test_killed_runner_leaves_no_server_process(waiting: Waiting) -> None:
-    """By SIGKILL, of which it never hears."""
+    """By SIGKILL, which it cannot handle."""
     processes = waiting.server_processes()
     assert waiting.server in processes
     assert len(processes) > 1
@@ -221,7 +221,7 @@ def test_killed_runner_leaves_no_server_process(waiting: Waiting) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_terminated_runner_ends_command_and_server(waiting: Waiting) -> None:
-    """And the folder goes."""
+    """The folder is deleted too."""
     waiting.runner.terminate()
 
     assert waiting.runner.wait(timeout=30) == 128 + signal.SIGTERM

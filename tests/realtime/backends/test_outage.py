@@ -1,4 +1,4 @@
-"""Outages, and what is logged of them."""
+"""Outages and their log entries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
 
 
 def test_begin_and_end_are_logged_once_each(caplog: pytest.LogCaptureFixture) -> None:
-    """Each says whether it was news."""
+    """Each call returns whether the state changed."""
     it = outage(level=logging.WARNING)
 
     news = [it.begin(OSError("gone")), it.begin(OSError("gone")), it.end("; 3 waited"), it.end()]
@@ -33,7 +33,7 @@ def test_begin_and_end_are_logged_once_each(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_it_lasts_from_begin_to_end() -> None:
-    """An outage that ended may begin anew."""
+    """An outage that ended may begin again."""
     it = outage()
 
     for _ in range(2):
@@ -45,7 +45,7 @@ def test_it_lasts_from_begin_to_end() -> None:
 
 
 def test_an_unexpected_error_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
-    """It is a bug, which nobody finds without one."""
+    """It is a bug, which is hard to find without one."""
     error = ZeroDivisionError()
 
     outage(level=logging.WARNING, expected=OSError).begin(error)

@@ -13,7 +13,7 @@ from realtime.access import allow
 from realtime.connections.authorization import NOT_ALLOWED
 from realtime.connections.connection import Connection
 from realtime.connections.subscribe import subscribe
-from realtime.connections.subscriptions import State
+from realtime.connections.subscription import State
 from realtime.hub.hub import Hub
 from realtime.protocol import Denied, Subscribe, Subscribed, Wanted
 from tests.realtime.access.conftest import PATIENCE, of_ada, until

@@ -10,15 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from realtime.connections.subscriptions import (
-    CHANGED,
-    RECHECK,
-    TICKET,
-    Doubt,
-    State,
-    Subscription,
-    Subscriptions,
-)
+from realtime.connections.subscription import CHANGED, RECHECK, TICKET, Doubt, State, Subscription
+from realtime.connections.subscriptions import Subscriptions
 
 KEYS = ["list:1", ("view", 2)]
 """Any hashable object is a key."""

@@ -52,7 +52,7 @@ async def test_messages_are_given_as_they_come(pubsub: MemoryPubSub) -> None:
 
 
 async def test_messages_behind_the_cursor_come_first(pubsub: MemoryPubSub) -> None:
-    """A worker that comes back with the last cursor has had all of them."""
+    """A worker that continues from the last cursor has received all of them."""
     since = pubsub.position()
     send(pubsub, row(LIST, 1))
 
@@ -88,7 +88,7 @@ async def test_a_cursor_stands_behind_all_that_was_given(pubsub: MemoryPubSub) -
 async def test_a_worker_that_dies_anywhere_misses_nothing(
     sent: list[tuple[Topic, bool]], dealt: int
 ) -> None:
-    """It goes on from its last cursor, whatever messages it had taken since."""
+    """It continues from its last cursor, and receives all later messages."""
     pubsub = MemoryPubSub()
     with mock.patch("realtime.server.get_pubsub", return_value=pubsub):
         done: set[str] = set()

@@ -72,7 +72,7 @@ async def test_a_cancelled_listener_is_replaced() -> None:
 async def test_a_hub_with_undelivered_resets_has_no_position(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A caller right behind that, before the next upstream, must not get a position."""
+    """A caller after that, before the next upstream, must not get a position."""
     pubsub = FakePubSub()
     hub, upstream = Hub(pubsub), pubsub.connect()
     await upstream.watch([LIST])
@@ -135,7 +135,7 @@ async def test_a_backend_that_is_away_at_first_is_waited_for() -> None:
 async def test_an_outage_is_logged_once(
     error: Exception, is_bug: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However many attempts fail meanwhile, with the traceback of a bug; and so is its end."""
+    """Once for all failed attempts, with the traceback of a bug; its end is logged too."""
     caplog.set_level("INFO", "realtime.hub")
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
@@ -191,7 +191,7 @@ async def test_a_subscriber_during_an_outage_receives_afterwards() -> None:
 
 
 async def test_a_dead_upstream_is_no_obstacle_to_leaving() -> None:
-    """No upstream has to be told."""
+    """A lost upstream watches no topics."""
     pubsub = FakePubSub()
     async with running(pubsub) as hub:
         box = mailbox()

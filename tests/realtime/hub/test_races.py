@@ -1,4 +1,4 @@
-"""Many clients come and go at once, or are cancelled: none misses a message or leaves state."""
+"""Many clients subscribe and leave at once, or are cancelled: none misses a message."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_concurrent_subscribers_of_one_topic_miss_nothing(yields: int, tas
 async def test_topics_of_one_family_do_not_unwatch_each_others_family(
     yields: int, topics: int
 ) -> None:
-    """One topic's last subscriber leaves while another topic's first comes."""
+    """One topic's last subscriber leaves while another topic's first subscribes."""
     pubsub = FakePubSub(yields)
     async with running(pubsub) as hub:
 
@@ -96,7 +96,7 @@ async def test_a_mailbox_gathers_from_before_the_backend_confirms() -> None:
 async def test_a_subscribe_cancelled_anywhere_leaves_nothing_behind(
     yields: int, others: bool
 ) -> None:
-    """However far it has come, neither the hub nor the backend keep it."""
+    """At any step; neither the hub nor the backend keeps it."""
     for steps in range(40):
         pubsub = FakePubSub(yields)
         async with running(pubsub) as hub:

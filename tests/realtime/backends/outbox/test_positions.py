@@ -40,7 +40,7 @@ def test_a_page_has_the_backends_position(server) -> None:
 
 
 def test_a_page_is_shown_while_the_backend_is_away(server, caplog) -> None:
-    """Each state is logged once, however many pages ask."""
+    """Each state is logged once for all pages."""
     server.kill()
     assert [position() for _ in range(5)] == [NOWHERE] * 5
     server.start()
@@ -82,7 +82,7 @@ def test_while_one_page_asks_again_the_others_do_not_wait(monkeypatch) -> None:
 
 
 async def test_a_page_that_was_shown_meanwhile_is_reset(server) -> None:
-    """Whatever was sent since."""
+    """Also if messages were sent since."""
     upstream = get_pubsub().connect()
     await upstream.watch([Topic("list:5")])
 
@@ -92,7 +92,7 @@ async def test_a_page_that_was_shown_meanwhile_is_reset(server) -> None:
 
 
 async def test_a_backend_that_hangs_holds_up_no_thread_of_others(monkeypatch) -> None:
-    """Above all not the one thread that runs all sync code of an async process."""
+    """In particular not the thread that runs all sync code of an async process."""
     pubsub, asked, answer = get_pubsub(), threading.Event(), threading.Event()
 
     def hang() -> Cursor:

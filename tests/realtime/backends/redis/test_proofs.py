@@ -1,4 +1,4 @@
-"""Whatever happens to a server, an incomplete replay is never taken for complete.
+"""After any fault of a server, an incomplete replay is never taken for complete.
 
 Hypothesis sends and asks, and does to a real Redis what administrators, crashes and clocks do. The
 messages sent are the oracle: a position is answered with all that followed it, or with a reset.
