@@ -3,7 +3,7 @@
 
 // ---- connection/heartbeat.js --------------------------------------------------------------------
 
-/** The heartbeats that may pass in silence: two lost ones, and some slack. */
+/** The heartbeats that may pass without a frame: two lost ones, and some slack. */
 const SILENT_HEARTBEATS = 2.5;
 
 /** The most time between two looks at the clock, in milliseconds. */
@@ -19,8 +19,8 @@ const DEFAULT_HEARTBEAT = 25;
  * Judges whether a connection is alive. A dead TCP connection reports nothing: without a deadline
  * of its own the client would show a page as live and receive no changes.
  *
- * The clock decides, not a timer. While a machine sleeps its timers stand still. A timer of one
- * minute would leave the page shown as live for most of that minute after waking.
+ * The clock decides, not a timer, since timers stop while a machine sleeps. A timer of one minute
+ * would leave the page shown as live for most of that minute after waking.
  */
 class Heartbeat {
   #clock;
@@ -79,7 +79,7 @@ class Heartbeat {
     this.#probe = null;
   }
 
-  /** Stop judging: the connection is lost or given up. */
+  /** Stop judging: the connection is lost or abandoned. */
   stop() {
     this.ponged();
     this.#clock.clearTimeout(this.#look);
@@ -184,7 +184,7 @@ class Backoff {
 
   /**
    * Count one failure and return the milliseconds to wait after it.
-   * @param {number} [spread] the lowest ceiling, where many clients are known to come back
+   * @param {number} [spread] the lowest ceiling, where many clients are known to reconnect
    */
   next(spread = 0) {
     // 2 ** failures overflows to Infinity at worst, and min() makes that the cap.
@@ -201,9 +201,9 @@ class Backoff {
 // ---- connection/reconnect.js --------------------------------------------------------------------
 
 /**
- * What a close code means for a client that wants to reconnect.
+ * The meaning of a close code for a client that wants to reconnect.
  *
- * - `refused`: the server understood the client and said no.
+ * - `refused`: the server understood the client and refuses it.
  * - `slow`: an early attempt does not help: wait long, or until the user looks at the page.
  * - `spread`: the server closed many connections at once: the least ceiling of the random wait,
  *   in milliseconds.
@@ -283,7 +283,7 @@ class ReconnectPolicy {
  *
  * @typedef {object} ConnectionListener
  * @property {() => void} opened the server sent welcome
- * @property {() => void} lost all that was requested on this connection is void
+ * @property {() => void} lost all requests on this connection are void
  */
 
 /** From the attempt to the server's welcome, in milliseconds. */
@@ -337,7 +337,7 @@ class Connection {
     this.#setTimer(() => this.reopen(), WELCOME_TIMEOUT);
     try {
       const socket = new this.#environment.WebSocket(this.#url);
-      // A socket that was given up may still deliver events; they are ignored.
+      // An abandoned socket may still deliver events; they are ignored.
       socket.onmessage = ({ data }) => socket === this.#socket && this.#received(data);
       socket.onclose = ({ code }) => socket === this.#socket && this.#closed(code);
       this.#socket = socket;
@@ -378,15 +378,15 @@ class Connection {
   }
 
   /**
-   * Close the socket: the browser is about to stop the page's scripts, and what the server sends
-   * would only fill buffers. If the scripts go on after all, the client reconnects as after a loss.
+   * Close the socket: the browser is about to stop the page's scripts, and the server's frames
+   * would only fill buffers. If the scripts continue, the client reconnects as after a loss.
    */
   sleep() {
     if (this.#socket) this.reopen();
   }
 
   /**
-   * Give this socket up and reconnect: the response to any doubt. Cursors make it harmless.
+   * Abandon this socket and reconnect: the response to any doubt. Cursors make it harmless.
    * @param {number} [code] the close code that says how to reconnect
    */
   reopen(code = BROKEN) {
@@ -408,7 +408,8 @@ class Connection {
 
   /** @param {string} text */
   #received(text) {
-    // The browser buffered it before a sleep: the connection may be dead, and the next replays it.
+    // The browser buffered the frame before a sleep. The connection may be dead; the next one
+    // replays the frame's content.
     if (this.#heartbeat.isOverdue) return this.reopen();
     this.#heartbeat.heard();
     try {
@@ -459,7 +460,7 @@ class Connection {
 // ---- connection/environment.js ------------------------------------------------------------------
 
 /**
- * What the client takes from its environment. Tests bring their own.
+ * The parts of the environment that the client uses. Tests pass their own.
  *
  * @typedef {object} Clock
  * @property {(run: () => void, milliseconds: number) => unknown} setTimeout
@@ -484,12 +485,12 @@ class Connection {
 const browserClock = {
   setTimeout: (run, milliseconds) => globalThis.setTimeout(run, milliseconds),
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
-  // Not performance.now(): in some browsers that stands still while the machine sleeps.
+  // Not performance.now(): in some browsers it stops while the machine sleeps.
   now: () => Date.now(),
 };
 
 /**
- * Fill in the browser's for all that the caller did not bring.
+ * Return an environment with the browser's part for each that the caller did not pass.
  * @param {Partial<Environment>} [given]
  * @returns {Environment}
  */
@@ -561,7 +562,7 @@ class FrameHandlers {
  * Follow how the browser stops and wakes a page. A page wakes when it becomes visible, when the
  * browser is online again, and when it is thawed or returns from the back/forward cache.
  *
- * Timers stand still while a page sleeps, so the client checks at once what they would have found.
+ * Timers stop while a page sleeps, so the client makes their checks at once when the page wakes.
  *
  * @param {LifecycleListener} listener
  * @param {LifecycleSource} [page]
@@ -676,7 +677,7 @@ class AckTimeouts {
 // ---- subscriptions/changes.js -------------------------------------------------------------------
 
 /**
- * The changes that a handler has still to be told, and how they merge. Pure functions.
+ * The changes that a handler has not been called with yet, and how they merge. Pure functions.
  *
  * A message says only which rows changed, so any number of them merges into one. A handler that is
  * slow or fails costs bounded memory and misses nothing.
@@ -691,7 +692,7 @@ class AckTimeouts {
  *
  * @typedef {Record<string, {entered: string[], updated: string[], left: string[]}>} Changes
  *
- * @typedef {object} Told what a handler is called with
+ * @typedef {object} Told the argument of a handler
  * @property {Changes} changes
  * @property {string | null} reset
  * @property {string | null} cursor
@@ -714,7 +715,7 @@ function resetChanges(reset, cursor = null) {
 }
 
 /**
- * Read a topic's entry of a `changed` frame, or what a handler was told.
+ * Read a topic's entry of a `changed` frame, or the argument of a handler.
  * @param {{changes?: Record<string, Partial<Record<Verb, string[]>>> | null,
  *   reset?: string | null, cursor?: string | null}} entry
  * @returns {ChangeSet}
@@ -761,7 +762,7 @@ function isEmpty({ reset, rows }) {
 }
 
 /**
- * Build what a handler is called with; absent lists are empty.
+ * Build the argument of a handler; absent lists are empty.
  * @param {ChangeSet} changes
  * @returns {Told}
  */
@@ -815,7 +816,7 @@ const CROWD_RESETS = [
   "backend-restart", "server", "history-expired", "overflow", "bulk", "raw-sql",
 ];
 
-/** Reasons that concern this client alone, because of something that it did itself. */
+/** Reasons that concern this client alone, not many clients at one moment. */
 const OWN_RESETS = ["unknown-cursor", "access"];
 
 /**
@@ -850,8 +851,8 @@ class Jitter {
   }
 
   /**
-   * Call `run` after a random part of the spread. A spread of 0 also ends all other waits: what is
-   * fetched now serves them too.
+   * Call `run` after a random part of the spread. A spread of 0 also ends all other waits: they
+   * share its fetch.
    * @param {number} spread in milliseconds
    * @param {() => void} run
    * @returns {() => void} cancels the wait
@@ -890,7 +891,7 @@ class Jitter {
 
 /**
  * @typedef {(told: Told) => unknown} Handler
- *   applies what it is told; its promise says "applied", a rejection "not applied"
+ *   applies the changes; its promise says "applied", a rejection "not applied"
  */
 
 /** After so long in a run, or in the wait before it, a handler counts as behind (ms). */
@@ -911,7 +912,7 @@ class HandlerRunner {
   #backoff;
   #stateChanged;
   /** @type {string | null} */ #cursor;
-  /** What the next run is called with. @type {ChangeSet | null} */ #owed = null;
+  /** The changes for the next run. @type {ChangeSet | null} */ #owed = null;
   /**
    * `spread` waits for the run's random part of the jitter, `waiting` for a failed run's retry.
    * @type {"idle" | "spread" | "running" | "waiting"}
@@ -981,10 +982,10 @@ class HandlerRunner {
     this.retry();
   }
 
-  /** Call the handler no more, and ignore how a run under way ends. */
+  /** Stop calling the handler, and ignore the result of a run under way. */
   stop() {
     this.#isStopped = true;
-    // A run under way may fail unseen: what follows it must not move the cursor after a restart.
+    // A run under way may fail unnoticed: later changes must not move the cursor after a restart.
     this.#owed = null;
     if (this.#state !== "running") this.#state = "idle";
     this.#cancelWait();
@@ -1074,7 +1075,7 @@ class Ticket {
   #isConfirmed = false;
   #wasConfirmed = false;
   /**
-   * What the request on this connection carried.
+   * The request on this connection.
    * @type {{cursor: string | null, ticket: string | null} | null}
    */
   #request = null;
@@ -1088,7 +1089,7 @@ class Ticket {
     this.#text = text;
   }
 
-  /** What the next request carries. */
+  /** The ticket's text, for the next request. */
   get text() {
     return this.#text;
   }
@@ -1104,7 +1105,7 @@ class Ticket {
   }
 
   /**
-   * Build the request, and remember what it carries.
+   * Build the request, and remember it.
    * @param {string | null} cursor
    */
   ask(cursor) {
@@ -1140,12 +1141,12 @@ class Ticket {
     return true;
   }
 
-  /** Repeat the denied request with no ticket: its owner makes another subscription. */
+  /** Do not repeat the denied request with any ticket: its owner makes another subscription. */
   retire() {
     this.#isRepeatable = false;
   }
 
-  /** Note that the connection is lost, and with it what the server knew. */
+  /** Note that the connection is lost, and with it the request and the server's answer. */
   lose() {
     this.#isConfirmed = false;
     this.#request = null;
@@ -1405,7 +1406,7 @@ class Topic {
     this.#end(this.subscriptions.filter((each) => !asking?.has(each)), REVOKED);
   }
 
-  /** Note that the connection is lost: what was asked, or held, on it is void. */
+  /** Note that the connection is lost, and with it the requests and the server's subscription. */
   lose() {
     this.#asking = null;
     this.#isHeld = false;
@@ -1587,7 +1588,7 @@ class Subscriptions {
     queueMicrotask(() => this.#flush());
   }
 
-  /** Send what has changed in the page's subscriptions; while it is not open, opened() will. */
+  /** Send the changes of the page's subscriptions. Without a connection, `opened()` sends them. */
   #flush() {
     this.#isFlushScheduled = false;
     if (!this.#wire.isOpen()) return;
@@ -1624,7 +1625,7 @@ class Subscriptions {
  *
  * @typedef {"connecting" | "live" | "stale" | "reconnecting" | "refused"} LiveState
  *
- * @typedef {"connecting" | "live" | "stale"} PartState the same for what one plug-in shows
+ * @typedef {"connecting" | "live" | "stale"} PartState the same for the content of one plug-in
  */
 
 /** @type {PartState[]} */
@@ -1704,8 +1705,8 @@ class Live extends EventTarget {
   }
 
   /**
-   * Use fresh tickets from the next request on: those of a page that was fetched just now. What was
-   * denied with another ticket is requested again, once per connection; what was revoked is not.
+   * Use fresh tickets from the next request on: those of a page that was fetched just now. Topics
+   * denied with another ticket are requested again, once per connection; revoked topics are not.
    * @param {Record<string, string | null | undefined>} tickets by topic; others are ignored
    */
   renewTickets(tickets) {
@@ -1735,7 +1736,7 @@ class Live extends EventTarget {
   }
 
   /**
-   * Report whether what a plug-in shows is true: `live.state` is the worst of all parts.
+   * Report whether a plug-in's content is true: `live.state` is the worst of all parts.
    * @param {string} part the plug-in's name for it
    * @param {PartState} state
    */
@@ -1747,12 +1748,12 @@ class Live extends EventTarget {
     this.#scheduleState();
   }
 
-  /** Give an open connection up and reconnect: the response to any doubt, as a missing answer. */
+  /** Close an open connection and reconnect: the response to any doubt, as to a missing answer. */
   reopen() {
     if (this.#connection.state === "open") this.#connection.reopen();
   }
 
-  /** Check now that what the page shows is true: it may have slept. */
+  /** Check the connection now, and end all waits of handlers: the page may have slept. */
   wake() {
     this.#connection.wake();
     this.#subscriptions.hurry();
@@ -1766,7 +1767,7 @@ class Live extends EventTarget {
     return this.#subscriptions.confirmed && ![...this.#parts.values()].includes("connecting");
   }
 
-  /** What the subscriptions may do with the connection. */
+  /** The part of the connection that the subscriptions use. */
   #wire() {
     return {
       handlers: this.#handlers,
@@ -1850,7 +1851,7 @@ function webSocketUrl(url) {
  *
  * @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Control
  *
- * @typedef {object} Focus the focused control and what the user did in it
+ * @typedef {object} Focus the focused control and the user's edit in it
  * @property {Control} control
  * @property {boolean} isEdited true if it does not show its markup's value: unsaved work
  * @property {string[]} values
@@ -1861,7 +1862,7 @@ function webSocketUrl(url) {
 const CLICKED = ["checkbox", "radio", "button", "submit", "reset", "image"];
 
 /**
- * Note what the user is doing, before the markup changes.
+ * Record the focused control and its edit, before the markup changes.
  *
  * A focused control is not necessarily edited: focus stays where the user clicked last. A control
  * that kept its value because of its focus could show an old value for hours.
@@ -2317,7 +2318,7 @@ function parseHead(script) {
 
 /**
  * @typedef {object} Fetched
- * @property {string | null} gone why this user cannot have the page any more
+ * @property {string | null} gone the reason why this user can no longer have the page
  * @property {Document} document
  * @property {Head} head
  */
@@ -2357,7 +2358,7 @@ class Page {
     return { gone, document, head: readHead(document) };
   }
 
-  /** Reload the page, so that the browser shows what is wrong. */
+  /** Reload the page, so that the browser shows the error. */
   reload() {
     const [navigation] = performance.getEntriesByType("navigation");
     const wasReloaded =
@@ -2382,7 +2383,7 @@ function currentUrl() {
 }
 
 /**
- * Escape what a header cannot carry: its values are bytes, and an id may be any text.
+ * Escape the characters that a header cannot carry: its values are bytes, and an id is any text.
  * @param {string} text
  */
 function headerSafe(text) {
@@ -2397,7 +2398,7 @@ function headerSafe(text) {
  * @property {(fetched: Fetched, told: ReadonlyMap<string, Told>) => void} applyFetched
  *
  * @typedef {object} Share one region's part of a round
- * @property {Map<string, Told>} told what the region was told, by topic
+ * @property {Map<string, Told>} told the region's changes, by topic
  * @property {Promise<void>} applied
  * @property {boolean} isAbandoned
  *
@@ -2430,13 +2431,13 @@ class Refetch {
   join(region, topic, told) {
     const round = (this.#next ??= this.#makeRound());
     const share = round.shares.get(region) ?? this.#share(round, region);
-    // A topic comes once a round: its handler is called again only after `applied`.
+    // A topic is told once a round: its handler is called again only after `applied`.
     share.told.set(topic, told);
     return share.applied;
   }
 
   /**
-   * Apply nothing to a region that it has joined so far; that counts as failed.
+   * Drop a region's shares of all rounds: they fail, and nothing is applied to the region.
    * @param {Refetcher} region
    */
   abandon(region) {
@@ -2452,7 +2453,7 @@ class Refetch {
     const shares = new Map();
     const fetched = this.#fetchAfter(this.#ended, shares);
     const end = () => {};
-    this.#ended = fetched.then(end, end); // a failure is its regions' to handle
+    this.#ended = fetched.then(end, end); // the regions handle a failure
     return { shares, fetched };
   }
 
@@ -2477,7 +2478,7 @@ class Refetch {
    */
   async #fetchAfter(previous, shares) {
     await previous;
-    // The regions apply the previous response first; what they are told then joins this round.
+    // The regions apply the previous response first; changes told meanwhile join this round.
     await nextTask();
     this.#current = shares;
     this.#next = null;
@@ -2629,8 +2630,8 @@ class RegionTopics {
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
 
 /**
- * The head of the markup that a region is putting in just now. Regions inside that markup connect
- * meanwhile: their positions are that head's, not those of the page as it was loaded.
+ * The head of the markup that a region is inserting. Regions inside that markup connect meanwhile:
+ * their positions are those of that head, not those of the page as it was loaded.
  * @type {Head | null}
  */
 let appliedHead = null;
@@ -2640,7 +2641,7 @@ let appliedHead = null;
  *
  * Events, all bubbling: `live:applied` when the content is up to date again, with
  * `{changes, reset, topics}`; `live:inserted` at each inserted element; `live:gone`, cancelable,
- * when the user cannot have the page any more: then the page is reloaded. Attributes for CSS:
+ * when the user can no longer have the page: then the page is reloaded. Attributes for CSS:
  * `data-live-stale` while a failed refetch waits for its retry, `data-live-denied` while the server
  * denies one of its topics.
  */

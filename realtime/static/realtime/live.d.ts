@@ -10,7 +10,7 @@ export function connect(url: string): Live;
  */
 export type LiveState = "connecting" | "live" | "stale" | "reconnecting" | "refused";
 
-/** `LiveState` for what one plug-in shows. */
+/** The state of one plug-in's content. */
 export type PartState = "connecting" | "live" | "stale";
 
 /** A frame of the protocol. */
@@ -27,17 +27,17 @@ export interface Live extends EventTarget {
   readonly state: LiveState;
   /** When this state began, in milliseconds since 1970. */
   readonly since: number;
-  /** The last connection's close code, null if none has ended; 1006 if this client gave it up. */
+  /** The last connection's close code, null if none has ended; 1006 if this client abandoned it. */
   readonly closeCode: number | null;
   /** Subscribe to a topic. */
   subscribe(topic: string, options: SubscribeOptions, handler: Handler): Subscription;
   subscribe(topic: string, handler: Handler): Subscription;
   /**
-   * Use fresh tickets, by topic, from the next request on. What was denied with another ticket is
+   * Use fresh tickets, by topic, from the next request on. Topics denied with another ticket are
    * requested again, once per connection.
    */
   renewTickets(tickets: Record<string, string | null | undefined>): void;
-  /** Check now that what the page shows is true. */
+  /** Check the connection now, and end all waits of handlers. */
   wake(): void;
   /**
    * Handle the server's frames of a type: for plug-ins that have frames of their own. If the
@@ -47,16 +47,16 @@ export interface Live extends EventTarget {
   handle(frameType: string, handler: (frame: any) => void): void;
   /** Send a frame; false, and dropped, while there is no connection: send it at `connected`. */
   send(frame: Frame): boolean;
-  /** Report whether what a plug-in shows is true: `state` is the worst of all parts. */
+  /** Report whether a plug-in's content is true: `state` is the worst of all parts. */
   report(part: string, state: PartState): void;
-  /** Give an open connection up and reconnect: for a frame that the server does not answer. */
+  /** Close an open connection and reconnect: for a frame that the server does not answer. */
   reopen(): void;
 }
 
-/** Applies what it is told. Its promise says "applied"; after a rejection it is told again. */
+/** Applies changes. Its promise says "applied"; after a rejection it is called again. */
 export type Handler = (told: Told) => unknown;
 
-/** What a handler is called with. With a `reset`, reload all that you show of the topic. */
+/** The argument of a handler. With a `reset`, reload all that you show of the topic. */
 export interface Told {
   /** Primary keys, as text, by model label. */
   changes: Record<string, { entered: string[]; updated: string[]; left: string[] }>;

@@ -19,7 +19,7 @@ export class Backoff {
 
   /**
    * Count one failure and return the milliseconds to wait after it.
-   * @param {number} [spread] the lowest ceiling, where many clients are known to come back
+   * @param {number} [spread] the lowest ceiling, where many clients are known to reconnect
    */
   next(spread = 0) {
     // 2 ** failures overflows to Infinity at worst, and min() makes that the cap.

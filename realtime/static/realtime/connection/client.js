@@ -19,7 +19,7 @@ import { Subscriptions } /*;*/ from "../subscriptions/subscriptions.js"
  *
  * @typedef {"connecting" | "live" | "stale" | "reconnecting" | "refused"} LiveState
  *
- * @typedef {"connecting" | "live" | "stale"} PartState the same for what one plug-in shows
+ * @typedef {"connecting" | "live" | "stale"} PartState the same for the content of one plug-in
  */
 
 /** @type {PartState[]} */
@@ -99,8 +99,8 @@ export class Live extends EventTarget {
   }
 
   /**
-   * Use fresh tickets from the next request on: those of a page that was fetched just now. What was
-   * denied with another ticket is requested again, once per connection; what was revoked is not.
+   * Use fresh tickets from the next request on: those of a page that was fetched just now. Topics
+   * denied with another ticket are requested again, once per connection; revoked topics are not.
    * @param {Record<string, string | null | undefined>} tickets by topic; others are ignored
    */
   renewTickets(tickets) {
@@ -130,7 +130,7 @@ export class Live extends EventTarget {
   }
 
   /**
-   * Report whether what a plug-in shows is true: `live.state` is the worst of all parts.
+   * Report whether a plug-in's content is true: `live.state` is the worst of all parts.
    * @param {string} part the plug-in's name for it
    * @param {PartState} state
    */
@@ -142,12 +142,12 @@ export class Live extends EventTarget {
     this.#scheduleState();
   }
 
-  /** Give an open connection up and reconnect: the response to any doubt, as a missing answer. */
+  /** Close an open connection and reconnect: the response to any doubt, as to a missing answer. */
   reopen() {
     if (this.#connection.state === "open") this.#connection.reopen();
   }
 
-  /** Check now that what the page shows is true: it may have slept. */
+  /** Check the connection now, and end all waits of handlers: the page may have slept. */
   wake() {
     this.#connection.wake();
     this.#subscriptions.hurry();
@@ -161,7 +161,7 @@ export class Live extends EventTarget {
     return this.#subscriptions.confirmed && ![...this.#parts.values()].includes("connecting");
   }
 
-  /** What the subscriptions may do with the connection. */
+  /** The part of the connection that the subscriptions use. */
   #wire() {
     return {
       handlers: this.#handlers,

@@ -10,7 +10,7 @@ import { ReconnectPolicy } /*;*/ from "./reconnect.js"
  *
  * @typedef {object} ConnectionListener
  * @property {() => void} opened the server sent welcome
- * @property {() => void} lost all that was requested on this connection is void
+ * @property {() => void} lost all requests on this connection are void
  */
 
 /** From the attempt to the server's welcome, in milliseconds. */
@@ -64,7 +64,7 @@ export class Connection {
     this.#setTimer(() => this.reopen(), WELCOME_TIMEOUT);
     try {
       const socket = new this.#environment.WebSocket(this.#url);
-      // A socket that was given up may still deliver events; they are ignored.
+      // An abandoned socket may still deliver events; they are ignored.
       socket.onmessage = ({ data }) => socket === this.#socket && this.#received(data);
       socket.onclose = ({ code }) => socket === this.#socket && this.#closed(code);
       this.#socket = socket;
@@ -105,15 +105,15 @@ export class Connection {
   }
 
   /**
-   * Close the socket: the browser is about to stop the page's scripts, and what the server sends
-   * would only fill buffers. If the scripts go on after all, the client reconnects as after a loss.
+   * Close the socket: the browser is about to stop the page's scripts, and the server's frames
+   * would only fill buffers. If the scripts continue, the client reconnects as after a loss.
    */
   sleep() {
     if (this.#socket) this.reopen();
   }
 
   /**
-   * Give this socket up and reconnect: the response to any doubt. Cursors make it harmless.
+   * Abandon this socket and reconnect: the response to any doubt. Cursors make it harmless.
    * @param {number} [code] the close code that says how to reconnect
    */
   reopen(code = BROKEN) {
@@ -135,7 +135,8 @@ export class Connection {
 
   /** @param {string} text */
   #received(text) {
-    // The browser buffered it before a sleep: the connection may be dead, and the next replays it.
+    // The browser buffered the frame before a sleep. The connection may be dead; the next one
+    // replays the frame's content.
     if (this.#heartbeat.isOverdue) return this.reopen();
     this.#heartbeat.heard();
     try {

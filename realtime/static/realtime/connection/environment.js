@@ -1,5 +1,5 @@
 /**
- * What the client takes from its environment. Tests bring their own.
+ * The parts of the environment that the client uses. Tests pass their own.
  *
  * @typedef {object} Clock
  * @property {(run: () => void, milliseconds: number) => unknown} setTimeout
@@ -24,12 +24,12 @@
 const browserClock = {
   setTimeout: (run, milliseconds) => globalThis.setTimeout(run, milliseconds),
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
-  // Not performance.now(): in some browsers that stands still while the machine sleeps.
+  // Not performance.now(): in some browsers it stops while the machine sleeps.
   now: () => Date.now(),
 };
 
 /**
- * Fill in the browser's for all that the caller did not bring.
+ * Return an environment with the browser's part for each that the caller did not pass.
  * @param {Partial<Environment>} [given]
  * @returns {Environment}
  */

@@ -1,6 +1,6 @@
 /** @import { Clock } from "./environment.js" */
 
-/** The heartbeats that may pass in silence: two lost ones, and some slack. */
+/** The heartbeats that may pass without a frame: two lost ones, and some slack. */
 const SILENT_HEARTBEATS = 2.5;
 
 /** The most time between two looks at the clock, in milliseconds. */
@@ -16,8 +16,8 @@ const DEFAULT_HEARTBEAT = 25;
  * Judges whether a connection is alive. A dead TCP connection reports nothing: without a deadline
  * of its own the client would show a page as live and receive no changes.
  *
- * The clock decides, not a timer. While a machine sleeps its timers stand still. A timer of one
- * minute would leave the page shown as live for most of that minute after waking.
+ * The clock decides, not a timer, since timers stop while a machine sleeps. A timer of one minute
+ * would leave the page shown as live for most of that minute after waking.
  */
 export class Heartbeat {
   #clock;
@@ -76,7 +76,7 @@ export class Heartbeat {
     this.#probe = null;
   }
 
-  /** Stop judging: the connection is lost or given up. */
+  /** Stop judging: the connection is lost or abandoned. */
   stop() {
     this.ponged();
     this.#clock.clearTimeout(this.#look);

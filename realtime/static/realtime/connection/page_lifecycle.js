@@ -12,7 +12,7 @@
  * Follow how the browser stops and wakes a page. A page wakes when it becomes visible, when the
  * browser is online again, and when it is thawed or returns from the back/forward cache.
  *
- * Timers stand still while a page sleeps, so the client checks at once what they would have found.
+ * Timers stop while a page sleeps, so the client makes their checks at once when the page wakes.
  *
  * @param {LifecycleListener} listener
  * @param {LifecycleSource} [page]

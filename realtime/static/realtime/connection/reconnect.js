@@ -2,9 +2,9 @@ import { Backoff } /*;*/ from "./backoff.js"
 import { CLOSE } /*;*/ from "./protocol.js"
 
 /**
- * What a close code means for a client that wants to reconnect.
+ * The meaning of a close code for a client that wants to reconnect.
  *
- * - `refused`: the server understood the client and said no.
+ * - `refused`: the server understood the client and refuses it.
  * - `slow`: an early attempt does not help: wait long, or until the user looks at the page.
  * - `spread`: the server closed many connections at once: the least ceiling of the random wait,
  *   in milliseconds.

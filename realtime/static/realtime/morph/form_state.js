@@ -4,7 +4,7 @@
  *
  * @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Control
  *
- * @typedef {object} Focus the focused control and what the user did in it
+ * @typedef {object} Focus the focused control and the user's edit in it
  * @property {Control} control
  * @property {boolean} isEdited true if it does not show its markup's value: unsaved work
  * @property {string[]} values
@@ -15,7 +15,7 @@
 const CLICKED = ["checkbox", "radio", "button", "submit", "reset", "image"];
 
 /**
- * Note what the user is doing, before the markup changes.
+ * Record the focused control and its edit, before the markup changes.
  *
  * A focused control is not necessarily edited: focus stays where the user clicked last. A control
  * that kept its value because of its focus could show an old value for hours.

@@ -3,7 +3,7 @@ import { readHead } /*;*/ from "./head.js"
 
 /**
  * @typedef {object} Fetched
- * @property {string | null} gone why this user cannot have the page any more
+ * @property {string | null} gone the reason why this user can no longer have the page
  * @property {Document} document
  * @property {Head} head
  */
@@ -43,7 +43,7 @@ export class Page {
     return { gone, document, head: readHead(document) };
   }
 
-  /** Reload the page, so that the browser shows what is wrong. */
+  /** Reload the page, so that the browser shows the error. */
   reload() {
     const [navigation] = performance.getEntriesByType("navigation");
     const wasReloaded =
@@ -68,7 +68,7 @@ function currentUrl() {
 }
 
 /**
- * Escape what a header cannot carry: its values are bytes, and an id may be any text.
+ * Escape the characters that a header cannot carry: its values are bytes, and an id is any text.
  * @param {string} text
  */
 function headerSafe(text) {

@@ -10,7 +10,7 @@ import { page } /*;*/ from "./page.js"
  * @property {(fetched: Fetched, told: ReadonlyMap<string, Told>) => void} applyFetched
  *
  * @typedef {object} Share one region's part of a round
- * @property {Map<string, Told>} told what the region was told, by topic
+ * @property {Map<string, Told>} told the region's changes, by topic
  * @property {Promise<void>} applied
  * @property {boolean} isAbandoned
  *
@@ -43,13 +43,13 @@ export class Refetch {
   join(region, topic, told) {
     const round = (this.#next ??= this.#makeRound());
     const share = round.shares.get(region) ?? this.#share(round, region);
-    // A topic comes once a round: its handler is called again only after `applied`.
+    // A topic is told once a round: its handler is called again only after `applied`.
     share.told.set(topic, told);
     return share.applied;
   }
 
   /**
-   * Apply nothing to a region that it has joined so far; that counts as failed.
+   * Drop a region's shares of all rounds: they fail, and nothing is applied to the region.
    * @param {Refetcher} region
    */
   abandon(region) {
@@ -65,7 +65,7 @@ export class Refetch {
     const shares = new Map();
     const fetched = this.#fetchAfter(this.#ended, shares);
     const end = () => {};
-    this.#ended = fetched.then(end, end); // a failure is its regions' to handle
+    this.#ended = fetched.then(end, end); // the regions handle a failure
     return { shares, fetched };
   }
 
@@ -90,7 +90,7 @@ export class Refetch {
    */
   async #fetchAfter(previous, shares) {
     await previous;
-    // The regions apply the previous response first; what they are told then joins this round.
+    // The regions apply the previous response first; changes told meanwhile join this round.
     await nextTask();
     this.#current = shares;
     this.#next = null;

@@ -14,8 +14,8 @@ import { RegionTopics } /*;*/ from "./region_topics.js"
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
 
 /**
- * The head of the markup that a region is putting in just now. Regions inside that markup connect
- * meanwhile: their positions are that head's, not those of the page as it was loaded.
+ * The head of the markup that a region is inserting. Regions inside that markup connect meanwhile:
+ * their positions are those of that head, not those of the page as it was loaded.
  * @type {Head | null}
  */
 let appliedHead = null;
@@ -25,7 +25,7 @@ let appliedHead = null;
  *
  * Events, all bubbling: `live:applied` when the content is up to date again, with
  * `{changes, reset, topics}`; `live:inserted` at each inserted element; `live:gone`, cancelable,
- * when the user cannot have the page any more: then the page is reloaded. Attributes for CSS:
+ * when the user can no longer have the page: then the page is reloaded. Attributes for CSS:
  * `data-live-stale` while a failed refetch waits for its retry, `data-live-denied` while the server
  * denies one of its topics.
  */

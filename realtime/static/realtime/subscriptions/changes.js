@@ -1,7 +1,7 @@
 import { VERBS } /*;*/ from "../connection/protocol.js"
 
 /**
- * The changes that a handler has still to be told, and how they merge. Pure functions.
+ * The changes that a handler has not been called with yet, and how they merge. Pure functions.
  *
  * A message says only which rows changed, so any number of them merges into one. A handler that is
  * slow or fails costs bounded memory and misses nothing.
@@ -16,7 +16,7 @@ import { VERBS } /*;*/ from "../connection/protocol.js"
  *
  * @typedef {Record<string, {entered: string[], updated: string[], left: string[]}>} Changes
  *
- * @typedef {object} Told what a handler is called with
+ * @typedef {object} Told the argument of a handler
  * @property {Changes} changes
  * @property {string | null} reset
  * @property {string | null} cursor
@@ -39,7 +39,7 @@ export function resetChanges(reset, cursor = null) {
 }
 
 /**
- * Read a topic's entry of a `changed` frame, or what a handler was told.
+ * Read a topic's entry of a `changed` frame, or the argument of a handler.
  * @param {{changes?: Record<string, Partial<Record<Verb, string[]>>> | null,
  *   reset?: string | null, cursor?: string | null}} entry
  * @returns {ChangeSet}
@@ -86,7 +86,7 @@ export function isEmpty({ reset, rows }) {
 }
 
 /**
- * Build what a handler is called with; absent lists are empty.
+ * Build the argument of a handler; absent lists are empty.
  * @param {ChangeSet} changes
  * @returns {Told}
  */

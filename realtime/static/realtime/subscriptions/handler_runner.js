@@ -7,7 +7,7 @@ import { spreadOf } /*;*/ from "./jitter.js"
 
 /**
  * @typedef {(told: Told) => unknown} Handler
- *   applies what it is told; its promise says "applied", a rejection "not applied"
+ *   applies the changes; its promise says "applied", a rejection "not applied"
  */
 
 /** After so long in a run, or in the wait before it, a handler counts as behind (ms). */
@@ -28,7 +28,7 @@ export class HandlerRunner {
   #backoff;
   #stateChanged;
   /** @type {string | null} */ #cursor;
-  /** What the next run is called with. @type {ChangeSet | null} */ #owed = null;
+  /** The changes for the next run. @type {ChangeSet | null} */ #owed = null;
   /**
    * `spread` waits for the run's random part of the jitter, `waiting` for a failed run's retry.
    * @type {"idle" | "spread" | "running" | "waiting"}
@@ -98,10 +98,10 @@ export class HandlerRunner {
     this.retry();
   }
 
-  /** Call the handler no more, and ignore how a run under way ends. */
+  /** Stop calling the handler, and ignore the result of a run under way. */
   stop() {
     this.#isStopped = true;
-    // A run under way may fail unseen: what follows it must not move the cursor after a restart.
+    // A run under way may fail unnoticed: later changes must not move the cursor after a restart.
     this.#owed = null;
     if (this.#state !== "running") this.#state = "idle";
     this.#cancelWait();

@@ -15,7 +15,7 @@ const CROWD_RESETS = [
   "backend-restart", "server", "history-expired", "overflow", "bulk", "raw-sql",
 ];
 
-/** Reasons that concern this client alone, because of something that it did itself. */
+/** Reasons that concern this client alone, not many clients at one moment. */
 const OWN_RESETS = ["unknown-cursor", "access"];
 
 /**
@@ -50,8 +50,8 @@ export class Jitter {
   }
 
   /**
-   * Call `run` after a random part of the spread. A spread of 0 also ends all other waits: what is
-   * fetched now serves them too.
+   * Call `run` after a random part of the spread. A spread of 0 also ends all other waits: they
+   * share its fetch.
    * @param {number} spread in milliseconds
    * @param {() => void} run
    * @returns {() => void} cancels the wait

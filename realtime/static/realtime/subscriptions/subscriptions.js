@@ -171,7 +171,7 @@ export class Subscriptions {
     queueMicrotask(() => this.#flush());
   }
 
-  /** Send what has changed in the page's subscriptions; while it is not open, opened() will. */
+  /** Send the changes of the page's subscriptions. Without a connection, `opened()` sends them. */
   #flush() {
     this.#isFlushScheduled = false;
     if (!this.#wire.isOpen()) return;

@@ -4,7 +4,7 @@ export class Ticket {
   #isConfirmed = false;
   #wasConfirmed = false;
   /**
-   * What the request on this connection carried.
+   * The request on this connection.
    * @type {{cursor: string | null, ticket: string | null} | null}
    */
   #request = null;
@@ -18,7 +18,7 @@ export class Ticket {
     this.#text = text;
   }
 
-  /** What the next request carries. */
+  /** The ticket's text, for the next request. */
   get text() {
     return this.#text;
   }
@@ -34,7 +34,7 @@ export class Ticket {
   }
 
   /**
-   * Build the request, and remember what it carries.
+   * Build the request, and remember it.
    * @param {string | null} cursor
    */
   ask(cursor) {
@@ -70,12 +70,12 @@ export class Ticket {
     return true;
   }
 
-  /** Repeat the denied request with no ticket: its owner makes another subscription. */
+  /** Do not repeat the denied request with any ticket: its owner makes another subscription. */
   retire() {
     this.#isRepeatable = false;
   }
 
-  /** Note that the connection is lost, and with it what the server knew. */
+  /** Note that the connection is lost, and with it the request and the server's answer. */
   lose() {
     this.#isConfirmed = false;
     this.#request = null;

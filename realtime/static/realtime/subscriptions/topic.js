@@ -99,7 +99,7 @@ export class Topic {
     this.#end(this.subscriptions.filter((each) => !asking?.has(each)), REVOKED);
   }
 
-  /** Note that the connection is lost: what was asked, or held, on it is void. */
+  /** Note that the connection is lost, and with it the requests and the server's subscription. */
   lose() {
     this.#asking = null;
     this.#isHeld = false;
