@@ -12,7 +12,7 @@ class Closing(BackendCase):
     """The end of an upstream."""
 
     async def test_closing_twice_is_harmless(self) -> None:
-        """So is closing an upstream that never watched."""
+        """The same holds for an upstream that never watched."""
         async with self.upstream(LIST) as used, self.upstream() as unused:
             for upstream in (used, unused):
                 await upstream.close()
@@ -35,8 +35,8 @@ class Closing(BackendCase):
             await self.assert_lost(upstream.receive())
             await self.assert_lost(upstream.receive())
 
-    async def test_a_closed_upstream_does_not_hand_out_what_waited(self) -> None:
-        """Its owner has stopped to receive; a part of the waiting messages would mislead it."""
+    async def test_a_closed_upstream_does_not_return_waiting_messages(self) -> None:
+        """The owner has stopped receiving; some of the waiting messages would look like all."""
         async with self.upstream(LIST) as upstream, self.upstream(LIST) as witness:
             await self.send(row(LIST, 1))
             await self.receive(witness, 1)

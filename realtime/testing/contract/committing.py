@@ -29,7 +29,7 @@ class Committing(BackendCase):
             await self.assert_told_since(upstream, [LIST], since, row(LIST, 1))
 
     async def test_a_message_whose_transaction_began_before_the_position_is_told(self) -> None:
-        """The time of the commit counts: every commit after `position()` is later."""
+        """The time of the commit counts: every commit after `position()` has a later position."""
         await self.send(row(SENTINEL, 0))
         async with self.upstream(LIST) as upstream:
             async with self.open_transaction(row(LIST, 1)):

@@ -31,7 +31,7 @@ class Holding(BackendCase):
             self.assertEqual(received, sent)
             self.assertEqual({type(message.topic) for message in received}, {Topic})
 
-    async def test_sending_nothing_is_harmless(self) -> None:
+    async def test_sending_no_messages_is_harmless(self) -> None:
         """An empty list of messages sends nothing."""
         async with self.upstream(LIST) as upstream:
             await self.send()

@@ -26,14 +26,14 @@ class Positions(BackendCase):
         await upstream.watch([LIST, FAMILY])
         return await self.make_pubsub().aposition()
 
-    async def test_nothing_was_missed_where_nothing_was_sent(self) -> None:
+    async def test_a_replay_is_empty_if_no_message_was_sent(self) -> None:
         """A page that subscribes at once, with its position, need not be reloaded."""
         async with self.upstream() as upstream:
             since = await self._settled(upstream)
 
             await self.assert_nothing_since(upstream, [LIST, FAMILY], since)
 
-    async def test_what_was_sent_since_is_told(self) -> None:
+    async def test_messages_sent_after_a_position_are_told(self) -> None:
         """A commit after `position()` returned has a later position."""
         async with self.upstream() as upstream:
             since = await self._settled(upstream)
@@ -43,7 +43,7 @@ class Positions(BackendCase):
             await self.assert_told_since(upstream, [LIST], since, row(LIST, 1))
             await self.assert_told_since(upstream, [LIST, FAMILY], since, row(LIST, 1))
 
-    async def test_what_was_sent_to_a_family_is_told_too(self) -> None:
+    async def test_messages_to_the_family_are_told_too(self) -> None:
         """`replay()` searches each of the given topics."""
         async with self.upstream() as upstream:
             since = await self._settled(upstream)
@@ -53,7 +53,7 @@ class Positions(BackendCase):
             bulk = Message(FAMILY, reset="bulk")
             await self.assert_told_since(upstream, [LIST, FAMILY], since, bulk)
 
-    async def test_what_was_sent_before_is_not_told_again(self) -> None:
+    async def test_messages_before_a_position_are_not_replayed(self) -> None:
         """A position covers all messages up to it."""
         async with self.upstream(LIST) as upstream:
             await self.send(row(LIST, 1))
@@ -93,7 +93,7 @@ class Positions(BackendCase):
             await self.send(row(LIST, 2))
             await self.assert_told_since(upstream, [LIST], since, row(LIST, 2))
 
-    async def test_a_cursor_of_watch_is_one_from_which_nothing_is_missed(self) -> None:
+    async def test_no_message_is_missed_after_the_cursor_of_watch(self) -> None:
         """A client that reconnects with it gets all messages that were sent after it."""
         await self.send(row(SENTINEL, 0))
         async with self.upstream() as upstream:
@@ -104,7 +104,7 @@ class Positions(BackendCase):
 
             await self.assert_told_since(upstream, [LIST], since, row(LIST, 1))
 
-    async def test_a_cursor_of_a_message_stands_behind_it(self) -> None:
+    async def test_the_cursor_of_a_message_is_behind_it(self) -> None:
         """A client that has applied a message, and reconnects with its cursor, missed nothing."""
         async with self.upstream(LIST) as upstream:
             await self.send(row(LIST, 1))
@@ -135,8 +135,8 @@ class Positions(BackendCase):
                 for epoch in (since.epoch, "none"):
                     await self.assert_refused(upstream, Cursor(epoch, offset))
 
-    async def test_what_is_replayed_is_all_of_it_in_order(self) -> None:
-        """From every position, taken in any process, and replayed by any upstream."""
+    async def test_a_replay_is_complete_and_in_order(self) -> None:
+        """This holds for every position, taken in any process and replayed by any upstream."""
         sent = [row(LIST, number) if number % 3 else row(OTHER, number) for number in range(30)]
         wanted = [message for message in sent if message.topic == LIST]
         taken: list[tuple[Cursor, list[Message]]] = []
@@ -154,7 +154,7 @@ class Positions(BackendCase):
                     for since, rest in taken:
                         await self.assert_told_since(upstream, [LIST], since, *rest)
 
-    async def test_a_replayed_message_has_a_cursor_to_go_on_from(self) -> None:
+    async def test_a_replayed_message_has_a_cursor_to_continue_from(self) -> None:
         """A client that applied some of the replayed messages gets the rest from there."""
         async with self.upstream() as upstream:
             since = await self._settled(upstream)
@@ -171,8 +171,8 @@ class Positions(BackendCase):
             replayed = [without_cursor(message) for message in rest]
             await self.assert_told_since(upstream, [LIST], first.cursor, *replayed)
 
-    async def test_the_head_stands_behind_what_was_received(self) -> None:
-        """It is not behind a waiting message: a client with this cursor got all before it."""
+    async def test_the_head_is_behind_the_received_messages(self) -> None:
+        """It is before a waiting message: a client with this cursor received all earlier ones."""
         async with self.upstream() as upstream:
             await self._settled(upstream)
             await self.send(row(LIST, 1))
@@ -182,7 +182,7 @@ class Positions(BackendCase):
             await self.assert_told_since(upstream, [LIST], before, row(LIST, 1))
             await self.assert_nothing_since(upstream, [LIST], upstream.head())
 
-    async def test_whoever_comes_while_messages_are_sent_is_told_each_of_them(self) -> None:
+    async def test_a_client_that_subscribes_during_a_stream_is_told_every_message(self) -> None:
         """Position, then watch, then replay, during a stream of messages: none is missed."""
         await self.send(row(SENTINEL, 0))
         for number in range(self.rounds // 4):

@@ -19,9 +19,9 @@ class Watching(BackendCase):
     """Watching and receiving: no message is lost, the order is kept, and no other topic arrives."""
 
     many: int = 5_000
-    """How many messages the test of many messages sends."""
+    """The number of messages that the test of many messages sends."""
 
-    async def test_what_is_sent_after_watch_returned_is_received(self) -> None:
+    async def test_messages_sent_after_watch_returned_are_received(self) -> None:
         """`watch()` returns when the backend has confirmed, and not before."""
         async with self.upstream() as upstream:
             await upstream.watch([LIST])
@@ -87,7 +87,7 @@ class Watching(BackendCase):
             self.assertEqual(received, [Message(FAMILY, reset="bulk"), row(FAMILY, 2)])
             self.assertEqual(await self.receive(single, 2), [row(LIST, 1), row(LIST, 2)])
 
-    async def test_what_is_unwatched_is_received_no_more(self) -> None:
+    async def test_messages_of_an_unwatched_topic_are_not_received(self) -> None:
         """After `unwatch()`, messages of that topic no longer arrive; those of others still do."""
         async with self.upstream(LIST, SENTINEL) as upstream:
             await self.send(row(LIST, 1))
@@ -99,7 +99,7 @@ class Watching(BackendCase):
 
             self.assertEqual(await self.receive(upstream, 1), [row(SENTINEL, 3)])
 
-    async def test_unwatching_what_is_not_watched_does_nothing(self) -> None:
+    async def test_unwatching_an_unknown_topic_does_nothing(self) -> None:
         """An unknown topic is not an error."""
         async with self.upstream(LIST) as upstream:
             await upstream.unwatch([OTHER])
@@ -117,7 +117,7 @@ class Watching(BackendCase):
 
             self.assertEqual(await self.receive(upstream, 1), [row(LIST, 1)])
 
-    async def test_every_upstream_hears(self) -> None:
+    async def test_every_watching_upstream_receives_a_message(self) -> None:
         """All upstreams that watch receive a message, through whichever instance they connect."""
         async with self.upstream(LIST) as one, self.upstream(LIST) as two:
             await self.send(row(LIST, 1))
@@ -146,7 +146,7 @@ class Watching(BackendCase):
             received = await self.receive(upstream, len(topics))
             self.assertEqual({message.topic for message in received}, set(topics))
 
-    async def test_nothing_is_lost_while_an_upstream_begins_to_watch(self) -> None:
+    async def test_no_message_is_lost_while_an_upstream_begins_to_watch(self) -> None:
         """A message that is sent while `watch()` runs is received, or was sent before its cursor.
 
         A thread sends to one topic after another, without a pause, while a new upstream begins to
@@ -164,8 +164,8 @@ class Watching(BackendCase):
                     cursor = await upstream.watch(topics)
                 await self._assert_nothing_lost(upstream, dict.fromkeys(topics, cursor))
 
-    async def test_nothing_is_lost_while_a_busy_upstream_watches_more(self) -> None:
-        """The same for topics that are added one by one, each at the moment of its message."""
+    async def test_no_message_is_lost_while_a_busy_upstream_watches_more_topics(self) -> None:
+        """The same holds for topics added one by one, each at the moment of its message."""
         await self.send(row(SENTINEL, 0))
         topics = [Topic.of("race", place) for place in range(10 * self.rounds)]
         cursors = {}
