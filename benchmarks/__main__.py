@@ -26,14 +26,14 @@ WITH_PARTS = {"connections", "orm", "pubsub"}
 
 
 def main() -> None:
-    """Run what the command line names and print its report."""
+    """Run the benchmark that the command line names, and print its report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", choices=sorted(BENCHMARKS))
-    parser.add_argument("--write", action="store_true", help="put the figures into the docs")
-    parser.add_argument("--only", help="names of parts, with commas between them")
+    parser.add_argument("--write", action="store_true", help="write the figures into the docs")
+    parser.add_argument("--only", help="names of parts, separated by commas")
     parser.add_argument("--runs", type=int, help="how often connections are measured")
     parser.add_argument("--stall", type=float, help="for how long slow clients do not read")
-    parser.add_argument("--small", action="store_true", help="a little of connections")
+    parser.add_argument("--small", action="store_true", help="a small run of connections")
     arguments = parser.parse_args()
     keeps = arguments.name == "connections"
     if arguments.only and ((arguments.write and not keeps) or arguments.name not in WITH_PARTS):

@@ -27,16 +27,17 @@ UNTRACKED_TARGET = 1.02
 SINGLE = ("create", "save", "delete")
 """Works of one row, which are also measured with the app not installed."""
 _PYTHON = (
-    "the commit waits for nothing, so Python shows whole: to read the row, make its messages and"
-    " store them takes twice what Django's own statement takes"
+    "the commit does not wait for the disk, so all of Python's work counts: reading the row, making"
+    " its messages and storing them takes twice the time of Django's own statement"
 )
-_FAST_DISK = "as where the commit waits for nothing: a disk that answers at once hides little of it"
-_ROUND_TRIPS = (
-    "five statements where there was one: BEGIN, the write, the record, COMMIT and NOTIFY"
+_FAST_DISK = (
+    "as without a wait for the disk: this disk answers at once, so its wait hides little of"
+    " Python's work"
 )
+_ROUND_TRIPS = "five statements instead of one: BEGIN, the write, the record, COMMIT and NOTIFY"
 _STATEMENT_JOURNAL = (
-    "within a transaction SQLite keeps what a statement changes, to take it back alone, as an"
-    " untracked UPDATE in `atomic()` shows too; in autocommit it need not"
+    "within a transaction SQLite journals the changes of each statement, to be able to undo it"
+    " alone, as for an untracked UPDATE in `atomic()`; in autocommit it does not"
 )
 REASONS = {
     **{(work, "sqlite"): _PYTHON for work in SINGLE},
@@ -167,12 +168,12 @@ def _row(work: Work, alias: str, times: Times) -> tuple[list[str], list[str]]:
     reason = REASONS.get((work.name, alias), "no reason known")
     problems = []
     if _misses(ratios.get("app installed"), UNTRACKED_TARGET):
-        problems.append(f"untracked, {UNTRACKED_TARGET} wished: no reason known")
+        problems.append(f"untracked, target {UNTRACKED_TARGET}: no reason known")
     if has_missed := _misses(ratios["tracked"], target):
-        problems.append(f"tracked, {target} wished: {reason}")
+        problems.append(f"tracked, target {target}: {reason}")
     figures = [_spread(ratios[name]) if name in ratios else "" for name in HEADER[2:5]]
-    wished = "" if target is None else f"{target}{', missed' if has_missed else ''}"
-    return [work.name, f"{statistics.median(base) * 1000:.3g}", *figures, wished], problems
+    goal = "" if target is None else f"{target}{', missed' if has_missed else ''}"
+    return [work.name, f"{statistics.median(base) * 1000:.3g}", *figures, goal], problems
 
 
 def _misses(ratios: Sequence[float] | None, target: float | None) -> bool:

@@ -117,18 +117,18 @@ async def _lost() -> str:
             back = time.monotonic() - killed
             rows = [Message(topic, {"bench.row": {"1": "updated"}}) for topic in topics]
             await sync_to_async(pubsub.send)(rows)
-            heard = 0
+            received = 0
             for topic in topics:
                 message = (await asyncio.wait_for(boxes[topic].take(), RESET_WITHIN))[-1]
-                heard += bool(message.changes)
+                received += bool(message.changes)
                 if topic not in held:
                     told[topic] = message.reset
         finally:
             await hub.close()
     reset = {topic for topic, reason in told.items() if reason}
     header = ["rooms", "on the primary killed", "of them reset", "others reset"]
-    row = [ROOMS, len(held), len(held & reset), len(reset - held), f"{back:.1f}", heard]
-    return table([*header, "seconds until the last reset", "rooms that hear again"], [row])
+    row = [ROOMS, len(held), len(held & reset), len(reset - held), f"{back:.1f}", received]
+    return table([*header, "seconds until the last reset", "rooms that receive again"], [row])
 
 
 def _owner(cluster: RedisCluster, topic: str) -> RedisServer:

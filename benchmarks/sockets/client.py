@@ -139,19 +139,19 @@ class Commands:
         }
 
     def use_tickets(self) -> dict[str, Any]:
-        """Let clients of the dialect `users` come with tickets from here on."""
+        """Let clients of the dialect `users` send tickets from here on."""
         from django.conf import settings
 
         from benchmarks.sockets.settings import SECRET_KEY
 
         settings.configure(SECRET_KEY=SECRET_KEY)
         UserDialect.has_tickets = True
-        # What is imported is imported now, and not while clients come back.
+        # Make the imports now, not while clients reconnect.
         dialect("users").opening(0, "")
         return {}
 
     def be_refused(self, expected: int) -> dict[str, Any]:
-        """Wait until so many were told that they may not be subscribed; tell how long it took."""
+        """Wait until `expected` clients were refused; return the seconds, median and maximum."""
         self._until(lambda: self._load.not_allowed >= expected)
         took = sorted(
             each.refused_after for each in self._load.clients.values() if each.refused_after
@@ -171,7 +171,7 @@ class Commands:
             waiting = [each for each in load.clients.values() if not each.is_joined]
             raise RuntimeError(
                 f"expected {len(wanted)} clients to be subscribed, got {load.joined - before};"
-                f" {load.refused} were refused, {load.closed} hung up on,"
+                f" {load.refused} were refused, {load.closed} disconnected,"
                 f" {sum(each.is_open for each in waiting)} of {len(waiting)} have a websocket"
             )
         took = time.monotonic() - began

@@ -22,10 +22,10 @@ class Dialect(ABC):
 
     @abstractmethod
     def is_joined(self, payload: bytes) -> bool:
-        """Does this frame say that the client is subscribed?"""
+        """Return True if this frame confirms the client's subscription."""
 
     def is_refused(self, payload: bytes) -> bool:
-        """Does this frame say that the client may not be subscribed, or no longer?"""
+        """Return True if this frame denies or revokes the client's subscription."""
         return False
 
     def answer(self, payload: bytes, number: int) -> bytes:
@@ -54,7 +54,7 @@ class OurDialect(Dialect):
 
 
 class UserDialect(OurDialect):
-    """The same, where each topic has a user, whose number the path names; with a ticket or not."""
+    """The same, with a user for each topic: the path gives the user's number; tickets if wanted."""
 
     has_tickets = False
 

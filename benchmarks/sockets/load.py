@@ -40,7 +40,7 @@ class Client:
         self.log: list[tuple[int, bytes]] = []
         self.began = time.monotonic()
         self.refused_after: float | None = None
-        """Seconds from connecting until it was told that it may not be subscribed."""
+        """Seconds from connecting until its subscription was denied or revoked."""
 
 
 class Load:

@@ -20,7 +20,7 @@ HEARD = 20
 
 FIGURES = {
     "shared": "one topic for all",
-    "heard": "one topic, having heard of it",
+    "heard": "one topic, after 20 messages",
     "own": "a topic for each",
 }
 MEMORY_TARGET = 0.7

@@ -23,15 +23,15 @@ _CURSOR = "r3.AbCdEfGhIjKl.1234.567890.r3.AbCdEfGhIjKl.1234.567890"
 
 
 ONE_IN = 10
-"""Of so many users, one is refused."""
+"""One user in this many is refused."""
 
 RULE_TAKES = 0.002
 """Seconds for which a rule that asks a database waits for its answer."""
 
 
 def is_refused(number: int) -> bool:
-    """Is the user of this topic refused by a rule that is asked again?"""
-    return number % ONE_IN == 1  # the first is asked about before
+    """Return True if the rule refuses this topic's user when it is asked again."""
+    return number % ONE_IN == 1  # not 0: the stage asks about user 0 before
 
 
 def topic(number: int) -> str:

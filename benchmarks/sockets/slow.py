@@ -80,7 +80,9 @@ def report(records: Sequence[Record]) -> str:
         rows[-1] += [f"{record['took']:.2f}", client_cpu([record])]
     header = ["server", "p99 ms of the others", "while some stall", "ratio"]
     header += ["server grows by MB", "bound MB", "caught up by rows", "by a reset"]
-    return table([*header, "hung up on", "stale", "seconds until caught up", "clients' CPU"], rows)
+    return table(
+        [*header, "disconnected", "stale", "seconds until caught up", "clients' CPU"], rows
+    )
 
 
 def verdicts(records: Sequence[Record]) -> list[Verdict]:

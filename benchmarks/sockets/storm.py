@@ -35,7 +35,7 @@ TUNED = "ours, collecting rarely"
 COMPETITORS = on_each_server(("ours", TUNED))
 
 ASKING = {"rule": "rules first", "tickets": "by tickets", "idle": "by tickets, ten clients"}
-"""How the clients of the second table come back; each is a user with a topic of its own."""
+"""How the clients of the second table reconnect; each is a user with a topic of its own."""
 ASKED = on_each_server(tuple(ASKING))
 REFUSED_WITHIN = 1.0
 """Seconds within which a server that is idle revokes what a ticket opened and a rule refuses."""
@@ -95,7 +95,7 @@ def _asked(records: Sequence[Record]) -> str:
         took = [f"{record[name]:.2f}" for name in ("told", "refused p50", "refused max")]
         rows.append([record["server"], ASKING[record["peer"]], f"{clients:,}"])
         rows[-1] += [f"{clients / joined:,.0f}", took[0], f"{record['refused']:,}", *took[1:]]
-    header = ["server", "a storm of users", "clients", "come back a second"]
+    header = ["server", "a storm of users", "clients", "reconnect a second"]
     header += ["seconds until all are told", "refused", "seconds until refused, p50", "max"]
     return table(header, rows)
 
@@ -112,7 +112,7 @@ def _report(records: Sequence[Record]) -> str:
         rows[-1].append(f"{record['reads'] / clients:.3f}")
         which = {"server": record["server"], "peer": record["peer"]}
         rows[-1].append(client_cpu(records, **which))
-    header = ["server", "a storm", "clients", "first come a second", "come back a second"]
+    header = ["server", "a storm", "clients", "first connect a second", "reconnect a second"]
     header += ["seconds until all are told", "by rows", "by a reset", "not told"]
     return table([*header, "reads of Redis a client", "clients' CPU"], rows)
 

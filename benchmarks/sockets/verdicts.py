@@ -8,13 +8,13 @@ from typing import NamedTuple
 from benchmarks.report import table
 
 _MEMORY = (
-    "most of it is the server's own, as the bare loop shows; beside that ours takes a third to a"
-    " half of what Channels takes"
+    "most of the memory is the server's own, as the bare loop shows; beyond that ours takes a third"
+    " to a half of Channels' memory"
 )
 
 _STORM = (
-    "Python's garbage collector looks at all connections again and again while they come;"
-    " see what looking more rarely does"
+    "Python's garbage collector traverses all connections repeatedly while clients connect:"
+    ' see "collecting rarely"'
 )
 
 REASONS: dict[tuple[str, str], str] = {

@@ -1,6 +1,6 @@
-"""A project where each topic has a user, and a rule that makes a query: here a pause.
+"""A project with a user for each topic, and a rule that makes a query: here a pause.
 
-Asked again about a user, the rule refuses one in ten.
+The rule allows each user at first. When it is asked again, it refuses one user in ten.
 """
 
 import time
@@ -36,7 +36,7 @@ def may_watch(user: User, number: int) -> bool:
     return _asked[number] == 1 or not is_refused(number)
 
 
-# In place of the rule that says yes at once.
+# This replaces the rule that allows at once.
 rules._rules.clear()
 rules.allow("row")(may_watch)
 conf.__dict__["AUTHENTICATE"] = f"{__name__}.user_of"
