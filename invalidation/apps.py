@@ -26,7 +26,7 @@ class InvalidationConfig(AppConfig):
 
         capture.install()
         observers.register(ForeignCode())
-        LOGGERS["invalidation"] = "captured writes and what is published because of them"
+        LOGGERS["invalidation"] = "captured writes, and the messages published for them"
         if users := user_model():
             rows_changed.connect(users_written, sender=users, dispatch_uid="invalidation.signals")
         setting_changed.connect(conf.forget, dispatch_uid="invalidation.conf")

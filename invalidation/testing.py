@@ -62,7 +62,7 @@ class Captured:
         wanted = Topic(topic)
         return not self.topics.isdisjoint({str(wanted), str(wanted.family)})
 
-    def hear(self, messages: Sequence[Message]) -> None:
+    def add(self, messages: Sequence[Message]) -> None:
         """Add the messages of a transaction that commits."""
         with self._lock:
             self._committed += messages
@@ -79,12 +79,12 @@ class Captured:
 def capture_invalidations() -> Iterator[Captured]:
     """Collect the block's messages: `.messages`, and `.topics` as a set of text."""
     captured = Captured()
-    listeners.append(captured.hear)
+    listeners.append(captured.add)
     try:
         yield captured
     finally:
         captured.finish()
-        listeners.remove(captured.hear)
+        listeners.remove(captured.add)
 
 
 @contextmanager

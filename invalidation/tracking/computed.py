@@ -34,8 +34,8 @@ class FrozenRow:
             return self._image[name]
         except KeyError:
             raise NotRead(
-                f"a topic function of {self._label} read {name!r}, expected only what its `reads`"
-                f" declares: {sorted(self._image)}"
+                f"a topic function of {self._label} read {name!r}, expected only columns that"
+                f" `reads` declares: {sorted(self._image)}"
             ) from None
 
     def __setattr__(self, name: str, value: object) -> None:
