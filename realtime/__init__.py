@@ -1,7 +1,7 @@
 """Keep web pages true: tell clients which data changed, in milliseconds, missing nothing.
 
-This package moves messages and knows no models: what changed is decided by the packages that
-publish, and by those that fill its registries.
+This package moves messages and knows no models. The packages that publish, and those that fill its
+registries, decide which messages exist.
 """
 
 from realtime.access import aallowed, allow, allowed, aticket, ticket

@@ -56,10 +56,10 @@ async def until_one_ends(*works: Coroutine[Any, Any, object]) -> NoReturn:
 
 
 class Backoff:
-    """Pauses between attempts at something that is away. Owner: the loop that makes the attempts.
+    """Pauses between attempts to reach a server or backend. Owner: the loop of the attempts.
 
     Full jitter: each pause is drawn between 0 and a ceiling, which doubles with each failure. So
-    processes that lost the same server do not come back to it together.
+    processes that lost the same server do not all reconnect at one moment.
     """
 
     def __init__(self, first: float, longest: float) -> None:

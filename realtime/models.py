@@ -9,9 +9,10 @@ from django.db import models
 
 
 def new_token() -> str:
-    """Return text that no other record will ever have.
+    """Return random text that identifies one record for ever.
 
-    Cursors begin with it, and are arguments of commands: a leading dash would make it an option.
+    Cursors begin with it, and are arguments of commands. It has no dash, which would make a cursor
+    an option.
     """
     return secrets.token_hex(8)
 

@@ -26,13 +26,13 @@ class Counters:
     fan_outs    messages delivered to at least one mailbox, merged with those beside them
     delivered   mailboxes that they were put into
     lost        times that the backend was lost
-    frames      frames handed to the server, and `characters` in them
-    denied      topics that clients asked for and may not watch
-    revoked     topics that clients watched and may watch no longer
+    frames      frames passed to the server, and `characters` in them
+    denied      topics to which clients were denied a subscription
+    revoked     topics whose subscription was revoked
     opened      connections that were admitted, by transport
     refused     connections that were not admitted, by close code
-    closed      connections that were closed, by close code; those not admitted too
-    resets      resets that clients were sent, by reason
+    closed      connections that were closed or refused, by close code
+    resets      resets sent to clients, by reason
     answers     rules' answers to clients' questions: yes, no, failed; and for how many topics the
                 rule, or its `depends`, was `late`
     """
@@ -77,7 +77,7 @@ _next: dict[str, float] = {}
 def note_fan_out(topic: Topic, width: int) -> None:
     """Warn if one message goes to very many mailboxes: `WARN_FAN_OUT`."""
     if 0 < conf.WARN_FAN_OUT < width and _is_due("fan-out"):
-        what = "a message to %s is told to %d mailboxes here, more than WARN_FAN_OUT = %d"
+        what = "a message to %s goes to %d mailboxes here, more than WARN_FAN_OUT = %d"
         _fan_outs.warning(what, topic, width, conf.WARN_FAN_OUT)
 
 

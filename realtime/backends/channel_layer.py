@@ -2,7 +2,7 @@
 
 A layer promises less than a backend must: it drops messages silently when it cannot deliver them,
 and it keeps no history. So each sender numbers its messages, and the receiver resets a topic whose
-numbers have a gap. A message that is lost with none behind it is repaired by a periodic reset. A
+numbers have a gap. A lost message without a later one is repaired by a periodic reset. A
 client that reconnects is always reset. See `docs/explanation/backends.md`.
 """
 
@@ -49,7 +49,7 @@ LEAVE_TIMEOUT = 2.0
 """Seconds that a group may take to remove a channel."""
 
 REJOIN = 3600.0
-"""Seconds until groups are joined again without a net: a layer drops members after a while."""
+"""Seconds until groups are joined again if `net` is None: a layer drops members after a while."""
 
 MOST_COUNTED = 100_000
 """Topics that a sender counts; after that it starts over under a new sender name."""
@@ -58,8 +58,8 @@ MOST_COUNTED = 100_000
 class ChannelLayerPubSub(OutboxPubSub):
     """Carries messages over the layer `alias` of CHANNEL_LAYERS.
 
-    Every topic is reset each `net` seconds, which repairs what the layer lost; `None` turns that
-    off. `timeout` is how long, in seconds, the layer may take to send.
+    Every topic is reset each `net` seconds, which repairs losses of the layer; `None` turns that
+    off. `timeout` is the time in seconds that the layer may take to send.
     """
 
     supports_replay: ClassVar[bool] = False
@@ -81,7 +81,7 @@ class ChannelLayerPubSub(OutboxPubSub):
         self._numbering = _Numbering()
 
     def check(self) -> list[CheckMessage]:
-        """Report whether the layer is configured, and what a layer cannot promise."""
+        """Report a layer that is not configured; warn that a layer drops messages."""
         if self.alias not in getattr(settings, "CHANNEL_LAYERS", {}):
             what = f"There is no channel layer {self.alias!r}."
             hint = "Configure it in CHANNEL_LAYERS, or name another in OPTIONS['alias']."

@@ -36,7 +36,7 @@ class Drain:
     def begin(self, seconds: float) -> None:
         """Refuse new connections, and close the existing ones spread over so many seconds.
 
-        Call it in the event loop. A second call starts closing anew, at the new pace.
+        Call it in the event loop. A second call starts over, at the new pace.
         """
         connections = self._connections
         self.stop()

@@ -1,7 +1,7 @@
 """Write to one client: frames in their order, then the messages of its mailbox.
 
-While the client or its network is slow, the writer writes no more: frames wait in its queue,
-together with the tasks that send them, and messages wait in the mailbox, which merges them.
+While the client or its network is slow, the writer does not write. Frames wait in its queue,
+together with the tasks that send them; messages wait in the mailbox, which merges them.
 
 Some servers (daphne, and any behind a proxy) accept everything and buffer it. So the client's own
 answers bound the data on its way: the writer sends a `ping` after each half window, and writes no

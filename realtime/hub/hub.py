@@ -33,7 +33,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between attempts to reach a backend that is away; see Backoff."""
 
 PATIENCE = 1.0
-"""Seconds in which each part of a backend is to answer. Only subscribers of its topics wait on."""
+"""Seconds in which each part of a backend must answer. Only its own topics wait for a slow part."""
 
 ENDS_WITHIN = 15.0
 """Seconds that an upstream may take to close."""
@@ -88,14 +88,14 @@ class Hub:
             raise
 
     async def unsubscribe(self, sink: Sink, *topics: Topic) -> None:
-        """Put no more messages of `topics` into `sink`; unwatch topics without subscribers.
+        """Stop putting messages of `topics` into `sink`; unwatch topics without subscribers.
 
         Topics are unwatched after LINGER seconds, so that a page reload causes no unsubscribe.
         """
         await self.unwatch(self.leave(sink, *topics))
 
     def leave(self, sink: Sink, *topics: Topic) -> list[Topic]:
-        """Put no more messages of `topics` into `sink`; return those to pass to `unwatch()` now.
+        """Stop putting messages of `topics` into `sink`; return those to pass to `unwatch()` now.
 
         It never awaits, so a task that dies leaves no subscription behind.
         """
@@ -128,7 +128,7 @@ class Hub:
             found = [Message(topic, reset=error.reason, cursor=upstream.head())]
         except Exception:
             # After any error it is unknown whether messages were missed.
-            logger.exception("cannot look for what %s may have missed; it is reset", topic)
+            logger.exception("cannot replay the messages of %s; it is reset", topic)
             found = [Message(topic, reset=Reset.SERVER, cursor=upstream.head())]
         return [as_told(upstream, topic, message) for message in found]
 
@@ -286,6 +286,6 @@ async def _sweep(upstream: Upstream) -> None:
 
 
 def _is_cancelled() -> bool:
-    """Return whether the running task was asked to cancel."""
+    """Return True if the running task was asked to cancel."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

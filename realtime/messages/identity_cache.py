@@ -13,7 +13,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MOST_RESULTS = 64
-"""Results that are kept. Callers with the same arguments call right behind each other."""
+"""Results that are kept. Callers with the same arguments call one right after another."""
 
 
 class IdentityCache(Generic[P, R]):

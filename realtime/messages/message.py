@@ -18,7 +18,7 @@ VERBS: frozenset[str] = frozenset(get_args(Verb))
 
 
 class Reset(StrEnum):
-    """Why a client must reload a whole topic. A client reloads for any reason, known or not."""
+    """The reason for reloading a whole topic. A client also reloads for an unknown reason."""
 
     HISTORY_EXPIRED = "history-expired"
     BACKEND_RESTART = "backend-restart"

@@ -48,12 +48,12 @@ class AskingCommand(ExitsAtOnce):
         """Add --json and --timeout, and --limit and --process where the command takes them."""
         parser.add_argument("--json", action="store_true", help="print one JSON object")
         if self.takes_limit:
-            what = "print so many rows at most, the largest first (default: 100)"
+            what = "print at most this many rows, the largest first (default: 100)"
             parser.add_argument("--limit", type=positive, default=100, metavar="ROWS", help=what)
         if self.takes_process:
-            what = "ask this process alone, as realtime_status names it"
+            what = "ask only this process, by its name in realtime_status"
             parser.add_argument("--process", default="", metavar="HOST:PID", help=what)
-        what = "how long the processes may take to answer (default: 5)"
+        what = "seconds that the processes may take to answer (default: 5)"
         parser.add_argument("--timeout", type=seconds, default=5.0, metavar="SECONDS", help=what)
 
     def ask(self, what: str, kind: type[R], options: dict[str, Any], **more: Any) -> list[R]:
@@ -71,8 +71,8 @@ class AskingCommand(ExitsAtOnce):
         except NotTaken as error:
             raise CommandError(f"the backend carries no messages: {error}") from error
         if not answers:
-            whom = f"{to} has not" if to else "no process that serves has"
-            self._exit_without_answer(f"{whom} answered within {patience:g} seconds")
+            absent = f"{to} has not" if to else "no process that serves has"
+            self._exit_without_answer(f"{absent} answered within {patience:g} seconds")
         return [answer.reply for answer in answers]
 
     def print_json(self, value: object) -> None:

@@ -12,7 +12,7 @@ from realtime.registry import Registry
 from realtime.server import Server
 
 LOGGERS: Registry[str] = Registry("logger")
-"""Logger -> what it logs. These, and loggers below them, can be set. Packages add their own."""
+"""Logger -> description. These, and loggers below them, can be set. Packages add their own."""
 
 LOGGERS["realtime"] = "messages, connections and backends"
 
@@ -77,4 +77,4 @@ def _below(name: str) -> list[str]:
 def _restore(name: str) -> None:
     _timers.pop(name, None)
     logging.getLogger(name).setLevel(_before.pop(name))
-    logger.info("the level of %s is what it was", name)
+    logger.info("the level of %s is restored", name)

@@ -259,7 +259,7 @@ async def _answer(server: Server, question: Question) -> None:
         answer = msgspec.to_builtins(CALLS[question.what](server, **question.arguments))
         await send(get_pubsub(), Message(question.answers, extra=answer))
     except Exception:
-        logger.exception("cannot answer what was asked: %s", question.what)
+        logger.exception("cannot answer the question: %s", question.what)
 
 
 def _is_named(name: str) -> bool:

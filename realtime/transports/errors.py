@@ -21,7 +21,7 @@ View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponseBase]]
 METHOD_NOT_ALLOWED, TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE = 405, 429, 503
 
 RETRY_FROM, RETRY_TO = 1, 10
-"""Seconds in Retry-After: from and to, so that clients do not all come back at once."""
+"""Seconds in Retry-After: from and to, random, so that not all clients retry at once."""
 
 INTERNAL_ERROR = 1011
 """The websocket protocol's close code for a failed server."""
@@ -30,9 +30,9 @@ _MEANINGS = {
     CloseCode.NOT_AUTHENTICATED: (401, "not-authenticated", "log in first"),
     CloseCode.REFUSED: (403, "not-allowed", "these topics may not be watched"),
     CloseCode.TOO_MANY: (429, "too-many", "over a limit: ask for less, or over fewer connections"),
-    CloseCode.SILENT: (503, "busy", "identifying the user took too long; come back"),
-    CloseCode.DRAINING: (503, "draining", "this server shuts down; come back for another"),
-    CloseCode.FULL: (503, "full", "this server is full; come back later"),
+    CloseCode.SILENT: (503, "busy", "identifying the user took too long; retry"),
+    CloseCode.DRAINING: (503, "draining", "this server is draining; retry to reach another"),
+    CloseCode.FULL: (503, "full", "this server is full; retry later"),
 }
 
 
@@ -51,7 +51,7 @@ class Refused(Exception):
     @classmethod
     def because(cls, code: int) -> Refused:
         """Return the error for a websocket's close code."""
-        unknown = (500, "server-error", "the server failed; come back with your cursor")
+        unknown = (500, "server-error", "the server failed; retry with the same cursor")
         return cls(*_MEANINGS.get(code, unknown))  # type: ignore[call-overload]  # plain ints too
 
     @classmethod

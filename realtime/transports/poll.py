@@ -68,7 +68,7 @@ class Poll(HttpTransport):
         if position is None and not news:
             # An unknown position is not the same as "no changes".
             raise Refused(
-                503, "backend-away", "this server is not connected to its backend now; come back"
+                503, "backend-away", "this server is not connected to its backend now; retry"
             )
         return PollResponse(str(position or self.parameters.since), topics_of(news))
 

@@ -49,7 +49,7 @@ def read(request: HttpRequest) -> Parameters:
         raise Refused(400, "no-topic", "expected ?topic=…, once for each topic, got none")
     tickets = list(dict.fromkeys(query.getlist("ticket")))
     if len(tickets) * len(topics) > MOST_TRIED:
-        message = f"expected {MOST_TRIED} topics times tickets at most: ask for less at a time"
+        message = f"expected {MOST_TRIED} topics times tickets at most: send several requests"
         raise Refused(429, "too-many", message)
     return Parameters(topics, tickets, _cursors(request, query), _wait(query))
 

@@ -2,7 +2,7 @@
 
 The client cannot answer, and some servers (daphne) accept all data and keep it in memory. So a
 stream ends by itself, after so many bytes or seconds. A browser reconnects with the id of the last
-event, and misses nothing; a client that does not read costs that much memory and no more.
+event, and misses nothing. So a client that does not read costs a bounded amount of memory.
 """
 
 from __future__ import annotations

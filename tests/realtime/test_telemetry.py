@@ -37,7 +37,7 @@ async def test_a_very_wide_fan_out_is_warned_of_once(
         send(pubsub, message)
         await taken(boxes[0])
 
-    what = "a message to list: is told to 3 mailboxes here, more than WARN_FAN_OUT = 2"
+    what = "a message to list: goes to 3 mailboxes here, more than WARN_FAN_OUT = 2"
     assert warnings(caplog, "realtime.hub") == [what]
 
 

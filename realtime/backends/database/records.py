@@ -110,10 +110,9 @@ def replay(topics: Collection[Topic], since: Cursor, alias: str) -> list[Message
 
 
 def new_history(start: Cursor, alias: str) -> History:
-    """Return the history of the records that are read behind `start`, and of the newest before it.
+    """Return a history for the records read after `start`; it holds the newest records before it.
 
-    The latter are needed since a client of a server that was just started has mostly come from
-    another server.
+    Most clients of a new process come from another process, with cursors before `start`.
     """
     begin, recent = _vendor(alias).recent(RECENT_RECORDS, start, alias)
     history = History(begin, _vendor(alias).unseen)

@@ -1,8 +1,8 @@
-"""A PostgreSQL snapshot as a position: it counts transactions, not records.
+"""A PostgreSQL snapshot as a position: it says which transactions were seen.
 
 A snapshot sees every transaction below `xmax`, except those that were still running. A record holds
-its writer's transaction id, and was seen if that transaction was. So every later commit, also of a
-transaction that had begun long before, is behind the position.
+its writer's transaction id, and was seen if that transaction was. So every later commit comes after
+the position, even if its transaction began long before.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ LONGEST_OFFSET = 400
 """Characters of a cursor's offset at most."""
 
 DIGITS = 18
-"""Digits that surely fit an id's column; a cursor of this backend has no longer number."""
+"""Digits of a number in a cursor at most: each number of 18 digits fits an id's column."""
 
 
 def whole_number(text: str) -> int | None:
-    """Read a number in its only spelling, so that one position has one text."""
+    """Return a number in its canonical spelling; None for any other text.
+
+    So one position has one text.
+    """
     fits = text.isdecimal() and len(text) <= DIGITS
     return int(text) if fits and text == str(int(text)) else None
 
@@ -35,10 +38,10 @@ class Snapshot:
 
     @classmethod
     def of(cls, text: str, own: int | None) -> Self:
-        """Read the result of `pg_current_snapshot()` in the transaction `own`, if that has an id.
+        """Read the result of `pg_current_snapshot()`, taken in the transaction with the id `own`.
 
-        PostgreSQL does not list a transaction among those that it runs beside. But no reader has
-        seen the records that it is about to write.
+        `own` is None if that transaction has no id. PostgreSQL does not list it as running. It is
+        added, since it may write more records, which no reader has seen.
         """
         _, xmax, running = text.split(":")
         found = {int(xid) for xid in running.split(",") if xid}
@@ -59,33 +62,36 @@ class Snapshot:
 
     @property
     def offset(self) -> str:
-        """This as a cursor's offset: `xmax`, then the distance of each running one below it."""
+        """A cursor's offset: `xmax`, then the distance of each running transaction below it."""
         return "~".join(map(str, (self.xmax, *(self.xmax - xid for xid in self.running))))
 
     @property
     def xmin(self) -> int:
-        """The oldest transaction that is not seen.
+        """The oldest transaction that this does not see.
 
-        It never falls from one snapshot to a later one.
+        It is never smaller in a later snapshot.
         """
         return self.running[0] if self.running else self.xmax
 
     def sees_all_of(self, other: Snapshot) -> bool:
-        """Return True if this sees every transaction that `other` sees."""
+        """Return True if this snapshot sees every transaction that `other` sees."""
         unseen = frozenset(other.running)
         return self.xmax >= other.xmax and all(
             xid in unseen or xid >= other.xmax for xid in self.running
         )
 
     def short(self) -> Snapshot:
-        """Return a snapshot that fits a cursor: if too many ran, it sees less, and never more."""
+        """Return a snapshot that fits a cursor; if too many transactions ran, it sees less."""
         short = self
         while len(short.offset) > LONGEST_OFFSET:
             short = Snapshot(short.running[-1], short.running[:-1])
         return short
 
     def up_to(self, xid: int, now: Snapshot) -> Snapshot:
-        """Return what a reader has seen who saw this, and then all that `now` sees up to `xid`."""
+        """Return the position of a reader at this snapshot after it read on up to `xid`.
+
+        It has then seen, in addition, all transactions up to `xid` that `now` sees.
+        """
         running = set(now.running)
         if xid >= self.xmax:
             return Snapshot(xid + 1, tuple(each for each in now.running if each <= xid))

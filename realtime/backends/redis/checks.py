@@ -1,4 +1,4 @@
-"""System checks of the servers: what this backend requires, and what it recommends."""
+"""System checks of the servers: their versions, and recommended settings."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _check(servers: Servers, address: Address) -> list[CheckMessage]:
         found.append(Warning(what, hint=hint, id="realtime.W006"))
     if _value(appends, "appendonly") == "yes":
         what = f"Redis at {address} writes every message to a file."
-        hint = "Nothing needs it: messages that wait are in the outbox, and a restart resets."
+        hint = "Switch it off: waiting messages are in the outbox, and a restart resets anyway."
         found.append(Info(what, hint=hint, id="realtime.I001"))
     return found
 

@@ -81,7 +81,7 @@ class Servers:
         return replies
 
     def agree_on(self, owner: Address, partitions: Iterable[int]) -> bool:
-        """Ask all other servers who owns the partitions; return True if all answers name `owner`.
+        """Ask all other servers for the partitions' owner; return True if all answer `owner`.
 
         The servers that agree must, with `owner`, be a majority of the primaries: a primary cannot
         be replaced without a majority.

@@ -47,7 +47,7 @@ TROUBLE = (RedisError, OSError, TimeoutError, Gap, UpstreamLost)
 
 
 class Node:
-    """Receives from one server, and repairs what it missed. Owner of its state: the event loop.
+    """Receives one server's messages, and replays missed ones. Owner of its state: the event loop.
 
     One task lives as long as the node. It connects; while it is connected, three other tasks
     listen, subscribe and sweep. An error in one of them ends all three, and the node connects

@@ -1,4 +1,4 @@
-"""Counts of what the servers store, for operators."""
+"""Counts of the topics and messages on each server, for operators."""
 
 from __future__ import annotations
 

@@ -10,19 +10,22 @@ from django.core.management import CommandError
 from realtime.ops.clients import Client, OneClient, Watch
 from realtime.ops.command import AskingCommand, lasting
 
-HEADS = ("topic", "rows waiting", "state", "told up to")
+HEADS = ("topic", "rows waiting", "state", "sent up to")
 
 
 class Command(AskingCommand):
-    """Prints the topics of one connection, and what delays it, from the process that has it."""
+    """Prints one connection with its topics, positions and waiting messages, from its process."""
 
-    help = "Print the topics of one connection, their positions, and what delays it."
+    help = "Print one connection with its topics, their positions and its waiting messages."
     takes_limit = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the connection's id."""
         super().add_arguments(parser)
-        what = "as `welcome` and realtime_connections have it; behind `--` if it begins with a dash"
+        what = (
+            "the id in the frame `welcome` and in realtime_connections; behind `--` if it begins"
+            " with a dash"
+        )
         parser.add_argument("id", metavar="ID", help=what)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -51,10 +54,10 @@ def _has_it(answer: OneClient) -> bool:
 def _facts(client: Client, process: str) -> list[tuple[str, str]]:
     waiting = f"{client.waiting_topics} topics, {client.waiting_rows} rows"
     pong = "" if client.pong is None else f"; last pong {lasting(client.pong)} ago"
-    held = "held back: it has not answered for what it was sent" if client.held_back else "open"
+    held = "held back until the client confirms the data sent" if client.held_back else "open"
     return [
         ("process", process),
-        ("user", client.user or "nobody"),
+        ("user", client.user or "anonymous"),
         ("transport", f"{client.transport}, {held}{pong}"),
         ("age", lasting(client.seconds)),
         ("waiting", f"{waiting}, {client.waiting_frames} frames"),

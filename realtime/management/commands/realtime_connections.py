@@ -1,4 +1,4 @@
-"""`manage.py realtime_connections`: print the connections, and what waits for them."""
+"""`manage.py realtime_connections`: print the connections and their waiting messages."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ HEADS = (
 class Command(AskingCommand):
     """Prints the connections of all processes; those with the most waiting rows first."""
 
-    help = "Print the connections, and what waits for them: topics/rows/frames."
+    help = "Print the connections and their waiting topics, rows and frames."
     takes_limit = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the user."""
+        """Add --user."""
         super().add_arguments(parser)
-        what = "only those of the user with this primary key"
+        what = "print only the connections of the user with this primary key"
         parser.add_argument("--user", metavar="PK", help=what)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Ask, sort, and print."""
+        """Ask all processes; print their connections, those with the most waiting rows first."""
         limit = options["limit"]
         answers = self.ask("connections", Clients, options, limit=limit, user=options["user"])
         found = [(each, answer.process) for answer in answers for each in answer.connections]

@@ -19,7 +19,7 @@ CHECK_INTERVAL = 0.5
 """Seconds between checks of the connections left."""
 
 GRACE = 15.0
-"""Seconds beyond the draining for clients that read nothing to be gone."""
+"""Seconds after the draining in which the connections of clients that read nothing end."""
 
 
 class Command(AskingCommand):
@@ -34,27 +34,28 @@ class Command(AskingCommand):
     takes_process = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add which processes, how fast, and whether to wait."""
+        """Add the processes, the pace, and whether to wait."""
         super().add_arguments(parser)
-        who = parser.add_mutually_exclusive_group()
-        who.add_argument("--process", metavar="HOST:PID", help="this process")
-        who.add_argument("--host", metavar="NAME", help="those of this host (default: of this one)")
-        who.add_argument("--all", action="store_true", help="all of them")
-        what = "spread the closing over so many seconds (default: 10)"
+        targets = parser.add_mutually_exclusive_group()
+        targets.add_argument("--process", metavar="HOST:PID", help="drain only this process")
+        what = "drain the processes of this host (default: the host that the command runs on)"
+        targets.add_argument("--host", metavar="NAME", help=what)
+        targets.add_argument("--all", action="store_true", help="drain all processes")
+        what = "close the connections spread over this many seconds (default: 10)"
         parser.add_argument("--seconds", type=seconds, default=10.0, help=what)
         what = f"return when all connections are gone, or {GRACE:g} seconds after --seconds"
         parser.add_argument("--wait", action="store_true", help=what)
         parser.add_argument("--off", action="store_true", help="accept clients again")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Ask for it, print the processes that drain, and wait if asked to."""
-        whom = options["process"] or options["host"] or socket.gethostname()
-        options["process"] = "" if options["all"] else whom
+        """Ask the processes to drain, print their states, and with --wait wait for the end."""
+        target = options["process"] or options["host"] or socket.gethostname()
+        options["process"] = "" if options["all"] else target
         asked = {"seconds": options["seconds"], "off": options["off"]}
         answers = self.ask("drain", Drained, options, **asked)
         if not options["json"]:
             for each in answers:
-                what = "draining" if each.draining else "lets clients in"
+                what = "draining" if each.draining else "accepts clients"
                 self.stdout.write(f"{each.process}  {what}; {each.connections} connections")
         left = self._wait(answers, options) if options["wait"] and not options["off"] else None
         if options["json"]:
@@ -65,7 +66,7 @@ class Command(AskingCommand):
             self.stdout.write("all connections are gone")
 
     def _wait(self, answers: list[Drained], options: dict[str, Any]) -> int:
-        """Wait until the connections are gone; return how many are left."""
+        """Wait until the connections have ended; return the number of those left."""
         left = {each.process: each.connections for each in answers}
         deadline = time.monotonic() + options["seconds"] + GRACE
         while any(left.values()) and time.monotonic() < deadline:
@@ -75,7 +76,7 @@ class Command(AskingCommand):
 
     @staticmethod
     def _left_now(left: dict[str, int], options: dict[str, Any]) -> dict[str, int]:
-        """Return the connections left by process. A process that no longer answers has ended."""
+        """Return process -> connections left. A process that no longer answers has ended."""
         names = [name for name, count in left.items() if count]
         patience, to = options["timeout"], options["process"]
         asking = collect(get_pubsub(), "drained", Drained, patience, to=to, expected=names)

@@ -22,15 +22,15 @@ class Command(BaseCommand):
     help = "Send the messages that ended processes left in the outbox, until SIGTERM or SIGINT."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add whether to end once the outbox is empty."""
+        """Add --once."""
         parser.add_argument(
             "--once",
             action="store_true",
-            help="send all messages and end; fail if the backend does not take them",
+            help="send all messages, then end; fail if the backend does not take them",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Sweep once, or until a signal."""
+        """Send all messages and end, or sweep until a signal."""
         pubsub = project_pubsub()
         if pubsub is None:
             raise CommandError(

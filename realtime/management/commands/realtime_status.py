@@ -23,18 +23,18 @@ class Command(ExitsAtOnce):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the form of the report, and how long to wait."""
+        """Add --json and --timeout."""
         parser.add_argument("--json", action="store_true", help="print one JSON object")
         parser.add_argument(
             "--timeout",
             type=float,
             default=5.0,
             metavar="SECONDS",
-            help="how long the backend and the processes may take to answer (default: 5)",
+            help="seconds that the backend and the processes may take to answer (default: 5)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Ask once, print, and exit."""
+        """Print the report; exit with its state."""
         report = asyncio.run(look(options["timeout"]))
         if options["json"]:
             self.stdout.write(msgspec.json.encode(report).decode())

@@ -22,10 +22,10 @@ class Command(BaseCommand):
     help = "Print the messages of some topics as they arrive. Ctrl-C ends it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add topics, and where to begin."""
+        """Add the topics, the position to begin after, and the format."""
         parser.add_argument("topics", nargs="+", metavar="TOPIC", help="such as list:5")
         parser.add_argument("--since", metavar="CURSOR", help="begin after this position")
-        parser.add_argument("--json", action="store_true", help="a JSON object a line")
+        parser.add_argument("--json", action="store_true", help="print a JSON object a line")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Listen until SIGINT, which Ctrl-C sends, or SIGTERM."""
@@ -47,11 +47,11 @@ class Command(BaseCommand):
 
 
 def _end_by_signals() -> None:
-    """Cancel the running task on a signal, also if the shell made SIGINT ignored."""
+    """Cancel the running task on a signal, even if the shell has set SIGINT to be ignored."""
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Some platforms' loops cannot; Ctrl-C raises KeyboardInterrupt there.
+        # The loops of some platforms cannot: there Ctrl-C raises KeyboardInterrupt.
         with suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
@@ -65,7 +65,7 @@ def _line(message: Message) -> str:
         for label, changes in message.changes.items()
         for pk, verb in changes.items()
     ]
-    return f"{message.topic}  {', '.join(rows) or 'nothing new'}{behind}"
+    return f"{message.topic}  {', '.join(rows) or 'no changes'}{behind}"
 
 
 def _json(message: Message) -> str:

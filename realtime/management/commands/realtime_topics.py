@@ -9,17 +9,17 @@ from realtime.ops.topics import WatchedTopics, together
 
 
 class Command(AskingCommand):
-    """Prints the topics that are watched, those of all processes together."""
+    """Prints the watched topics, with the subscribers of all processes added up."""
 
-    help = "Print the watched topics, and their subscribers."
+    help = "Print the watched topics, with their numbers of subscribers."
     takes_limit = True
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Ask, add up, and print."""
+        """Ask all processes, add up their subscribers, and print the topics."""
         limit = options["limit"]
         answers = self.ask("topics", WatchedTopics, options, limit=limit)
         found = together(answers)
-        # At least: other processes may have named topics that one process left off.
+        # At least so many: a topic that one process left off may be among those of another.
         left_off = max(len(found), *(answer.total for answer in answers)) - limit
         if options["json"]:
             processes = [answer.process for answer in answers]

@@ -146,7 +146,7 @@ async def test_a_drain_is_undone(client: Connection) -> None:
 
     code, printed = await arun("realtime_drain", "--host", socket.gethostname(), "--off")
 
-    assert (code, printed) == (0, f"{process_name()}  lets clients in; 1 connections\n")
+    assert (code, printed) == (0, f"{process_name()}  accepts clients; 1 connections\n")
     assert not server_of().connections.draining
 
 

@@ -60,7 +60,7 @@ async def test_operators_see_the_topics_and_connections_of_all_processes(
     name = second["connections"][0]["id"]
     code, printed = await servers.command("realtime_connection", "--", name)
     assert code == 0, printed
-    assert printed.startswith(f"process     {servers.names[1]}\nuser        nobody\n")
+    assert printed.startswith(f"process     {servers.names[1]}\nuser        anonymous\n")
     assert "live" in printed.splitlines()[-1].split()
 
 

@@ -170,7 +170,7 @@ async def test_an_answer_that_fails_is_logged(
         send(pubsub, question("wrong"))
         await first_answer(pubsub)
 
-    assert "cannot answer what was asked: wrong" in caplog.text
+    assert "cannot answer the question: wrong" in caplog.text
 
 
 def test_a_question_has_a_topic_for_its_answers() -> None:
