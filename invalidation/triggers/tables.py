@@ -58,7 +58,7 @@ BEGIN
     END IF;
 {tell}
   EXCEPTION WHEN OTHERS THEN
-    -- A column was renamed, for example. The write must succeed all the same.
+    -- A column was renamed, or the like. It shall not keep anybody from writing.
     RAISE WARNING 'the triggers of % do not fit: run manage.py make_triggers (%)',
       TG_TABLE_NAME, SQLERRM;
     payload := {otherwise};
