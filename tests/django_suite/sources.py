@@ -22,9 +22,11 @@ def fetch() -> Path:
     root = FOLDER / name
     if not (root / "tests/runtests.py").exists():
         FOLDER.mkdir(exist_ok=True)
-        _download()
-        with tarfile.open(FOLDER / f"{name}.tar.gz") as archive:
-            archive.extractall(FOLDER, filter="data")
+        archive = FOLDER / f"{name}.tar.gz"
+        if not archive.exists():
+            _download()
+        with tarfile.open(archive) as opened:
+            opened.extractall(FOLDER, filter="data")
     _verify(root / "django")
     return root / "tests"
 
