@@ -26,6 +26,7 @@ from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models import Model
 
+from invalidation.capture.catalogue import note_ddl
 from invalidation.capture.raw_sql.tables_written import (
     controls_transactions,
     only_reads,
@@ -103,7 +104,9 @@ def _execute(run: Run, sql: Any, params: Any, connection: BaseDatabaseWrapper) -
     if control is not None:
         return _end_transaction(run, control, params, connection, text)
     models = _models_written(text)
-    return _run(run, connection, models, text) if models else run()
+    result = _run(run, connection, models, text) if models else run()
+    note_ddl(text, connection)
+    return result
 
 
 def _end_transaction(
@@ -141,7 +144,7 @@ def _models_written(sql: str) -> Models:
         return ()
     registry = tracking.registry
     written = tables_written(sql, registry.tables)
-    concerned = [each for table in written for each in registry.plans[table].concerned]
+    concerned = [each for table in written for each in registry.concerned(table)]
     return [declaration.model for declaration in concerned]
 
 
