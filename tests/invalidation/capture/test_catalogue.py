@@ -6,6 +6,7 @@ import pytest
 from django.core.checks import run_checks
 from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import F
 
 from invalidation.capture import catalogue
 from invalidation.checks import check_catalogue
@@ -50,6 +51,14 @@ def cascading(sticker_table, told):
     execute("INSERT INTO shop_sticker (id, board_id) VALUES (1, 1)")
     told.records()
     return told
+
+
+def test_changed_key_resets_the_models_that_refer_to_it(cascading):
+    """The database changes their columns."""
+    Shelf.objects.filter(pk=1).update(id=F("id") + 10)
+
+    assert Sticker.objects.get().board_id == 11
+    assert cascading() >= STICKERS | lines((Shelf, 1), "left") | lines((Shelf, 11), "entered")
 
 
 def test_changed_column_that_is_not_referenced_resets_nothing(cascading):
