@@ -34,11 +34,12 @@ CONVERGENCE_SECONDS ?= 900
 
 # Tests start hundreds of processes, each of which would otherwise compile all its imports.
 unexport PYTHONDONTWRITEBYTECODE
-export VENV PYTHON SEED SOAK_TRANSACTIONS SOAK_EXAMPLES SOAK_ATTACKS
+export VENV PYTHON SEED SOAK_TRANSACTIONS SOAK_EXAMPLES SOAK_ATTACKS APPS
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-js test-postgres test-long test-versions lint bundle packaging soak soak-convergence bench \
+.PHONY: help demo test test-js test-postgres test-long test-versions lint bundle packaging soak soak-convergence \
+  soak-django bench \
   docs dev clean
 
 help: ## list the targets
@@ -103,6 +104,10 @@ soak-convergence: $(STAMPS)/test ## only its first part, which kills processes: 
 	@for database in sqlite postgres; do for backend in database socket redis redis-cluster; do \
 	  $(PY) -m tests.convergence --seconds $(CONVERGENCE_SECONDS) --seed $(or $(SEED),1) \
 	    --database $$database --backend $$backend || exit 1; done; done
+
+soak-django: $(STAMPS)/test ## run Django's own tests with every model tracked: JOBS=… APPS="update delete"
+	@sh tools/ensure_system.sh npx postgres
+	@JOBS='$(JOBS)' sh tools/soak_django.sh $(PY) $(lastword $(DJANGO_VERSIONS))
 
 bench: $(STAMPS)/test ## run a benchmark: NAME=…
 	@sh tools/ensure_system.sh browser npx postgres redis

@@ -33,8 +33,8 @@ from tools.find_postgres import PostgresMissing, find_postgres
 READY_WITHIN = 60.0
 INITDB = ("-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 NETWORK = ("-c", "listen_addresses=", "-c", "max_connections=200", "-c", "log_min_messages=fatal")
-# For tests that query the order of commits.
-TIMED = ("-c", "track_commit_timestamp=on")
+# For tests that query the order of commits, and that prepare transactions.
+FEATURES = ("-c", "track_commit_timestamp=on", "-c", "max_prepared_transactions=20")
 # The data need not survive a crash of the machine.
 CARELESS = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 PR_SET_PDEATHSIG = 1
@@ -53,7 +53,7 @@ class Postgres:
 
     def __init__(self, *, durable: bool = False) -> None:
         self._programs = find_postgres()
-        self._options = (*NETWORK, *TIMED, *(() if durable else CARELESS))
+        self._options = (*NETWORK, *FEATURES, *(() if durable else CARELESS))
         self._process: subprocess.Popen[Any] | None = None
         # Lower case, as mkdtemp makes it: a parser of URLs may lower the host.
         self.folder = Path(tempfile.mkdtemp(prefix="livequery-postgres-", dir="/tmp"))

@@ -5,6 +5,7 @@ began it; Django's model signals see only some writes. `orm` wraps those three c
 detects writes beside the ORM; `invalidation.transactions` follows the end of transactions.
 """
 
+from invalidation.capture import catalogue
 from invalidation.capture.orm import seam
 from invalidation.capture.raw_sql import detector
 from invalidation.transactions import follow
@@ -15,6 +16,7 @@ def install() -> None:
     seam.install()
     follow.install()
     detector.install()
+    catalogue.install()
 
 
 __all__ = ["install"]

@@ -10,10 +10,12 @@ from typing import Any, Literal
 from django.db.models import Model
 
 from invalidation.exceptions import BadDeclaration
+from invalidation.tracking.cascades import Cascade, catalogue
 from invalidation.tracking.computed import TopicFunction, read_computed
 from invalidation.tracking.declarations import Declaration, RelationEnd
+from invalidation.tracking.table_names import bare_name
 from invalidation.tracking.templates import check_column, read_template
-from invalidation.tracking.write_plans import WritePlan, make_plans
+from invalidation.tracking.write_plans import WritePlan, cascades_to, make_plans
 
 
 @dataclass
@@ -21,27 +23,68 @@ class Registry:
     """The declarations by model, and the write plans by table that follow from them.
 
     Owner: the thread that starts the process, since `track()` runs at start-up. The plans are
-    computed at the first write and again after `track()`; two threads that compute them at once get
-    equal ones.
+    computed at the first write, and again after `track()` and when a database's cascades were read;
+    two threads that compute them at once get equal ones.
     """
 
     declarations: dict[type[Model], Declaration] = field(default_factory=dict)
+    _made: Made | None = None
 
     def declare(self, declaration: Declaration) -> None:
         """Set the declaration of a model, and forget the computed plans."""
         self.declarations[declaration.model] = declaration
-        for derived in ("plans", "tables"):
-            self.__dict__.pop(derived, None)
+        self._made = None
 
-    @cached_property
+    @property
     def plans(self) -> dict[str, WritePlan]:
         """The write plans, by table name."""
-        return make_plans(self.declarations.values())
+        return self._current().plans
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The names of the tables that have a write plan, or whose rows cascade."""
+        return self._current().tables
+
+    def concerned(self, table: str) -> list[Declaration]:
+        """Return the declarations whose rows a write to one of `tables` may change."""
+        made = self._current()
+        plan = made.plans.get(table)
+        return plan.concerned if plan else made.beside[table]
+
+    def _current(self) -> Made:
+        made, known = self._made, catalogue.known
+        if made is None or made.catalogue is not known:
+            made = self._made = _make(self.declarations.values(), known)
+        return made
+
+
+@dataclass(frozen=True)
+class Made:
+    """What follows from the declarations and the databases' cascades.
+
+    `beside` are the declarations that a write to a table without a model concerns.
+    """
+
+    catalogue: frozenset[Cascade]
+    plans: dict[str, WritePlan]
+    beside: dict[str, list[Declaration]]
 
     @cached_property
     def tables(self) -> frozenset[str]:
-        """The names of the tables that have a write plan."""
-        return frozenset(self.plans)
+        """The names of all tables."""
+        return frozenset(self.plans).union(self.beside)
+
+
+def _make(declared: Iterable[Declaration], known: frozenset[Cascade]) -> Made:
+    plans = make_plans(declared, known)
+    found = cascades_to(plans, known)
+    planned = {bare_name(table) for table in plans}
+    beside = {
+        table: list(dict.fromkeys([*deleted, *(d for each in changed.values() for d in each)]))
+        for table, (deleted, changed) in found.items()
+        if table not in planned
+    }
+    return Made(known, plans, beside)
 
 
 registry = Registry()

@@ -1,25 +1,22 @@
 """Write plans: the declarations that a write to a table concerns.
 
 The columns that a multi-table child inherits are in its parents' tables, so a write there changes
-the child's row. And some deletions happen inside the database, where the ORM cannot see them: its
-own cascades, declared on the foreign key (`DB_CASCADE`), or added by hand for a `DO_NOTHING`.
+the child's row. And the database may change rows of other tables by itself: see `cascades`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from django.apps import apps
-from django.db.models import DO_NOTHING, Model, deletion
+from django.db.models import Model
 
+from invalidation.tracking.cascades import Cascade, Event, declared_cascades, reached
 from invalidation.tracking.declarations import Declaration
-
-DATABASE_DELETES: Any = getattr(deletion, "DatabaseOnDelete", ())
-"""The class of `on_delete` values that make the database cascade, in Django 6.1 and later."""
+from invalidation.tracking.table_names import bare_name
 
 
 @dataclass(eq=False)
@@ -28,13 +25,15 @@ class WritePlan:
 
     `declaration` is the table's own, if its model is tracked. `children` are those of the tracked
     multi-table children, which inherit its columns. `cascaded` are those of the models whose rows
-    the database may change by itself when rows of this table are deleted.
+    the database may change by itself when rows of this table are deleted. `cascaded_by` are those
+    whose rows it may change when one of these columns of this table changes.
     """
 
     model: type[Model]
     declaration: Declaration | None = None
     children: list[Declaration] = field(default_factory=list)
     cascaded: list[Declaration] = field(default_factory=list)
+    cascaded_by: dict[str, list[Declaration]] = field(default_factory=dict)
 
     @cached_property
     def declarations(self) -> list[Declaration]:
@@ -44,11 +43,22 @@ class WritePlan:
     @cached_property
     def concerned(self) -> list[Declaration]:
         """The declarations of all models whose rows a write here may change."""
-        return [*self.declarations, *self.cascaded]
+        by_columns = [each for found in self.cascaded_by.values() for each in found]
+        return list(dict.fromkeys([*self.declarations, *self.cascaded, *by_columns]))
+
+    def cascaded_by_update(self, columns: Iterable[str]) -> list[Declaration]:
+        """Return the declarations whose rows the database changes if these columns change."""
+        found = [each for name in columns for each in self.cascaded_by.get(name.lower(), ())]
+        return list(dict.fromkeys(found))
 
 
-def make_plans(declarations: Iterable[Declaration]) -> dict[str, WritePlan]:
-    """Return the plans, by table name, of all tables that concern one of `declarations`."""
+def make_plans(
+    declarations: Iterable[Declaration], catalogue: Collection[Cascade] = ()
+) -> dict[str, WritePlan]:
+    """Return the plans, by table name, of all tables that concern one of `declarations`.
+
+    `catalogue` are the cascades that databases know of, beside those that the models tell of.
+    """
     plans: dict[str, WritePlan] = {}
 
     def plan_for(model: Any) -> WritePlan:
@@ -60,11 +70,46 @@ def make_plans(declarations: Iterable[Declaration]) -> dict[str, WritePlan]:
         # A proxy parent has the same table as its concrete model.
         for parent in dict.fromkeys(p._meta.concrete_model for p in model._meta.all_parents):
             plan_for(parent).children.append(declaration)
-    for origin, reached in _reached_by_the_database(database_relations()).items():
-        concerned = [tracked[model] for model in reached if model in tracked]
-        if concerned:
-            plan_for(origin).cascaded = concerned
+    for table, (deleted, changed) in cascades_to(plans, catalogue).items():
+        for model in _models_of(table, plans):
+            plan = plan_for(model)
+            plan.cascaded, plan.cascaded_by = deleted, changed
     return plans
+
+
+Reached = tuple[list[Declaration], dict[str, list[Declaration]]]
+"""The declarations that a deletion reaches, and those that a change of a column reaches."""
+
+
+def cascades_to(
+    plans: Mapping[str, WritePlan], catalogue: Collection[Cascade]
+) -> dict[str, Reached]:
+    """Return, by bare table name, the tracked models that the database may change by itself."""
+    cascades = {*declared_cascades(), *catalogue}
+    by_table = {bare_name(table): plan.declarations for table, plan in plans.items()}
+
+    def tracked(event: Event) -> list[Declaration]:
+        tables = reached(event, cascades)
+        return list(dict.fromkeys(d for t in sorted(tables) for d in by_table.get(t, ())))
+
+    found: dict[str, Reached] = {}
+    for table in sorted({each.target for each in cascades}):
+        columns = {c for each in cascades if each.target == table for c in each.target_columns}
+        deleted = tracked(Event(table))
+        changed = {
+            column: concerned
+            for column in sorted(columns)
+            if (concerned := tracked(Event(table, frozenset({column}))))
+        }
+        if deleted or changed:
+            found[table] = (deleted, changed)
+    return found
+
+
+def _models_of(table: str, plans: Mapping[str, WritePlan]) -> list[Any]:
+    """Return the models of the tables with a bare name."""
+    models = [*(plan.model for plan in plans.values()), *apps.get_models(include_auto_created=True)]
+    return [each for each in models if bare_name(each._meta.db_table) == table]
 
 
 def link_to(parent: type[Model], *, child: type[Model]) -> Any:
@@ -77,38 +122,3 @@ def link_to(parent: type[Model], *, child: type[Model]) -> Any:
     if not all(link.target_field.primary_key for link in (first, *rest)):
         return None
     return first
-
-
-def database_relations() -> dict[type[Model], set[type[Model]]]:
-    """Return, for each model, the models with foreign keys to it on which the database may act."""
-    relations: defaultdict[type[Model], set[type[Model]]] = defaultdict(set)
-    for model in apps.get_models(include_auto_created=True):
-        if not model._meta.proxy:
-            for key in model._meta.local_concrete_fields:
-                if key.remote_field and _is_left_to_the_database(key):
-                    target: Any = key.related_model
-                    relations[target._meta.concrete_model].add(model)
-    return dict(relations)
-
-
-def _is_left_to_the_database(key: Any) -> bool:
-    # With db_constraint=False too: the project may have added a constraint by hand.
-    on_delete = key.remote_field.on_delete
-    return on_delete is DO_NOTHING or isinstance(on_delete, DATABASE_DELETES)
-
-
-def _reached_by_the_database(
-    relations: dict[type[Model], set[type[Model]]],
-) -> dict[type[Model], Collection[type[Model]]]:
-    """Return, for each model, all models that a cascade in the database may reach."""
-    closed: dict[type[Model], Collection[type[Model]]] = {}
-    for origin in relations:
-        seen: dict[type[Model], None] = {}
-        ahead = [origin]
-        while ahead:
-            for model in relations.get(ahead.pop(), ()):
-                if model not in seen:
-                    seen[model] = None
-                    ahead.append(model)
-        closed[origin] = seen
-    return closed

@@ -13,12 +13,29 @@ _IDLE, _FAILED = 0, 3
 
 def is_in_transaction(connection: Any) -> bool:
     """Return True if the driver is in a transaction."""
-    return _status(connection.connection) != _IDLE
+    # A closed driver connection cannot be asked.
+    return not connection.closed_in_transaction and _status(connection.connection) != _IDLE
 
 
 def has_failed(connection: Any) -> bool:
     """Return True if a statement failed and PostgreSQL's transaction can only be rolled back."""
     return _status(connection.connection) == _FAILED
+
+
+def commits_each_statement(connection: Any) -> bool:
+    """Return True if SQLite commits each statement, though Django is in an atomic block.
+
+    The block has begun a transaction, and it was ended by hand.
+    """
+    driver = connection.connection
+    return (
+        connection.vendor == "sqlite"
+        and connection.in_atomic_block
+        and not connection.closed_in_transaction
+        and driver is not None
+        and driver.isolation_level is None
+        and not driver.in_transaction
+    )
 
 
 def _status(driver: Any) -> int:

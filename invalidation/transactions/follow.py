@@ -10,8 +10,8 @@ that allow it; and, on SQLite with autocommit off, releasing a savepoint that be
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -19,10 +19,11 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from invalidation.transactions.commit import flush
+from invalidation.transactions.driver_methods import follow_driver
 from invalidation.transactions.driver_state import has_failed, is_in_transaction
 from invalidation.transactions.journal import journal_of
-
-logger = logging.getLogger("invalidation.transactions")
+from invalidation.transactions.sending import close_journal, send_committed
+from invalidation.transactions.settle import settle, take_held
 
 
 def install() -> None:
@@ -101,9 +102,11 @@ def _commit(original: Callable[..., None]) -> Any:
     def commit(self: BaseDatabaseWrapper) -> None:
         self.validate_thread_sharing()
         self.validate_no_atomic_block()
+        settle(self)
         if has_failed(self):
             # PostgreSQL rolls back instead, without an error, and would refuse to store the record.
-            original(self)
+            with _ending(self):
+                original(self)
             journal_of(self).clear()
             return
         try:
@@ -114,13 +117,14 @@ def _commit(original: Callable[..., None]) -> Any:
             _roll_back(self)
             raise
         try:
-            original(self)
+            with _ending(self):
+                original(self)
         except BaseException:
             _clear_if_ended(self)
             raise
-        _close_journal(self, send)
+        close_journal(self, send)
         if not journal_of(self).is_begun_by_block:
-            _send_committed(self)
+            send_committed(self)
             if is_in_transaction(self):
                 # With autocommit off, a query in a receiver has begun another transaction.
                 self.commit()
@@ -135,11 +139,22 @@ def _run_hooks(original: Callable[..., None]) -> Any:
         # receiver's own transaction does not run them.
         hooks: Any = self.run_on_commit
         self.run_on_commit = []
-        _send_committed(self)
+        send_committed(self)
         self.run_on_commit = hooks
         original(self)
 
     return run_and_clear_commit_hooks
+
+
+@contextmanager
+def _ending(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Note that Django itself ends the transaction within the block."""
+    journal = journal_of(connection)
+    journal.is_ending = True
+    try:
+        yield
+    finally:
+        journal.is_ending = False
 
 
 def _clear_if_ended(connection: BaseDatabaseWrapper) -> None:
@@ -153,10 +168,12 @@ def _clear_if_ended(connection: BaseDatabaseWrapper) -> None:
 
 
 def _commit_and_send(connection: BaseDatabaseWrapper, commit: Callable[[], None]) -> None:
+    settle(connection)
     send = flush(connection)
-    commit()
-    _close_journal(connection, send)
-    _send_committed(connection)
+    with _ending(connection):
+        commit()
+    close_journal(connection, send)
+    send_committed(connection)
 
 
 def _turn_driver_autocommit_off(connection: Any) -> None:
@@ -170,14 +187,6 @@ def _turn_driver_autocommit_off(connection: Any) -> None:
         connection._set_autocommit(False)
 
 
-def _close_journal(connection: BaseDatabaseWrapper, send: Callable[[], None] | None) -> None:
-    """Clear the journal after a commit, and keep the function that sends its messages."""
-    journal = journal_of(connection)
-    journal.clear()
-    if send is not None:
-        journal.to_send.append(send)
-
-
 def _roll_back(connection: BaseDatabaseWrapper) -> None:
     try:
         connection.rollback()
@@ -186,23 +195,15 @@ def _roll_back(connection: BaseDatabaseWrapper) -> None:
         connection.close()
 
 
-def _send_committed(connection: BaseDatabaseWrapper) -> None:
-    """Send the messages of committed transactions; a receiver that writes sends its own."""
-    to_send = journal_of(connection).to_send
-    while to_send:
-        send = to_send.pop(0)
-        try:
-            send()
-        except Exception:
-            # The change is committed; the code that wrote it must not receive this error.
-            logger.exception("a committed change could not be sent")
-
-
 def _clear_after(original: Callable[..., None]) -> Any:
     def clear_after(self: BaseDatabaseWrapper) -> None:
         # A call that Django refuses (within an atomic block, or from another thread) raises above
         # and has ended no transaction.
-        original(self)
+        self.validate_thread_sharing()
+        settle(self)
+        with _ending(self):
+            original(self)
+        take_held(self)
         journal_of(self).clear()
 
     return clear_after
@@ -211,7 +212,9 @@ def _clear_after(original: Callable[..., None]) -> Any:
 def _connect(original: Callable[..., None]) -> Any:
     def connect(self: BaseDatabaseWrapper) -> None:
         # The journal may hold a transaction of a lost connection.
+        take_held(self)
         journal_of(self).clear()
         original(self)
+        follow_driver(self)
 
     return connect

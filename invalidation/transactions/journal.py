@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -14,9 +14,23 @@ from invalidation.conf import conf
 from invalidation.tracking.declarations import Declaration
 from invalidation.tracking.matching import topics_concerned
 from invalidation.tracking.registry import declaration_of
+from invalidation.transactions.driver_state import is_in_transaction
 from realtime.messages.message import Message, Reset
 
 _ATTRIBUTE = "_invalidation_journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Messages of an open transaction whose end Django does not see.
+
+    `send` is called when the end is seen. If they are not `stored` in the transaction, they were
+    also sent already: it may end without a sign.
+    """
+
+    send: Callable[[], None]
+    entries: tuple[JournalEntry, ...]
+    stored: bool
 
 
 class Journal:
@@ -26,7 +40,8 @@ class Journal:
     rolling back to it, by a block or by hand, cuts the journal to that length.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, connection: BaseDatabaseWrapper | None = None) -> None:
+        self._connection = connection
         self._entries: list[JournalEntry] = []
         self._collapsed = 0
         self._savepoints: dict[str, int] = {}
@@ -40,6 +55,12 @@ class Journal:
         """Tables with multi-table children, and keys that are free for other rows there."""
         self.to_send: list[Callable[[], None]] = []
         """Functions to call next, which send the messages of committed transactions."""
+        self.held: list[Held] = []
+        """Messages of a transaction that raw SQL began."""
+        self.is_open = False
+        """True if the driver was in the transaction of these entries when it was last asked."""
+        self.is_ending = False
+        """True while Django itself ends the transaction."""
         self.readers: dict[int, Any] = {}
         """The row readers of this connection, kept from one transaction to the next."""
         self.triggers: tuple[object, set[str]] | None = None
@@ -48,8 +69,14 @@ class Journal:
     def add(self, entries: Iterable[JournalEntry]) -> None:
         """Add entries, in their order; above MAX_TRANSACTION_ROWS rows become topics to reset."""
         self._entries.extend(entries)
+        self.note_state()
         if len(self._entries) - self._collapsed > conf.MAX_TRANSACTION_ROWS:
             self._collapse()
+
+    def note_state(self) -> None:
+        """Note whether the driver is in a transaction, if the journal waits for its end."""
+        if not self.is_open and (self._entries or self.held) and self._connection is not None:
+            self.is_open = is_in_transaction(self._connection)
 
     def note_savepoint(self, savepoint: str, *, begins: bool = False) -> None:
         """Remember the journal's length at a new savepoint; `begins` if it began a transaction."""
@@ -73,9 +100,7 @@ class Journal:
             del self._entries[self._savepoints[savepoint] :]
             self._collapsed = min(self._collapsed, len(self._entries))
         else:
-            kept = [entry for entry in self._entries if isinstance(entry, Message)]
-            models = dict.fromkeys(e.model for e in self._entries if not isinstance(e, Message))
-            self._entries = [*kept, *(UnknownRows(model, Reset.RAW_SQL) for model in models)]
+            self._entries = as_resets(self._entries)
 
     def entries(self) -> tuple[JournalEntry, ...]:
         """Return all entries."""
@@ -90,6 +115,7 @@ class Journal:
         self._reset_models.clear()
         self.vacant.clear()
         self.is_writing = False
+        self.is_open = False
 
     def resets_all_of(self, declarations: Collection[Declaration]) -> bool:
         """Return True if all families of these models are reset anyway, whatever follows.
@@ -122,6 +148,16 @@ class Journal:
         self._reset_models.update(entry.model for entry in unknown.values() if entry.topics is None)
 
 
+def as_resets(entries: Iterable[JournalEntry]) -> list[JournalEntry]:
+    """Return entries that reset the models of `entries`, for a transaction in doubt."""
+    known = list(entries)
+    models = dict.fromkeys(entry.model for entry in known if not isinstance(entry, Message))
+    return [
+        *(entry for entry in known if isinstance(entry, Message)),
+        *(UnknownRows(model, Reset.RAW_SQL) for model in models),
+    ]
+
+
 def _reset_of(model: Any, rows: list[Change]) -> UnknownRows:
     declaration = declaration_of(model)
     topics = topics_concerned(declaration, rows, conf.MAX_TOPICS) if declaration else None
@@ -143,6 +179,6 @@ def journal_of(connection: BaseDatabaseWrapper) -> Journal:
     # As an attribute: `django.db.connection`, a proxy, sets it on the real connection.
     journal: Journal | None = getattr(connection, _ATTRIBUTE, None)
     if journal is None:
-        journal = Journal()
+        journal = Journal(connection)
         setattr(connection, _ATTRIBUTE, journal)
     return journal

@@ -47,6 +47,7 @@ def update(write: Write) -> Any:
     if not query.values:
         # Multi-table inheritance: the parents' updates run on compilers of their own.
         return write.run()
+    write.note_unknown(write.plan.cascaded_by_update(str(f.column) for f, *_ in query.values))
     try:
         statement = _split(write)
     except EmptyResultSet:

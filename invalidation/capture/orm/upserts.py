@@ -23,6 +23,8 @@ def upsert(write: Write) -> Any:
     that and the write is updated without having been read; the rows are then unknown.
     """
     connection, reader = write.connection, write.reader
+    updated = [str(field.column) for field in write.compiler.query.update_fields]
+    write.note_unknown(write.plan.cascaded_by_update(updated))
     if _are_expressions(write) or not has_system_columns(write):
         return write.run_and_reset()
     asked = list(write.asked or ())

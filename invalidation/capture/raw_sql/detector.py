@@ -26,18 +26,28 @@ from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models import Model
 
+from invalidation.capture.catalogue import note_ddl
 from invalidation.capture.raw_sql.tables_written import (
     controls_transactions,
     only_reads,
     tables_written,
 )
+from invalidation.capture.raw_sql.transaction_control import Control, control_of
 from invalidation.capture.sql_marker import has_marker
 from invalidation.changes import UnknownRows
 from invalidation.quiet import is_silent
 from invalidation.tracking import registry as tracking
-from invalidation.transactions.atomic import store_and_send_now
-from invalidation.transactions.driver_state import has_failed, is_in_transaction
+from invalidation.tracking.registry import declarations
+from invalidation.transactions import by_hand
+from invalidation.transactions.atomic import store_now
+from invalidation.transactions.driver_state import (
+    commits_each_statement,
+    has_failed,
+    is_in_transaction,
+)
 from invalidation.transactions.journal import journal_of
+from invalidation.transactions.prepared import is_kept
+from invalidation.transactions.settle import settle
 from realtime.messages.message import Reset
 
 Run = Callable[[], Any]
@@ -71,14 +81,53 @@ def _install_on_new(connection: BaseDatabaseWrapper, **_: Any) -> None:
 def _detect(
     execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
 ) -> Any:
-    if (isinstance(sql, str) and only_reads(sql)) or is_silent():
-        return execute(sql, params, many, context)
     connection = context["connection"]
+    journal = journal_of(connection)
+    if journal.is_open:
+        settle(connection)
+    try:
+        return _execute(lambda: execute(sql, params, many, context), sql, params, connection)
+    finally:
+        if journal.is_open:
+            settle(connection)
+        else:
+            journal.note_state()
+
+
+def _execute(run: Run, sql: Any, params: Any, connection: BaseDatabaseWrapper) -> Any:
+    if isinstance(sql, str) and only_reads(sql) and not sql.startswith("ROLLBACK TO "):
+        return run()
     text = _text_of(sql, connection)
+    if has_marker(text):
+        return run()
+    control = control_of(text)
+    if control is not None:
+        return _end_transaction(run, control, params, connection, text)
     models = _models_written(text)
-    if not models:
-        return execute(sql, params, many, context)
-    return _run(lambda: execute(sql, params, many, context), connection, models, text)
+    result = _run(run, connection, models, text) if models else run()
+    note_ddl(text, connection)
+    return result
+
+
+def _end_transaction(
+    run: Run, control: Control, params: Any, connection: BaseDatabaseWrapper, text: str
+) -> Any:
+    """Run a text that may end the transaction."""
+    name = control.name
+    if control.is_parameter and params:
+        name = str(next(iter(params)))
+    known = name is not None and is_kept(connection, name)
+    if control.verb == "commit prepared" and not known:
+        # Another process has prepared it, or this one before a restart.
+        return _run(run, connection, [each.model for each in declarations()], text)
+    if control.verb is not None:
+        return by_hand.HANDLERS[control.verb](connection, run, name)
+    models = _models_written(text)
+    known_to_django = connection.in_atomic_block or not connection.get_autocommit()
+    if known_to_django or is_in_transaction(connection):
+        entries = [UnknownRows(model, Reset.RAW_SQL) for model in models]
+        return by_hand.run_several(connection, run, entries)
+    return _run(run, connection, models, text) if models else run()
 
 
 def _text_of(sql: Any, connection: BaseDatabaseWrapper) -> str:
@@ -91,11 +140,11 @@ def _text_of(sql: Any, connection: BaseDatabaseWrapper) -> str:
 
 
 def _models_written(sql: str) -> Models:
-    if has_marker(sql):
+    if is_silent():
         return ()
     registry = tracking.registry
     written = tables_written(sql, registry.tables)
-    concerned = [each for table in written for each in registry.plans[table].concerned]
+    concerned = [each for table in written for each in registry.concerned(table)]
     return [declaration.model for declaration in concerned]
 
 
@@ -105,7 +154,11 @@ def _run(run: Run, connection: BaseDatabaseWrapper, models: Models, sql: str) ->
     # A failed statement may leave rows behind: `executemany`, OR FAIL, a program that commits.
     doubtful = alone or connection.vendor == "sqlite"
     if connection.in_atomic_block:
-        return _run_and_note(run, connection, models, doubtful)
+        each = commits_each_statement(connection)
+        result = _run_and_note(run, connection, models, doubtful)
+        if each:
+            store_now(connection)
+        return result
     autocommit = connection.get_autocommit()
     # SQLite cannot commit while a statement still has rows to return. In autocommit it commits once
     # they are fetched; messages that are stored before that belong to the same transaction.
@@ -140,7 +193,7 @@ def _store_after(connection: Any, autocommit: bool, giving: bool) -> None:
         journal.clear()
     elif autocommit and (giving or is_in_transaction(connection)):
         # Raw SQL began the transaction and will end it without Django, so the record joins it now.
-        store_and_send_now(connection)
+        store_now(connection)
     elif autocommit:
         entries = journal.entries()
         with transaction.atomic(using=connection.alias, savepoint=False):

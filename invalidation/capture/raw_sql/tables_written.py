@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from invalidation.capture.raw_sql.tokens import Token, tokens_of
+from invalidation.tracking.table_names import bare_name
 
 NO_TABLES: frozenset[str] = frozenset()
 LONGEST_CACHED = 4_000
@@ -76,7 +77,7 @@ def _tables_written(sql: str, tables: frozenset[str]) -> frozenset[str]:
     found = tokens_of(sql)
     if not found.sure:
         return tables if _WRITES_UNNAMED.search(lower) else mentioned
-    statements = list(_statements(found.tokens))
+    statements = list(statements_of(found.tokens))
     try:
         if any(_contains_program(statement, lower) for statement in statements):
             return mentioned
@@ -89,15 +90,9 @@ def _tables_written(sql: str, tables: frozenset[str]) -> frozenset[str]:
 _cached = lru_cache(maxsize=2_048)(_tables_written)
 
 
-def bare_name(table: str) -> str:
-    """Return a `db_table` in the form that is compared: `'"Schema"."Table"'` is `table`."""
-    quoted = table.startswith('"') and table.endswith('"') and len(table) > 1
-    return (table[1:-1].rpartition('"."')[2] if quoted else table).lower()
-
-
 def controls_transactions(sql: str) -> bool:
     """Return True if the text may end transactions, or refuse to run within one."""
-    statements = list(_statements(tokens_of(sql).tokens))
+    statements = list(statements_of(tokens_of(sql).tokens))
     return any(
         statement[0].text in {"begin", "start", "commit", "end", "rollback", "abort", "call", "do"}
         or any(token.text == "concurrently" for token in statement)
@@ -105,7 +100,8 @@ def controls_transactions(sql: str) -> bool:
     )
 
 
-def _statements(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
+def statements_of(tokens: Sequence[Token]) -> Iterator[Sequence[Token]]:
+    """Split the tokens of a text into those of its statements."""
     start = 0
     for i, token in enumerate([*tokens, Token("sign", ";")]):
         if token == Token("sign", ";"):

@@ -1,4 +1,4 @@
-"""Deletes that the database cascades by itself: families are reset."""
+"""Deletes that the database cascades by itself, as the models tell: families are reset."""
 
 from __future__ import annotations
 

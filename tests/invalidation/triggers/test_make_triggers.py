@@ -13,6 +13,7 @@ from django.test import override_settings
 from invalidation.tracking.registry import declarations, registry
 from invalidation.triggers import checks, spelling
 from invalidation.triggers.checks import check_triggers
+from tests.invalidation.triggers.conftest import FIRST
 from tests.shop.models import Shelf
 
 OTHER_BOUND = {"MAX_ROWS": 5}
@@ -145,3 +146,24 @@ def test_project_without_the_driver_is_not_warned(migrations, monkeypatch):
     monkeypatch.setattr(spelling, "postgres_connection", missing)
 
     assert checks.check_triggers() == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'dependencies = [("missing", "__first__")]',
+        'dependencies = [("missing", "0001_initial")]',
+        'dependencies = [("depot", "0002_broken")]',
+        "raise RuntimeError",
+        "import missing_module",
+        "no python",
+    ],
+    ids=["first of a missing app", "missing app", "itself", "raises", "import", "syntax"],
+)
+def test_migrations_that_do_not_load_do_not_fail_the_check(text, migrations):
+    """`manage.py check` does not load them without this package."""
+    (migrations / "0002_broken.py").write_text(FIRST.replace("pass", text))
+    importlib.invalidate_caches()
+
+    assert check_triggers() == []
+    call_command("check", verbosity=0)
