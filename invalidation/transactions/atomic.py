@@ -26,7 +26,7 @@ def ensure_transaction(connection: BaseDatabaseWrapper) -> AbstractContextManage
 
 def store_and_send_now(connection: BaseDatabaseWrapper) -> None:
     """Store the messages now, in an open transaction whose end Django does not see."""
-    send = flush(connection)
+    send = flush(connection, at_the_end=False)
     journal_of(connection).clear()
     if send is not None:
         send()

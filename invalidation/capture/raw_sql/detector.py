@@ -26,6 +26,7 @@ from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models import Model
 
+from invalidation.capture.catalogue.reading import forget_if_changed
 from invalidation.capture.raw_sql.tables_written import (
     controls_transactions,
     only_reads,
@@ -71,10 +72,11 @@ def _install_on_new(connection: BaseDatabaseWrapper, **_: Any) -> None:
 def _detect(
     execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
 ) -> Any:
-    if (isinstance(sql, str) and only_reads(sql)) or is_silent():
-        return execute(sql, params, many, context)
     connection = context["connection"]
     text = _text_of(sql, connection)
+    forget_if_changed(connection, text)
+    if only_reads(text) or is_silent():
+        return execute(sql, params, many, context)
     models = _models_written(text)
     if not models:
         return execute(sql, params, many, context)

@@ -1,0 +1,9 @@
+"""The database's catalogue, as far as capture depends on it.
+
+In: a table's name and a connection. Out: its TableFacts, read once. The connection's journal keeps
+them until the connection, or a statement on it, may have changed them.
+"""
+
+from invalidation.capture.catalogue.reading import facts_before, facts_of
+
+__all__ = ["facts_before", "facts_of"]
