@@ -67,7 +67,23 @@ class UnknownRows:
     topics: frozenset[Topic] | None = None
 
 
-JournalEntry = Change | UnknownRows | Message
+@dataclass(frozen=True, slots=True)
+class ParentRow:
+    """A row of a parent's table changed, and rows of multi-table children change with it.
+
+    The children's rows are read when the transaction commits. `pk` is the row's key as text;
+    `identity` is what finds the row again: SQLite's number of the row, or the key as the driver
+    returned it. `children` are the tracked models; `written` as for a Change.
+    """
+
+    model: type[Model]
+    pk: str
+    identity: tuple[Any, ...]
+    children: tuple[type[Model], ...]
+    written: frozenset[str] | None
+
+
+JournalEntry = Change | UnknownRows | ParentRow | Message
 """An entry of a transaction's journal. A Message comes from `invalidate()`."""
 
 

@@ -9,7 +9,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Info, Tags, register
 from django.db import connections, router
 
-from invalidation.capture.catalogue import read_catalogue
+from invalidation.capture.catalogue.foreign_keys import read_catalogue
 from invalidation.conf import Defaults
 from invalidation.tracking.cascades import Cascade, Event, declared_cascades, reached
 from invalidation.tracking.declarations import Declaration

@@ -23,7 +23,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from invalidation.changes import JournalEntry
-from invalidation.transactions.commit import listeners, messages_of
+from invalidation.transactions.commit import complete, listeners, messages_of
 from invalidation.transactions.journal import journal_of
 from realtime.messages.message import Message
 from realtime.messages.topics import Topic
@@ -121,4 +121,4 @@ def _since(connection: BaseDatabaseWrapper, seen: tuple[JournalEntry, ...]) -> l
     same = 0
     while same < len(seen) and same < len(now) and now[same] is seen[same]:
         same += 1
-    return messages_of(now[same:])
+    return messages_of(complete(connection, now[same:], at_the_end=True))

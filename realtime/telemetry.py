@@ -76,19 +76,20 @@ _next: dict[str, float] = {}
 
 def note_fan_out(topic: Topic, width: int) -> None:
     """Warn if one message goes to very many mailboxes: `WARN_FAN_OUT`."""
-    if 0 < conf.WARN_FAN_OUT < width and _is_due("fan-out"):
+    if 0 < conf.WARN_FAN_OUT < width and is_due("fan-out"):
         what = "a message to %s goes to %d mailboxes here, more than WARN_FAN_OUT = %d"
         _fan_outs.warning(what, topic, width, conf.WARN_FAN_OUT)
 
 
 def note_published(messages: Sequence[Message]) -> None:
     """Warn if very many messages are published together: `WARN_PUBLISH`."""
-    if 0 < conf.WARN_PUBLISH < len(messages) and _is_due("publish"):
+    if 0 < conf.WARN_PUBLISH < len(messages) and is_due("publish"):
         what = "%d messages are published together, more than WARN_PUBLISH = %d; the first to %s"
         _published.warning(what, len(messages), conf.WARN_PUBLISH, messages[0].topic)
 
 
-def _is_due(kind: str) -> bool:
+def is_due(kind: str) -> bool:
+    """Return True if a warning of this kind may be logged, at most once in WARNING_INTERVAL."""
     now = monotonic()
     if now < _next.get(kind, 0.0):
         return False

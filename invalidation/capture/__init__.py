@@ -5,18 +5,22 @@ began it; Django's model signals see only some writes. `orm` wraps those three c
 detects writes beside the ORM; `invalidation.transactions` follows the end of transactions.
 """
 
-from invalidation.capture import catalogue
+from invalidation.capture.catalogue import foreign_keys
 from invalidation.capture.orm import seam
+from invalidation.capture.orm.children import with_children
 from invalidation.capture.raw_sql import detector
 from invalidation.transactions import follow
+from invalidation.transactions.commit import completers
 
 
 def install() -> None:
     """Start to capture, for the life of the process."""
     seam.install()
+    if with_children not in completers:
+        completers.append(with_children)
     follow.install()
     detector.install()
-    catalogue.install()
+    foreign_keys.install()
 
 
 __all__ = ["install"]

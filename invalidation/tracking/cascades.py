@@ -3,7 +3,8 @@
 A foreign key with an action deletes or changes the rows that refer to a deleted row, or to a row
 whose referenced columns change. Some are known from the models: `DB_CASCADE` and its like of Django
 6.1, and `DO_NOTHING`, behind which a constraint or trigger made by hand may stand. All others are
-known from the database's catalogue: see `invalidation.capture.catalogue`.
+known from the database's catalogue: see
+`invalidation.capture.catalogue.foreign_keys`.
 """
 
 from __future__ import annotations

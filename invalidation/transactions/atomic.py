@@ -33,7 +33,7 @@ def store_now(connection: BaseDatabaseWrapper) -> None:
     it would lose them if the end is not seen.
     """
     journal = journal_of(connection)
-    entries, send = journal.entries(), flush(connection)
+    entries, send = journal.entries(), flush(connection, at_the_end=False)
     journal.clear()
     if send is not None:
         stored = get_pubsub().stores_on(connection.alias)

@@ -62,7 +62,7 @@ def rollback_to(connection: Any, run: Run, savepoint: Name) -> Any:
     if wrong := resets_of_held(held):
         journal.held = [each for each in held if each.stored]
         journal.add(wrong)
-        send = flush(connection)
+        send = flush(connection, at_the_end=False)
         journal.clear()
         if send is not None:
             send()
@@ -75,7 +75,8 @@ def prepare(connection: Any, run: Run, name: Name = None) -> Any:
     """Run a PREPARE TRANSACTION: the messages are stored in it, and sent when it is committed."""
     if has_failed(connection):
         return rollback(connection, run)
-    send = flush(connection)
+    # Children are not locked: the locks would last until the transaction is committed.
+    send = flush(connection, at_the_end=False)
     result = _run(connection, run)
     held = take_held(connection)
     journal_of(connection).clear()

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from invalidation.changes import Change, JournalEntry, UnknownRows, merge
+from invalidation.changes import Change, JournalEntry, ParentRow, UnknownRows, merge
 from invalidation.conf import conf
 from invalidation.exceptions import BadDeclaration
 from invalidation.signals import rows_changed
@@ -28,19 +28,36 @@ listeners: list[Listener] = []
 """The functions to call with the messages; `invalidation.testing` adds its own."""
 
 
-def flush(connection: BaseDatabaseWrapper) -> Callable[[], None] | None:
+Completer = Callable[..., Sequence[JournalEntry]]
+"""Takes a connection, entries and whether their transaction ends; returns more complete entries."""
+
+completers: list[Completer] = []
+"""Capture's reader of multi-table children, whose rows are read when the transaction ends."""
+
+
+def complete(
+    connection: BaseDatabaseWrapper, entries: Sequence[JournalEntry], *, at_the_end: bool
+) -> Sequence[JournalEntry]:
+    """Return a transaction's entries with all changes in them."""
+    for completer in completers:
+        entries = completer(connection, entries, at_the_end=at_the_end)
+    return entries
+
+
+def flush(connection: BaseDatabaseWrapper, *, at_the_end: bool = True) -> Callable[[], None] | None:
     """Store the transaction's messages; return the function that sends them once it has committed.
 
     Return None if there are no messages. Raise what a topic function raises, and BadDeclaration if
-    one has written. Call it right before the commit. The journal is not cleared, since a commit
-    that fails may be tried again.
+    one has written. Call it right before the commit. If the transaction goes on afterwards,
+    `at_the_end` is False. The journal is not cleared, since a commit that fails may be tried again.
     """
-    entries = journal_of(connection).entries()
-    if not entries:
+    noted = journal_of(connection).entries()
+    if not noted:
         return None
+    entries = complete(connection, noted, at_the_end=at_the_end)
     changes = merge(entry for entry in entries if isinstance(entry, Change))
     messages = messages_of(entries, changes)
-    if len(journal_of(connection).entries()) != len(entries):
+    if len(journal_of(connection).entries()) != len(noted):
         raise BadDeclaration(
             "a topic function wrote to a tracked table; expected it only to read its row: write in"
             " the view, or in a receiver of rows_changed"
@@ -62,13 +79,17 @@ def flush(connection: BaseDatabaseWrapper) -> Callable[[], None] | None:
 def messages_of(
     entries: Sequence[JournalEntry], changes: Sequence[Change] | None = None
 ) -> list[Message]:
-    """Return the messages of one transaction's entries; `changes` are its merged ones, if known."""
+    """Return the messages of one transaction's complete entries.
+
+    `changes` are its merged ones, if known.
+    """
     if changes is None:
         changes = merge(entry for entry in entries if isinstance(entry, Change))
     resets = _resets_for(entry for entry in entries if isinstance(entry, UnknownRows))
     by_hand = [entry for entry in entries if isinstance(entry, Message)]
     rows = messages_for(changes, declaration_of, conf.MAX_IMAGE_BYTES)
-    models = {entry.model for entry in (*changes, *entries) if not isinstance(entry, Message)}
+    named = (e for e in (*changes, *entries) if not isinstance(e, Message | ParentRow))
+    models = {entry.model for entry in named}
     known = {d.model_topic: d for model in models if (d := declaration_of(model)) is not None}
     told = [*rows, *resets]
     return [

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
-from invalidation.changes import Change, JournalEntry, UnknownRows
+from invalidation.changes import Change, JournalEntry, ParentRow, UnknownRows
 from invalidation.conf import conf
 from invalidation.tracking.declarations import Declaration
 from invalidation.tracking.matching import topics_concerned
@@ -51,8 +51,8 @@ class Journal:
         """True if the transaction holds the write lock of a database that has one (SQLite)."""
         self.is_begun_by_block = False
         """True if an atomic block began the transaction; the block acts after the commit."""
-        self.vacant: set[tuple[type[Model], Any]] = set()
-        """Tables with multi-table children, and keys that are free for other rows there."""
+        self.vacant: set[tuple[type[Model], str]] = set()
+        """Tables with multi-table children, and keys, as text, that are free for other rows."""
         self.to_send: list[Callable[[], None]] = []
         """Functions to call next, which send the messages of committed transactions."""
         self.held: list[Held] = []
@@ -63,8 +63,14 @@ class Journal:
         """True while Django itself ends the transaction."""
         self.readers: dict[int, Any] = {}
         """The row readers of this connection, kept from one transaction to the next."""
-        self.triggers: tuple[object, set[str]] | None = None
-        """The state of the schema, and the names of the tables that have triggers in it."""
+        self.facts: dict[str, Any] = {}
+        """The catalogue's facts of the tables: see `invalidation.capture.catalogue`."""
+        self.facts_driver: object = None
+        """The driver's connection on which the facts were read."""
+        self.facts_seen: object = None
+        """The versions of SQLite's schemas in which they were read."""
+        self.are_facts_changing = False
+        """True if a statement of the current transaction may have changed the facts."""
 
     def add(self, entries: Iterable[JournalEntry]) -> None:
         """Add entries, in their order; above MAX_TRANSACTION_ROWS rows become topics to reset."""
@@ -116,6 +122,9 @@ class Journal:
         self.vacant.clear()
         self.is_writing = False
         self.is_open = False
+        if self.are_facts_changing:
+            self.facts.clear()
+            self.are_facts_changing = False
 
     def resets_all_of(self, declarations: Collection[Declaration]) -> bool:
         """Return True if all families of these models are reset anyway, whatever follows.
@@ -126,6 +135,9 @@ class Journal:
             return False
         return all(each.model in self._reset_models for each in declarations)
 
+    def _parents(self) -> Iterator[ParentRow]:
+        return (entry for entry in self._entries if isinstance(entry, ParentRow))
+
     def _collapse(self) -> None:
         """Replace rows by topics to reset, so that the memory of a long transaction is bounded.
 
@@ -133,6 +145,12 @@ class Journal:
         """
         changes: dict[Any, list[Change]] = {}
         unknown: dict[tuple[Any, str], UnknownRows] = {}
+        parents = {(e.model, e.identity, e.written): e for e in self._parents()}
+        if len(parents) > conf.MAX_TRANSACTION_ROWS:
+            children = dict.fromkeys(child for e in parents.values() for child in e.children)
+            parents = {}
+            for child in children:
+                _join(unknown, UnknownRows(child, Reset.BULK))
         for entry in self._entries:
             if isinstance(entry, Change):
                 changes.setdefault(entry.model, []).append(entry)
@@ -141,7 +159,7 @@ class Journal:
         for model, rows in changes.items():
             _join(unknown, _reset_of(model, rows))
         kept = [entry for entry in self._entries if isinstance(entry, Message)]
-        self._entries = [*kept, *unknown.values()]
+        self._entries = [*kept, *parents.values(), *unknown.values()]
         # The entries that are left are not collapsed again at every write.
         self._collapsed = len(self._entries)
         self._savepoints = dict.fromkeys(self._savepoints, len(self._entries))
@@ -151,11 +169,18 @@ class Journal:
 def as_resets(entries: Iterable[JournalEntry]) -> list[JournalEntry]:
     """Return entries that reset the models of `entries`, for a transaction in doubt."""
     known = list(entries)
-    models = dict.fromkeys(entry.model for entry in known if not isinstance(entry, Message))
+    models = dict.fromkeys(model for entry in known for model in _models_of(entry))
     return [
         *(entry for entry in known if isinstance(entry, Message)),
         *(UnknownRows(model, Reset.RAW_SQL) for model in models),
     ]
+
+
+def _models_of(entry: JournalEntry) -> tuple[Any, ...]:
+    """Return the tracked models whose rows an entry is about."""
+    if isinstance(entry, Message):
+        return ()
+    return entry.children if isinstance(entry, ParentRow) else (entry.model,)
 
 
 def _reset_of(model: Any, rows: list[Change]) -> UnknownRows:

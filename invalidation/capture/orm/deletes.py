@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 
-from invalidation.capture.locks import take_write_lock
 from invalidation.capture.orm.inheritance import note_rows
-from invalidation.capture.orm.statement import can_be_read, exceeds, is_bounded
+from invalidation.capture.orm.statement import exceeds, is_bounded
+from invalidation.capture.orm.step_back import can_be_captured, can_still_be_captured
 from invalidation.capture.orm.write import NO_ROWS, Write
 
 
@@ -20,14 +20,14 @@ def delete(write: Write) -> Any:
     except EmptyResultSet:
         return write.run()
     condition = _condition_of(sql, reader.table)
-    if condition is None or not can_be_read(write):
+    if condition is None or not can_be_captured(write):
         return _run_and_reset(write)
-    if not is_bounded(write):
-        take_write_lock(write.connection, write.plan.model)
-        if exceeds(write, condition, params):
-            return _run_and_reset(write)
-    rows, count = write.execute(f"{sql} RETURNING {reader.list}", params, needed=False)
-    if rows is not None:
+    if not is_bounded(write) and (
+        not can_still_be_captured(write) or exceeds(write, condition, params)
+    ):
+        return _run_and_reset(write)
+    rows, count, is_whole = write.execute(f"{sql} RETURNING {reader.list}", params)
+    if is_whole:
         with write.reset_if_unreadable():
             note_rows(write, reader.rows(rows), NO_ROWS)
     _note_cascades(write, count)

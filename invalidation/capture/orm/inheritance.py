@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from invalidation.capture.locks import row_lock
-from invalidation.capture.orm.row_reader import Key, Rows, any_of, has_columns
-from invalidation.capture.orm.write import Write, reader_of
+from invalidation.capture.orm.row_reader import Rows, has_columns
+from invalidation.capture.orm.write import Write, by_text, reader_of
+from invalidation.changes import ParentRow
 from invalidation.tracking.declarations import Declaration
 from invalidation.tracking.write_plans import link_to
 from invalidation.transactions.journal import journal_of
-
-
-def touch_parents(write: Write) -> None:
-    """Write the parents' rows unchanged, before a `raw` save inserts a child's row without them.
-
-    loaddata makes `raw` saves. Another transaction that changes the parent's row at the same time
-    could otherwise commit after the child's insert without seeing the child. A lock of the parent's
-    row is not enough: a transaction that reads an older snapshot must fail, and only a write makes
-    it fail.
-    """
-    query, connection = write.compiler.query, write.connection
-    if not query.raw or connection.vendor == "sqlite":
-        return
-    quote = connection.ops.quote_name
-    for parent in write.plan.model._meta.all_parents:
-        link = link_to(parent, child=write.plan.model)
-        if link is not None:
-            table, pk = quote(parent._meta.db_table), quote(str(parent._meta.pk.column))
-            keys = [
-                (link.get_db_prep_save(link.value_from_object(o), connection),) for o in query.objs
-            ]
-            condition, params = any_of([pk], keys)
-            write.execute(f"UPDATE {table} SET {pk} = {pk} WHERE {condition}", params)  # noqa: S608
 
 
 def note_rows(write: Write, before: Rows, after: Rows) -> None:
@@ -42,33 +17,40 @@ def note_rows(write: Write, before: Rows, after: Rows) -> None:
         note_children(write, _with_children(write, before, after))
 
 
-def _with_children(write: Write, before: Rows, after: Rows) -> list[Key]:
-    """Return the keys of the rows whose children may change without a write of their own.
+def _with_children(write: Write, before: Rows, after: Rows) -> Rows:
+    """Return the rows whose children may change without a write of their own.
 
     Usually a parent's row is inserted before its child's and deleted after it. But foreign keys are
     checked at the commit: within a transaction a parent's row may be deleted, or get another key,
     while its child's row stays, and another row may take its place.
     """
     vacant = journal_of(write.connection).vacant
-    table = write.plan.model
-    vacant.update((table, key) for key in before if key not in after)
-    return [key for key in after if key in before or (table, key) in vacant]
+    table, old, new = write.plan.model, by_text(before), by_text(after)
+    vacant.update((table, key) for key in old if key not in new)
+    texts = zip(new, after, strict=True)
+    return {at: after[at] for key, at in texts if key in old or (table, key) in vacant}
 
 
-def note_children(write: Write, keys: Collection[Key]) -> None:
-    """Note changes of the children of these rows, whose columns they inherit.
+def note_children(write: Write, rows: Rows) -> None:
+    """Note that the children of these rows have changed; they are read at the commit."""
+    if not rows:
+        return
+    known = [child for child in write.plan.children if _can_be_found(child, write)]
+    write.note_unknown(child for child in write.plan.children if child not in known)
+    if known:
+        children = tuple(child.model for child in known)
+        journal_of(write.connection).add(
+            ParentRow(write.plan.model, key, at, children, write.written)
+            for key, at in zip(by_text(rows), rows, strict=True)
+        )
 
-    The children's rows are locked too: one that moves between topics at this moment must be
-    published to both.
-    """
-    for child in write.plan.children if keys else ():
-        link = link_to(write.plan.model, child=child.model)
-        if link is None or not _is_there(child, write):
-            write.note_unknown([child])
-            continue
-        reader = reader_of(child, child.model, child.columns, write.connection)
-        rows = reader.select_having([reader.column(link)], keys, row_lock(write.connection))
-        write.note(child, rows, rows)
+
+def _can_be_found(child: Declaration, write: Write) -> bool:
+    """Return True if the child's row can be found by its parent's."""
+    if write.connection.vendor == "sqlite" and not write.reader.rowid:
+        # A key that has passed through Python may not find the row again.
+        return False
+    return link_to(write.plan.model, child=child.model) is not None and _is_there(child, write)
 
 
 def _is_there(child: Declaration, write: Write) -> bool:

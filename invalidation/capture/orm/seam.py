@@ -26,10 +26,11 @@ from django.db.models.sql.compiler import (
 
 from invalidation.capture.orm.deletes import delete
 from invalidation.capture.orm.inserts import insert
+from invalidation.capture.orm.postgres_upserts import upsert_on_postgresql
 from invalidation.capture.orm.row_reader import Unreadable
-from invalidation.capture.orm.statement import can_be_read
+from invalidation.capture.orm.sqlite_upserts import upsert_on_sqlite
+from invalidation.capture.orm.step_back import can_be_captured
 from invalidation.capture.orm.updates import update
-from invalidation.capture.orm.upserts import upsert
 from invalidation.capture.orm.write import Write
 from invalidation.conf import conf
 from invalidation.quiet import is_quiet, quiet_entries
@@ -98,6 +99,13 @@ def _write(write: Write, handler: WriteHandler) -> Any:
 
 def _insert(write: Write) -> Any:
     query = write.compiler.query
-    if len(query.objs) > conf.MAX_ROWS or not can_be_read(write):
+    is_upsert = query.on_conflict is OnConflict.UPDATE
+    if is_upsert:
+        updated = [str(field.column) for field in query.update_fields]
+        write.note_unknown(write.plan.cascaded_by_update(updated))
+    if len(query.objs) > conf.MAX_ROWS or not can_be_captured(write):
         return write.run_and_reset()
-    return upsert(write) if query.on_conflict is OnConflict.UPDATE else insert(write)
+    if not is_upsert:
+        return insert(write)
+    on_sqlite = write.connection.vendor == "sqlite"
+    return upsert_on_sqlite(write) if on_sqlite else upsert_on_postgresql(write)

@@ -8,11 +8,9 @@ from typing import Any
 from django.db.models.expressions import Col
 from django.db.models.lookups import Exact, In
 
-from invalidation.capture.orm.row_reader import has_columns
-from invalidation.capture.orm.table_kind import is_view
 from invalidation.capture.orm.write import Write
+from invalidation.capture.sql_marker import with_marker
 from invalidation.conf import conf
-from invalidation.transactions.journal import journal_of
 
 
 def returned(write: Write, fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> list[Any]:
@@ -31,32 +29,20 @@ def is_bounded(write: Write) -> bool:
     return any(_names_keys(condition) for condition in _all_of(write.compiler.query.where))
 
 
+def names_one_key(write: Write) -> bool:
+    """Return True if the whole condition is that the primary key has one value."""
+    conditions = _all_of(write.compiler.query.where)
+    return len(conditions) == 1 and _is_key(conditions[0]) and isinstance(conditions[0], Exact)
+
+
 def exceeds(write: Write, condition: str, params: Sequence[Any]) -> bool:
     """Query whether more than MAX_ROWS rows match a condition."""
     table = write.reader.table
     where = f" WHERE {condition}" if condition else ""
     sql = f"SELECT 1 FROM {table}{where} LIMIT 1 OFFSET {conf.MAX_ROWS:d}"  # noqa: S608
     with write.connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(with_marker(sql), params)
         return cursor.fetchone() is not None
-
-
-def can_be_read(write: Write) -> bool:
-    """Return True if the rows can be read, and reading them is of use.
-
-    A view's rows are not read. Nor are rows of models whose families a long transaction resets
-    anyway. A model class other than the tracked one, a migration's or a second one of the table,
-    must have the read columns, with the same types: between migrations a column may not exist yet,
-    and reading it would make the write fail.
-    """
-    if journal_of(write.connection).resets_all_of(write.plan.declarations):
-        return False
-    if is_view(write):
-        return False
-    model = write.compiler.query.model
-    if model._meta.concrete_model is write.plan.model:
-        return True
-    return has_columns(model, write.reader.fields, write.connection)
 
 
 def _all_of(where: Any) -> Sequence[Any]:
@@ -66,9 +52,14 @@ def _all_of(where: Any) -> Sequence[Any]:
 
 
 def _names_keys(condition: Any) -> bool:
-    key = isinstance(getattr(condition, "lhs", None), Col) and condition.lhs.target.primary_key
-    if not key or not condition.rhs_is_direct_value():
+    if not _is_key(condition):
         return False
     if type(condition) is In:
         return bool(len(condition.rhs) <= conf.MAX_ROWS)
     return isinstance(condition, Exact)
+
+
+def _is_key(condition: Any) -> bool:
+    """Return True if a condition compares the primary key with values."""
+    key = isinstance(getattr(condition, "lhs", None), Col) and condition.lhs.target.primary_key
+    return bool(key and condition.rhs_is_direct_value())

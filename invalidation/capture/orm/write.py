@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.subqueries import UpdateQuery
 
-from invalidation.capture.orm.row_reader import RowReader, Rows, Unreadable, fetch
-from invalidation.capture.orm.sqlite_triggers import has_triggers
+from invalidation.capture.catalogue import facts_of
+from invalidation.capture.orm.row_reader import Row, RowReader, Rows, Unreadable, fetch, fetch_first
 from invalidation.capture.sql_marker import with_marker
 from invalidation.changes import Change, UnknownRows, pk_text
 from invalidation.tracking.declarations import Declaration
@@ -22,6 +22,17 @@ from invalidation.transactions.journal import journal_of
 from realtime.messages.message import Reset
 
 NO_ROWS: Rows = {}
+
+
+class Written(NamedTuple):
+    """The rows that a statement returned, and how many it wrote.
+
+    Unless it `is_whole`, only the columns that Django asked for could be read.
+    """
+
+    lines: list[Sequence[Any]]
+    number: int
+    is_whole: bool = True
 
 
 @dataclass
@@ -37,6 +48,7 @@ class Write:
     original: Callable[[], Any]
     asked: Any
     returns_rows: bool
+    _locked_first: bool = False
 
     @property
     def connection(self) -> BaseDatabaseWrapper:
@@ -61,27 +73,36 @@ class Write:
         self.note_unknown(self.plan.declarations)
         return self.run()
 
-    def execute(
-        self, sql: str, params: Sequence[Any], *, needed: bool = True
-    ) -> tuple[list[Sequence[Any]] | None, int]:
-        """Run a statement of capture's own; return its rows, if it returns any, and their count.
+    def run_built(self, made: Any) -> Any:
+        """Note that any row may have changed, and let Django's own method run this statement.
 
-        Return None for rows that cannot be read and are not `needed`; any row may have changed
-        then.
+        Building it again could call `pre_save()` twice, or read the parents' keys again.
         """
+        self.compiler.as_sql = lambda: made
+        return self.run_and_reset()
+
+    def execute(self, sql: str, params: Sequence[Any], asked: int = 0) -> Written:
+        """Run a statement that returns rows; their first `asked` columns are those for Django.
+
+        The other columns may be unreadable; any row may have changed then.
+        """
+        journal = journal_of(self.connection)
+        self._locked_first = journal.is_writing
         with self.connection.cursor() as cursor:
             cursor.execute(with_marker(sql), params)
+            journal.is_writing = True
             try:
-                return fetch(cursor) if cursor.description else [], cursor.rowcount
+                return Written(fetch(cursor), cursor.rowcount)
             except Unreadable:
-                if needed:
+                lines = fetch_first(cursor, asked)
+                if lines is None and asked:
                     raise
                 count = cursor.rowcount
         if self.connection.vendor == "sqlite":
             # SQLite's driver knows the count only after all rows are fetched.
             (count,) = self.connection.connection.execute("SELECT changes()").fetchone()
         self.note_unknown(self.plan.declarations)
-        return None, count
+        return Written(lines or [()] * count, count, is_whole=False)
 
     @contextmanager
     def reset_if_unreadable(self) -> Iterator[None]:
@@ -92,11 +113,22 @@ class Write:
             self.note_unknown(self.plan.declarations)
 
     def read_back(self, lines: Sequence[Sequence[Any]], start: int = 0) -> Rows:
-        """Return the rows from a statement's RETURNING; their columns begin at index `start`."""
-        rows = self.reader.rows(lines, start)
-        if has_triggers(self.connection, self.plan.model._meta.db_table):
-            return self.reader.select_keys(rows)
-        return rows
+        """Return the rows from a statement's RETURNING; their columns begin at index `start`.
+
+        SQLite's RETURNING gives rows as they were before triggers changed them, so they are read
+        again. Raise Unreadable if they are not all found.
+        """
+        reader = self.reader
+        rows = reader.rows(lines, start)
+        if not self._locked_first:
+            # Another connection may have made a trigger before the statement took the write lock.
+            reader.facts = facts_of(self.connection, str(self.plan.model._meta.db_table))
+        if not (rows and reader.facts and reader.facts.has_triggers):
+            return rows
+        now = reader.select_these(rows) if reader.rowid else NO_ROWS
+        if now.keys() != rows.keys():
+            raise Unreadable
+        return now
 
     def note(self, declaration: Declaration | None, before: Rows, after: Rows) -> None:
         """Note the changes of rows, by their keys, if their model is tracked.
@@ -104,12 +136,13 @@ class Write:
         It is noted at once: a write of ours may cause others, and the journal keeps their order.
         """
         if declaration is not None:
-            changes = _changes(declaration, before, after, self._written())
+            changes = _changes(declaration, by_text(before), by_text(after), self.written)
             _try_computed(declaration, changes)
             journal_of(self.connection).add(changes)
 
-    def _written(self) -> frozenset[str] | None:
-        """Return the attnames of the columns that an UPDATE sets; None for another write."""
+    @cached_property
+    def written(self) -> frozenset[str] | None:
+        """The attnames of the columns that an UPDATE sets; None for another write."""
         query = self.compiler.query
         if not isinstance(query, UpdateQuery):
             return None
@@ -148,16 +181,29 @@ def _add_marker(compiler: SQLCompiler) -> None:
     compiler.as_sql = as_marked_sql  # type: ignore[method-assign]
 
 
+def by_text(rows: Rows) -> dict[str, Row]:
+    """Return the rows by their primary keys as text.
+
+    Raise Unreadable if two keys have the same text: messages could not tell the rows apart.
+    """
+    texts = {pk_text(row.pk): row for row in rows.values()}
+    if len(texts) < len(rows):
+        raise Unreadable
+    return texts
+
+
 def _changes(
-    declaration: Declaration, before: Rows, after: Rows, written: frozenset[str] | None
+    declaration: Declaration,
+    before: dict[str, Row],
+    after: dict[str, Row],
+    written: frozenset[str] | None,
 ) -> list[Change]:
-    gone = (None, None)
     return [
         Change(
             declaration.model,
-            pk_text((after.get(key) or before[key])[0]),
-            before.get(key, gone)[1],
-            after.get(key, gone)[1],
+            key,
+            before[key].image if key in before else None,
+            after[key].image if key in after else None,
             written,
         )
         for key in before | after

@@ -26,7 +26,8 @@ from django.db.backends.base.base import NO_DB_ALIAS, BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models import Model
 
-from invalidation.capture.catalogue import note_ddl
+from invalidation.capture.catalogue.foreign_keys import note_ddl
+from invalidation.capture.catalogue.reading import forget_if_changed
 from invalidation.capture.raw_sql.tables_written import (
     controls_transactions,
     only_reads,
@@ -95,9 +96,11 @@ def _detect(
 
 
 def _execute(run: Run, sql: Any, params: Any, connection: BaseDatabaseWrapper) -> Any:
+    text = _text_of(sql, connection)
+    # Before all else: a SELECT can set a role.
+    forget_if_changed(connection, text)
     if isinstance(sql, str) and only_reads(sql) and not sql.startswith("ROLLBACK TO "):
         return run()
-    text = _text_of(sql, connection)
     if has_marker(text):
         return run()
     control = control_of(text)

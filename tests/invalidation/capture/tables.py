@@ -35,3 +35,10 @@ def table_of(model: type[Model], *topics: Any) -> Iterator[None]:
     finally:
         with connection.schema_editor() as editor:
             editor.delete_model(model)
+
+
+def run(*statements: str) -> None:
+    """Execute statements, one after the other."""
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)

@@ -9,7 +9,7 @@ from django.db import connection, models
 from django.db.models import F
 from django.test.utils import isolate_apps
 
-from tests.invalidation.capture.tables import table_of, tracked_as
+from tests.invalidation.capture.tables import run, table_of, tracked_as
 from tests.invalidation.told import lines, moved, resets
 from tests.shop.models import Stock
 
@@ -109,12 +109,6 @@ VIEWS = {
         "CREATE RULE d AS ON DELETE TO shop_seen DO INSTEAD DELETE FROM behind WHERE id = OLD.id",
     ],
 }
-
-
-def run(*statements):
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
 
 
 @pytest.mark.postgres
@@ -262,6 +256,44 @@ def test_rows_that_python_cannot_read_are_written_as_ever(column, told):
 
         assert Term.objects.filter(box=3).delete()[0] == 1
         assert told() == resets(Term, "box:")
+
+
+@isolate_apps("tests.shop")
+def test_row_that_the_database_makes_unreadable_is_created_as_ever(told):
+    """Django asks for the key alone, which can be read."""
+
+    class Term(models.Model):
+        box = models.IntegerField()
+        day = models.DateField(null=True)
+
+        class Meta:
+            app_label = "shop"
+
+    with table_of(Term, "box:{box}"):
+        if connection.vendor == "sqlite":
+            run(
+                "CREATE TRIGGER late AFTER INSERT ON shop_term"
+                " BEGIN UPDATE shop_term SET day = '2020-13-13' WHERE id = NEW.id; END"
+            )
+        else:
+            run(
+                "CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS"
+                " $$ BEGIN NEW.day = 'infinity'; RETURN NEW; END $$",
+                "CREATE TRIGGER late BEFORE INSERT ON shop_term"
+                " FOR EACH ROW EXECUTE FUNCTION late()",
+            )
+        told.records()
+
+        term = Term.objects.create(box=1)
+        assert told() == resets(Term, "box:")
+        assert Term.objects.filter(pk=term.pk).values_list("box").get() == (1,)
+
+        made = Term.objects.bulk_create([Term(box=2), Term(box=3)])
+        assert told() == resets(Term, "box:")
+        assert [Term.objects.values_list("box").get(pk=row.pk) for row in made] == [(2,), (3,)]
+
+    if connection.vendor == "postgresql":
+        run("DROP FUNCTION late CASCADE")
 
 
 @isolate_apps("tests.shop")

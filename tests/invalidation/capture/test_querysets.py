@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
+from django.db import connection
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Concat, Lower
 from django.test import override_settings
@@ -90,18 +91,6 @@ def test_unusual_querysets_are_told(rows, lamp, told):
     assert told() == moved(lamp, ["maker:me"], ["maker:you"], ["shelf:1"])
 
 
-def test_update_of_randomly_selected_rows_tells_the_updated_ones(told):
-    """`order_by("?")` selects other rows each time: the rows that are read are those written."""
-    Shelf.objects.bulk_create(Shelf(pk=pk) for pk in range(10, 60))
-    told.records()
-    by_chance = Shelf.objects.order_by("?").values("pk")
-
-    assert Shelf.objects.filter(pk__in=by_chance[:5]).update(name="hit") == 5
-
-    hit = Shelf.objects.filter(name="hit")
-    assert told() == set().union(*(lines(s, "updated", f"shelf:{s.pk}") for s in hit))
-
-
 def test_randomly_selected_rows_are_told_as_they_are_deleted(told):
     """The published rows are the deleted ones."""
     Shelf.objects.bulk_create(Shelf(pk=pk) for pk in range(10, 60))
@@ -183,8 +172,8 @@ def test_upsert_of_a_parent_tells_its_child(told):
     assert told() == parent | lines(there, "updated", "hours:1") | lines(new, "entered")
 
 
-def test_upsert_of_keys_that_are_expressions_resets_the_model(told):
-    """The rows in conflict are unknown before the statement."""
+def test_upsert_of_keys_that_are_expressions(told):
+    """PostgreSQL returns the rows in conflict; SQLite's are read before, and are unknown then."""
     Country.objects.bulk_create(
         [Country(code=Lower(Value("A")), name="new")],
         update_conflicts=True,
@@ -192,7 +181,10 @@ def test_upsert_of_keys_that_are_expressions_resets_the_model(told):
         update_fields=["name"],
     )
 
-    assert told() == resets(Country, "country:", "named:")
+    if connection.vendor == "sqlite":
+        assert told() == resets(Country, "country:", "named:")
+    else:
+        assert told() == lines((Country, "a"), "entered", "country:a", "named:new")
 
 
 def test_bulk_update_is_told_row_by_row(lamp, told):

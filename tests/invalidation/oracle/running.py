@@ -25,6 +25,8 @@ class Totals:
     needless: int = 0
     causeless: int = 0
     missing: int = 0
+    resetting: int = 0
+    """Transactions of threads that reset families."""
     refusals: Counter[str] = field(default_factory=Counter)
     """Refusals of the database that ask for a retry, by their kind."""
     written: Counter[str] = field(default_factory=Counter)
@@ -34,6 +36,11 @@ class Totals:
     def needless_percent(self) -> float:
         """The share of needless topics, in percent."""
         return 100 * self.needless / max(self.topics, 1)
+
+    @property
+    def resetting_percent(self) -> float:
+        """The share of transactions of threads that reset families, in percent."""
+        return 100 * self.resetting / max(self.transactions, 1)
 
 
 class Runner:

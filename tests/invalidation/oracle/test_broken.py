@@ -9,7 +9,14 @@ import pytest
 from django.db import connection
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from invalidation.capture.orm import deletes, inheritance, inserts, updates, upserts
+from invalidation.capture.orm import (
+    children,
+    deletes,
+    inheritance,
+    inserts,
+    sqlite_upserts,
+    updates,
+)
 from invalidation.capture.orm.write import NO_ROWS, Write
 from invalidation.tracking import matching
 from invalidation.transactions import commit
@@ -41,11 +48,20 @@ def deletes_are_not_noted(patch):
 
 
 def children_are_not_noted(patch):
-    patch.setattr(inheritance, "note_children", lambda writing, keys: None)
+    patch.setattr(inheritance, "note_children", lambda write, rows: None)
+
+
+def children_are_not_read(patch):
+    """Only those whose own rows the transaction wrote are noted."""
+    patch.setattr(children, "_read", lambda connection, child, parents: [])
+
+
+def children_are_reset(patch):
+    patch.setattr(children, "_read", lambda connection, child, parents: [children._unknown(child)])
 
 
 def children_of_upserts_are_not_noted(patch):
-    patch.setattr(upserts, "note_rows", lambda w, b, a: w.note(w.plan.declaration, b, a))
+    patch.setattr(sqlite_upserts, "note_rows", lambda w, b, a: w.note(w.plan.declaration, b, a))
 
 
 def children_of_a_row_in_anothers_place_are_not_noted(patch):
@@ -96,7 +112,7 @@ def what_is_left_is_not_told(patch):
 
 
 def upserts_are_inserts(patch):
-    patch.setattr("invalidation.capture.orm.seam.upsert", inserts.insert)
+    patch.setattr("invalidation.capture.orm.seam.upsert_on_sqlite", inserts.insert)
 
 
 def rows_are_reset(patch):
@@ -105,11 +121,11 @@ def rows_are_reset(patch):
 
 
 def updates_are_reset(patch):
-    patch.setattr(updates, "_split", lambda writing: None)
+    patch.setattr(updates, "_build", lambda write: None)
 
 
 def deletes_are_reset(patch):
-    patch.setattr(deletes, "can_be_read", lambda writing: False)
+    patch.setattr(deletes, "can_be_captured", lambda write: False)
 
 
 BROKEN = (
@@ -117,6 +133,8 @@ BROKEN = (
     inserts_are_updates,
     deletes_are_not_noted,
     children_are_not_noted,
+    children_are_not_read,
+    children_are_reset,
     children_of_upserts_are_not_noted,
     children_of_a_row_in_anothers_place_are_not_noted,
     ends_of_rows_between_are_not_told,

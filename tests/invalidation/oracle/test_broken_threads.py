@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from invalidation.capture.orm import inheritance, updates
+from invalidation.capture.orm import children, inheritance, postgres_upserts, step_back, updates
+from invalidation.transactions.journal import journal_of
 from tests.invalidation.oracle.audit import audited
 from tests.invalidation.oracle.fighting import fight
 from tests.invalidation.oracle.isolation import let_threads_connect
@@ -31,26 +32,54 @@ def fight_on(totals, **options):
             break
 
 
+def rows_are_not_locked(patch):
+    """Another transaction moves the row between the read and the write."""
+    patch.setattr(updates, "NO_KEY_UPDATE", "")
+
+
+def children_are_read_early(patch):
+    """Another transaction moves the child between the read, at its parent's write, and the commit.
+
+    Without a lock at the commit that would be possible too, within less time.
+    """
+    patch.setattr(children, "IF_FREE", "")
+    note_children = inheritance.note_children
+
+    def note_and_read(write, rows):
+        note_children(write, rows)
+        journal = journal_of(write.connection)
+        entries = children.with_children(write.connection, journal.entries(), at_the_end=True)
+        journal._entries[:] = entries
+
+    patch.setattr(inheritance, "note_children", note_and_read)
+
+
+def versions_are_taken_for_the_replaced_ones(patch):
+    """The version that an upsert sees may be older than the one that it replaces."""
+    versions = postgres_upserts._versions
+    patch.setattr(postgres_upserts, "_versions", lambda reader: [versions(reader)[0], "TRUE"])
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize(
-    ("module", "lock"),
-    [(updates, "NO_KEY_UPDATE"), (inheritance, "row_lock")],
-    ids=["rows", "children"],
+    "broken",
+    [rows_are_not_locked, children_are_read_early, versions_are_taken_for_the_replaced_ones],
+    ids=lambda each: each.__name__,
 )
-def test_reading_without_a_lock_is_found(module, lock, monkeypatch):
-    """Another transaction moves the row between the read and the write."""
+def test_reading_without_a_proof_is_found(broken, monkeypatch):
+    """What was read is not what was there when the row was written."""
     let_threads_connect(monkeypatch, "READ_COMMITTED")
-    monkeypatch.setattr(module, lock, "" if lock.isupper() else lambda connection: "")
+    broken(monkeypatch)
 
     with pytest.raises(AssertionError, match="did not tell|not so"):
-        fight_on(Totals())
+        fight_on(Totals(), upserting=broken is versions_are_taken_for_the_replaced_ones)
 
 
 @pytest.mark.sqlite
 def test_reading_before_writing_is_found(monkeypatch):
     """SQLite refuses the transaction, which would have waited otherwise."""
     let_threads_connect(monkeypatch, "DEFERRED")
-    monkeypatch.setattr(updates, "take_write_lock", lambda connection, model: None)
+    monkeypatch.setattr(step_back, "take_write_lock", lambda connection, model: None)
     totals = Totals()
 
     fight_on(totals, writing_first=True)

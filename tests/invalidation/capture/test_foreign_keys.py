@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import F
 
-from invalidation.capture import catalogue
+from invalidation.capture.catalogue import foreign_keys
 from invalidation.checks import check_catalogue
 from invalidation.tracking import cascades
 from invalidation.tracking import registry as tracking
@@ -137,15 +137,15 @@ def test_check_lists_what_the_database_does(cascading):
 def test_catalogue_is_read_once_a_process(monkeypatch, db):
     """Not by each connection, and not while nothing is tracked."""
     read = []
-    original = catalogue.read_catalogue
-    monkeypatch.setattr(catalogue, "read_catalogue", lambda c: read.append(1) or original(c))
-    monkeypatch.setattr(catalogue, "_read_at", {})
+    original = foreign_keys.read_catalogue
+    monkeypatch.setattr(foreign_keys, "read_catalogue", lambda c: read.append(1) or original(c))
+    monkeypatch.setattr(foreign_keys, "_read_at", {})
     for _ in range(2):
         connection.close()
         connection.ensure_connection()
     assert read == [1]
 
-    monkeypatch.setattr(catalogue, "_read_at", {})
+    monkeypatch.setattr(foreign_keys, "_read_at", {})
     monkeypatch.setattr(tracking, "registry", tracking.Registry())
     connection.close()
     connection.ensure_connection()
@@ -160,8 +160,8 @@ def test_catalogue_that_cannot_be_read_keeps_no_connection_from_opening(monkeypa
     def refuse(_):
         raise RuntimeError("permission denied")
 
-    monkeypatch.setattr(catalogue, "read_catalogue", refuse)
-    monkeypatch.setattr(catalogue, "_read_at", {})
+    monkeypatch.setattr(foreign_keys, "read_catalogue", refuse)
+    monkeypatch.setattr(foreign_keys, "_read_at", {})
     connection.close()
 
     assert MigrationRecorder(connection).has_table()
