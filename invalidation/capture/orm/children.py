@@ -40,7 +40,8 @@ def with_children(
 ) -> Sequence[JournalEntry]:
     """Return the entries with the children's changes in place of their parents' rows.
 
-    If the transaction does not end here, the children are not locked, and their families are reset.
+    If the transaction does not end here, no child is locked, and on PostgreSQL the children's
+    families are reset if there are any.
     """
     parents = [entry for entry in entries if isinstance(entry, ParentRow)]
     if not parents:
@@ -56,7 +57,7 @@ def with_children(
         known, unread = _split(child, theirs, changed)
         found += known
         if unread:
-            found += _read(connection, child, unread) if at_the_end else [_unknown(child)]
+            found += _read(connection, child, unread, at_the_end)
     return found
 
 
@@ -79,12 +80,14 @@ def _split(
 
 
 def _read(
-    connection: BaseDatabaseWrapper, child: Declaration, parents: Sequence[ParentRow]
+    connection: BaseDatabaseWrapper,
+    child: Declaration,
+    parents: Sequence[ParentRow],
+    may_lock: bool,
 ) -> list[JournalEntry]:
     reader = reader_of(child, child.model, child.columns, connection)
     if has_failed(connection) or not can_be_read(connection, reader):
         return [_unknown(child)]
-    read = _read_on_sqlite if connection.vendor == "sqlite" else _read_locked
     changes: list[JournalEntry] = []
     try:
         for model in dict.fromkeys(parent.model for parent in parents):
@@ -93,7 +96,11 @@ def _read(
                 if parent.model is model:
                     before = written.get(parent.identity, frozenset())
                     written[parent.identity] = _both(before, parent.written)
-            changes += _changes(child, reader, written, read(connection, reader, model, written))
+            if connection.vendor == "sqlite":
+                lines = _read_on_sqlite(connection, reader, model, written)
+            else:
+                lines = _read_locked(connection, reader, model, written, may_lock)
+            changes += _changes(child, reader, written, lines)
     except Unreadable:
         return [_unknown(child)]
     return changes
@@ -140,19 +147,26 @@ def _read_on_sqlite(
 
 
 def _read_locked(
-    connection: BaseDatabaseWrapper, reader: RowReader, parent: Model, identities: Iterable[Any]
+    connection: BaseDatabaseWrapper,
+    reader: RowReader,
+    parent: Model,
+    identities: Iterable[Any],
+    may_lock: bool,
 ) -> list[Sequence[Any]]:
-    """Lock and read the children; raise Unreadable if another transaction holds one of them."""
-    facts = reader.facts
-    if facts is None or not facts.lockable:
-        raise Unreadable
+    """Lock and read the children; raise Unreadable if one cannot be locked.
+
+    That there are none is certain without a lock: an insert of a child also writes its parent.
+    """
+    may_lock = may_lock and bool(reader.facts and reader.facts.lockable)
     link = reader.column(link_to(parent, child=reader.model))
     lines: list[Sequence[Any]] = []
     for chunk in _chunks(identities):
         condition, params = any_of([link], chunk)
-        found = _fetch(connection, _locking(reader, link, condition, _COMMITTED), params * 2)
-        if found[0][0] and not found[0][1]:
-            found = _in_a_snapshot(connection, _locking(reader, link, condition), params * 2)
+        also = _IF_COMMITTED + IF_FREE if may_lock else _NONE
+        found = _fetch(connection, _locking(reader, link, condition, also), params * 2)
+        if found[0][0] and not found[0][1] and may_lock:
+            sql = _locking(reader, link, condition, IF_FREE)
+            found = _in_a_snapshot(connection, sql, params * 2)
         many = found[0][0]
         if many:
             lines += [line[2:] for line in found]
@@ -161,15 +175,16 @@ def _read_locked(
     return lines
 
 
-_COMMITTED = " AND current_setting('transaction_isolation') = 'read committed'"
+_NONE = " AND FALSE"
+_IF_COMMITTED = " AND current_setting('transaction_isolation') = 'read committed'"
 
 
-def _locking(reader: RowReader, link: str, condition: str, also: str = "") -> str:
+def _locking(reader: RowReader, link: str, condition: str, also: str) -> str:
     """Return the SQL of a SELECT of the children; each line begins with their number.
 
     The second column says whether the transaction reads what others have committed.
     """
-    rows = f"SELECT {reader.list}, {link} FROM {reader.table} WHERE {condition}{also}{IF_FREE}"  # noqa: S608
+    rows = f"SELECT {reader.list}, {link} FROM {reader.table} WHERE {condition}{also}"  # noqa: S608
     names = ", ".join(f"livequery_{number}" for number in range(len(reader.columns) + 1))
     many = f"SELECT count(*) FROM {reader.table} WHERE {condition}"  # noqa: S608
     locked = f"WITH livequery_locked_rows ({names}) AS MATERIALIZED ({rows})"

@@ -171,10 +171,14 @@ RESETTING = frozenset({"few", "hushed"})
 """The blocks within which resets have a cause."""
 
 
+VOLATILE = frozenset({"update_by_chance"})
+"""Writes whose condition matches other rows at each evaluation: the rows written were not read."""
+
+
 def may_reset(step: Step) -> bool:
     """Return True if a step, or one inside it, may cause resets."""
     if step[0] in WRITES:
-        return False
+        return step[0] in VOLATILE
     return step[0] in RESETTING or any(map(may_reset, step[2]))
 
 

@@ -29,8 +29,11 @@ class Told:
 
     def covers(self, line: Line) -> bool:
         """Return True if a client of the line's topic gets a message or a reset."""
-        topic = line[0]
-        return line in self.lines or topic in self.resets or _family(topic) in self.resets
+        return line in self.lines or self.is_reset(line[0])
+
+    def is_reset(self, topic: str) -> bool:
+        """Return True if a client of the topic gets a reset, and reads everything again."""
+        return topic in self.resets or _family(topic) in self.resets
 
 
 @dataclass(frozen=True)
