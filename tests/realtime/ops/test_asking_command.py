@@ -56,6 +56,10 @@ def run(*arguments: str) -> tuple[int, str]:
     return 0, out.getvalue()
 
 
+PATIENT = "--timeout", "30"
+"""Arguments for a busy machine: a process that answers is not waited for longer."""
+
+
 async def arun(*arguments: str) -> tuple[int, str]:
     return await sync_to_async(run, thread_sensitive=False)(*arguments)
 
@@ -87,7 +91,7 @@ def test_processes_that_cannot_be_asked_are_not() -> None:
 
 async def test_columns_are_aligned(serving: None) -> None:
     """Text to the left, numbers to the right."""
-    code, printed = await arun("realtime_topics")
+    code, printed = await arun("realtime_topics", *PATIENT)
 
     assert code == 0
     assert printed == "topic   subscribers\nlist:5            1\n"
@@ -98,7 +102,9 @@ async def test_processes_with_a_new_log_level_are_printed(serving: None) -> None
     logger = logging.getLogger("realtime.draining")
     logger.setLevel("ERROR")
 
-    code, printed = await arun("realtime_log", "debug", "--logger", logger.name, "--minutes", "9")
+    code, printed = await arun(
+        "realtime_log", "debug", "--logger", logger.name, "--minutes", "9", *PATIENT
+    )
 
     assert code == 0
     assert printed == f"{process_name()}  realtime.draining: ERROR -> DEBUG, for 9 minutes\n"
@@ -113,7 +119,7 @@ async def test_processes_with_a_new_log_level_are_printed(serving: None) -> None
 async def test_an_unknown_connection_is_an_error(serving: None) -> None:
     """Although processes have answered."""
     with pytest.raises(CommandError, match="has a connection 'x'"):
-        await arun("realtime_connection", "x")
+        await arun("realtime_connection", "x", *PATIENT)
 
 
 @pytest.fixture
@@ -142,7 +148,7 @@ async def test_a_drain_is_undone(client: Connection) -> None:
     """By the same command."""
     assert (await arun("realtime_drain", "--all"))[0] == 0
     assert server_of().connections.draining
-    code, printed = await arun("realtime_status")
+    code, printed = await arun("realtime_status", *PATIENT)
     assert (code, "; draining: new clients are refused" in printed) == (0, True)
 
     code, printed = await arun("realtime_drain", "--host", socket.gethostname(), "--off")
