@@ -34,6 +34,11 @@ class Change:
     after: Image | None
     written: frozenset[str] | None = field(default=None, compare=False)
 
+    @property
+    def is_read(self) -> bool:
+        """True if the row was only read, as by `invalidate()`: the transaction holds no lock."""
+        return self.before is self.after
+
     def followed_by(self, later: Change) -> Change:
         """Return one change with the effect of this one and of a later one of the same row."""
         known = self.written is not None and later.written is not None

@@ -1,8 +1,9 @@
 """Capture: note which rows are written. Only this room and read sets touch Django's insides.
 
 Every ORM write runs through `execute_sql` of one of three compiler classes, whichever public method
-began it; Django's model signals see only some writes. `orm` wraps those three classes; `raw_sql`
-detects writes beside the ORM; `invalidation.transactions` follows the end of transactions.
+began it; Django's model signals see only some writes. `orm` wraps those three classes; `catalogue`
+says what capture may do to a table; `raw_sql` detects writes beside the ORM;
+`invalidation.transactions` follows the end of transactions.
 """
 
 from invalidation.capture.catalogue import foreign_keys

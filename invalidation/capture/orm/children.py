@@ -72,7 +72,7 @@ def _split(
     known, unread = [], []
     for parent in parents:
         own = changed.get((child.model, parent.pk))
-        if own is None or not link_to(parent.model, child=child.model).primary_key:
+        if own is None or own.is_read or not link_to(parent.model, child=child.model).primary_key:
             unread.append(parent)
         elif own.after is not None:
             known.append(Change(child.model, own.pk, own.after, own.after, parent.written))

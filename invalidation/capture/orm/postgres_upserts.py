@@ -15,14 +15,14 @@ meanwhile.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from invalidation.capture.orm.inheritance import note_rows
 from invalidation.capture.orm.inserts import are_plain, run, statements
 from invalidation.capture.orm.row_reader import RowReader, Unreadable
 from invalidation.capture.orm.statement import returned
 from invalidation.capture.orm.write import Write, by_text
-from invalidation.changes import Change, ParentRow
+from invalidation.changes import Change, JournalEntry, ParentRow
 from invalidation.transactions.journal import journal_of
 
 _OLD = "livequery_old"
@@ -79,4 +79,9 @@ def _own(write: Write) -> set[str]:
     """
     model = write.plan.model
     entries = journal_of(write.connection).entries()
-    return {e.pk for e in entries if isinstance(e, Change | ParentRow) and e.model is model}
+    written = (e for e in entries if isinstance(e, ParentRow) or _is_written(e))
+    return {entry.pk for entry in written if entry.model is model}
+
+
+def _is_written(entry: JournalEntry) -> TypeGuard[Change]:
+    return isinstance(entry, Change) and not entry.is_read

@@ -120,10 +120,11 @@ class Write:
         """
         reader = self.reader
         rows = reader.rows(lines, start)
-        if not self._locked_first:
+        facts = reader.facts
+        if self.connection.vendor == "sqlite" and not self._locked_first:
             # Another connection may have made a trigger before the statement took the write lock.
-            reader.facts = facts_of(self.connection, str(self.plan.model._meta.db_table))
-        if not (rows and reader.facts and reader.facts.has_triggers):
+            facts = facts_of(self.connection, str(self.plan.model._meta.db_table))
+        if not (rows and facts and facts.has_triggers):
             return rows
         now = reader.select_these(rows) if reader.rowid else NO_ROWS
         if now.keys() != rows.keys():

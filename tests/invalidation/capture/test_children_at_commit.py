@@ -7,6 +7,7 @@ from django.db import IntegrityError, connection, models, transaction
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext, isolate_apps
 
+from invalidation import invalidate
 from invalidation.signals import rows_changed
 from invalidation.testing import capture_invalidations
 from tests.invalidation.capture.at_once import WAIT, another, uncommitted
@@ -222,6 +223,17 @@ def test_parents_write_does_not_lock_its_child(told):
     moves, parent = told.records()
     assert moves == moved(Book(pk=5), ["author:eve"], ["author:ada"])
     assert lines((Book, 5), "updated", "author:ada") <= parent
+
+
+@pytest.mark.postgres
+def test_child_that_was_only_read_before_is_read_again(book, told):
+    """`invalidate()` locks no row, so it may have moved since."""
+    with another() as start, transaction.atomic():
+        invalidate(book)
+        parents().filter(pk=5).update(maker="x")
+        start(lambda: Book.objects.filter(pk=5).update(author="ada")).result(timeout=WAIT)
+
+    assert "author:ada shop.book 5 entered" in told.records()[-1]
 
 
 @pytest.mark.postgres

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
 
 import pytest
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models import F, Subquery
 from django.db.models.functions import Now
 from django.test.utils import isolate_apps
@@ -309,3 +310,30 @@ def test_column_without_a_text_resets(told):
     with table_of(Thing, "box:{box}"):
         Thing.objects.create(pk=1, box=1)
         assert told.records()[-1] == resets(Thing, "box:")
+
+
+@pytest.mark.sqlite
+@isolate_apps("tests.shop")
+def test_trigger_of_another_connection_is_noticed(told):
+    """An INSERT takes the write lock itself, so the schema is looked at again after it."""
+
+    class Level(models.Model):
+        box = models.IntegerField()
+
+        class Meta:
+            app_label = "shop"
+
+    with table_of(Level, "box:{box}"):
+        Level.objects.create(box=1)
+        told.records()
+        other = sqlite3.connect(connection.settings_dict["NAME"])
+        other.execute(
+            "CREATE TRIGGER raise_box AFTER INSERT ON shop_level"
+            " BEGIN UPDATE shop_level SET box = 100 WHERE id = NEW.id; END"
+        )
+        other.close()
+
+        with transaction.atomic():
+            level = Level.objects.create(box=2)
+
+        assert told() == lines(level, "entered", "box:100")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, OperationalError, transaction
 
+from invalidation import invalidate
 from tests.invalidation.capture.at_once import WAIT, another, uncommitted
 from tests.invalidation.capture.tables import run
 from tests.invalidation.told import lines, moved, resets
@@ -115,6 +116,28 @@ def test_rows_of_its_own_transaction_are_told(level, savepoint, told):
     for key in (51, 52):
         expected |= lines((Shelf, key), "entered", f"shelf:{key}", "inside:2")
     assert told() == expected
+
+
+def test_row_that_was_only_read_before_is_not_known(told):
+    """`invalidate()` locks no row."""
+    shelf = Shelf.objects.create(pk=50, inside_id=1)
+    told.records()
+
+    with another() as start:
+        with transaction.atomic():
+            Shelf.objects.filter(pk=50).update(inside=2)
+            running = start(lambda: invalidate_and_upsert(shelf))
+        running.result(timeout=WAIT)
+
+    _, changed = told.records()
+    assert resets(Shelf, *FAMILIES) <= changed
+
+
+def invalidate_and_upsert(shelf):
+    """Publish a row, and then write it."""
+    with transaction.atomic():
+        invalidate(shelf)
+        upsert(shelf.pk)
 
 
 def test_savepoint_that_was_rolled_back_leaves_the_row_as_it_was(told):

@@ -25,7 +25,7 @@ GIVEN_UP = "given up"
 """Under REPEATABLE READ a long transaction on contended rows may never succeed."""
 
 UPSERTS = frozenset(name for name in WRITES if name.startswith("bulk_create_over_"))
-"""Writes that reset if another transaction inserts the row between their read and their write."""
+"""Writes that reset if another transaction has written or holds one of their rows meanwhile."""
 
 # Writes that move rows between topics, create and delete them; the others run as well.
 FOUGHT_WITH = (
