@@ -10,7 +10,10 @@ NOT_RUN = ["not run"]
 
 
 def differences(plain: Result, tracked: Result) -> dict[str, dict[str, Any]]:
-    """Return the tests that ended otherwise, by their ids, with both outcomes and the error."""
+    """Return the tests that ended otherwise, by their ids, with both outcomes and the error.
+
+    A test has no outcome of its own if one of its subtests fails: the subtest stands for it.
+    """
     found: dict[str, dict[str, Any]] = {}
     for side, result in (("plain", plain), ("tracked", tracked)):
         if "crash" in result:
@@ -24,4 +27,5 @@ def differences(plain: Result, tracked: Result) -> dict[str, dict[str, Any]]:
                 "tracked": ours.get(name, NOT_RUN),
                 "error": errors[-1],
             }
-    return found
+    subtests = {name.partition(" ")[0] for name in found if " " in name}
+    return {name: each for name, each in found.items() if name not in subtests}

@@ -17,8 +17,8 @@ PATH = ROOT / "docs/reference/django-suite.json"
 
 
 def code() -> str:
-    """Return the last commit that changed the packages, with a digest of uncommitted changes."""
-    packages = ("--", "invalidation", "realtime")
+    """Return the last commit of the packages or this suite, with a digest of later changes."""
+    packages = ("--", "invalidation", "realtime", "tests/django_suite")
     commit = _git("log", "-1", "--format=%h", *packages)
     changed = _git("diff", "HEAD", *packages)
     return f"{commit}+{hashlib.sha256(changed.encode()).hexdigest()[:6]}" if changed else commit

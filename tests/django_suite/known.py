@@ -1,7 +1,7 @@
 """Differences that are no fault: tests of how a statement is sent, not of what it does.
 
-Each entry names one test, the text that its error must contain, and the reason. A test that fails
-with another error is a difference like any other.
+Each entry names one test, with its subtests, the text that its error must contain, and the reason.
+A test that fails with another error is a difference like any other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Known:
     reason: str
 
 
-_RETURNING = "it counts a column's name in the statement's text, which RETURNING repeats"
+_RETURNING = "it searches the statement's text for columns, which RETURNING repeats"
 
 KNOWN = {
     "backends.base.test_base.ExecuteWrapperTests.test_wrapper_connection_specific": Known(
@@ -29,12 +29,16 @@ KNOWN = {
     "composite_pk.test_update.CompositePKUpdateTests.test_update_fields_deferred": Known(
         'sql.count(connection.ops.quote_name("tenant_id")), 1)', _RETURNING
     ),
+    "get_or_create.tests.UpdateOrCreateTests"
+    ".test_update_only_defaults_and_pre_save_fields_when_local_fields": Known(
+        'self.assertNotIn(connection.ops.quote_name("name"), update_sql)', _RETURNING
+    ),
 }
 
 
 def is_known(name: str, difference: dict[str, object]) -> bool:
     """Return True if this difference is the one that is known of this test."""
-    known = KNOWN.get(name)
+    known = KNOWN.get(name.partition(" ")[0])
     return (
         known is not None
         and difference["plain"] == ["pass"]

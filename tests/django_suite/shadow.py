@@ -29,7 +29,8 @@ MOST_KEPT = 50
 """Missed rows that are described one by one; all are counted."""
 
 _current = threading.local()
-_writing = 0
+_writers: set[threading.Thread] = set()
+"""The threads that have written. The writes of two living ones cannot be told apart."""
 _lock = threading.Lock()
 _counts: Counter[str] = Counter()
 _missed: list[str] = []
@@ -79,35 +80,41 @@ def _wrap(original: Callable[..., Any]) -> Any:
 
 
 def _watch(run: Callable[[], Any], compiler: Any) -> Any:
-    global _writing  # noqa: PLW0603
     connection = connections[compiler.using]
     connection.ensure_connection()
     _counts["writes"] += 1
-    with _lock:
-        _writing += 1
-        alone = _writing == 1
+    if not _is_usable(connection):
+        _counts["not judged: the transaction had failed"] += 1
+        return run()
+    alone = _is_alone()
+    before = read_tables(connection)
     noted: list[JournalEntry] = []
+    noted += [UnknownRows(each, "bulk") for each in journal_of(connection)._reset_models]
+    _current.noted = noted
     try:
-        if has_failed(connection):
-            return run()
-        before = read_tables(connection)
-        _current.noted = noted
-        all_reset = set(journal_of(connection)._reset_models)
-        try:
-            result = run()
-        finally:
-            _current.noted = None
-        if not alone or _writing > 1:
-            _counts["not judged: other threads wrote"] += 1
-        elif has_failed(connection) or connection.connection is None:
-            _counts["not judged: the transaction had failed"] += 1
-        else:
-            noted += [UnknownRows(each, "bulk") for each in all_reset]
-            _judge(before, read_tables(connection), noted, connection, compiler)
-        return result
+        result = run()
     finally:
-        with _lock:
-            _writing -= 1
+        _current.noted = None
+    if not (alone and _is_alone()):
+        _counts["not judged: other threads wrote"] += 1
+    elif not _is_usable(connection):
+        _counts["not judged: the transaction had failed"] += 1
+    else:
+        _judge(before, read_tables(connection), noted, connection, compiler)
+    return result
+
+
+def _is_usable(connection: Any) -> bool:
+    closed = connection.connection is None or connection.closed_in_transaction
+    return not closed and not has_failed(connection)
+
+
+def _is_alone() -> bool:
+    """Return True if no other thread that lives has written."""
+    with _lock:
+        _writers.add(threading.current_thread())
+        _writers.intersection_update([each for each in _writers if each.is_alive()])
+        return len(_writers) == 1
 
 
 def _judge(

@@ -41,6 +41,14 @@ def test_other_outcomes_are_a_difference(other):
     assert found["b"]["tracked"] == ["not run"]
 
 
+def test_failed_subtest_stands_for_its_test():
+    """The test itself has no outcome then."""
+    plain = {"a": ["pass"], "a (n=1)": ["pass"]}
+    found = differences(result(**plain), result(**{"a (n=1)": ["fail"]}))
+
+    assert found.keys() == {"a (n=1)"}
+
+
 def test_process_that_crashed_is_a_difference():
     """Even if the other one had no tests either."""
     found = differences(result(), result() | {"crash": "exit code 1"})
