@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,8 @@ from tests.contract.socket_backend import SocketServer
 
 ROOT = Path(__file__).resolve().parents[4]
 WRITER = "tests.realtime.backends.outbox.writer"
-PATIENCE = 20.0
+PATIENCE = 120.0
+"""Seconds for a process to start and to do its step, also on a busy machine."""
 
 
 @pytest.fixture
@@ -76,6 +79,8 @@ def run(server: SocketServer, transactional_db) -> Iterator[Callable[..., subpro
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell starts background jobs, such as a run of these tests, with SIGINT ignored.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         running.append(process)
         return process

@@ -9,7 +9,7 @@ from django.db import connection
 from realtime.models import OutboxRecord
 from tests.realtime.backends.outbox.conftest import PATIENCE, until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 
 
 def committed() -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from realtime.models import OutboxRecord
 from tests.realtime.backends.outbox.conftest import PATIENCE
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 
 ROW = '[{"topic": "list:5", "changes": {"a.b": {"left": "left"}}}]'
 
