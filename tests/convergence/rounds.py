@@ -9,8 +9,11 @@ from typing import Any
 from tests.convergence.report import Report
 from tests.convergence.running import Running
 from tests.convergence.sabotage import CLIENT_SABOTAGES
-from tests.convergence.site import Site
+from tests.convergence.site import BACKENDS, Site
 from tests.convergence.world import Size, World
+
+OVERTAKEN = 0.05
+"""The share of commits whose messages an outbox may send twice without a fault."""
 
 NO_REPLAY = "no-replay"
 """The reset of a client with an old cursor by a backend that cannot replay."""
@@ -97,9 +100,13 @@ class Round:
 def _without_a_fault(report: Report) -> list[str]:
     """Return the events that must not occur in a round without faults."""
     allowed = set() if report.replays else {NO_REPLAY}
+    # On a busy machine another process's sweep may send a row of the outbox that its writer is
+    # still sending.
+    by_outbox = bool(BACKENDS[report.settings["backend"]].processes)
+    overtaken = report.commits * OVERTAKEN if by_outbox else 0
     numbers = {
         "resets": sum(n for why, n in report.resets_by_reason.items() if why not in allowed),
-        "repeats": report.repeats,
+        "repeats": report.repeats if report.repeats > overtaken else 0,
         "lost connections": report.connections - report.clients,
         "denials of what all may watch": report.denied_to_all,
         "tracebacks": report.tracebacks,

@@ -53,11 +53,11 @@ def children_are_not_noted(patch):
 
 def children_are_not_read(patch):
     """Only those whose own rows the transaction wrote are noted."""
-    patch.setattr(children, "_read", lambda connection, child, parents: [])
+    patch.setattr(children, "_read", lambda *_: [])
 
 
 def children_are_reset(patch):
-    patch.setattr(children, "_read", lambda connection, child, parents: [children._unknown(child)])
+    patch.setattr(children, "_read", lambda _, child, *__: [children._unknown(child)])
 
 
 def children_of_upserts_are_not_noted(patch):
