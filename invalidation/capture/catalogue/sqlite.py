@@ -19,10 +19,10 @@ def read_facts(connection: BaseDatabaseWrapper, table: str) -> TableFacts:
     driver: Any = connection.connection
     found = driver.execute(
         "SELECT type, rootpage FROM sqlite_temp_master"
-        " WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE"
+        " WHERE type IN ('table', 'view') AND name = :table COLLATE NOCASE"
         " UNION ALL SELECT type, rootpage FROM sqlite_master"
-        " WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE",
-        [table],
+        " WHERE type IN ('table', 'view') AND name = :table COLLATE NOCASE",
+        {"table": table},
     ).fetchone()
     if found is None:
         return TableFacts(obstacle="it is not in the main database")
@@ -80,9 +80,9 @@ def _unique(driver: Any, table: str) -> tuple[Mapping[str, str], ...]:
 
 def _has_triggers(driver: Any, table: str) -> bool:
     found = driver.execute(
-        "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE"
+        "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table COLLATE NOCASE"
         " UNION ALL SELECT 1 FROM sqlite_temp_master"
-        " WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
-        [table],
+        " WHERE type = 'trigger' AND tbl_name = :table COLLATE NOCASE",
+        {"table": table},
     ).fetchone()
     return found is not None
