@@ -6,7 +6,6 @@ import re
 import unittest
 from typing import Any, ClassVar
 
-from django.db import connections
 from django.test.runner import DiscoverRunner
 
 from tests.django_suite import own_queries, shadow, triggers
@@ -34,7 +33,8 @@ class Runner(DiscoverRunner):
         """Create the test databases, then the triggers; then begin to track and to watch."""
         made = super().setup_databases(**kwargs)
         if self.options.triggers:
-            for connection in connections.all():
+            # Only the databases that the tests name are made.
+            for connection, *_ in made:
                 triggers.create(connection)
         own_queries.hide()
         if self.options.tracked:

@@ -29,8 +29,8 @@ MOST_KEPT = 50
 """Missed rows that are described one by one; all are counted."""
 
 _current = threading.local()
-_writers: set[threading.Thread] = set()
-"""The threads that have written. The writes of two living ones cannot be told apart."""
+_writers: Counter[threading.Thread] = Counter()
+"""The writes of each thread. Those of two threads at the same time cannot be told apart."""
 _lock = threading.Lock()
 _counts: Counter[str] = Counter()
 _missed: list[str] = []
@@ -86,7 +86,7 @@ def _watch(run: Callable[[], Any], compiler: Any) -> Any:
     if not _is_usable(connection):
         _counts["not judged: the transaction had failed"] += 1
         return run()
-    alone = _is_alone()
+    others = _writes_of_others()
     before = read_tables(connection)
     noted: list[JournalEntry] = []
     noted += [UnknownRows(each, "bulk") for each in journal_of(connection)._reset_models]
@@ -95,7 +95,7 @@ def _watch(run: Callable[[], Any], compiler: Any) -> Any:
         result = run()
     finally:
         _current.noted = None
-    if not (alone and _is_alone()):
+    if others is None or _writes_of_others() != others:
         _counts["not judged: other threads wrote"] += 1
     elif not _is_usable(connection):
         _counts["not judged: the transaction had failed"] += 1
@@ -109,12 +109,12 @@ def _is_usable(connection: Any) -> bool:
     return not closed and not has_failed(connection)
 
 
-def _is_alone() -> bool:
-    """Return True if no other thread that lives has written."""
+def _writes_of_others() -> int | None:
+    """Return how often other threads have written so far; None if one of them lives."""
     with _lock:
-        _writers.add(threading.current_thread())
-        _writers.intersection_update([each for each in _writers if each.is_alive()])
-        return len(_writers) == 1
+        _writers[threading.current_thread()] += 1
+        others = {each: n for each, n in _writers.items() if each is not threading.current_thread()}
+        return None if any(each.is_alive() for each in others) else sum(others.values())
 
 
 def _judge(

@@ -48,13 +48,17 @@ class Unit:
         return f"{self.app}.{'tracked' if self.tracked else 'plain'}"
 
     def run(self, tests: Path, code: str, again: bool) -> Result:
-        """Return the result: a kept one of the same code, else that of a new process."""
+        """Return the result: a kept one of the same code, else that of a new process.
+
+        A process that crashed runs again.
+        """
         folder = FOLDER / "results" / django.__version__ / self.way.name
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.name}.json"
         kept = json.loads(path.read_text()) if path.exists() else {}
+        usable = bool(kept) and "crash" not in kept and not again
         # A run without tracking does not depend on the code of capture.
-        if kept and not again and (not self.tracked or kept["code"] == code):
+        if usable and (not self.tracked or kept["code"] == code):
             return kept
         made = self._run(tests, path.with_suffix(".new"), path.with_suffix(".log"))
         path.write_text(json.dumps(made | {"code": code}, indent=1))
